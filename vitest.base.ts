@@ -1,0 +1,14 @@
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
+
+/** Every package writes a JSON report: the repository's test command counts from these, never from console text. */
+export function packageTests(test: ViteUserConfig['test'] = {}): ViteUserConfig {
+  return defineConfig({
+    test: {
+      include: ['test/**/*.test.ts'],
+      reporters: ['default', 'json'],
+      outputFile: { json: 'reports/vitest.json' },
+      testTimeout: 60_000,
+      ...test,
+    },
+  });
+}
