@@ -1,3 +1,11 @@
+import { cp } from 'node:fs/promises';
 import { packageBuild } from '../../tsup.base.js';
 
-export default packageBuild();
+export default packageBuild({
+  dts: true,
+  shims: true,
+  onSuccess: async () => {
+    for (const file of ['tfjs-backend-wasm.wasm', 'tfjs-backend-wasm-simd.wasm'])
+      await cp(`vendor/${file}`, `dist/${file}`);
+  },
+});

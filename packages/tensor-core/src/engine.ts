@@ -1,0 +1,79 @@
+import type { DeviceArray } from './device-array.js';
+import type { NDArray } from './ndarray.js';
+import type { tf } from './tf.js';
+import type { MapLeaves } from './tree.js';
+
+export type EngineName = 'onnx' | 'onnx-web' | 'tfjs-node-gpu' | 'tfjs-node' | 'wasm' | 'cpu';
+
+/** What may be given to a compiled function where it expects a tensor. */
+export type InputLeaf = NDArray | DeviceArray | number;
+export type ToInput<T> = MapLeaves<T, tf.Tensor, InputLeaf>;
+export type ToDevice<T> = MapLeaves<T, tf.Tensor, DeviceArray>;
+export type ToHost<T> = MapLeaves<T, tf.Tensor, NDArray>;
+export type ToTensor<T> = MapLeaves<T, NDArray, tf.Tensor>;
+
+export interface CompileOptions {
+  /** Name for error messages; default: the function's own name. */
+  readonly name?: string;
+  /** Arguments whose device arrays the call may consume: their memory is reused and they are disposed. */
+  readonly donate?: readonly number[];
+  /** Arguments baked into the graph as constants (parameters of a frozen model). Re-traced when they change. */
+  readonly freeze?: readonly number[];
+  /** Check every output for NaN and infinity and say which one has it. Default false. */
+  readonly validate?: boolean;
+}
+
+/** A compiled function: trees of arrays in, trees of device arrays out. */
+export interface Compiled<Args extends readonly unknown[], Out> {
+  (...args: { [K in keyof Args]: ToInput<Args[K]> }): Promise<ToDevice<Out>>;
+  /** Number of signatures (shapes and dtypes of all inputs) traced so far. */
+  readonly signatures: number;
+  /** Releases every traced graph. */
+  dispose(): Promise<void>;
+}
+
+export interface EngineMemory {
+  /** Device arrays alive. */
+  readonly arrays: number;
+  /** Their bytes. */
+  readonly bytes: number;
+}
+
+export interface EngineDescription {
+  readonly name: EngineName;
+  /** Library and version that runs the ops. */
+  readonly runtime: string;
+  /** Execution provider or backend in use. */
+  readonly device: string;
+  readonly threads: number;
+  /** Why this engine was picked, or why it can be used. */
+  readonly reason: string;
+  /** Engines that were tried and could not be loaded, with the reason and the command that helps. */
+  readonly unavailable: readonly EngineProbe[];
+}
+
+export interface EngineProbe {
+  readonly name: EngineName;
+  readonly available: boolean;
+  readonly reason: string;
+  readonly remedy?: string;
+}
+
+export interface Engine {
+  readonly name: EngineName;
+  readonly id: number;
+  describe(): EngineDescription;
+  /**
+   * Compiles a pure function of tensors. It is traced (or run eagerly) once per signature of its inputs.
+   * @throws InputError when an argument has the wrong structure, shape or dtype; TraceError for an op outside the table.
+   */
+  compile<Args extends readonly unknown[], Out>(
+    fn: (...args: Args) => Out,
+    options?: CompileOptions,
+  ): Compiled<Args, Out>;
+  /** Copies a tree of host arrays to the engine. */
+  put<T>(tree: T): MapLeaves<T, NDArray, DeviceArray>;
+  memory(): EngineMemory;
+  /** Releases everything the engine holds; the engine cannot be used afterwards. */
+  dispose(): Promise<void>;
+}

@@ -1,0 +1,10 @@
+export { createEngine, probeEngines } from './create-engine.js';
+export { DeviceArray } from './device-array.js';
+export type * from './engine.js';
+export { EngineError, InputError, PalimpsestError, TraceError } from './errors.js';
+export * from './gradient.js';
+export * from './ndarray.js';
+export * from './op.js';
+export { tf } from './tf.js';
+export type { AttributeValue, GraphBuilder, OutputSpec, Value, ValueDType } from './trace/graph.js';
+export * from './tree.js';

@@ -1,0 +1,88 @@
+import { InputError } from './errors.js';
+
+/** Element types that engines compute with. `bool` is stored as 0 and 1. */
+export type DType = 'float32' | 'int32' | 'bool';
+export type TypedArray = Float32Array | Int32Array | Uint8Array;
+export type DataOf<D extends DType> = D extends 'float32'
+  ? Float32Array
+  : D extends 'int32'
+    ? Int32Array
+    : Uint8Array;
+
+/** An array on the host: row-major data with its shape. */
+export interface NDArray<D extends DType = DType> {
+  readonly data: DataOf<D>;
+  readonly shape: readonly number[];
+  readonly dtype: D;
+}
+
+/** Number of elements of a shape; 1 for a scalar. */
+export function sizeOf(shape: readonly number[]): number {
+  let size = 1;
+  for (const extent of shape) size *= extent;
+  return size;
+}
+
+/** A shape for messages, as in `[2, 3]`. */
+export function formatShape(shape: readonly number[]): string {
+  return `[${shape.join(', ')}]`;
+}
+
+const constructors = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+
+/** A new typed array of `size` zeros for a dtype. */
+export function allocate<D extends DType>(dtype: D, size: number): DataOf<D> {
+  return new constructors[dtype](size) as DataOf<D>;
+}
+
+/**
+ * Makes a host array. Plain number lists are copied, typed arrays of the right kind are kept.
+ * @throws InputError when the number of values does not match the shape.
+ */
+export function ndarray<D extends DType = 'float32'>(
+  values: ArrayLike<number> | number,
+  shape?: readonly number[],
+  dtype: D = 'float32' as D,
+): NDArray<D> {
+  const list = typeof values === 'number' ? [values] : values;
+  const target = shape ?? (typeof values === 'number' ? [] : [list.length]);
+  if (sizeOf(target) !== list.length) {
+    throw new InputError(
+      `An array of shape ${formatShape(target)} needs ${sizeOf(target)} values, but ${list.length} were given.`,
+    );
+  }
+  const Typed = constructors[dtype];
+  const data = (list instanceof Typed ? list : Typed.from(list)) as DataOf<D>;
+  return { data, shape: [...target], dtype };
+}
+
+/** A host array of zeros. */
+export function zeros<D extends DType = 'float32'>(
+  shape: readonly number[],
+  dtype: D = 'float32' as D,
+): NDArray<D> {
+  return { data: allocate(dtype, sizeOf(shape)), shape: [...shape], dtype };
+}
+
+/** A host array with every element equal to `value`. */
+export function full<D extends DType = 'float32'>(
+  shape: readonly number[],
+  value: number,
+  dtype: D = 'float32' as D,
+): NDArray<D> {
+  const array = zeros(shape, dtype);
+  array.data.fill(value);
+  return array;
+}
+
+/** Says whether a value has the form of a host array. */
+export function isNDArray(value: unknown): value is NDArray {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'data' in value &&
+    ArrayBuffer.isView((value as NDArray).data) &&
+    'shape' in value &&
+    'dtype' in value
+  );
+}

@@ -1,0 +1,182 @@
+import { TraceError } from '../errors.js';
+import { sizeOf } from '../ndarray.js';
+
+/** Element types of graph values: those of tensors, and int64 for ONNX shapes and indices. */
+export type ValueDType = 'float32' | 'int32' | 'bool' | 'int64';
+export type ConstantData = Float32Array | Int32Array | Uint8Array | BigInt64Array;
+export type AttributeValue = number | string | readonly number[] | FloatAttribute;
+/** A float attribute of an ONNX node; plain numbers are integers. */
+export interface FloatAttribute {
+  readonly float: number;
+}
+
+/** An edge of the graph: an input, the output of a node, or a constant. */
+export interface Value {
+  readonly id: number;
+  readonly shape: readonly number[];
+  readonly dtype: ValueDType;
+  /** Data of a constant. */
+  readonly data?: ConstantData;
+  /** The one number that a constant consists of; such constants are expanded only where a node needs them. */
+  readonly fill?: number;
+  readonly producer?: GraphNode;
+}
+
+/** One ONNX node. */
+export interface GraphNode {
+  readonly op: string;
+  readonly domain: string;
+  readonly inputs: readonly (Value | undefined)[];
+  readonly outputs: readonly Value[];
+  readonly attributes: Readonly<Record<string, AttributeValue>>;
+}
+
+export interface OutputSpec {
+  readonly shape: readonly number[];
+  readonly dtype: ValueDType;
+}
+
+/**
+ * A static graph under construction. Equal nodes are made once (common subexpressions), and constants of one repeated
+ * number stay symbolic, so that the zeros and ones of gradient tapes vanish instead of being computed.
+ */
+export class GraphBuilder {
+  readonly inputs: Value[] = [];
+  readonly #interned = new Map<string, readonly Value[]>();
+  readonly #constants = new Map<string, Value>();
+  #lastId = 0;
+
+  constructor(readonly name: string) {}
+
+  /** A new input of the graph. */
+  input(shape: readonly number[], dtype: ValueDType): Value {
+    const value = this.#value({ shape, dtype });
+    this.inputs.push(value);
+    return value;
+  }
+
+  /** A constant with explicit data; small ones are shared, and one repeated number becomes a fill. */
+  constant(data: ConstantData, shape: readonly number[], dtype: ValueDType): Value {
+    if (data.length !== sizeOf(shape)) {
+      throw new TraceError(`A constant of shape [${shape.join(', ')}] was given ${data.length} values.`);
+    }
+    if (dtype !== 'int64') {
+      const repeated = repeatedNumber(data as Float32Array);
+      if (repeated !== undefined) return this.fill(repeated, shape, dtype);
+    }
+    if (data.length > 64) return this.#value({ shape, dtype, data });
+    return this.#shared(`${dtype}[${shape.join()}]${data.join()}`, { shape, dtype, data });
+  }
+
+  /** A frozen array: a constant that is never looked into while tracing, whatever its size. */
+  frozen(data: ConstantData, shape: readonly number[], dtype: ValueDType): Value {
+    return this.#value({ shape, dtype, data });
+  }
+
+  /** A constant with every element equal to `fill`. */
+  fill(fill: number, shape: readonly number[], dtype: ValueDType): Value {
+    return this.#shared(`${dtype}[${shape.join()}]fill ${Object.is(fill, -0) ? '-0' : fill}`, {
+      shape,
+      dtype,
+      fill,
+    });
+  }
+
+  /** A one-element constant of rank 0, for broadcasting. */
+  scalar(value: number, dtype: ValueDType = 'float32'): Value {
+    return this.fill(value, [], dtype);
+  }
+
+  /** A list of int64 numbers, as ONNX wants shapes, axes and indices. */
+  int64(values: readonly number[]): Value {
+    const data = BigInt64Array.from(values.map(BigInt));
+    return this.#shared(`int64[${values.length}]${values.join()}`, {
+      shape: [values.length],
+      dtype: 'int64',
+      data,
+    });
+  }
+
+  /** Adds a node with one output. */
+  node(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    output: OutputSpec,
+    attributes: Readonly<Record<string, AttributeValue>> = {},
+    domain = '',
+  ): Value {
+    return this.nodes(op, inputs, [output], attributes, domain)[0]!;
+  }
+
+  /** Adds a node with several outputs, or finds the equal one that exists. */
+  nodes(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    outputs: readonly OutputSpec[],
+    attributes: Readonly<Record<string, AttributeValue>> = {},
+    domain = '',
+  ): readonly Value[] {
+    const key = `${domain}/${op}(${inputs.map((value) => value?.id ?? '').join()})${JSON.stringify(attributes)}`;
+    const known = this.#interned.get(key);
+    if (known && known.length === outputs.length) return known;
+    const values: Value[] = [];
+    const node: GraphNode = { op, domain, inputs, outputs: values, attributes };
+    for (const spec of outputs) values.push(this.#value({ ...spec, producer: node }));
+    this.#interned.set(key, values);
+    return values;
+  }
+
+  #shared(key: string, value: Omit<Value, 'id'>): Value {
+    const known = this.#constants.get(key);
+    if (known) return known;
+    const made = this.#value(value);
+    this.#constants.set(key, made);
+    return made;
+  }
+
+  #value(value: Omit<Value, 'id'>): Value {
+    this.#lastId += 1;
+    return { ...value, shape: [...value.shape], id: this.#lastId };
+  }
+}
+
+/** The number that an array repeats, or `undefined`. Keeps -0 apart from 0. */
+function repeatedNumber(data: Float32Array | Int32Array | Uint8Array): number | undefined {
+  const first = data[0];
+  if (first === undefined) return undefined;
+  for (let i = 1; i < data.length; i++) if (!Object.is(data[i], first)) return undefined;
+  return first;
+}
+
+/** Whether a value is known while tracing. */
+export function isConstant(value: Value): boolean {
+  return value.data !== undefined || value.fill !== undefined;
+}
+
+/** Nodes that the outputs need, in an order in which every node follows its inputs. */
+export function orderedNodes(outputs: readonly Value[]): GraphNode[] {
+  const ordered: GraphNode[] = [];
+  const seen = new Set<GraphNode>();
+  // An explicit stack: graphs of unrolled loops are deeper than the call stack.
+  const stack: { node: GraphNode; next: number }[] = [];
+  const push = (value: Value | undefined) => {
+    const node = value?.producer;
+    if (!node || seen.has(node)) return;
+    seen.add(node);
+    stack.push({ node, next: 0 });
+  };
+  for (const output of outputs) {
+    push(output);
+    while (stack.length > 0) {
+      const top = stack[stack.length - 1]!;
+      if (top.next < top.node.inputs.length) {
+        push(top.node.inputs[top.next]);
+        top.next += 1;
+      } else {
+        ordered.push(top.node);
+        stack.pop();
+      }
+    }
+  }
+  return ordered;
+}
