@@ -1,0 +1,52 @@
+// Every check of the repository in order of cost. The closing line counts tests from the runners' own reports,
+// and each other step (build, types, lint, dead code) as one check.
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { countReport } from './count.mjs';
+import { root, run, step } from './run.mjs';
+import { workspaces } from './workspaces.mjs';
+
+const rows = [];
+const turbo = (...args) => run('turbo', ['run', ...args, '--output-logs=new-only', '--concurrency=2']);
+
+async function check(title, action) {
+  const passed = await step(title, action);
+  rows.push({ name: title, passed: passed ? 1 : 0, failed: passed ? 0 : 1, notes: [] });
+  return passed;
+}
+
+function finish() {
+  const width = Math.max(...rows.map(({ name }) => name.length));
+  console.log('');
+  for (const { name, passed, failed, notes } of rows) {
+    const note = notes.length > 0 ? `  (${notes.join('; ')})` : '';
+    console.log(`${failed > 0 ? '✗' : '✓'} ${name.padEnd(width)}  ${passed} passed, ${failed} failed${note}`);
+  }
+  const passed = rows.reduce((sum, row) => sum + row.passed, 0);
+  const failed = rows.reduce((sum, row) => sum + row.failed, 0);
+  mkdirSync(join(root, 'reports'), { recursive: true });
+  writeFileSync(join(root, 'reports', 'summary.txt'), `${passed} passed, ${failed} failed\n`);
+  console.log(`\n${passed} passed, ${failed} failed`);
+  process.exit(failed === 0 && passed > 0 ? 0 : 1);
+}
+
+const members = workspaces();
+for (const { folder } of members) rmSync(join(folder, 'reports'), { recursive: true, force: true });
+
+if (!(await check('Build', () => turbo('build')))) finish();
+await check('Types', () => turbo('types', 'types:root', '--continue'));
+await check('Lint and format (biome)', () => run('biome', ['ci', '.']));
+await check('Dead code and dependencies (knip)', () => run('knip', ['--no-progress']));
+
+const testsRan = await step('Tests of every package', () => turbo('test', '--continue'));
+for (const { folder, manifest } of members) {
+  rows.push(countReport(manifest.name, join(folder, 'reports', 'vitest.json')));
+}
+const repositoryRan = await step('Tests of the repository', () => turbo('test:repository'));
+rows.push(countReport('repository', join(root, 'reports', 'vitest.json')));
+// A runner that ends badly after writing a clean report (a leak, a crash on exit) is still a failure.
+const clean = rows.every(({ failed }) => failed === 0);
+if (clean && !(testsRan && repositoryRan)) {
+  rows.push({ name: 'Test runners', passed: 0, failed: 1, notes: ['a runner failed after its report'] });
+}
+finish();

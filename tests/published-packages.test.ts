@@ -1,0 +1,83 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import ts from 'typescript';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { installAlone, pack, readmeExample, runIn } from './support/packed.js';
+import { repositoryRoot, workspacesOf } from './support/workspaces.js';
+
+const packages = workspacesOf('packages');
+const apps = workspacesOf('apps');
+const all = [...packages, ...apps];
+const scratch = mkdtempSync(join(tmpdir(), 'palimpsest-packed-'));
+const tarballs = new Map<string, string>();
+
+beforeAll(async () => {
+  for (const workspace of all) {
+    tarballs.set(workspace.manifest.name, await pack(workspace, join(scratch, 'tarballs')));
+  }
+});
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+/** Names that a module exports, as printed by a fresh Node process. */
+async function exportsOf(folder: string, program: string, extension: string): Promise<string[]> {
+  const file = join(folder, `list-exports.${extension}`);
+  writeFileSync(file, `${program}\nprocess.stdout.write(JSON.stringify(Object.keys(module_).sort()));\n`);
+  const names = JSON.parse(await runIn(folder, process.execPath, [file])) as string[];
+  return names.filter((name) => name !== 'default' && name !== '__esModule' && name !== 'module.exports');
+}
+
+describe.each(packages.map((workspace) => [workspace.manifest.name, workspace] as const))(
+  '%s',
+  (name, workspace) => {
+    const folder = join(scratch, 'installed', name.replace('/', '-'));
+    // Half a gigabyte of runtimes per package: gone before the next one installs.
+    afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+    it('passes publint', async () => {
+      const output = await runIn(repositoryRoot, 'pnpm', [
+        'exec',
+        'publint',
+        'run',
+        tarballs.get(name)!,
+        '--strict',
+      ]);
+      expect(output).toContain('All good!');
+    });
+
+    it('gives the right types to ESM and CommonJS users', async () => {
+      const output = await runIn(repositoryRoot, 'pnpm', [
+        'exec',
+        'attw',
+        tarballs.get(name)!,
+        '--profile',
+        'node16',
+        '--format',
+        'ascii',
+        '--no-color',
+        '--no-emoji',
+      ]);
+      expect(output).toContain('No problems found');
+    });
+
+    it('installs alone and exports the same names to import and require', async () => {
+      await installAlone(workspace, tarballs, all, folder);
+      const imported = await exportsOf(folder, `import * as module_ from '${name}';`, 'mjs');
+      const required = await exportsOf(folder, `const module_ = require('${name}');`, 'cjs');
+      expect(imported.length).toBeGreaterThan(0);
+      expect(required).toEqual(imported);
+    });
+
+    it('prints what its README says', async () => {
+      const { code, output } = readmeExample(workspace);
+      const compilerOptions = {
+        module: ts.ModuleKind.ESNext,
+        target: ts.ScriptTarget.ES2022,
+        verbatimModuleSyntax: true,
+      };
+      writeFileSync(join(folder, 'example.mjs'), ts.transpileModule(code, { compilerOptions }).outputText);
+      const printed = await runIn(folder, process.execPath, ['example.mjs']);
+      expect(printed.trim().replaceAll('\r\n', '\n')).toBe(output);
+    });
+  },
+);
