@@ -1,32 +1,147 @@
-import type { Engine, EngineName, EngineProbe } from './engine.js';
+import type { Engine, EngineDescription, EngineName, EngineProbe } from './engine.js';
 import { EagerEngine } from './engines/eager.js';
+import { OnnxEngine } from './engines/onnx.js';
+import { loadNodeRuntime, loadWebRuntime, type OnnxRuntime } from './engines/onnx-runtime.js';
+import { loadTensorflowNode, prepareCpu, prepareWasm } from './engines/tfjs-backends.js';
 import { EngineError } from './errors.js';
 
 /** Options of `createEngine`. */
 export interface EngineOptions {
-  /** Threads for one op. Default: the number of physical cores that the runtime finds. */
+  /** Threads for one op. Default: all cores for `onnx`, 1 for `onnx-web`; the TensorFlow.js backends choose themselves. */
   readonly threads?: number;
+  /** Execution provider of ONNX Runtime: `cpu` (default), `webgpu`, `cuda` in Node; `wasm` (default), `webgpu` in browsers. */
+  readonly provider?: string;
 }
 
-const ORDER: readonly EngineName[] = ['onnx', 'onnx-web', 'tfjs-node-gpu', 'tfjs-node', 'wasm', 'cpu'];
+type EngineParts = Pick<EngineDescription, 'runtime' | 'device' | 'threads'> & {
+  make(description: EngineDescription): Engine;
+};
 
-export async function probeEngines(): Promise<EngineProbe[]> {
-  return [];
+interface EngineKind {
+  readonly name: EngineName;
+  readonly remedy: string;
+  load(options: EngineOptions): Promise<EngineParts>;
 }
 
+const onnxParts = (name: EngineName, runtime: OnnxRuntime): EngineParts => ({
+  runtime: `${runtime.library} ${runtime.version}`,
+  device: runtime.provider,
+  threads: runtime.threads,
+  make: (description) => new OnnxEngine(name, runtime, description),
+});
+
+const eagerParts = (name: EngineName, backend: string, runtime: string, device: string): EngineParts => ({
+  runtime,
+  device,
+  threads: 1,
+  make: (description) => new EagerEngine(name, backend, description),
+});
+
+/** All engines, best first. */
+const KINDS: readonly EngineKind[] = [
+  {
+    name: 'onnx',
+    remedy: 'ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node@1.30',
+    load: async (options) => {
+      await prepareCpu();
+      return onnxParts('onnx', await loadNodeRuntime(options));
+    },
+  },
+  {
+    name: 'onnx-web',
+    remedy: 'npm install onnxruntime-web@1.30',
+    load: async (options) => {
+      await prepareCpu();
+      return onnxParts('onnx-web', await loadWebRuntime(options));
+    },
+  },
+  {
+    name: 'tfjs-node-gpu',
+    remedy: 'npm install @tensorflow/tfjs-node-gpu@4.22 (needs Node < 23, CUDA 11 and a download at install)',
+    load: async () => {
+      const version = await loadTensorflowNode('@tensorflow/tfjs-node-gpu');
+      return eagerParts(
+        'tfjs-node-gpu',
+        'tensorflow',
+        `@tensorflow/tfjs-node-gpu ${version}`,
+        'libtensorflow, CUDA',
+      );
+    },
+  },
+  {
+    name: 'tfjs-node',
+    remedy: 'npm install @tensorflow/tfjs-node@4.22 (needs Node < 23 and a download at install)',
+    load: async () => {
+      const version = await loadTensorflowNode('@tensorflow/tfjs-node');
+      return eagerParts('tfjs-node', 'tensorflow', `@tensorflow/tfjs-node ${version}`, 'libtensorflow, CPU');
+    },
+  },
+  {
+    name: 'wasm',
+    remedy: 'reinstall @palimpsest/tensor-core: its .wasm files are missing',
+    load: async () => eagerParts('wasm', 'wasm', `TensorFlow.js ${await prepareWasm()}`, 'WebAssembly SIMD'),
+  },
+  {
+    name: 'cpu',
+    remedy: '',
+    load: async () => eagerParts('cpu', 'cpu', `TensorFlow.js ${await prepareCpu()}`, 'JavaScript'),
+  },
+];
+
+/** The names of all engines, best first. */
+export const engineNames: readonly EngineName[] = KINDS.map(({ name }) => name);
+
+/** One line of a loader's failure. */
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.split('\n')[0]!;
+}
+
+async function tryLoad(kind: EngineKind, options: EngineOptions): Promise<EngineParts | EngineProbe> {
+  try {
+    return await kind.load(options);
+  } catch (error) {
+    return { name: kind.name, available: false, reason: reasonOf(error), remedy: kind.remedy };
+  }
+}
+
+/** Tries to load every engine and says which work here, why the others do not, and the command that helps. */
+export async function probeEngines(options: EngineOptions = {}): Promise<EngineProbe[]> {
+  const probes: EngineProbe[] = [];
+  for (const kind of KINDS) {
+    const loaded = await tryLoad(kind, options);
+    if ('available' in loaded) probes.push(loaded);
+    else probes.push({ name: kind.name, available: true, reason: `${loaded.runtime} on ${loaded.device}` });
+  }
+  return probes;
+}
+
+/**
+ * Makes an engine.
+ * @param name an engine's name, or `auto` for the best one that loads here; `describe()` says which and why.
+ * @throws EngineError for an unknown name, or when the engine cannot be loaded, with the command that helps.
+ */
 export async function createEngine(
   name: EngineName | 'auto' = 'auto',
-  _options: EngineOptions = {},
+  options: EngineOptions = {},
 ): Promise<Engine> {
-  if (name !== 'auto' && !ORDER.includes(name)) {
-    throw new EngineError(`There is no engine '${name}'; the engines are auto, ${ORDER.join(', ')}.`);
+  if (name !== 'auto' && !engineNames.includes(name)) {
+    throw new EngineError(`There is no engine '${name}'; choose auto, ${engineNames.join(', ')}.`);
   }
-  return new EagerEngine('cpu', 'cpu', {
-    name: 'cpu',
-    runtime: 'TensorFlow.js',
-    device: 'cpu',
-    threads: 1,
-    reason: 'asked for',
-    unavailable: [],
-  });
+  const unavailable: EngineProbe[] = [];
+  for (const kind of KINDS) {
+    if (name !== 'auto' && kind.name !== name) continue;
+    const loaded = await tryLoad(kind, options);
+    if ('available' in loaded) {
+      unavailable.push(loaded);
+      continue;
+    }
+    const reason = name === 'auto' ? `the best engine that loads here` : 'asked for by name';
+    const { make, ...parts } = loaded;
+    return make({ name: kind.name, ...parts, reason, unavailable });
+  }
+  const [failure] = unavailable;
+  throw new EngineError(
+    `The engine '${name}' cannot be loaded here (${failure?.reason}); ${failure?.remedy || "use 'auto'"}.`,
+  );
 }

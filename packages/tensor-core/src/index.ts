@@ -1,10 +1,14 @@
-export { createEngine, probeEngines } from './create-engine.js';
+export { createEngine, type EngineOptions, engineNames, probeEngines } from './create-engine.js';
 export { DeviceArray } from './device-array.js';
 export type * from './engine.js';
 export { EngineError, InputError, PalimpsestError, TraceError } from './errors.js';
 export * from './gradient.js';
+export { keyedUniform } from './keyed-uniform.js';
 export * from './ndarray.js';
+export { type OnnxModel, type ToOnnxOptions, toOnnx } from './onnx/to-onnx.js';
 export * from './op.js';
 export { tf } from './tf.js';
+export { tracedKernels } from './trace/backend.js';
+export * as emit from './trace/emit.js';
 export type { AttributeValue, GraphBuilder, OutputSpec, Value, ValueDType } from './trace/graph.js';
 export * from './tree.js';

@@ -1,0 +1,37 @@
+import { allocate, type DType, type TypedArray } from '../ndarray.js';
+
+const MAX_IDLE_BYTES = 512 * 2 ** 20;
+const MAX_IDLE_PER_KIND = 64;
+
+/**
+ * Memory given back by donated and disposed arrays, handed out again as the outputs of later calls, so that a training
+ * loop allocates nothing after its first steps.
+ */
+export class BufferPool {
+  readonly #idle = new Map<string, TypedArray[]>();
+  #idleBytes = 0;
+
+  /** An array of the kind, with arbitrary contents. */
+  take(dtype: DType, size: number): TypedArray {
+    const buffer = this.#idle.get(`${dtype}${size}`)?.pop();
+    if (!buffer) return allocate(dtype, size);
+    this.#idleBytes -= buffer.byteLength;
+    return buffer;
+  }
+
+  /** Takes memory back; nobody may use it afterwards. */
+  give(dtype: DType, buffer: TypedArray): void {
+    if (this.#idleBytes + buffer.byteLength > MAX_IDLE_BYTES) return;
+    const key = `${dtype}${buffer.length}`;
+    const list = this.#idle.get(key) ?? [];
+    if (list.length >= MAX_IDLE_PER_KIND) return;
+    list.push(buffer);
+    this.#idle.set(key, list);
+    this.#idleBytes += buffer.byteLength;
+  }
+
+  clear(): void {
+    this.#idle.clear();
+    this.#idleBytes = 0;
+  }
+}

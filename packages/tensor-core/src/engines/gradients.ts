@@ -1,0 +1,110 @@
+import { tf } from '../tf.js';
+
+let registered = false;
+
+/** Swaps the last two axes. */
+function swap(x: tf.Tensor): tf.Tensor {
+  const axes = x.shape.map((_, axis) => axis);
+  const rank = axes.length;
+  axes[rank - 1] = rank - 2;
+  axes[rank - 2] = rank - 1;
+  return tf.transpose(x, axes);
+}
+
+/** Sums a gradient over the axes along which its operand was broadcast. */
+function unbroadcast(gradient: tf.Tensor, shape: readonly number[]): tf.Tensor {
+  const extra = gradient.rank - shape.length;
+  const axes = gradient.shape.flatMap((extent, axis) => {
+    const own = shape[axis - extra];
+    return axis < extra || (own === 1 && extent !== 1) ? [axis] : [];
+  });
+  return axes.length === 0 ? gradient : tf.reshape(tf.sum(gradient, axes), [...shape]);
+}
+
+/**
+ * Replaces TensorFlow.js' gradient of `matMul`: its own uses transpose flags, which the wasm backend runs about ten
+ * times slower than explicit transposes, and it ignores broadcasting of leading axes.
+ */
+export function registerGradients(): void {
+  if (registered) return;
+  registered = true;
+  tf.unregisterGradient('BatchMatMul');
+  tf.registerGradient({
+    kernelName: 'BatchMatMul',
+    inputsToSave: ['a', 'b'],
+    gradFunc: (dy, saved, attrs) => {
+      const [a, b] = saved as [tf.Tensor, tf.Tensor];
+      const gradient = dy as tf.Tensor;
+      const { transposeA, transposeB } = attrs as unknown as { transposeA: boolean; transposeB: boolean };
+      const left = () => (transposeA ? swap(a) : a);
+      const right = () => (transposeB ? swap(b) : b);
+      return {
+        a: () => {
+          const result = unbroadcast(
+            tf.matMul(gradient, swap(right())),
+            transposeA ? swapShape(a.shape) : a.shape,
+          );
+          return transposeA ? swap(result) : result;
+        },
+        b: () => {
+          const result = unbroadcast(
+            tf.matMul(swap(left()), gradient),
+            transposeB ? swapShape(b.shape) : b.shape,
+          );
+          return transposeB ? swap(result) : result;
+        },
+      };
+    },
+  });
+  registerMirrorPadGradient();
+}
+
+const swapShape = (shape: readonly number[]) => [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!];
+
+/** TensorFlow.js' own gradient of a mirrored padding forgets the mirrored parts. */
+function registerMirrorPadGradient(): void {
+  tf.unregisterGradient('MirrorPad');
+  tf.registerGradient({
+    kernelName: 'MirrorPad',
+    inputsToSave: ['x'],
+    gradFunc: (dy, saved, attrs) => {
+      const [x] = saved as [tf.Tensor];
+      const { paddings, mode } = attrs as unknown as { paddings: [number, number][]; mode: string };
+      return {
+        x: () =>
+          paddings.reduce(
+            (gradient, [before, after], axis) =>
+              foldMirror(gradient, axis, x.shape[axis]!, before, after, mode),
+            dy as tf.Tensor,
+          ),
+      };
+    },
+  });
+}
+
+/** Adds the gradients of mirrored copies along one axis back to the elements they were copied from. */
+function foldMirror(
+  gradient: tf.Tensor,
+  axis: number,
+  extent: number,
+  before: number,
+  after: number,
+  mode: string,
+): tf.Tensor {
+  if (before === 0 && after === 0) return gradient;
+  const offset = mode === 'reflect' ? 0 : 1;
+  const sources = Int32Array.from({ length: before + extent + after }, (_, position) => {
+    const index = position - before;
+    if (index < 0) return -index - offset;
+    return index >= extent ? 2 * (extent - 1) - index + offset : index;
+  });
+  const order = gradient.shape.map((_, index) => index);
+  const toFront = [axis, ...order.filter((index) => index !== axis)];
+  const back = order.map((index) => toFront.indexOf(index));
+  const summed = tf.unsortedSegmentSum(
+    tf.transpose(gradient, toFront),
+    tf.tensor1d(sources, 'int32'),
+    extent,
+  );
+  return tf.transpose(summed, back);
+}

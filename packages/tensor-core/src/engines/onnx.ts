@@ -1,0 +1,209 @@
+import type { InferenceSession } from 'onnxruntime-common';
+import { DeviceArray, type DeviceStorage } from '../device-array.js';
+import type {
+  Compiled,
+  CompileOptions,
+  Engine,
+  EngineDescription,
+  EngineMemory,
+  EngineName,
+} from '../engine.js';
+import { EngineError, InputError } from '../errors.js';
+import { type DType, isNDArray, type NDArray, sizeOf, type TypedArray } from '../ndarray.js';
+import { type MapLeaves, treeLeaves, treeMap } from '../tree.js';
+import { type BoundLeaf, bindArguments, checkFinite, signatureOf } from './arguments.js';
+import { BufferPool } from './buffer-pool.js';
+import { LiveArrays, nextEngineId } from './live-arrays.js';
+import type { OnnxRuntime, OnnxTensor } from './onnx-runtime.js';
+import { type TracedModel, traceFunction } from './traced-graph.js';
+
+interface OnnxStorage extends DeviceStorage {
+  readonly tensor: OnnxTensor;
+}
+
+/** A traced function with the session that runs it. */
+interface Program extends Omit<TracedModel, 'bytes'> {
+  readonly session: InferenceSession;
+}
+
+/** Traces compiled functions into static graphs and runs them with ONNX Runtime. */
+export class OnnxEngine implements Engine {
+  readonly id = nextEngineId();
+  readonly #live = new LiveArrays();
+  readonly #pool = new BufferPool();
+  readonly #sessions = new Set<InferenceSession>();
+
+  constructor(
+    readonly name: EngineName,
+    private readonly runtime: OnnxRuntime,
+    private readonly description: EngineDescription,
+  ) {}
+
+  describe(): EngineDescription {
+    return this.description;
+  }
+
+  compile<Args extends readonly unknown[], Out>(
+    fn: (...args: Args) => Out,
+    options: CompileOptions = {},
+  ): Compiled<Args, Out> {
+    const name = options.name ?? (fn.name || 'anonymous function');
+    const programs = new Map<string, Promise<Program>>();
+    const identities = new Identities();
+    const frozen = new Set(options.freeze ?? []);
+    const donated = new Set(options.donate ?? []);
+    const run = async (...args: unknown[]) => {
+      const leaves = bindArguments(name, args, this.id);
+      const key = signatureOf(leaves) + identities.key(leaves.filter((leaf) => frozen.has(leaf.argument)));
+      let program = programs.get(key);
+      if (!program) {
+        program = this.#build(name, fn as never, args, leaves, frozen);
+        programs.set(key, program);
+        program.catch(() => programs.delete(key));
+      }
+      return this.#run(name, await program, leaves, donated, options.validate ?? false);
+    };
+    const dispose = async () => {
+      for (const program of programs.values()) await this.#release((await program).session);
+      programs.clear();
+    };
+    const compiled = Object.assign(run, { dispose });
+    Object.defineProperty(compiled, 'signatures', { get: () => programs.size });
+    return compiled as unknown as Compiled<Args, Out>;
+  }
+
+  put<T>(tree: T): MapLeaves<T, NDArray, DeviceArray> {
+    return treeMap<NDArray, DeviceArray, T>(tree, (leaf, path) => {
+      if (!isNDArray(leaf))
+        throw new InputError(`put() expects host arrays, but found something else at '${path}'.`);
+      const data = this.#pool.take(leaf.dtype, leaf.data.length);
+      data.set(leaf.data);
+      return this.#hold(this.#tensor(leaf.dtype, data, leaf.shape), leaf.dtype, leaf.shape);
+    });
+  }
+
+  memory(): EngineMemory {
+    return this.#live.memory();
+  }
+
+  async dispose(): Promise<void> {
+    this.#live.disposeAll();
+    this.#pool.clear();
+    for (const session of [...this.#sessions]) await this.#release(session);
+  }
+
+  async #release(session: InferenceSession): Promise<void> {
+    if (this.#sessions.delete(session)) await session.release();
+  }
+
+  async #build(
+    name: string,
+    fn: (...args: never[]) => unknown,
+    args: readonly unknown[],
+    leaves: readonly BoundLeaf[],
+    frozen: ReadonlySet<number>,
+  ): Promise<Program> {
+    const traced = await Promise.all(
+      leaves.map(async ({ value, ...leaf }) => {
+        if (!frozen.has(leaf.argument)) return leaf;
+        return { ...leaf, frozen: value instanceof DeviceArray ? await value.data() : value.data.slice() };
+      }),
+    );
+    const { bytes, ...model } = traceFunction(name, fn, args, traced);
+    const session = await guarded(name, () => this.runtime.createSession(bytes));
+    this.#sessions.add(session);
+    return { ...model, session };
+  }
+
+  async #run(
+    name: string,
+    program: Program,
+    leaves: readonly BoundLeaf[],
+    donated: ReadonlySet<number>,
+    validate: boolean,
+  ): Promise<unknown> {
+    const feeds: Record<string, OnnxTensor> = {};
+    program.inputNames.forEach((inputName, index) => {
+      if (inputName) feeds[inputName] = this.#feed(leaves[index]!);
+    });
+    const fetches: Record<string, OnnxTensor | null> = {};
+    for (const { name: outputName, dtype, shape } of program.outputs) {
+      fetches[outputName] = this.runtime.preallocates
+        ? this.#tensor(dtype, this.#pool.take(dtype, sizeOf(shape)), shape)
+        : null;
+    }
+    const results = await guarded(name, () => program.session.run(feeds, fetches));
+    for (const leaf of leaves) {
+      if (donated.has(leaf.argument) && leaf.value instanceof DeviceArray) leaf.value.dispose();
+    }
+    const outputs = program.outputs.map((output) =>
+      this.#hold((fetches[output.name] ?? results[output.name]) as OnnxTensor, output.dtype, output.shape),
+    );
+    const tree = treeMap<number, DeviceArray>(program.template, (index) => outputs[index]!);
+    if (validate) checkFinite(name, await readAll(tree));
+    return tree;
+  }
+
+  #feed(leaf: BoundLeaf): OnnxTensor {
+    if (leaf.value instanceof DeviceArray) return (leaf.value.storage() as OnnxStorage).tensor;
+    return this.#tensor(leaf.dtype, leaf.value.data, leaf.shape);
+  }
+
+  #tensor(dtype: DType, data: TypedArray, shape: readonly number[]): OnnxTensor {
+    return new this.runtime.Tensor(dtype, data as never, shape);
+  }
+
+  #hold(tensor: OnnxTensor, dtype: DType, shape: readonly number[]): DeviceArray {
+    const array: DeviceArray = new DeviceArray(shape, dtype, this.id, {
+      tensor,
+      // A copy, because the memory is handed out again after the array is gone.
+      read: async () => ((await tensor.getData()) as TypedArray).slice() as TypedArray,
+      release: () => {
+        this.#live.remove(array);
+        if (tensor.location === 'cpu') this.#pool.give(dtype, tensor.data as TypedArray);
+        else tensor.dispose();
+      },
+    } as OnnxStorage);
+    return this.#live.add(array);
+  }
+}
+
+/** Numbers the frozen arrays, so that a graph is built anew when other arrays are frozen into it. */
+class Identities {
+  readonly #numbers = new WeakMap<object, number>();
+  #last = 0;
+
+  key(leaves: readonly BoundLeaf[]): string {
+    return leaves
+      .map(({ value }) => {
+        let number = this.#numbers.get(value);
+        if (number === undefined) {
+          this.#last += 1;
+          number = this.#last;
+          this.#numbers.set(value, number);
+        }
+        return `#${number}`;
+      })
+      .join('');
+  }
+}
+
+async function readAll(tree: unknown) {
+  const leaves = treeLeaves<DeviceArray>(tree);
+  return Promise.all(leaves.map(async ({ path, leaf }) => ({ path, data: await leaf.data() })));
+}
+
+/** Turns failures of the runtime into one sentence. */
+async function guarded<T>(name: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    if (/bad_alloc|allocat|out of memory/i.test(message)) {
+      throw new EngineError(
+        `There was not enough memory to run '${name}'; use a smaller batch, a shorter sequence or a smaller model.`,
+      );
+    }
+    throw new EngineError(`ONNX Runtime could not run '${name}': ${message}`);
+  }
+}

@@ -1,0 +1,71 @@
+import { EngineError } from '../errors.js';
+import { tf } from '../tf.js';
+import { registerGradients } from './gradients.js';
+import { registerKernelFallbacks } from './kernel-fallback.js';
+
+/** Makes sure that a TensorFlow.js backend is initialised and stays ready for synchronous switches. */
+async function initialise(backend: string): Promise<void> {
+  const engine = tf.engine();
+  const former = engine.backendName;
+  const ready = await engine.setBackend(backend);
+  if (former && former !== backend) await engine.setBackend(former);
+  if (!ready) throw new EngineError(`the TensorFlow.js backend '${backend}' did not start`);
+}
+
+/** Prepares the `cpu` backend and gives TensorFlow.js' version. */
+export async function prepareCpu(): Promise<string> {
+  registerGradients();
+  await initialise('cpu');
+  // Without this the backend prints an advertisement for tfjs-node into every program's output.
+  (tf.engine().findBackend('cpu') as unknown as { firstUse: boolean }).firstUse = false;
+  return tf.version_core;
+}
+
+/** Prepares the `wasm` backend with the kernels that it lacks. */
+export async function prepareWasm(): Promise<string> {
+  await prepareCpu();
+  await serveLocalFiles();
+  tf.setWasmPaths(new URL('./', import.meta.url).href);
+  await initialise('wasm');
+  registerKernelFallbacks('wasm');
+  return tf.version_core;
+}
+
+let served = false;
+
+/** Lets the wasm backend read its binary from disk: Node's fetch does not open files. */
+async function serveLocalFiles(): Promise<void> {
+  if (served || !globalThis.process?.versions?.node) return;
+  served = true;
+  const { readFile } = await import('node:fs/promises');
+  const platform = tf.env().platform as { fetch: (path: string, init?: unknown) => Promise<unknown> };
+  const fetchRemote = platform.fetch.bind(platform);
+  platform.fetch = async (path, init) => {
+    if (!String(path).startsWith('file:')) return fetchRemote(path, init);
+    return new Response(await readFile(new URL(path)), { headers: { 'content-type': 'application/wasm' } });
+  };
+}
+
+/**
+ * Loads `@tensorflow/tfjs-node` or its GPU twin when the user has installed it.
+ * @throws when the package or its native library is missing.
+ */
+export async function loadTensorflowNode(packageName: string): Promise<string> {
+  await prepareCpu();
+  const util = await import('node:util');
+  const legacy = util.default as { isNullOrUndefined?: (value: unknown) => boolean };
+  // Removed in Node 23, still called by tfjs-node 4.22.
+  legacy.isNullOrUndefined ??= (value) => value === null || value === undefined;
+  let module: { version?: Record<string, string> };
+  try {
+    module = (await import(packageName)) as typeof module;
+  } catch (error) {
+    const message = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    throw new EngineError(
+      /Cannot find/.test(message ?? '') ? `${packageName} is not installed` : `${message}`,
+    );
+  }
+  await initialise('tensorflow');
+  registerKernelFallbacks('tensorflow');
+  return module.version?.['tfjs-node'] ?? module.version?.['tfjs-node-gpu'] ?? '4.x';
+}

@@ -1,0 +1,91 @@
+import { InputError } from '../errors.js';
+import type { DType, TypedArray } from '../ndarray.js';
+import { type EncodedModel, encodeModel, type NamedValue } from '../onnx/protobuf.js';
+import { tf } from '../tf.js';
+import { trace } from '../trace/backend.js';
+import { GraphBuilder, orderedNodes, type Value } from '../trace/graph.js';
+import { treeMap } from '../tree.js';
+
+/** One array leaf of the arguments, as tracing sees it. */
+export interface TracedLeaf {
+  readonly argument: number;
+  readonly path: string;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  /** Data to bake into the graph; absent for inputs. */
+  readonly frozen?: TypedArray;
+}
+
+export interface TracedOutput {
+  readonly name: string;
+  readonly path: string;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+}
+
+/** A function as a static graph, ready to be saved or run. */
+export interface TracedModel extends EncodedModel {
+  /** Names of the inputs that the graph uses, by position in the list of leaves. */
+  readonly inputNames: readonly (string | undefined)[];
+  readonly outputs: readonly TracedOutput[];
+  /** The result's structure, with the number of the output in place of each tensor. */
+  readonly template: unknown;
+}
+
+/**
+ * Traces a function of trees of tensors.
+ * @param leaves the array leaves of all arguments, in the order in which `args` lists them.
+ */
+export function traceFunction(
+  name: string,
+  fn: (...args: never[]) => unknown,
+  args: readonly unknown[],
+  leaves: readonly TracedLeaf[],
+): TracedModel {
+  const graph = new GraphBuilder(name);
+  const values = leaves.map((leaf) =>
+    leaf.frozen ? graph.frozen(leaf.frozen, leaf.shape, leaf.dtype) : graph.input(leaf.shape, leaf.dtype),
+  );
+  const outputs: (NamedValue & TracedOutput)[] = [];
+  let template: unknown;
+  trace(graph, (tensorOf, valueOf) => {
+    let next = 0;
+    const inputs = args.map((argument) => treeMap(argument, () => tensorOf(values[next++]!)));
+    const result = fn(...(inputs as never[]));
+    template = treeMap<tf.Tensor, number>(result, (leaf, path) => {
+      if (!(leaf instanceof tf.Tensor)) {
+        throw new InputError(`The result of '${name}'${path ? ` at '${path}'` : ''} is not a tensor.`);
+      }
+      const value = valueOf(leaf);
+      const output = {
+        name: outputName(path, outputs.length),
+        path,
+        value,
+        shape: value.shape,
+        dtype: value.dtype as DType,
+      };
+      return outputs.push(output) - 1;
+    });
+  });
+  const used = usedValues(outputs.map(({ value }) => value));
+  const inputNames = leaves.map((leaf, index) => {
+    if (leaf.frozen || !used.has(values[index]!)) return undefined;
+    return inputName(leaf, index);
+  });
+  const named = inputNames.flatMap((inputName, index) =>
+    inputName ? [{ name: inputName, value: values[index]! }] : [],
+  );
+  return { ...encodeModel(name, named, outputs), inputNames, outputs, template };
+}
+
+const inputName = (leaf: TracedLeaf, index: number) =>
+  `in${index}.${leaf.argument}${leaf.path ? `.${leaf.path}` : ''}`;
+const outputName = (path: string, index: number) => `out${index}${path ? `.${path}` : ''}`;
+
+function usedValues(outputs: readonly Value[]): Set<Value> {
+  const used = new Set<Value>(outputs);
+  for (const node of orderedNodes(outputs)) {
+    for (const input of node.inputs) if (input) used.add(input);
+  }
+  return used;
+}

@@ -1,0 +1,156 @@
+import protobuf from 'protobufjs/minimal.js';
+import { ONNX_TYPE } from '../trace/emit.js';
+import {
+  type AttributeValue,
+  type ConstantData,
+  type GraphNode,
+  orderedNodes,
+  type Value,
+} from '../trace/graph.js';
+
+type Writer = protobuf.Writer;
+
+/** Opset whose semantics the traced nodes follow. */
+export const OPSET = 20;
+const IR_VERSION = 9;
+const LENGTH_DELIMITED = 2;
+const FLOAT_BITS = 5;
+
+const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, ints: 7 } as const;
+
+const tag = (field: number, wireType = 0) => (field << 3) | wireType;
+
+/** Writes an embedded message. */
+function message(writer: Writer, field: number, body: (writer: Writer) => void): void {
+  writer.uint32(tag(field, LENGTH_DELIMITED)).fork();
+  body(writer);
+  writer.ldelim();
+}
+
+function text(writer: Writer, field: number, value: string): void {
+  writer.uint32(tag(field, LENGTH_DELIMITED)).string(value);
+}
+
+function writeAttribute(writer: Writer, name: string, value: AttributeValue): void {
+  text(writer, 1, name);
+  if (typeof value === 'number') {
+    writer.uint32(tag(3)).int64(value);
+    writer.uint32(tag(20)).int32(ATTRIBUTE_TYPE.int);
+  } else if (typeof value === 'string') {
+    text(writer, 4, value);
+    writer.uint32(tag(20)).int32(ATTRIBUTE_TYPE.string);
+  } else if ('float' in value) {
+    writer.uint32(tag(2, FLOAT_BITS)).float(value.float);
+    writer.uint32(tag(20)).int32(ATTRIBUTE_TYPE.float);
+  } else {
+    for (const entry of value) writer.uint32(tag(8)).int64(entry);
+    writer.uint32(tag(20)).int32(ATTRIBUTE_TYPE.ints);
+  }
+}
+
+function writeNode(writer: Writer, node: GraphNode, nameOf: (value: Value) => string): void {
+  for (const input of node.inputs) text(writer, 1, input ? nameOf(input) : '');
+  for (const output of node.outputs) text(writer, 2, nameOf(output));
+  text(writer, 4, node.op);
+  for (const [name, value] of Object.entries(node.attributes)) {
+    message(writer, 5, (attribute) => writeAttribute(attribute, name, value));
+  }
+  if (node.domain !== '') text(writer, 7, node.domain);
+}
+
+function bytesOf(data: ConstantData): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+function writeTensor(writer: Writer, name: string, value: Value, data: ConstantData): void {
+  for (const extent of value.shape) writer.uint32(tag(1)).int64(extent);
+  writer.uint32(tag(2)).int32(ONNX_TYPE[value.dtype]);
+  text(writer, 8, name);
+  writer.uint32(tag(9, LENGTH_DELIMITED)).bytes(bytesOf(data));
+}
+
+function writeValueInfo(writer: Writer, name: string, value: Value): void {
+  text(writer, 1, name);
+  message(writer, 2, (type) =>
+    message(type, 1, (tensor) => {
+      tensor.uint32(tag(1)).int32(ONNX_TYPE[value.dtype]);
+      message(tensor, 2, (shape) => {
+        for (const extent of value.shape)
+          message(shape, 1, (dimension) => dimension.uint32(tag(1)).int64(extent));
+      });
+    }),
+  );
+}
+
+/** A graph input or output with the name under which the runtime knows it. */
+export interface NamedValue {
+  readonly name: string;
+  readonly value: Value;
+}
+
+export interface EncodedModel {
+  readonly bytes: Uint8Array;
+  readonly nodes: number;
+}
+
+/** Data of a constant; a fill becomes its repeated number. */
+function constantData(value: Value): ConstantData {
+  if (value.data) return value.data;
+  const size = value.shape.reduce((product, extent) => product * extent, 1);
+  if (value.dtype === 'int32') return new Int32Array(size).fill(value.fill!);
+  if (value.dtype === 'bool') return new Uint8Array(size).fill(value.fill!);
+  return new Float32Array(size).fill(value.fill!);
+}
+
+/**
+ * Writes a traced graph as an ONNX model (ModelProto of onnx.proto3).
+ * Outputs that are inputs or constants go through an Identity node, since ONNX wants outputs made by nodes.
+ */
+export function encodeModel(
+  graphName: string,
+  inputs: readonly NamedValue[],
+  outputs: readonly NamedValue[],
+): EncodedModel {
+  const nodes = orderedNodes(outputs.map(({ value }) => value));
+  const inputNames = new Map(inputs.map(({ name, value }) => [value, name]));
+  const outputNames = new Map<Value, string>();
+  for (const { name, value } of outputs) {
+    if (value.producer && !outputNames.has(value)) outputNames.set(value, name);
+  }
+  const nameOf = (value: Value) => inputNames.get(value) ?? outputNames.get(value) ?? `v${value.id}`;
+  const constants = new Set<Value>();
+  const note = (value: Value | undefined) => {
+    if (value && !value.producer && !inputNames.has(value)) constants.add(value);
+  };
+  for (const node of nodes) for (const input of node.inputs) note(input);
+  for (const { value } of outputs) note(value);
+
+  const writer = protobuf.Writer.create();
+  writer.uint32(tag(1)).int64(IR_VERSION);
+  text(writer, 2, 'palimpsest');
+  message(writer, 7, (graph) => {
+    for (const node of nodes) message(graph, 1, (part) => writeNode(part, node, nameOf));
+    for (const { name, value } of outputs) {
+      if (outputNames.get(value) === name) continue;
+      message(graph, 1, (part) => {
+        text(part, 1, nameOf(value));
+        text(part, 2, name);
+        text(part, 4, 'Identity');
+      });
+    }
+    text(graph, 2, graphName);
+    for (const value of constants) {
+      message(graph, 5, (part) => writeTensor(part, nameOf(value), value, constantData(value)));
+    }
+    for (const { name, value } of inputs) message(graph, 11, (part) => writeValueInfo(part, name, value));
+    for (const { name, value } of outputs) message(graph, 12, (part) => writeValueInfo(part, name, value));
+  });
+  const domains = new Set(['', ...nodes.map((node) => node.domain)]);
+  for (const domain of domains) {
+    message(writer, 8, (part) => {
+      text(part, 1, domain);
+      part.uint32(tag(2)).int64(domain === '' ? OPSET : 1);
+    });
+  }
+  return { bytes: writer.finish(), nodes: nodes.length };
+}

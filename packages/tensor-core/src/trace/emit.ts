@@ -1,0 +1,201 @@
+import { sizeOf } from '../ndarray.js';
+import { type GraphBuilder, isConstant, type Value, type ValueDType } from './graph.js';
+
+/** The shape to which two shapes broadcast, by the rules of NumPy and ONNX. */
+export function broadcastShape(a: readonly number[], b: readonly number[]): number[] {
+  const rank = Math.max(a.length, b.length);
+  return Array.from({ length: rank }, (_, axis) => {
+    const x = a[a.length - rank + axis] ?? 1;
+    const y = b[b.length - rank + axis] ?? 1;
+    return x === 1 ? y : x;
+  });
+}
+
+export function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((extent, axis) => extent === b[axis]);
+}
+
+/** A fill as the scalar that broadcasts to it; other values as they are. */
+function asBroadcast(graph: GraphBuilder, value: Value): Value {
+  return value.fill === undefined ? value : graph.scalar(value.fill, value.dtype);
+}
+
+/** The value before an Expand, when the node that reads it would broadcast anyway. */
+function beforeExpand(value: Value): Value {
+  return value.producer?.op === 'Expand' ? value.producer.inputs[0]! : value;
+}
+
+/** An elementwise node of two inputs, which drops needless expansions of its inputs. */
+export function binary(
+  graph: GraphBuilder,
+  op: string,
+  a: Value,
+  b: Value,
+  dtype: ValueDType = a.dtype,
+): Value {
+  const shape = broadcastShape(a.shape, b.shape);
+  const known = foldBinary(graph, op, a, b, shape, dtype);
+  if (known) return known;
+  let [x, y] = [asBroadcast(graph, a), asBroadcast(graph, b)];
+  const [lazyX, lazyY] = [beforeExpand(x), beforeExpand(y)];
+  if (sameShape(broadcastShape(lazyX.shape, y.shape), shape)) x = lazyX;
+  if (sameShape(broadcastShape(x.shape, lazyY.shape), shape)) y = lazyY;
+  const innerShape = broadcastShape(x.shape, y.shape);
+  return expand(graph, graph.node(op, [x, y], { shape: innerShape, dtype }), shape);
+}
+
+const folds: Record<string, (x: number, y: number) => number> = {
+  Add: (x, y) => x + y,
+  Sub: (x, y) => x - y,
+  Mul: (x, y) => x * y,
+  Div: (x, y) => x / y,
+  Max: Math.max,
+  Min: Math.min,
+};
+
+/** Results that need no node: two fills, or a neutral element. */
+function foldBinary(
+  graph: GraphBuilder,
+  op: string,
+  a: Value,
+  b: Value,
+  shape: readonly number[],
+  dtype: ValueDType,
+): Value | undefined {
+  const fold = folds[op];
+  if (!fold || dtype !== a.dtype) return undefined;
+  if (a.fill !== undefined && b.fill !== undefined) {
+    const result = fold(a.fill, b.fill);
+    return graph.fill(dtype === 'int32' ? Math.trunc(result) : Math.fround(result), shape, dtype);
+  }
+  if (op === 'Mul' && dtype === 'float32' && (a.fill === 0 || b.fill === 0))
+    return graph.fill(0, shape, dtype);
+  const neutralRight = op === 'Mul' || op === 'Div' ? 1 : op === 'Add' || op === 'Sub' ? 0 : undefined;
+  if (b.fill !== undefined && b.fill === neutralRight) return expand(graph, a, shape);
+  const neutralLeft = op === 'Mul' ? 1 : op === 'Add' ? 0 : undefined;
+  if (a.fill !== undefined && a.fill === neutralLeft) return expand(graph, b, shape);
+  return undefined;
+}
+
+/** An elementwise node of one input. */
+export function unary(
+  graph: GraphBuilder,
+  op: string,
+  x: Value,
+  dtype: ValueDType = x.dtype,
+  attributes: Parameters<GraphBuilder['node']>[3] = {},
+): Value {
+  if (x.fill !== undefined) {
+    return expand(
+      graph,
+      graph.node(op, [graph.scalar(x.fill, x.dtype)], { shape: [], dtype }, attributes),
+      x.shape,
+    );
+  }
+  const source = beforeExpand(x);
+  return expand(graph, graph.node(op, [source], { shape: source.shape, dtype }, attributes), x.shape);
+}
+
+/** Broadcasts a value to a larger shape. */
+export function expand(graph: GraphBuilder, x: Value, shape: readonly number[]): Value {
+  if (sameShape(x.shape, shape)) return x;
+  if (x.fill !== undefined) return graph.fill(x.fill, shape, x.dtype);
+  return graph.node('Expand', [x, graph.int64(shape)], { shape, dtype: x.dtype });
+}
+
+/** The same elements in another shape; chains of reshapes collapse into one. */
+export function reshape(graph: GraphBuilder, x: Value, shape: readonly number[]): Value {
+  if (sameShape(x.shape, shape)) return x;
+  if (x.fill !== undefined) return graph.fill(x.fill, shape, x.dtype);
+  const source = x.producer?.op === 'Reshape' ? x.producer.inputs[0]! : x;
+  if (sameShape(source.shape, shape)) return source;
+  return graph.node('Reshape', [source, graph.int64(shape)], { shape, dtype: x.dtype });
+}
+
+/** Permutes the axes; transposes of transposes collapse. */
+export function transpose(graph: GraphBuilder, x: Value, permutation: readonly number[]): Value {
+  const shape = permutation.map((axis) => x.shape[axis]!);
+  if (x.fill !== undefined) return graph.fill(x.fill, shape, x.dtype);
+  if (permutation.every((axis, index) => axis === index)) return x;
+  if (x.producer?.op === 'Transpose') {
+    const inner = x.producer.attributes.perm as number[];
+    return transpose(
+      graph,
+      x.producer.inputs[0]!,
+      permutation.map((axis) => inner[axis]!),
+    );
+  }
+  return graph.node('Transpose', [x], { shape, dtype: x.dtype }, { perm: [...permutation] });
+}
+
+/** Converts the element type as TensorFlow does: float to int truncates, anything to bool asks for non-zero. */
+export function cast(graph: GraphBuilder, x: Value, dtype: ValueDType): Value {
+  if (x.dtype === dtype) return x;
+  if (x.fill !== undefined && dtype !== 'int64') {
+    const value = dtype === 'bool' ? Number(x.fill !== 0) : dtype === 'int32' ? Math.trunc(x.fill) : x.fill;
+    return graph.fill(value, x.shape, dtype);
+  }
+  return unary(graph, 'Cast', x, dtype, { to: ONNX_TYPE[dtype] });
+}
+
+/** Element type numbers of ONNX's TensorProto. */
+export const ONNX_TYPE: Record<ValueDType, number> = { float32: 1, int32: 6, int64: 7, bool: 9 };
+
+/** A part of a value along every axis. */
+export function slice(
+  graph: GraphBuilder,
+  x: Value,
+  begin: readonly number[],
+  size: readonly number[],
+): Value {
+  if (sameShape(x.shape, size)) return x;
+  if (x.fill !== undefined) return graph.fill(x.fill, size, x.dtype);
+  const axes = size.flatMap((extent, axis) => (extent === x.shape[axis] ? [] : [axis]));
+  const starts = axes.map((axis) => begin[axis]!);
+  const ends = axes.map((axis) => begin[axis]! + size[axis]!);
+  return graph.node('Slice', [x, graph.int64(starts), graph.int64(ends), graph.int64(axes)], {
+    shape: size,
+    dtype: x.dtype,
+  });
+}
+
+/** Joins values along an axis. */
+export function concat(graph: GraphBuilder, values: readonly Value[], axis: number): Value {
+  const parts = values.filter((value) => sizeOf(value.shape) > 0);
+  if (parts.length === 1) return parts[0]!;
+  const first = (parts[0] ?? values[0])!;
+  const shape = [...first.shape];
+  shape[axis] = values.reduce((total, value) => total + value.shape[axis]!, 0);
+  if (
+    parts.length > 0 &&
+    parts.every((value) => value.fill !== undefined && Object.is(value.fill, first.fill))
+  ) {
+    return graph.fill(first.fill!, shape, first.dtype);
+  }
+  return graph.node('Concat', parts, { shape, dtype: first.dtype }, { axis });
+}
+
+/** Reduces over axes. `keepDims` keeps them with extent 1. */
+export function reduce(
+  graph: GraphBuilder,
+  op: 'ReduceSum' | 'ReduceMean' | 'ReduceMax' | 'ReduceMin' | 'ReduceProd',
+  x: Value,
+  axes: readonly number[],
+  keepDims: boolean,
+): Value {
+  const kept = x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent));
+  const shape = keepDims ? kept : kept.filter((_, axis) => !axes.includes(axis));
+  const count = axes.reduce((product, axis) => product * x.shape[axis]!, 1);
+  if (x.fill !== undefined && count > 0) {
+    const value = op === 'ReduceSum' ? x.fill * count : op === 'ReduceProd' ? x.fill ** count : x.fill;
+    return graph.fill(Math.fround(value), shape, x.dtype);
+  }
+  if (axes.length === 0) return x;
+  if (count === 1) return reshape(graph, x, shape);
+  return graph.node(op, [x, graph.int64(axes)], { shape, dtype: x.dtype }, { keepdims: keepDims ? 1 : 0 });
+}
+
+/** Whether two values are both known while tracing and equal element for element. */
+export function isFill(value: Value, fill: number): boolean {
+  return isConstant(value) && value.fill === fill;
+}
