@@ -38,8 +38,11 @@ await build({
     contents: [
       "export * from '@tensorflow/tfjs-core';",
       "import '@tensorflow/tfjs-core/dist/register_all_gradients';",
+      // The gradients of prod and gather call these as methods of tensors.
+      ...['reshape', 'slice', 'split'].map((op) => `import '@tensorflow/tfjs-core/dist/public/chained_ops/${op}';`),
       "export { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';",
       "export { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';",
+      'export const bundleUrl = import.meta.url;',
     ].join('\n'),
   },
   outfile: join(out, 'tfjs.mjs'),
@@ -87,7 +90,7 @@ const declarations = output[0].code
   .replace(/^\/\/\/ <reference.*$/gm, '')
   .replace(/ReadableStream<[^>]*>/g, 'unknown')
   .replaceAll('typeof fetch;', '(...args: unknown[]) => Promise<unknown>;');
-await writeFile(join(out, 'tfjs.d.mts'), `${browserTypes}\n${declarations}`);
+await writeFile(join(out, 'tfjs.d.mts'), `${browserTypes}\n${declarations}\n/** Address of this bundle; the .wasm files lie beside it. */\nexport declare const bundleUrl: string;\n`);
 
 const wasmFolder = join(dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json')), 'wasm-out');
 for (const file of ['tfjs-backend-wasm.wasm', 'tfjs-backend-wasm-simd.wasm']) {

@@ -56,7 +56,61 @@ export function registerGradients(): void {
       };
     },
   });
+  registerBroadcastingGradients();
+  registerCumsumGradient();
   registerMirrorPadGradient();
+}
+
+type Pair = (dy: tf.Tensor, a: tf.Tensor, b: tf.Tensor) => tf.Tensor;
+
+/** TensorFlow.js forgets to sum these gradients over broadcast axes. */
+function registerBroadcastingGradients(): void {
+  const replace = (kernelName: string, toA: Pair, toB: Pair) => {
+    tf.unregisterGradient(kernelName);
+    tf.registerGradient({
+      kernelName,
+      inputsToSave: ['a', 'b'],
+      gradFunc: (dy, saved) => {
+        const [a, b] = saved as [tf.Tensor, tf.Tensor];
+        return {
+          a: () => unbroadcast(toA(dy as tf.Tensor, a, b), a.shape),
+          b: () => unbroadcast(toB(dy as tf.Tensor, a, b), b.shape),
+        };
+      },
+    });
+  };
+  const where = (dy: tf.Tensor, condition: tf.Tensor) => tf.mul(dy, tf.cast(condition, 'float32'));
+  replace(
+    'Maximum',
+    (dy, a, b) => where(dy, tf.greaterEqual(a, b)),
+    (dy, a, b) => where(dy, tf.less(a, b)),
+  );
+  replace(
+    'Minimum',
+    (dy, a, b) => where(dy, tf.lessEqual(a, b)),
+    (dy, a, b) => where(dy, tf.greater(a, b)),
+  );
+  replace(
+    'SquaredDifference',
+    (dy, a, b) => tf.mul(dy, tf.mul(2, tf.sub(a, b))),
+    (dy, a, b) => tf.mul(dy, tf.mul(2, tf.sub(b, a))),
+  );
+}
+
+/** TensorFlow.js permutes the gradient of a cumulative sum wrongly unless the axis is the last one. */
+function registerCumsumGradient(): void {
+  tf.unregisterGradient('Cumsum');
+  tf.registerGradient({
+    kernelName: 'Cumsum',
+    gradFunc: (dy, _saved, attrs) => {
+      const { axis, exclusive, reverse } = attrs as unknown as {
+        axis: number;
+        exclusive: boolean;
+        reverse: boolean;
+      };
+      return { x: () => tf.cumsum(dy as tf.Tensor, axis, exclusive, !reverse) };
+    },
+  });
 }
 
 const swapShape = (shape: readonly number[]) => [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!];

@@ -1,7 +1,7 @@
 import { EngineError } from '../errors.js';
 import { tf } from '../tf.js';
 import { registerGradients } from './gradients.js';
-import { registerKernelFallbacks } from './kernel-fallback.js';
+import { expandPartialBroadcasts, registerKernelFallbacks } from './kernel-fallback.js';
 
 /** Makes sure that a TensorFlow.js backend is initialised and stays ready for synchronous switches. */
 async function initialise(backend: string): Promise<void> {
@@ -12,22 +12,40 @@ async function initialise(backend: string): Promise<void> {
   if (!ready) throw new EngineError(`the TensorFlow.js backend '${backend}' did not start`);
 }
 
+const prepared = new Map<string, Promise<string>>();
+
+/** Prepares a backend once, however many engines ask for it at the same time. */
+function once(backend: string, prepare: () => Promise<string>): Promise<string> {
+  const known = prepared.get(backend);
+  if (known) return known;
+  const made = prepare();
+  prepared.set(backend, made);
+  made.catch(() => prepared.delete(backend));
+  return made;
+}
+
 /** Prepares the `cpu` backend and gives TensorFlow.js' version. */
-export async function prepareCpu(): Promise<string> {
+export const prepareCpu = () => once('cpu', startCpu);
+
+/** Prepares the `wasm` backend with the kernels that it lacks. */
+export const prepareWasm = () => once('wasm', startWasm);
+
+async function startCpu(): Promise<string> {
   registerGradients();
   await initialise('cpu');
   // Without this the backend prints an advertisement for tfjs-node into every program's output.
   (tf.engine().findBackend('cpu') as unknown as { firstUse: boolean }).firstUse = false;
+  expandPartialBroadcasts('cpu');
   return tf.version_core;
 }
 
-/** Prepares the `wasm` backend with the kernels that it lacks. */
-export async function prepareWasm(): Promise<string> {
+async function startWasm(): Promise<string> {
   await prepareCpu();
   await serveLocalFiles();
-  tf.setWasmPaths(new URL('./', import.meta.url).href);
+  tf.setWasmPaths(new URL('./', tf.bundleUrl).href);
   await initialise('wasm');
   registerKernelFallbacks('wasm');
+  expandPartialBroadcasts('wasm');
   return tf.version_core;
 }
 

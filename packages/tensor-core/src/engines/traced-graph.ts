@@ -48,7 +48,7 @@ export function traceFunction(
   );
   const outputs: (NamedValue & TracedOutput)[] = [];
   let template: unknown;
-  trace(graph, (tensorOf, valueOf) => {
+  trace(graph, (tensorOf, graphValueOf) => {
     let next = 0;
     const inputs = args.map((argument) => treeMap(argument, () => tensorOf(values[next++]!)));
     const result = fn(...(inputs as never[]));
@@ -56,7 +56,7 @@ export function traceFunction(
       if (!(leaf instanceof tf.Tensor)) {
         throw new InputError(`The result of '${name}'${path ? ` at '${path}'` : ''} is not a tensor.`);
       }
-      const value = valueOf(leaf);
+      const value = graphValueOf(leaf);
       const output = {
         name: outputName(path, outputs.length),
         path,

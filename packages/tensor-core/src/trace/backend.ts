@@ -147,12 +147,12 @@ function givesList(kernelName: string): boolean {
 /**
  * Runs a function on the trace backend.
  * @param body receives a function that turns graph values into the tensors to compute with, and gives back a tree of
- *   tensors; `valueOf` reads the graph values behind them.
+ *   tensors; `graphValueOf` reads the graph values behind them.
  * @throws TraceError when the function uses an op outside the table or reads a value.
  */
 export function trace<T>(
   graph: GraphBuilder,
-  body: (tensorOf: (value: Value) => tf.Tensor, valueOf: (tensor: tf.Tensor) => Value) => T,
+  body: (tensorOf: (value: Value) => tf.Tensor, graphValueOf: (tensor: tf.Tensor) => Value) => T,
 ): T {
   register();
   registerKernels();

@@ -121,7 +121,7 @@ export class GraphBuilder {
     if (known && known.length === outputs.length) return known;
     const values: Value[] = [];
     const node: GraphNode = { op, domain, inputs, outputs: values, attributes };
-    for (const spec of outputs) values.push(this.#value({ ...spec, producer: node }));
+    for (const { shape, dtype } of outputs) values.push(this.#value({ shape, dtype, producer: node }));
     this.#interned.set(key, values);
     return values;
   }

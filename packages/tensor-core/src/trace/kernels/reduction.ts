@@ -11,8 +11,9 @@ function axesOf(attribute: unknown, rank: number): number[] {
 
 const reduction =
   (op: Parameters<typeof reduce>[1]): TraceKernel =>
-  (graph, { x }, { axis, keepDims }) => [
-    reduce(graph, op, x!, axesOf(axis, x!.shape.length), Boolean(keepDims)),
+  (graph, { x }, { axis, reductionIndices, keepDims }) => [
+    // Max and Min name their axes differently from the other reductions.
+    reduce(graph, op, x!, axesOf(axis ?? reductionIndices, x!.shape.length), Boolean(keepDims)),
   ];
 
 const logical =
