@@ -1,0 +1,40 @@
+import {
+  createEngine,
+  type DeviceArray,
+  type NDArray,
+  Rng,
+  sizeOf,
+  treeLeaves,
+} from '@palimpsest/tensor-core';
+import type { AnySequenceModel } from './sequence-model.js';
+
+/** Number of scalars in a parameter tree, on the host or on an engine. */
+export function countParameters(params: unknown): number {
+  return treeLeaves<{ readonly shape: readonly number[] }>(params).reduce(
+    (total, { leaf }) => total + sizeOf(leaf.shape),
+    0,
+  );
+}
+
+/** Bytes of the arrays of a tree as engines hold them: 4 per float32 or int32 element, 1 per bool. */
+export function treeBytes(tree: unknown): number {
+  return treeLeaves<NDArray | DeviceArray>(tree).reduce(
+    (total, { leaf }) => total + sizeOf(leaf.shape) * (leaf.dtype === 'bool' ? 1 : 4),
+    0,
+  );
+}
+
+/**
+ * Bytes of the memory state for `batch` texts: what a model carries from token to token, however many it has read.
+ * @param params the model's parameters, when they are at hand; otherwise the model's own fresh ones give the shapes.
+ */
+export async function stateBytes(model: AnySequenceModel, batch = 1, params?: unknown): Promise<number> {
+  const engine = await createEngine('cpu');
+  const initState = engine.compile((tree: unknown) => model.initState(tree, batch), {
+    name: `${model.name}.initState`,
+  });
+  const state = await initState(params ?? model.init(Rng.fromSeed(0)));
+  const bytes = treeBytes(state);
+  await engine.dispose();
+  return bytes;
+}

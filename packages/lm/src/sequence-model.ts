@@ -1,0 +1,93 @@
+import type { ToHost, Tree, tf } from '@palimpsest/tensor-core';
+import type { RandomSource } from './random-source.js';
+
+/** Values that survive `JSON.stringify`. */
+export type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue | undefined };
+export type JsonObject = { readonly [key: string]: JsonValue | undefined };
+
+/** A nested plain object or array of tensors: parameters, memory states. */
+export type TensorTree = Tree<tf.Tensor>;
+
+/** How one call of `forward` is meant. */
+export interface ForwardContext {
+  /** Dropout, input corruption and other training-only parts are on. */
+  readonly training: boolean;
+  /** int32 [2], new for every step; `keyedUniform(dropoutKey, shape)` draws from it. Absent: no random part. */
+  readonly dropoutKey?: tf.Tensor;
+  /** Ask for `telemetry`. Default false. */
+  readonly telemetry?: boolean;
+}
+
+export interface ForwardResult<S> {
+  /** float32 [batch, time, vocabSize]; position t predicts token t + 1. */
+  readonly logits: tf.Tensor3D;
+  /** Memory after the last token. */
+  readonly state: S;
+  /** Named scalars worth watching: gate means, norms. Given when the context asks for them. */
+  readonly telemetry?: Readonly<Record<string, tf.Tensor>>;
+  /** Scalar that training adds to the cross-entropy (load balance, sparsity). Evaluation leaves it out. */
+  readonly auxiliaryLoss?: tf.Tensor;
+}
+
+export interface StepResult<S> {
+  /** float32 [batch, vocabSize]. */
+  readonly logits: tf.Tensor2D;
+  readonly state: S;
+}
+
+/** How the optimiser treats the parameters whose path matches, as in `blocks.0.query.weight`. */
+export interface ParameterGroup {
+  readonly match: RegExp;
+  /** Factor on the learning rate. Default 1. */
+  readonly rate?: number;
+  /** Factor on the decoupled weight decay; 0 means none. Default: the trainer's rule for the parameter. */
+  readonly weightDecay?: number;
+  /** Leave these parameters as they are: no gradient, no decay. Default false. */
+  readonly frozen?: boolean;
+}
+
+/**
+ * What every model of the toolkit is: pure functions of (parameters, tokens, state).
+ *
+ * Inside compiled functions `P` and `S` are trees of `tf.Tensor`; on the host the same trees hold `NDArray`s
+ * (`ToHost<P>`), between calls `DeviceArray`s (`ToDevice<P>`). All methods but `init` must be traceable: static shapes,
+ * no reading of values, no `tf.random*`.
+ */
+export interface SequenceModel<P = TensorTree, S = TensorTree> {
+  /** Name of the architecture; checkpoints are loaded by it. */
+  readonly name: string;
+  /** Everything needed to build the same model again, as JSON. */
+  readonly config: JsonObject;
+  readonly vocabSize: number;
+  /** Fresh parameters on the host. Equal seeds give equal parameters. */
+  init(rng: RandomSource): ToHost<P>;
+  /**
+   * Memory before the first token. Its shapes depend on `batch` alone, and the batch is the first axis of every leaf, so
+   * that one lane can be reset, saved or forked. It may use parameters (a learned start), and gradients flow into them.
+   */
+  initState(params: P, batch: number): S;
+  /**
+   * Parallel form, for training and prefill: any number of tokens >= 1, continuing from `state`.
+   * @param tokens int32 [batch, time].
+   */
+  forward(params: P, tokens: tf.Tensor2D, state: S, context: ForwardContext): ForwardResult<S>;
+  /**
+   * Constant-cost form, for decoding: equals `forward` on one token.
+   * @param token int32 [batch].
+   */
+  step(params: P, token: tf.Tensor1D, state: S): StepResult<S>;
+  /** Exceptions from the trainer's rules; the first group whose pattern matches a path decides. */
+  parameterGroups?(): readonly ParameterGroup[];
+}
+
+/**
+ * A model of any architecture, where the types of parameters and states are not known. Every `SequenceModel<P, S>` is
+ * assignable to it.
+ */
+export type AnySequenceModel = SequenceModel<unknown, unknown>;
