@@ -1,3 +1,4 @@
 import { packageTests } from '../../vitest.base.js';
 
-export default packageTests();
+// Tests of memory compare resident sizes after a collection.
+export default packageTests({ pool: 'forks', execArgv: ['--expose-gc'] });

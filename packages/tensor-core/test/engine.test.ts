@@ -1,0 +1,238 @@
+import { afterAll, describe, expect, test } from 'vitest';
+import {
+  createEngine,
+  DeviceArray,
+  type Engine,
+  EngineError,
+  engineNames,
+  full,
+  InputError,
+  ndarray,
+  probeEngines,
+  stopGradient,
+  TraceError,
+  tf,
+  toOnnx,
+  valueAndGradient,
+  zeros,
+} from '../src/index.js';
+import { loadableEngines } from './support/engines.js';
+
+const engines = await loadableEngines();
+const onnx = engines.find(({ name }) => name === 'onnx')!;
+
+afterAll(async () => {
+  for (const engine of engines) await engine.dispose();
+});
+
+const parameters = () => ({
+  weight: ndarray([0.5, -1, 2, 1], [2, 2]),
+  layers: [{ bias: ndarray([0.1, 0.2]) }],
+});
+
+function affine(p: { weight: tf.Tensor; layers: { bias: tf.Tensor }[] }, x: tf.Tensor) {
+  return { y: tf.add(tf.matMul(x, p.weight), p.layers[0]!.bias), copies: [x, x] as const };
+}
+
+describe.each(engines.map((engine) => [engine.name, engine] as const))(
+  'engine %s',
+  (_name, engine: Engine) => {
+    test('maps trees of arrays to trees of device arrays', async () => {
+      const compiled = engine.compile(affine);
+      const result = await compiled(parameters(), ndarray([1, 2], [1, 2]));
+      expect(result.y).toBeInstanceOf(DeviceArray);
+      const values = await result.y.data();
+      expect(values[0]).toBeCloseTo(4.6, 5);
+      expect(values[1]).toBeCloseTo(1.2, 5);
+      expect(result.copies.length).toBe(2);
+      expect(Array.from(await result.copies[1].data())).toEqual([1, 2]);
+      for (const array of [result.y, ...result.copies]) array.dispose();
+      await compiled.dispose();
+    });
+
+    test('traces once per signature', async () => {
+      const compiled = engine.compile((x: tf.Tensor) => tf.square(x));
+      for (const size of [3, 3, 5, 3]) (await compiled(full([size], 2))).dispose();
+      (await compiled(2)).dispose();
+      expect(compiled.signatures).toBe(3);
+      await compiled.dispose();
+    });
+
+    test('takes numbers as scalars and gives scalars back', async () => {
+      const compiled = engine.compile((x: tf.Tensor) => tf.add(x, 1));
+      const result = await compiled(41);
+      expect(result.shape).toEqual([]);
+      expect(await result.item()).toBe(42);
+      result.dispose();
+      await compiled.dispose();
+    });
+
+    test('a donated array cannot be used again, its values live on in the result', async () => {
+      const compiled = engine.compile((x: tf.Tensor) => tf.mul(x, 2), { donate: [0] });
+      const { x } = engine.put({ x: ndarray([1, 2, 3]) });
+      const first = await compiled(x);
+      expect(x.isDisposed).toBe(true);
+      await expect(compiled(x)).rejects.toThrow(/disposed or donated/);
+      const second = await compiled(first);
+      expect(Array.from(await second.data())).toEqual([4, 8, 12]);
+      second.dispose();
+      await compiled.dispose();
+    });
+
+    test('frozen arguments give the same values, and other arrays are noticed', async () => {
+      const compiled = engine.compile(affine, { freeze: [0] });
+      const [p, q] = [parameters(), { ...parameters(), weight: ndarray([1, 0, 0, 1], [2, 2]) }];
+      const x = ndarray([1, 2], [1, 2]);
+      const results = [await compiled(p, x), await compiled(p, x), await compiled(q, x)];
+      const values = await Promise.all(results.map(async ({ y }) => (await y.data())[0]!));
+      expect(values[0]).toBeCloseTo(4.6, 5);
+      expect(values[1]).toBe(values[0]);
+      expect(values[2]).toBeCloseTo(1.1, 5);
+      for (const { y, copies } of results) for (const array of [y, ...copies]) array.dispose();
+      await compiled.dispose();
+    });
+
+    test('counts live arrays exactly, and stays flat over 1,000 steps', async () => {
+      const before = engine.memory();
+      const compiled = engine.compile(
+        (state: { w: tf.Tensor; m: tf.Tensor }, x: tf.Tensor) => {
+          const { value, gradients } = valueAndGradient(
+            (w: tf.Tensor) => tf.mean(tf.square(tf.sub(tf.matMul(x, w), 1))),
+            state.w,
+          );
+          const m = tf.add(tf.mul(state.m, 0.9), gradients as tf.Tensor);
+          return { loss: value, state: { w: tf.sub(state.w, tf.mul(m, 0.01)), m } };
+        },
+        { donate: [0] },
+      );
+      let state = engine.put({ w: zeros([16, 8]), m: zeros([16, 8]) });
+      const x = full([4, 16], 0.1);
+      const residentSizes: number[] = [];
+      // The first 500 steps fill the pools and warm the compiler up.
+    for (let step = 0; step < 1500; step++) {
+        const result = await compiled(state, x);
+        state = result.state;
+        result.loss.dispose();
+        expect(engine.memory().arrays).toBe(before.arrays + 2);
+        if (step === 499 || step === 1499) {
+        globalThis.gc?.();
+        residentSizes.push(process.memoryUsage().rss);
+      }
+      }
+      expect(residentSizes[1]! / residentSizes[0]!).toBeLessThan(1.05);
+      state.w.dispose();
+      state.m.dispose();
+      expect(engine.memory()).toEqual(before);
+      await compiled.dispose();
+    }, 120_000);
+
+    test('stopGradient cuts the tape: parameters behind it have no gradient', async () => {
+      const compiled = engine.compile((p: { a: tf.Tensor; b: tf.Tensor }) => {
+        const { value, gradients } = valueAndGradient(
+          (q: typeof p) => tf.sum(tf.mul(q.a, stopGradient(tf.mul(q.b, q.a)))),
+          p,
+        );
+        if (gradients.b !== undefined) throw new Error('b must have no gradient');
+        return { value, a: gradients.a as tf.Tensor };
+      });
+      const result = await compiled({ a: ndarray([1, 2]), b: ndarray([3, 4]) });
+      expect(Array.from(await result.a.data())).toEqual([3, 8]);
+      expect(await result.value.item()).toBe(19);
+      result.a.dispose();
+      result.value.dispose();
+      await compiled.dispose();
+    });
+
+    test('validate names the output that is not finite', async () => {
+      const compiled = engine.compile((x: tf.Tensor) => ({ fine: x, inner: { bad: tf.log(tf.sub(x, 1)) } }), {
+        name: 'logarithm',
+        validate: true,
+      });
+      await expect(compiled(ndarray([2, 0.5]))).rejects.toThrow(
+        /Output 'inner\.bad' of 'logarithm' holds NaN at element 1/,
+      );
+      await compiled.dispose();
+    });
+
+    test('says what is wrong with an argument', async () => {
+      const compiled = engine.compile(affine, { name: 'affine' });
+      await expect(compiled({ weight: 'x' } as never, 1)).rejects.toThrow(
+        "Expected an array or a number as argument 0 at 'weight' of 'affine', but got string x.",
+      );
+      const torn = { data: new Float32Array(3), shape: [2, 2], dtype: 'float32' } as const;
+      await expect(compiled({ ...parameters(), weight: torn }, 1)).rejects.toThrow(
+        /argument 0 at 'weight' of 'affine' has shape \[2, 2\], which needs 4 values, but holds 3/,
+      );
+      const other = await createEngine('cpu');
+      const foreign = other.put({ x: zeros([1, 2]) });
+      await expect(compiled(parameters(), foreign.x)).rejects.toThrow(InputError);
+      await other.dispose();
+    });
+  },
+);
+
+describe('createEngine', () => {
+  test('auto takes the best engine and says why', async () => {
+    const engine = await createEngine();
+    expect(engine.name).toBe('onnx');
+    expect(engine.describe()).toMatchObject({
+      name: 'onnx',
+      device: 'cpu',
+      reason: 'the best engine that loads here',
+    });
+    expect(engine.describe().runtime).toMatch(/^onnxruntime-node 1\./);
+    await engine.dispose();
+  });
+
+  test('an unknown engine is refused with the list of engines', async () => {
+    await expect(createEngine('cuda' as never)).rejects.toThrow(
+      `There is no engine 'cuda'; choose auto, ${engineNames.join(', ')}.`,
+    );
+  });
+
+  test('a missing library is one sentence with the command that helps', async () => {
+    const probe = (await probeEngines()).find(({ name }) => name === 'tfjs-node')!;
+    if (probe.available) {
+      expect(probe.reason).toContain('tfjs-node');
+      return;
+    }
+    await expect(createEngine('tfjs-node')).rejects.toThrow(EngineError);
+    await expect(createEngine('tfjs-node')).rejects.toThrow(/npm install @tensorflow\/tfjs-node/);
+  });
+});
+
+describe('tracing', () => {
+  test('an op outside the table fails with its name, the function and a hint', async () => {
+    const compiled = onnx.compile((x: tf.Tensor) => tf.einsum('ij->ji', x), { name: 'flipped' });
+    await expect(compiled(zeros([2, 3]))).rejects.toThrow(
+      "The op 'Einsum' in 'flipped' cannot become part of a graph; write it as tf.transpose, tf.reshape and tf.matMul.",
+    );
+  });
+
+  test('reading a value while tracing is refused', async () => {
+    const compiled = onnx.compile((x: tf.Tensor) => tf.scalar(x.dataSync()[0]!), { name: 'peeking' });
+    await expect(compiled(zeros([2]))).rejects.toThrow(TraceError);
+    await expect(compiled(zeros([2]))).rejects.toThrow(/while 'peeking' was traced/);
+  });
+
+  test('a failed trace leaves the engine usable', async () => {
+    const bad = onnx.compile((x: tf.Tensor) => tf.einsum('ij->ji', x));
+    await expect(bad(zeros([2, 3]))).rejects.toThrow();
+    const good = onnx.compile((x: tf.Tensor) => tf.transpose(x));
+    expect((await good(zeros([2, 3]))).shape).toEqual([3, 2]);
+  });
+
+  test('toOnnx writes a model that ONNX Runtime runs', async () => {
+    const model = toOnnx(affine as never, [parameters(), ndarray([1, 2], [1, 2])], {
+      freeze: [0],
+      name: 'affine',
+    });
+    expect(model.inputs.map(({ shape }) => shape)).toEqual([[1, 2]]);
+    expect(model.outputs.map(({ path }) => path)).toEqual(['y', 'copies.0', 'copies.1']);
+    const ort = await import('onnxruntime-node');
+    const session = await ort.InferenceSession.create(model.bytes);
+    const feeds = { [model.inputs[0]!.name]: new ort.Tensor('float32', Float32Array.of(1, 2), [1, 2]) };
+    const result = await session.run(feeds);
+    expect((result[model.outputs[0]!.name]!.data as Float32Array)[0]).toBeCloseTo(4.6, 5);
+  });
+});
