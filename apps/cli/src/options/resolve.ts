@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import { InputError } from '@palimpsest/tensor-core';
+import { closest, distance } from 'fastest-levenshtein';
+import type { z } from 'zod';
+import { type Field, fieldsOf, type OptionSchema } from './fields.js';
+
+export type Values = Record<string, unknown>;
+
+export interface OptionSources {
+  /** Values of the flags that were given, as commander collected them: text or booleans. */
+  readonly flags: Values;
+  /** Path of a JSON file with any of the schema's keys. */
+  readonly configPath?: string | undefined;
+  /** Values of the chosen preset. */
+  readonly preset?: Values | undefined;
+}
+
+/**
+ * Merges an option's sources, weakest first: the schema's default, the preset, the configuration file, the flag.
+ * @throws InputError with one sentence for an unknown key or a value that does not fit.
+ */
+export function resolveOptions<S extends OptionSchema>(schema: S, sources: OptionSources): z.output<S> {
+  const fields = fieldsOf(schema);
+  const fromFile = sources.configPath === undefined ? {} : readConfig(sources.configPath, fields);
+  const values = { ...sources.preset, ...fromFile, ...parseFlags(sources.flags, fields) };
+  const known = Object.fromEntries(Object.entries(values).filter(([key]) => key in schema.shape));
+  const result = schema.safeParse(known);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  const field = fields.find(({ key }) => key === issue.path[0]);
+  const where = field ? `--${field.flag}` : 'the options';
+  const given = field === undefined ? '' : ` (given: ${JSON.stringify(known[field.key])})`;
+  throw new InputError(`${where}: ${lowerFirst(issue.message)}${given}.`);
+}
+
+/** Turns the text of flags into the values that the schema expects. */
+function parseFlags(flags: Values, fields: readonly Field[]): Values {
+  const entries = fields
+    .filter(({ key }) => flags[key] !== undefined)
+    .map((field) => [field.key, parseFlag(field, flags[field.key])]);
+  return Object.fromEntries(entries);
+}
+
+function parseFlag(field: Field, given: unknown): unknown {
+  if (field.kind !== 'number' || typeof given !== 'string') return given;
+  const value = Number(given);
+  if (given.trim() === '' || Number.isNaN(value)) {
+    throw new InputError(`--${field.flag} needs a number, but '${given}' was given.`);
+  }
+  return value;
+}
+
+function readConfig(path: string, fields: readonly Field[]): Values {
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new InputError(`The configuration file '${path}' cannot be read: ${(error as Error).message}.`);
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+    throw new InputError(`The configuration file '${path}' must hold one JSON object.`);
+  }
+  for (const key of Object.keys(json)) {
+    if (!fields.some((field) => field.key === key)) throw new InputError(unknownKey(path, key, fields));
+  }
+  return json as Values;
+}
+
+function unknownKey(path: string, key: string, fields: readonly Field[]): string {
+  const keys = fields.map((field) => field.key);
+  const nearest = keys.length > 0 ? closest(key, keys) : '';
+  const near = nearest !== '' && distance(key, nearest) <= Math.max(2, key.length / 3);
+  return `The configuration file '${path}' has an unknown key '${key}'${near ? `; did you mean '${nearest}'?` : `; the keys are ${keys.join(', ')}.`}`;
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}

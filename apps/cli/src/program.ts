@@ -1,0 +1,125 @@
+import { InputError } from '@palimpsest/tensor-core';
+import { Command, CommanderError, Option } from 'commander';
+import { ExitCode } from './exit.js';
+import { type Field, fieldsOf, normaliseSpellings, resolveOptions, type Values } from './options/index.js';
+import { createOutput } from './terminal/output.js';
+import type { Verb } from './verb.js';
+
+declare const CLI_VERSION: string;
+
+/** Runs one command line. Never throws: bad input, failures and Ctrl-C become exit codes with one sentence. */
+export async function runCommandLine(
+  verbs: readonly Verb[],
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  let code: ExitCode = ExitCode.ok;
+  const program = buildProgram(verbs, signal, (result) => {
+    code = result;
+  });
+  const verb = verbs.find(({ path }) => path.every((word, index) => args[index] === word));
+  const normal = verb ? normaliseSpellings(args, fieldsOf(verb.schema)) : [...args];
+  try {
+    await program.parseAsync(normal, { from: 'user' });
+    return code;
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+function buildProgram(
+  verbs: readonly Verb[],
+  signal: AbortSignal,
+  finish: (code: ExitCode) => void,
+): Command {
+  const program = new Command('palimpsest')
+    .description('Train, stream, compare and ship sequence models whose memory never grows.')
+    .version(CLI_VERSION)
+    .showHelpAfterError('(palimpsest --help lists the commands and flags)')
+    .exitOverride();
+  for (const verb of verbs) addVerb(program, verb, signal, finish);
+  return program;
+}
+
+function addVerb(program: Command, verb: Verb, signal: AbortSignal, finish: (code: ExitCode) => void): void {
+  const parents = verb.path.slice(0, -1);
+  const parent = parents.reduce((command, word) => childOf(command, word), program);
+  const command = parent
+    .command(verb.path.at(-1)!)
+    .description(verb.description)
+    .showHelpAfterError(`(palimpsest ${verb.path.join(' ')} --help lists the flags)`)
+    .exitOverride();
+  for (const { name, description, required } of verb.arguments ?? []) {
+    command.argument(required ? `<${name}>` : `[${name}]`, description);
+  }
+  const fields = fieldsOf(verb.schema);
+  for (const field of fields) command.addOption(optionOf(field));
+  command.addOption(
+    new Option('--config <file>', 'JSON file with any of these options, by their camelCase names'),
+  );
+  const presets = Object.keys(verb.presets ?? {});
+  if (presets.length > 0) {
+    command.addOption(
+      new Option('--preset <name>', 'named set of values; flags override it').choices(presets),
+    );
+  }
+  if (verb.examples)
+    command.addHelpText('after', `\nExamples:\n${verb.examples.map((line) => `  ${line}\n`).join('')}`);
+  command.action(async () => {
+    finish(await runVerb(verb, fields, command, signal));
+  });
+}
+
+async function runVerb(
+  verb: Verb,
+  fields: readonly Field[],
+  command: Command,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const given: Values = Object.fromEntries(
+    Object.entries(command.opts()).filter(([key]) => command.getOptionValueSource(key) === 'cli'),
+  );
+  const { config, preset, ...flags } = given as { config?: string; preset?: string } & Values;
+  const options = resolveOptions(verb.schema, {
+    flags,
+    configPath: config,
+    preset: preset === undefined ? undefined : verb.presets?.[preset],
+  }) as Values;
+  const output = createOutput({ json: options.json === true, quiet: options.quiet === true });
+  for (const { key, flag, meta, defaultValue } of fields) {
+    if (meta.inert !== undefined && options[key] !== defaultValue) {
+      output.noteOnce(`note: --${flag} changes nothing here: ${meta.inert}.`);
+    }
+  }
+  return verb.run(options, { output, signal }, command.args);
+}
+
+function childOf(parent: Command, word: string): Command {
+  const existing = parent.commands.find((command) => command.name() === word);
+  return existing ?? parent.command(word).description(`${word} a model`).exitOverride();
+}
+
+function optionOf({ flag, kind, choices, defaultValue, meta }: Field): Option {
+  const value = kind === 'boolean' ? '' : ` <${meta.value ?? (kind === 'choice' ? 'name' : kind)}>`;
+  const also = (meta.aliases ?? []).map((alias) => `--${alias}`);
+  const facts = [
+    ...(kind !== 'boolean' && defaultValue !== undefined ? [`default: ${String(defaultValue)}`] : []),
+    ...(also.length > 0 ? [`also ${also.join(', ')}`] : []),
+  ];
+  const description = facts.length > 0 ? `${meta.description} (${facts.join('; ')})` : meta.description;
+  const option = new Option(`--${flag}${value}`, description);
+  return choices.length > 0 ? option.choices(choices) : option;
+}
+
+/** Prints what went wrong, once and without a stack unless PALIMPSEST_DEBUG is set, and gives the exit code. */
+function explain(error: unknown): ExitCode {
+  if (error instanceof CommanderError) {
+    // Commander has printed its message; help and version end this way too.
+    return error.exitCode === 0 ? ExitCode.ok : ExitCode.badInput;
+  }
+  if (error instanceof Error && error.name === 'AbortError') return ExitCode.interrupted;
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`error: ${message}\n`);
+  if (process.env.PALIMPSEST_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  return error instanceof InputError ? ExitCode.badInput : ExitCode.failed;
+}

@@ -1,0 +1,42 @@
+/** How a verb talks: results go to standard output, everything else to standard error. */
+export interface Output {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  /** A result for people; not printed with `--json`. */
+  print(text: string): void;
+  /** The result for machines; printed only with `--json`, as one document. */
+  emit(value: unknown): void;
+  /** A remark while the work goes on; not printed with `--quiet`. */
+  note(text: string): void;
+  /** A remark that is printed at most once per process. */
+  noteOnce(text: string): void;
+}
+
+export function createOutput(options: { readonly json?: boolean; readonly quiet?: boolean }): Output {
+  const { json = false, quiet = false } = options;
+  const seen = new Set<string>();
+  const note = (text: string) => {
+    if (!quiet) process.stderr.write(`${text}\n`);
+  };
+  return {
+    json,
+    quiet,
+    print(text) {
+      if (!json) process.stdout.write(`${text}\n`);
+    },
+    emit(value) {
+      if (json) process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+    },
+    note,
+    noteOnce(text) {
+      if (seen.has(text)) return;
+      seen.add(text);
+      note(text);
+    },
+  };
+}
+
+/** Whether a stream may carry colours: a terminal, without NO_COLOR (https://no-color.org). */
+export function mayColour(stream: NodeJS.WriteStream): boolean {
+  return stream.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
+}

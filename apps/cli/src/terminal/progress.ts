@@ -1,0 +1,90 @@
+import { Presets, SingleBar } from 'cli-progress';
+import { mayColour } from './output.js';
+
+/** Shows how far long work is, how fast it goes and how long it will take. */
+export interface Progress {
+  /** @param done work finished so far, in the unit of `total`. */
+  update(done: number, note?: string): void;
+  stop(): void;
+}
+
+export interface ProgressOptions {
+  readonly title: string;
+  readonly total: number;
+  /** What is counted, as in 'steps'. */
+  readonly unit: string;
+  readonly quiet?: boolean;
+}
+
+const SECONDS_BETWEEN_LINES = 5;
+
+/** A bar on a terminal, a plain line now and then elsewhere, nothing when quiet. Always on standard error. */
+export function createProgress(options: ProgressOptions): Progress {
+  if (options.quiet === true) return { update() {}, stop() {} };
+  return process.stderr.isTTY ? barProgress(options) : lineProgress(options);
+}
+
+function barProgress({ title, total, unit }: ProgressOptions): Progress {
+  const bar = new SingleBar(
+    {
+      format: `${title} {bar} {value}/{total} ${unit}, {rate}, {left} left {note}`,
+      stream: process.stderr,
+      hideCursor: true,
+      clearOnComplete: false,
+      ...(mayColour(process.stderr) ? {} : { barsize: 24 }),
+    },
+    Presets.shades_classic,
+  );
+  const pace = createPace(total);
+  bar.start(total, 0, { rate: '-', left: '-', note: '' });
+  return {
+    update(done, note = '') {
+      const { rate, secondsLeft } = pace(done);
+      bar.update(done, { rate: `${formatRate(rate)}/s`, left: formatDuration(secondsLeft), note });
+    },
+    stop: () => bar.stop(),
+  };
+}
+
+function lineProgress({ title, total, unit }: ProgressOptions): Progress {
+  const pace = createPace(total);
+  let lastLine = performance.now();
+  let lastDone = 0;
+  return {
+    update(done, note = '') {
+      const now = performance.now();
+      const finished = done >= total && lastDone < total;
+      if (!finished && now - lastLine < SECONDS_BETWEEN_LINES * 1000) return;
+      lastLine = now;
+      lastDone = done;
+      const { rate, secondsLeft } = pace(done);
+      const percent = Math.round((done / Math.max(1, total)) * 100);
+      const parts = [`${done}/${total} ${unit} (${percent} %)`, `${formatRate(rate)}/s`];
+      if (done < total) parts.push(`${formatDuration(secondsLeft)} left`);
+      process.stderr.write(`${title}: ${[...parts, ...(note === '' ? [] : [note])].join(', ')}\n`);
+    },
+    stop() {},
+  };
+}
+
+/** Rate since the start, and the time that the rest will take at that rate. */
+function createPace(total: number): (done: number) => { rate: number; secondsLeft: number } {
+  const start = performance.now();
+  return (done) => {
+    const rate = done / Math.max(1e-3, (performance.now() - start) / 1000);
+    return { rate, secondsLeft: rate > 0 ? Math.max(0, total - done) / rate : Number.POSITIVE_INFINITY };
+  };
+}
+
+function formatRate(rate: number): string {
+  return rate >= 100 ? rate.toFixed(0) : rate.toFixed(rate >= 10 ? 1 : 2);
+}
+
+/** Seconds as `42 s`, `3 min 5 s` or `2 h 10 min`. */
+export function formatDuration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return '-';
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}

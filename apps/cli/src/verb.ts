@@ -1,0 +1,37 @@
+import type { z } from 'zod';
+import type { ExitCode } from './exit.js';
+import type { OptionSchema, Values } from './options/index.js';
+import type { Output } from './terminal/output.js';
+
+/** What a verb gets besides its options. */
+export interface VerbContext {
+  readonly output: Output;
+  /** Aborted by Ctrl-C: save, stop, and return `interrupted`. */
+  readonly signal: AbortSignal;
+}
+
+/** A positional argument, as in `palimpsest info <checkpoint>`. */
+export interface VerbArgument {
+  readonly name: string;
+  readonly description: string;
+  readonly required: boolean;
+}
+
+/** One verb of the command line: its options as a schema, and the call into a package that does the work. */
+export interface Verb<S extends OptionSchema = OptionSchema> {
+  /** Words of the command, as in ['train', 'osam']. */
+  readonly path: readonly string[];
+  readonly description: string;
+  readonly arguments?: readonly VerbArgument[];
+  readonly schema: S;
+  /** Named sets of values, chosen with `--preset`. */
+  readonly presets?: Readonly<Record<string, Values>>;
+  /** Examples for the help, complete commands. */
+  readonly examples?: readonly string[];
+  run(options: z.output<S>, context: VerbContext, positional: readonly string[]): Promise<ExitCode>;
+}
+
+/** Keeps a verb's option types while it is stored among others. */
+export function defineVerb<S extends OptionSchema>(verb: Verb<S>): Verb {
+  return verb as unknown as Verb;
+}

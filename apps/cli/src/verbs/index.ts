@@ -1,0 +1,7 @@
+import type { Verb } from '../verb.js';
+import { doctor } from './doctor.js';
+import { evaluate } from './eval.js';
+import { parity } from './parity.js';
+
+/** Every verb, in the order of the help. */
+export const verbs: readonly Verb[] = [evaluate, parity, doctor];

@@ -1,0 +1,51 @@
+import { embeddedGoldenFolder, formatParityReport, parityHandlers, runParity } from '@palimpsest/harness';
+import { createEngine } from '@palimpsest/tensor-core';
+import { z } from 'zod';
+import { ExitCode } from '../exit.js';
+import { engineOptions, outputOptions } from '../options/common.js';
+import { createProgress } from '../terminal/progress.js';
+import { defineVerb } from '../verb.js';
+
+/** `palimpsest parity`: golden cases of the reference programs, recomputed and compared. */
+export const parity = defineVerb({
+  path: ['parity'],
+  description: 'recompute golden cases and compare every output with its tolerance',
+  schema: z.object({
+    golden: z.string().optional().meta({
+      description: 'folder of golden cases, searched with its subfolders (default: the cases that ship)',
+      value: 'folder',
+    }),
+    system: z.string().optional().meta({ description: 'only the cases of this system', value: 'name' }),
+    ...engineOptions,
+    ...outputOptions,
+  }),
+  examples: ['palimpsest parity', 'palimpsest parity --golden ./golden --engine cpu --json'],
+  async run(options, { output, signal }) {
+    const engine = await createEngine(
+      options.engine,
+      options.threads === undefined ? {} : { threads: options.threads },
+    );
+    const folder = options.golden ?? embeddedGoldenFolder();
+    let progress: ReturnType<typeof createProgress> | undefined;
+    try {
+      const report = await runParity({
+        folder,
+        handlers: await parityHandlers(),
+        engine,
+        ...(options.system === undefined ? {} : { system: options.system }),
+        onCase(result, done, total) {
+          signal.throwIfAborted();
+          progress ??= createProgress({ title: 'parity', total, unit: 'cases', quiet: output.quiet });
+          progress.update(done, `${result.system}/${result.name}`);
+        },
+      });
+      progress?.stop();
+      output.print(formatParityReport(report));
+      output.emit(report);
+      return report.failed === 0 && report.passed > 0 ? ExitCode.ok : ExitCode.failed;
+    } finally {
+      progress?.stop();
+      await engine.dispose();
+    }
+  },
+});

@@ -1,0 +1,43 @@
+import { execFileSync } from 'node:child_process';
+import { cpus, totalmem } from 'node:os';
+import type { Engine } from '@palimpsest/tensor-core';
+import type { Provenance } from './schema.js';
+
+/** Versions of the packages that this build was made with, written in by the build. */
+declare const PACKAGE_VERSIONS: Record<string, string>;
+
+/** Versions of every Palimpsest package that this one was built with. */
+export function packageVersions(): Record<string, string> {
+  return { ...PACKAGE_VERSIONS };
+}
+
+/** Describes the machine, the versions and the engine behind a result. */
+export function describeProvenance(engine: Engine, seed: number): Provenance {
+  const { name, runtime, device, threads } = engine.describe();
+  const processors = cpus();
+  const commit = currentCommit();
+  return {
+    date: new Date().toISOString(),
+    packages: packageVersions(),
+    node: process.versions.node,
+    platform: `${process.platform} ${process.arch}`,
+    cpu: processors[0]?.model.trim() ?? 'unknown',
+    cores: Math.max(1, processors.length),
+    memoryBytes: totalmem(),
+    engine: { name, runtime, device, threads },
+    seed,
+    ...(commit === undefined ? {} : { commit }),
+  };
+}
+
+/** The commit of the working folder; undefined outside a repository or without git. */
+function currentCommit(): string | undefined {
+  try {
+    return execFileSync('git', ['rev-parse', 'HEAD'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,3 @@
+import { packageTests } from '../../vitest.base.js';
+
+export default { ...packageTests(), define: { PACKAGE_VERSIONS: '{"@palimpsest/harness":"test"}' } };
