@@ -81,3 +81,32 @@ describe.each(packages.map((workspace) => [workspace.manifest.name, workspace] a
     });
   },
 );
+
+describe.each(apps.map((workspace) => [workspace.manifest.name, workspace] as const))(
+  '%s',
+  (name, workspace) => {
+    const folder = join(scratch, 'installed', name.replace('/', '-'));
+    afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+    it('passes publint', async () => {
+      const output = await runIn(repositoryRoot, 'pnpm', [
+        'exec',
+        'publint',
+        'run',
+        tarballs.get(name)!,
+        '--strict',
+      ]);
+      expect(output).toContain('All good!');
+    });
+
+    it('installs alone and its commands run', async () => {
+      await installAlone(workspace, tarballs, all, folder);
+      for (const command of Object.keys(workspace.manifest.bin ?? {})) {
+        const version = await runIn(folder, 'npx', ['--no-install', command, '--version']);
+        expect(version.trim()).toBe(workspace.manifest.version);
+        const help = await runIn(folder, 'npx', ['--no-install', command, '--help']);
+        expect(help).toContain(`Usage: ${command}`);
+      }
+    });
+  },
+);
