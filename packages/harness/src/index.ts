@@ -1,3 +1,13 @@
+export {
+  type Benchmark,
+  type BenchmarkCase,
+  type BenchmarkOptions,
+  type BenchmarkResult,
+  formatBenchmarks,
+  runBenchmark,
+  type Timing,
+} from './benchmark/benchmark.js';
+export { benchmarks } from './benchmark/benchmarks.js';
 export { type Diagnosis, diagnose, formatDiagnosis } from './doctor.js';
 export { evaluationSuite, type SuiteSize } from './evaluation/evaluations.js';
 export {
