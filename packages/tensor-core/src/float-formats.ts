@@ -1,0 +1,49 @@
+const scratch = new Float32Array(1);
+const scratchBits = new Uint32Array(scratch.buffer);
+
+/** IEEE half precision to single, subnormals, infinities and NaN included. */
+export function halfToFloat(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/** Single to half precision, rounding to nearest, ties to even; too large becomes infinity. */
+export function floatToHalf(value: number): number {
+  scratch[0] = value;
+  const bits = scratchBits[0]!;
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = Math.abs(scratch[0]!);
+  if (Number.isNaN(value)) return sign | 0x7e00;
+  if (magnitude >= 65520) return sign | 0x7c00;
+  if (magnitude < 2 ** -14) return sign | roundToEven(magnitude * 2 ** 24);
+  const exponent = Math.floor(Math.log2(magnitude));
+  const scaled = roundToEven((magnitude / 2 ** exponent - 1) * 1024);
+  // A fraction rounded up to 1024 carries into the exponent by itself.
+  return sign | (((exponent + 15) << 10) + scaled);
+}
+
+function roundToEven(x: number): number {
+  const floor = Math.floor(x);
+  const rest = x - floor;
+  if (rest > 0.5 || (rest === 0.5 && floor % 2 === 1)) return floor + 1;
+  return floor;
+}
+
+/** bfloat16 to single: the upper half of its bits. */
+export function bfloatToFloat(bits: number): number {
+  scratchBits[0] = bits << 16;
+  return scratch[0]!;
+}
+
+/** Single to bfloat16, rounding to nearest, ties to even. */
+export function floatToBfloat(value: number): number {
+  scratch[0] = value;
+  const bits = scratchBits[0]!;
+  if (Number.isNaN(value)) return ((bits >>> 16) & 0x8000) | 0x7fc0;
+  const rounded = bits + 0x7fff + ((bits >>> 16) & 1);
+  return (rounded >>> 16) & 0xffff;
+}

@@ -1,0 +1,75 @@
+import { defineOp, type TensorSpec } from '../op.js';
+import { tf } from '../tf.js';
+
+interface Epsilon {
+  readonly epsilon: number;
+}
+
+const statistic = (x: TensorSpec): TensorSpec => ({ shape: [...x.shape.slice(0, -1), 1], dtype: 'float32' });
+const leadingAxes = (x: tf.Tensor) => Array.from({ length: x.rank - 1 }, (_, axis) => axis);
+
+const layerNormOp = defineOp<Epsilon>({
+  name: 'LayerNorm',
+  infer: ([x]) => [x!, statistic(x!), statistic(x!)],
+  compose: ([x, gain, bias], { epsilon }) => {
+    const mean = tf.mean(x!, -1, true);
+    const centred = tf.sub(x!, mean);
+    const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), -1, true), epsilon));
+    return [tf.add(tf.mul(tf.mul(centred, inverse), gain!), bias!), mean, inverse];
+  },
+  trace: (graph, [x, gain, bias], { epsilon }) => {
+    const row = statistic(x as TensorSpec);
+    const attributes = { axis: -1, epsilon: { float: epsilon } };
+    return [...graph.nodes('LayerNormalization', [x!, gain!, bias!], [x!, row, row], attributes)];
+  },
+  gradient: ({ outputGradients: [dy], inputs: [x, gain], outputs: [, mean, inverse] }) => {
+    const normal = tf.mul(tf.sub(x!, mean!), inverse!);
+    const scaled = tf.mul(dy!, gain!);
+    const projected = tf.mul(normal, tf.mean(tf.mul(scaled, normal), -1, true));
+    const dx = tf.mul(inverse!, tf.sub(tf.sub(scaled, tf.mean(scaled, -1, true)), projected));
+    const axes = leadingAxes(x!);
+    return [dx, tf.sum(tf.mul(dy!, normal), axes), tf.sum(dy!, axes)];
+  },
+});
+
+/**
+ * Layer normalisation of the last axis (Ba, Kiros & Hinton 2016), with the biased variance:
+ * gain · (x − mean) / √(var + epsilon) + bias.
+ * @param x `[..., width]`
+ * @param gain `[width]`
+ * @param bias `[width]`
+ */
+export function layerNorm(x: tf.Tensor, gain: tf.Tensor, bias: tf.Tensor, epsilon = 1e-5): tf.Tensor {
+  return layerNormOp([x, gain, bias], { epsilon })[0]!;
+}
+
+const rmsNormOp = defineOp<Epsilon>({
+  name: 'RmsNorm',
+  infer: ([x]) => [x!, statistic(x!)],
+  compose: ([x], { epsilon }) => {
+    const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(x!), -1, true), epsilon));
+    return [tf.mul(x!, inverse), inverse];
+  },
+  trace: (graph, [x], { epsilon }) => {
+    const row = statistic(x as TensorSpec);
+    const square = graph.node('Mul', [x!, x!], x!);
+    const mean = graph.node('ReduceMean', [square, graph.int64([x!.shape.length - 1])], row, { keepdims: 1 });
+    const root = graph.node('Sqrt', [graph.node('Add', [mean, graph.scalar(epsilon)], row)], row);
+    const inverse = graph.node('Reciprocal', [root], row);
+    return [graph.node('Mul', [x!, inverse], x!), inverse];
+  },
+  gradient: ({ outputGradients: [dy], outputs: [normal, inverse] }) => {
+    const projected = tf.mul(normal!, tf.mean(tf.mul(dy!, normal!), -1, true));
+    return [tf.mul(inverse!, tf.sub(dy!, projected))];
+  },
+});
+
+/**
+ * Root-mean-square normalisation of the last axis (Zhang & Sennrich 2019): gain · x / √(mean x² + epsilon).
+ * @param x `[..., width]`
+ * @param gain `[width]`; without it the normalised values are not scaled.
+ */
+export function rmsNorm(x: tf.Tensor, gain?: tf.Tensor, epsilon = 1e-6): tf.Tensor {
+  const normal = rmsNormOp([x], { epsilon })[0]!;
+  return gain ? tf.mul(normal, gain) : normal;
+}

@@ -1,0 +1,39 @@
+import { tf } from '../tf.js';
+
+/** Cosines and sines of rotary position embedding, `[positions, dim / 2]` each. */
+export interface RotaryTable {
+  readonly cos: tf.Tensor;
+  readonly sin: tf.Tensor;
+}
+
+/**
+ * Angles of rotary position embedding (Su et al. 2021): position · base^(−2i/dim), computed in float64 on the host, so
+ * that long positions keep their digits.
+ * @param positions absolute positions
+ * @param dim width of a head; even
+ */
+export function rotaryTable(positions: readonly number[], dim: number, base = 10000): RotaryTable {
+  const half = dim / 2;
+  const cos = new Float32Array(positions.length * half);
+  const sin = new Float32Array(positions.length * half);
+  positions.forEach((position, row) => {
+    for (let i = 0; i < half; i++) {
+      const angle = position * base ** ((-2 * i) / dim);
+      cos[row * half + i] = Math.cos(angle);
+      sin[row * half + i] = Math.sin(angle);
+    }
+  });
+  const shape: [number, number] = [positions.length, half];
+  return { cos: tf.tensor2d(cos, shape), sin: tf.tensor2d(sin, shape) };
+}
+
+/**
+ * Rotates the two halves of the last axis: [a cos − b sin, b cos + a sin].
+ * @param x `[..., dim]`
+ * @param cos broadcasts to `[..., dim / 2]`
+ * @param sin as `cos`
+ */
+export function applyRotary(x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor): tf.Tensor {
+  const [a, b] = tf.split(x, 2, -1) as [tf.Tensor, tf.Tensor];
+  return tf.concat([tf.sub(tf.mul(a, cos), tf.mul(b, sin)), tf.add(tf.mul(b, cos), tf.mul(a, sin))], -1);
+}

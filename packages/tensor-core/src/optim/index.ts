@@ -1,0 +1,4 @@
+export * from './accumulate.js';
+export * from './adamw.js';
+export * from './clip.js';
+export * from './schedule.js';
