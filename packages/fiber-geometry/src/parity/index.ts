@@ -1,0 +1,17 @@
+import { bundleHandlers } from './bundle-handlers.js';
+import { connectionHandlers } from './connection-handlers.js';
+import type { ParityHandler } from './contract.js';
+import { geodesicHandlers } from './geodesic-handlers.js';
+import { manifoldHandlers } from './manifold-handlers.js';
+import { tensorHandlers } from './tensor-handlers.js';
+
+export type * from './contract.js';
+
+/** One handler per kind of golden case. */
+export const parityHandlers: ParityHandler[] = [
+  ...tensorHandlers,
+  ...geodesicHandlers,
+  ...bundleHandlers,
+  ...manifoldHandlers,
+  ...connectionHandlers,
+];
