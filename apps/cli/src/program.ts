@@ -1,4 +1,4 @@
-import { InputError } from '@palimpsest/tensor-core';
+import { EngineError, InputError } from '@palimpsest/tensor-core';
 import { Command, CommanderError, Option } from 'commander';
 import { ExitCode } from './exit.js';
 import { type Field, fieldsOf, normaliseSpellings, resolveOptions, type Values } from './options/index.js';
@@ -18,7 +18,7 @@ export async function runCommandLine(
     code = result;
   });
   const verb = verbs.find(({ path }) => path.every((word, index) => args[index] === word));
-  const normal = verb ? normaliseSpellings(args, fieldsOf(verb.schema)) : [...args];
+  const normal = verb ? normaliseSpellings(args, fieldsOf(verb.schema, verb.aliases)) : [...args];
   try {
     await program.parseAsync(normal, { from: 'user' });
     return code;
@@ -52,8 +52,8 @@ function addVerb(program: Command, verb: Verb, signal: AbortSignal, finish: (cod
   for (const { name, description, required } of verb.arguments ?? []) {
     command.argument(required ? `<${name}>` : `[${name}]`, description);
   }
-  const fields = fieldsOf(verb.schema);
-  for (const field of fields) command.addOption(optionOf(field));
+  const fields = fieldsOf(verb.schema, verb.aliases);
+  for (const field of fields) addField(command, field);
   command.addOption(
     new Option('--config <file>', 'JSON file with any of these options, by their camelCase names'),
   );
@@ -80,18 +80,19 @@ async function runVerb(
     Object.entries(command.opts()).filter(([key]) => command.getOptionValueSource(key) === 'cli'),
   );
   const { config, preset, ...flags } = given as { config?: string; preset?: string } & Values;
-  const options = resolveOptions(verb.schema, {
+  const resolved = resolveOptions(verb.schema, fields, {
     flags,
     configPath: config,
     preset: preset === undefined ? undefined : verb.presets?.[preset],
-  }) as Values;
+  });
+  const options = resolved.options as Values;
   const output = createOutput({ json: options.json === true, quiet: options.quiet === true });
   for (const { key, flag, meta, defaultValue } of fields) {
     if (meta.inert !== undefined && options[key] !== defaultValue) {
       output.noteOnce(`note: --${flag} changes nothing here: ${meta.inert}.`);
     }
   }
-  return verb.run(options, { output, signal }, command.args);
+  return verb.run(options, { output, signal, given: resolved.given }, command.args);
 }
 
 function childOf(parent: Command, word: string): Command {
@@ -99,16 +100,20 @@ function childOf(parent: Command, word: string): Command {
   return existing ?? parent.command(word).description(`${word} a model`).exitOverride();
 }
 
-function optionOf({ flag, kind, choices, defaultValue, meta }: Field): Option {
-  const value = kind === 'boolean' ? '' : ` <${meta.value ?? (kind === 'choice' ? 'name' : kind)}>`;
+function addField(command: Command, { flag, kind, choices, defaultValue, meta }: Field): void {
+  const value = kind === 'switch' ? '' : ` <${meta.value ?? (kind === 'choice' ? 'name' : kind)}>`;
   const also = (meta.aliases ?? []).map((alias) => `--${alias}`);
+  const hasDefault = kind !== 'switch' && defaultValue !== undefined && String(defaultValue) !== '';
   const facts = [
-    ...(kind !== 'boolean' && defaultValue !== undefined ? [`default: ${String(defaultValue)}`] : []),
+    ...(hasDefault ? [`default: ${String(defaultValue)}`] : []),
     ...(also.length > 0 ? [`also ${also.join(', ')}`] : []),
   ];
   const description = facts.length > 0 ? `${meta.description} (${facts.join('; ')})` : meta.description;
   const option = new Option(`--${flag}${value}`, description);
-  return choices.length > 0 ? option.choices(choices) : option;
+  command.addOption(choices.length > 0 ? option.choices(choices) : option);
+  // A switch without a default can be turned on and off: something else decides when it is not given.
+  if (kind === 'switch' && defaultValue === undefined)
+    command.addOption(new Option(`--no-${flag}`).hideHelp());
 }
 
 /** Prints what went wrong, once and without a stack unless PALIMPSEST_DEBUG is set, and gives the exit code. */
@@ -121,5 +126,5 @@ function explain(error: unknown): ExitCode {
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`error: ${message}\n`);
   if (process.env.PALIMPSEST_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
-  return error instanceof InputError ? ExitCode.badInput : ExitCode.failed;
+  return error instanceof InputError || error instanceof EngineError ? ExitCode.badInput : ExitCode.failed;
 }

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { ExitCode } from './exit.js';
-import type { OptionSchema, Values } from './options/index.js';
+import type { Aliases, OptionSchema, Values } from './options/index.js';
 import type { Output } from './terminal/output.js';
 
 /** What a verb gets besides its options. */
@@ -8,6 +8,8 @@ export interface VerbContext {
   readonly output: Output;
   /** Aborted by Ctrl-C: save, stop, and return `interrupted`. */
   readonly signal: AbortSignal;
+  /** Keys of the options that the user set; the others have their defaults. */
+  readonly given: ReadonlySet<string>;
 }
 
 /** A positional argument, as in `palimpsest info <checkpoint>`. */
@@ -24,6 +26,8 @@ export interface Verb<S extends OptionSchema = OptionSchema> {
   readonly description: string;
   readonly arguments?: readonly VerbArgument[];
   readonly schema: S;
+  /** Further spellings of flags, by option. */
+  readonly aliases?: Aliases;
   /** Named sets of values, chosen with `--preset`. */
   readonly presets?: Readonly<Record<string, Values>>;
   /** Examples for the help, complete commands. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What a schema's field says about its flag, given with `.meta()`. */
+/** What a schema's field says about its flag, given with `.meta()` or `.describe()`. */
 export interface FlagMeta {
   readonly description: string;
   /** Other spellings of the flag, without dashes: those of the reference program. */
@@ -11,13 +11,15 @@ export interface FlagMeta {
   readonly inert?: string;
 }
 
+export type FieldKind = 'number' | 'text' | 'switch' | 'choice' | 'list';
+
 /** One option as the schema defines it. */
 export interface Field {
   /** Name in configuration files and in code. */
   readonly key: string;
-  /** Flag without dashes, in the form that differs from the default: `no-value-path`. */
+  /** Flag without dashes; a switch that is on by default has the form that turns it off: `no-value-path`. */
   readonly flag: string;
-  readonly kind: 'number' | 'string' | 'boolean' | 'choice';
+  readonly kind: FieldKind;
   readonly choices: readonly string[];
   readonly defaultValue: unknown;
   readonly meta: FlagMeta;
@@ -26,32 +28,48 @@ export interface Field {
 /** A schema from which flags, defaults, help and messages come. */
 export type OptionSchema = z.ZodObject;
 
+/** Spellings to accept besides those that the schema itself names, by key. */
+export type Aliases = Readonly<Record<string, readonly string[]>>;
+
 /** Reads the options out of a schema. @throws Error for a field without a description or of a kind flags cannot give. */
-export function fieldsOf(schema: OptionSchema): Field[] {
-  return Object.entries(schema.shape).map(([key, type]) => fieldOf(key, type as z.ZodType));
+export function fieldsOf(schema: OptionSchema, aliases: Aliases = {}): Field[] {
+  return Object.entries(schema.shape).map(([key, type]) =>
+    fieldOf(key, type as z.ZodType, aliases[key] ?? []),
+  );
 }
 
-function fieldOf(key: string, type: z.ZodType): Field {
-  const meta = type.meta() as FlagMeta | undefined;
-  if (meta?.description === undefined) throw new Error(`The option '${key}' has no description.`);
+function fieldOf(key: string, type: z.ZodType, moreAliases: readonly string[]): Field {
+  const { inner, defaultValue, meta } = unwrap(type);
+  if (meta.description === undefined) throw new Error(`The option '${key}' has no description.`);
+  const kind = kindOf(key, inner);
+  const flag = `${kind === 'switch' && defaultValue === true ? 'no-' : ''}${kebab(key)}`;
+  const choices = inner instanceof z.ZodEnum ? inner.options.map(String) : [];
+  const aliases = [...(meta.aliases ?? []), ...moreAliases];
+  return { key, flag, kind, choices, defaultValue, meta: { ...(meta as FlagMeta), aliases } };
+}
+
+/** The type below defaults, optionals and transforms, with the description of the outermost that has one. */
+function unwrap(type: z.ZodType): { inner: z.ZodType; defaultValue: unknown; meta: Partial<FlagMeta> } {
   let inner = type;
   let defaultValue: unknown;
-  while (inner instanceof z.ZodDefault || inner instanceof z.ZodOptional) {
+  let meta = (inner.meta() ?? {}) as Partial<FlagMeta>;
+  while (inner instanceof z.ZodDefault || inner instanceof z.ZodOptional || inner instanceof z.ZodPipe) {
     if (inner instanceof z.ZodDefault) defaultValue = inner.def.defaultValue;
-    inner = inner.unwrap() as z.ZodType;
+    inner = (inner instanceof z.ZodPipe ? inner.in : inner.unwrap()) as z.ZodType;
+    meta = { ...((inner.meta() ?? {}) as Partial<FlagMeta>), ...meta };
   }
-  const kind = kindOf(key, inner);
-  const flag = `${kind === 'boolean' && defaultValue === true ? 'no-' : ''}${kebab(key)}`;
-  const choices = inner instanceof z.ZodEnum ? inner.options.map(String) : [];
-  return { key, flag, kind, choices, defaultValue, meta };
+  return { inner, defaultValue, meta };
 }
 
-function kindOf(key: string, type: z.ZodType): Field['kind'] {
+function kindOf(key: string, type: z.ZodType): FieldKind {
   if (type instanceof z.ZodNumber) return 'number';
-  if (type instanceof z.ZodBoolean) return 'boolean';
+  if (type instanceof z.ZodBoolean) return 'switch';
   if (type instanceof z.ZodEnum) return 'choice';
-  if (type instanceof z.ZodString) return 'string';
-  throw new Error(`The option '${key}' is neither a number, a text, a choice nor a switch.`);
+  if (type instanceof z.ZodString) return 'text';
+  if (type instanceof z.ZodArray && type.element instanceof z.ZodNumber) return 'list';
+  throw new Error(
+    `The option '${key}' is neither a number, a list of numbers, a text, a choice nor a switch.`,
+  );
 }
 
 function kebab(key: string): string {

@@ -1,3 +1,3 @@
-export { type Field, type FlagMeta, fieldsOf, type OptionSchema } from './fields.js';
-export { type OptionSources, resolveOptions, type Values } from './resolve.js';
+export { type Aliases, type Field, fieldsOf, type OptionSchema } from './fields.js';
+export { resolveOptions, type Values } from './resolve.js';
 export { normaliseSpellings } from './spellings.js';

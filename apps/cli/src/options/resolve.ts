@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { InputError } from '@palimpsest/tensor-core';
 import { closest, distance } from 'fastest-levenshtein';
 import type { z } from 'zod';
-import { type Field, fieldsOf, type OptionSchema } from './fields.js';
+import type { Field, OptionSchema } from './fields.js';
 
 export type Values = Record<string, unknown>;
 
@@ -15,17 +15,26 @@ export interface OptionSources {
   readonly preset?: Values | undefined;
 }
 
+export interface Resolved<S extends OptionSchema> {
+  readonly options: z.output<S>;
+  /** Keys that a preset, a file or a flag set; the others have their defaults. */
+  readonly given: ReadonlySet<string>;
+}
+
 /**
  * Merges an option's sources, weakest first: the schema's default, the preset, the configuration file, the flag.
  * @throws InputError with one sentence for an unknown key or a value that does not fit.
  */
-export function resolveOptions<S extends OptionSchema>(schema: S, sources: OptionSources): z.output<S> {
-  const fields = fieldsOf(schema);
+export function resolveOptions<S extends OptionSchema>(
+  schema: S,
+  fields: readonly Field[],
+  sources: OptionSources,
+): Resolved<S> {
   const fromFile = sources.configPath === undefined ? {} : readConfig(sources.configPath, fields);
   const values = { ...sources.preset, ...fromFile, ...parseFlags(sources.flags, fields) };
   const known = Object.fromEntries(Object.entries(values).filter(([key]) => key in schema.shape));
   const result = schema.safeParse(known);
-  if (result.success) return result.data;
+  if (result.success) return { options: result.data, given: new Set(Object.keys(known)) };
   const issue = result.error.issues[0]!;
   const field = fields.find(({ key }) => key === issue.path[0]);
   const where = field ? `--${field.flag}` : 'the options';
@@ -42,10 +51,17 @@ function parseFlags(flags: Values, fields: readonly Field[]): Values {
 }
 
 function parseFlag(field: Field, given: unknown): unknown {
-  if (field.kind !== 'number' || typeof given !== 'string') return given;
-  const value = Number(given);
-  if (given.trim() === '' || Number.isNaN(value)) {
-    throw new InputError(`--${field.flag} needs a number, but '${given}' was given.`);
+  if (typeof given !== 'string') return given;
+  if (field.kind === 'number') return parseNumber(field, given);
+  if (field.kind === 'list') return given.split(',').map((part) => parseNumber(field, part));
+  return given;
+}
+
+function parseNumber(field: Field, text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || Number.isNaN(value)) {
+    const expected = field.kind === 'list' ? 'numbers with commas between them' : 'a number';
+    throw new InputError(`--${field.flag} needs ${expected}, but '${text}' was given.`);
   }
   return value;
 }

@@ -1,0 +1,124 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
+import { fieldsOf, normaliseSpellings } from '../src/options/index.js';
+import { runCommandLine } from '../src/program.js';
+import { defineVerb } from '../src/verb.js';
+
+let errors = '';
+beforeEach(() => {
+  errors = '';
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    errors += text;
+    return true;
+  });
+});
+afterEach(() => vi.restoreAllMocks());
+
+/** A verb that records what it is called with. */
+function recorder() {
+  const calls: { options: unknown; given: string[]; positional: readonly string[] }[] = [];
+  const verb = defineVerb({
+    path: ['tune', 'toy'],
+    description: 'records its options',
+    arguments: [{ name: 'piece', description: 'what to play', required: false }],
+    schema: z.object({
+      stepSize: z
+        .number()
+        .gt(0)
+        .default(0.5)
+        .meta({ description: 'size', aliases: ['lr'] }),
+      rates: z.array(z.number()).default([]).meta({ description: 'several' }),
+      valuePath: z
+        .boolean()
+        .default(true)
+        .meta({ description: 'on unless told otherwise', aliases: ['no-valpath'] }),
+      keyMix: z.boolean().optional().meta({ description: 'decided elsewhere' }),
+      amp: z
+        .enum(['none', 'bf16'])
+        .default('none')
+        .meta({ description: 'accepted', inert: 'it is all float32' }),
+    }),
+    aliases: { rates: ['speeds'] },
+    presets: { slow: { stepSize: 0.1, keyMix: false } },
+    async run(options, { given }, positional) {
+      calls.push({ options, given: [...given].sort(), positional });
+      return 0;
+    },
+  });
+  const tune = (...args: string[]) =>
+    runCommandLine([verb], ['tune', 'toy', ...args], new AbortController().signal);
+  return { calls, tune };
+}
+
+describe('options of a verb', () => {
+  it('have the defaults of the schema', async () => {
+    const { calls, tune } = recorder();
+    expect(await tune()).toBe(0);
+    const options = { stepSize: 0.5, rates: [], valuePath: true, amp: 'none' };
+    expect(calls).toEqual([{ options, given: [], positional: [] }]);
+  });
+
+  it('are taken in the spellings of the reference, with = too', async () => {
+    const { calls, tune } = recorder();
+    expect(await tune('--lr=0.25', '--speeds', '1,0.5', '--no_valpath', 'waltz')).toBe(0);
+    expect(calls[0]).toMatchObject({
+      options: { stepSize: 0.25, rates: [1, 0.5], valuePath: false },
+      given: ['rates', 'stepSize', 'valuePath'],
+      positional: ['waltz'],
+    });
+  });
+
+  it('can be switched both ways when something else decides by default', async () => {
+    const { calls, tune } = recorder();
+    await tune('--key-mix');
+    await tune('--no-key-mix');
+    expect(calls.map(({ options }) => (options as { keyMix?: boolean }).keyMix)).toEqual([true, false]);
+  });
+
+  it('come from a preset, and flags override it', async () => {
+    const { calls, tune } = recorder();
+    await tune('--preset', 'slow', '--step-size', '2');
+    expect(calls[0]).toMatchObject({
+      options: { stepSize: 2, keyMix: false },
+      given: ['keyMix', 'stepSize'],
+    });
+    expect(await tune('--preset', 'fast')).toBe(2);
+    expect(errors).toContain('Allowed choices are slow');
+  });
+
+  it('say once that they change nothing here', async () => {
+    const { tune } = recorder();
+    expect(await tune('--amp', 'bf16')).toBe(0);
+    expect(errors).toBe('note: --amp changes nothing here: it is all float32.\n');
+  });
+
+  it('refuse lists and numbers that are none', async () => {
+    const { calls, tune } = recorder();
+    expect(await tune('--rates', '1,two')).toBe(2);
+    expect(errors).toBe("error: --rates needs numbers with commas between them, but 'two' was given.\n");
+    expect(await tune('--step-size', '-1')).toBe(2);
+    expect(calls).toEqual([]);
+  });
+});
+
+describe('normaliseSpellings', () => {
+  it('leaves values and everything after -- alone', () => {
+    const fields = fieldsOf(
+      z.object({
+        topK: z
+          .number()
+          .default(0)
+          .meta({ description: 'k', aliases: ['topk'] }),
+      }),
+    );
+    expect(normaliseSpellings(['a_b', '--topk', '3', '--top_k=4', '-x', '--', '--topk'], fields)).toEqual([
+      'a_b',
+      '--top-k',
+      '3',
+      '--top-k=4',
+      '-x',
+      '--',
+      '--topk',
+    ]);
+  });
+});
