@@ -1,8 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
-import { InputError } from '@palimpsest/tensor-core';
-import { readTensors } from './read-tensors.js';
-import type { ParityCase } from './types.js';
+import { decodeSafetensors, InputError } from '@palimpsest/tensor-core';
+import type { ParityCase, ParityTensor } from './types.js';
 
 /** Where a golden case lies and what it is, before its tensors are read. */
 export interface CaseFile {
@@ -74,6 +73,11 @@ function caseFile(folder: string, file: string): CaseFile | undefined {
     folder: dirname(jsonPath),
   });
   return { path, name: label, system, kind, load };
+}
+
+function readTensors(path: string): ReadonlyMap<string, ParityTensor> {
+  // Golden files hold F32 and I32 only, whose data are the arrays that handlers expect.
+  return decodeSafetensors(readFileSync(path), `'${path}'`).tensors as ReadonlyMap<string, ParityTensor>;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

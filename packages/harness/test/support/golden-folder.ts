@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { encodeSafetensors, type SafeTensor } from '@palimpsest/tensor-core';
 import { afterAll } from 'vitest';
 
 const folders: string[] = [];
@@ -30,25 +31,4 @@ export function goldenFolder(
 /** A float32 vector as a safetensors entry. */
 export function vector(...values: number[]): SafeTensor {
   return { dtype: 'F32', shape: [values.length], data: Float32Array.from(values) };
-}
-
-interface SafeTensor {
-  readonly dtype: 'F32';
-  readonly shape: readonly number[];
-  readonly data: Float32Array;
-}
-
-function encodeSafetensors(tensors: Record<string, SafeTensor>): Buffer {
-  let offset = 0;
-  const header = Object.fromEntries(
-    Object.entries(tensors).map(([name, { dtype, shape, data }]) => {
-      const start = offset;
-      offset += data.byteLength;
-      return [name, { dtype, shape, data_offsets: [start, offset] }];
-    }),
-  );
-  const json = Buffer.from(JSON.stringify(header));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(json.length));
-  return Buffer.concat([length, json, ...Object.values(tensors).map(({ data }) => Buffer.from(data.buffer))]);
 }
