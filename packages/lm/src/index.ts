@@ -1,4 +1,17 @@
-export type { RandomSource } from './random-source.js';
+export * from './data/batch.js';
+export {
+  builtInCorpora,
+  defaultCorpus,
+  type NeedleCorpusOptions,
+  needleCorpus,
+} from './data/built-in-corpora.js';
+export { ContiguousLanes } from './data/contiguous-lanes.js';
+export * from './data/corpus.js';
+export { DocumentLanes } from './data/document-lanes.js';
+export { loadCorpus } from './data/load-corpus.js';
+export { RandomWindows, type WindowOptions } from './data/random-windows.js';
+export * from './data/stories.js';
+export * from './model-size.js';
 export * from './sequence-model.js';
 export * from './tokenizers/bpe-tokenizer.js';
 export { ByteTokenizer } from './tokenizers/byte-tokenizer.js';

@@ -1,5 +1,4 @@
 import type { ToHost, Tree, tf } from '@palimpsest/tensor-core';
-import type { RandomSource } from './random-source.js';
 
 /** Values that survive `JSON.stringify`. */
 export type JsonValue =
@@ -66,7 +65,7 @@ export interface SequenceModel<P = TensorTree, S = TensorTree> {
   readonly config: JsonObject;
   readonly vocabSize: number;
   /** Fresh parameters on the host. Equal seeds give equal parameters. */
-  init(rng: RandomSource): ToHost<P>;
+  init(rng: Rng): ToHost<P>;
   /**
    * Memory before the first token. Its shapes depend on `batch` alone, and the batch is the first axis of every leaf, so
    * that one lane can be reset, saved or forked. It may use parameters (a learned start), and gradients flow into them.
