@@ -1,5 +1,6 @@
 import { InputError } from './errors.js';
 import { allocate, type DType, sizeOf, type TypedArray } from './ndarray.js';
+import { stopGradient } from './gradient.js';
 import { tf } from './tf.js';
 import type { GraphBuilder, Value } from './trace/graph.js';
 
@@ -129,10 +130,12 @@ function registerOpGradient<A extends object>(kernelName: string, definition: Op
       const inputCount = saved.length - outputGradients.length;
       const inputs = saved.slice(0, inputCount);
       const outputs = saved.slice(inputCount);
-      let results: (tf.Tensor | undefined)[] | undefined;
+      // Computed here and not on request: TensorFlow.js disposes what one request makes beside its own result.
+      const results = gradient({ outputGradients, inputs, outputs, attributes: attrs as unknown as A });
       const resultOf = (index: number) => {
-        results ??= gradient({ outputGradients, inputs, outputs, attributes: attrs as unknown as A });
-        return results[index] ?? tf.zerosLike(inputs[index]!);
+        const result = results[index];
+        // An alias, because TensorFlow.js disposes gradients that it adds up, and an op may give one tensor twice.
+        return result ? stopGradient(result) : tf.zerosLike(inputs[index]!);
       };
       return Object.fromEntries(inputs.map((_, index) => [index, () => resultOf(index)]));
     },
