@@ -77,7 +77,10 @@ function caseFile(folder: string, file: string): CaseFile | undefined {
 
 function readTensors(path: string): ReadonlyMap<string, ParityTensor> {
   // Golden files hold F32 and I32 only, whose data are the arrays that handlers expect.
-  return decodeSafetensors(readFileSync(path), `'${path}'`).tensors as ReadonlyMap<string, ParityTensor>;
+  return decodeSafetensors(new Uint8Array(readFileSync(path)), `'${path}'`).tensors as ReadonlyMap<
+    string,
+    ParityTensor
+  >;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
