@@ -1,4 +1,4 @@
-import type { ToHost, Tree, tf } from '@palimpsest/tensor-core';
+import type { Rng, ToHost, Tree, tf } from '@palimpsest/tensor-core';
 
 /** Values that survive `JSON.stringify`. */
 export type JsonValue =
