@@ -248,6 +248,11 @@ const SHAPES: readonly Line[] = [
   },
   { name: 'oneHot', inputs: [int([1, 3, 0], [3])], run: ([ids]) => tf.oneHot(ids!, 5) },
   {
+    name: 'oneHot float32',
+    inputs: [int([1, 3, 0], [3])],
+    run: ([ids]) => tf.oneHot(ids!, 5, 2.5, -1, 'float32'),
+  },
+  {
     name: 'where',
     inputs: [bool([1, 0, 0, 1, 1, 0], [2, 3]), spread([2, 3], -1, 1, 13), spread([2, 3], -1, 1, 14)],
     run: ([c, a, b]) => tf.where(c!, a!, b!),
