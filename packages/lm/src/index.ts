@@ -12,6 +12,8 @@ export { loadCorpus } from './data/load-corpus.js';
 export { RandomWindows, type WindowOptions } from './data/random-windows.js';
 export * from './data/stories.js';
 export * from './model-size.js';
+export * from './ngrams/ngram-floors.js';
+export * from './ngrams/ngram-model.js';
 export * from './sequence-model.js';
 export * from './tokenizers/bpe-tokenizer.js';
 export { ByteTokenizer } from './tokenizers/byte-tokenizer.js';

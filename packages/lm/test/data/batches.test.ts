@@ -1,0 +1,143 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type BatchSource,
+  ContiguousLanes,
+  countTargets,
+  DocumentLanes,
+  RandomWindows,
+} from '../../src/index.js';
+
+const counting = (length: number) => Int32Array.from({ length }, (_, index) => index);
+const rows = (array: { data: ArrayLike<number>; shape: readonly number[] }) => {
+  const [count, width] = array.shape as [number, number];
+  return Array.from({ length: count }, (_, row) =>
+    Array.from(array.data).slice(row * width, (row + 1) * width),
+  );
+};
+
+function expectSeekToRepeat(make: () => BatchSource) {
+  const source = make();
+  source.next();
+  const cursor = JSON.parse(JSON.stringify(source.cursor()));
+  const expected = Array.from({ length: 12 }, () => source.next());
+  const other = make();
+  for (let i = 0; i < 3; i++) other.next();
+  other.seek(cursor);
+  expect(Array.from({ length: 12 }, () => other.next())).toEqual(expected);
+}
+
+describe('RandomWindows', () => {
+  it('draws every window, the last one included, equally often', () => {
+    const source = new RandomWindows(counting(10), { batch: 8, time: 4, seed: 3 });
+    const starts = new Array<number>(6).fill(0);
+    for (let i = 0; i < 750; i++) {
+      const { inputs, targets, resets } = source.next();
+      expect([...resets.data]).toEqual(new Array(8).fill(1));
+      rows(inputs).forEach((row, lane) => {
+        starts[row[0]!]! += 1;
+        expect(row).toEqual([0, 1, 2, 3].map((offset) => row[0]! + offset));
+        expect(rows(targets)[lane]).toEqual(row.map((id) => id + 1));
+      });
+    }
+    expect(starts.reduce((sum, count) => sum + count)).toBe(6000);
+    // 1000 expected each; the standard deviation is 29.
+    for (const count of starts) expect(Math.abs(count - 1000)).toBeLessThan(120);
+  });
+
+  it('takes a text of one window and refuses a shorter one', () => {
+    const source = new RandomWindows(counting(5), { batch: 1, time: 4 });
+    expect([...source.next().inputs.data]).toEqual([0, 1, 2, 3]);
+    expect(() => new RandomWindows(counting(4), { batch: 1, time: 4 })).toThrow('need 5, but the text has 4');
+  });
+
+  it('continues where its cursor was taken', () => {
+    expectSeekToRepeat(() => new RandomWindows(counting(50), { batch: 3, time: 4, seed: 9 }));
+    const windows = new RandomWindows(counting(50), { batch: 3, time: 4 });
+    expect(() => windows.seek({ kind: 'contiguous-lanes', position: 1 })).toThrow("'contiguous-lanes'");
+  });
+});
+
+describe('ContiguousLanes', () => {
+  it('reads equal lanes one after the other and begins anew', () => {
+    const source = new ContiguousLanes(counting(15), { batch: 2, time: 3 });
+    expect(source.batchesPerEpoch).toBe(2);
+    const batches = Array.from({ length: 3 }, () => source.next());
+    expect(batches.map(({ inputs }) => rows(inputs))).toEqual([
+      [
+        [0, 1, 2],
+        [7, 8, 9],
+      ],
+      [
+        [3, 4, 5],
+        [10, 11, 12],
+      ],
+      [
+        [0, 1, 2],
+        [7, 8, 9],
+      ],
+    ]);
+    expect(rows(batches[1]!.targets)).toEqual([
+      [4, 5, 6],
+      [11, 12, 13],
+    ]);
+    expect(batches.map(({ resets }) => [...resets.data])).toEqual([
+      [1, 1],
+      [0, 0],
+      [1, 1],
+    ]);
+  });
+
+  it('continues where its cursor was taken, and refuses short texts and foreign cursors', () => {
+    expectSeekToRepeat(() => new ContiguousLanes(counting(60), { batch: 2, time: 4 }));
+    expect(() => new ContiguousLanes(counting(6), { batch: 2, time: 3 })).toThrow(
+      'need 7, but the text has 6',
+    );
+    const lanes = new ContiguousLanes(counting(20), { batch: 2, time: 3 });
+    expect(() => lanes.seek({ kind: 'contiguous-lanes', position: 3 })).toThrow('3 batches');
+  });
+});
+
+describe('DocumentLanes', () => {
+  const ids = counting(20);
+  const documentStarts = [0, 5, 6, 14];
+  const make = () => new DocumentLanes({ ids, documentStarts }, { batch: 2, time: 3, seed: 1 });
+
+  it('reads every document with a fresh memory, once per epoch, and pads what is left of a batch', () => {
+    const source = make();
+    const read: number[][] = [];
+    const open: (number[] | undefined)[] = [undefined, undefined];
+    for (let i = 0; i < 9; i++) {
+      const batch = source.next();
+      rows(batch.inputs).forEach((row, lane) => {
+        const targets = rows(batch.targets)[lane]!;
+        const count = targets.filter((target) => target >= 0).length;
+        expect(targets.slice(count)).toEqual(new Array(3 - count).fill(-1));
+        expect(targets.slice(0, count)).toEqual(row.slice(0, count).map((id) => id + 1));
+        if (batch.resets.data[lane] === 1) {
+          open[lane] = [];
+          read.push(open[lane]!);
+        }
+        open[lane]!.push(...row.slice(0, count));
+      });
+      expect(countTargets(batch)).toBe([...batch.targets.data].filter((target) => target >= 0).length);
+    }
+    // Document 1 has one token and nothing to predict.
+    const predictions = [
+      [0, 1, 2, 3],
+      [6, 7, 8, 9, 10, 11, 12],
+      [14, 15, 16, 17, 18],
+    ];
+    const first = read.slice(0, 3).sort((a, b) => a[0]! - b[0]!);
+    expect(first).toEqual(predictions);
+    for (const document of read.slice(3, 6)) expect(predictions).toContainEqual(document);
+  });
+
+  it('continues where its cursor was taken, and refuses a cursor of another text', () => {
+    expectSeekToRepeat(make);
+    const other = new DocumentLanes({ ids, documentStarts: [0, 10] }, { batch: 2, time: 3 });
+    expect(() => other.seek(make().cursor())).toThrow('2 lanes over 2 documents');
+    expect(() => new DocumentLanes({ ids: counting(1), documentStarts: [0] }, { batch: 1, time: 2 })).toThrow(
+      'at least two tokens',
+    );
+  });
+});
