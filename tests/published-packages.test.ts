@@ -1,6 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { installAlone, pack, readmeExample, runIn } from './support/packed.js';
@@ -19,6 +21,14 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
+/** What publint finds in a packed package, suggestions included. */
+async function publishingMistakes(tarball: string): Promise<(string | undefined)[]> {
+  const bytes = readFileSync(tarball);
+  const pack = { tarball: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) };
+  const { messages, pkg } = await publint({ pack, strict: true });
+  return messages.map((message) => formatMessage(message, pkg as Record<string, unknown>, { color: false }));
+}
+
 /** Names that a module exports, as printed by a fresh Node process. */
 async function exportsOf(folder: string, program: string, extension: string): Promise<string[]> {
   const file = join(folder, `list-exports.${extension}`);
@@ -35,14 +45,7 @@ describe.each(packages.map((workspace) => [workspace.manifest.name, workspace] a
     afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
     it('passes publint', async () => {
-      const output = await runIn(repositoryRoot, 'pnpm', [
-        'exec',
-        'publint',
-        'run',
-        tarballs.get(name)!,
-        '--strict',
-      ]);
-      expect(output).toContain('All good!');
+      expect(await publishingMistakes(tarballs.get(name)!)).toEqual([]);
     });
 
     it('gives the right types to ESM and CommonJS users', async () => {
@@ -89,14 +92,7 @@ describe.each(apps.map((workspace) => [workspace.manifest.name, workspace] as co
     afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
     it('passes publint', async () => {
-      const output = await runIn(repositoryRoot, 'pnpm', [
-        'exec',
-        'publint',
-        'run',
-        tarballs.get(name)!,
-        '--strict',
-      ]);
-      expect(output).toContain('All good!');
+      expect(await publishingMistakes(tarballs.get(name)!)).toEqual([]);
     });
 
     it('installs alone and its commands run', async () => {

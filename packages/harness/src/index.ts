@@ -50,3 +50,4 @@ export {
   type Results,
   resultsSchema,
 } from './results/schema.js';
+export { AssociativeRecall, type AssociativeRecallOptions } from './tasks/associative-recall.js';
