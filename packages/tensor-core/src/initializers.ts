@@ -2,7 +2,7 @@ import { InputError } from './errors.js';
 import { type NDArray, ndarray, sizeOf } from './ndarray.js';
 import type { Rng } from './random.js';
 
-/** Normal values of mean 0. */
+/** Normal values of mean 0 and the given standard deviation. */
 export const normalInit = (rng: Rng, shape: readonly number[], deviation: number): NDArray<'float32'> =>
   rng.normalArray(shape, 0, deviation);
 
@@ -10,7 +10,7 @@ export const normalInit = (rng: Rng, shape: readonly number[], deviation: number
 export const uniformInit = (rng: Rng, shape: readonly number[], bound: number): NDArray<'float32'> =>
   rng.uniformArray(shape, -bound, bound);
 
-/** Inputs and outputs of a weight `[out, in, ...kernel]`. */
+/** Inputs and outputs of a weight `[out, in, ...kernel]`. @throws InputError for fewer than two axes. */
 function fans(shape: readonly number[]): { fanIn: number; fanOut: number } {
   if (shape.length < 2) {
     throw new InputError(`A weight has at least the axes [out, in], but its shape is [${shape.join(', ')}].`);

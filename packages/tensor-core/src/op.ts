@@ -1,6 +1,6 @@
 import { InputError } from './errors.js';
-import { allocate, type DType, sizeOf, type TypedArray } from './ndarray.js';
 import { stopGradient } from './gradient.js';
+import { allocate, type DType, sizeOf, type TypedArray } from './ndarray.js';
 import { tf } from './tf.js';
 import type { GraphBuilder, Value } from './trace/graph.js';
 

@@ -1,11 +1,14 @@
-import { xoroshiro128plus, xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
+import { xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
 import { InputError } from './errors.js';
 import { type NDArray, ndarray, sizeOf } from './ndarray.js';
 
-type Generator = ReturnType<typeof xoroshiro128plus>;
+type Generator = ReturnType<typeof xoroshiro128plusFromState>;
 
-/** The state of a generator: plain numbers, so that it can be stored beside a checkpoint. */
+/** The state of a generator, four 32-bit integers, so that it can be stored beside a checkpoint as JSON. */
 export type RngState = readonly number[];
+
+/** Keeps streams made in different ways apart, even when they are made of the same words. */
+const ORIGIN = { seed: 1, split: 2, fork: 3 } as const;
 
 /**
  * Seeded random numbers on the host (xoroshiro128+ of pure-rand). A generator is a stream: every draw advances it, its
@@ -18,15 +21,20 @@ export class Rng {
     this.#generator = generator;
   }
 
-  /** The stream of a seed. @throws InputError for a seed that is no integer. */
+  /** The stream of a seed. @throws InputError for a seed that is no safe integer. */
   static fromSeed(seed: number): Rng {
     if (!Number.isSafeInteger(seed)) throw new InputError(`A seed is an integer, but ${seed} was given.`);
-    // Seeds that differ by little give unrelated streams only after mixing.
-    return new Rng(xoroshiro128plus(mix(seed | 0, Math.floor(seed / 2 ** 32))));
+    return new Rng(generatorOf([ORIGIN.seed, seed | 0, Math.floor(seed / 2 ** 32)]));
   }
 
-  /** Continues a stream where `state()` was taken. */
+  /** Continues a stream where `state()` was taken. @throws InputError for anything else than such a state. */
   static fromState(state: RngState): Rng {
+    const valid = Array.isArray(state) && state.length === 4 && state.every((word) => (word | 0) === word);
+    if (!valid || state.every((word) => word === 0)) {
+      throw new InputError(
+        `A random state is four 32-bit integers, not all 0, as Rng.state() gives them, but ${JSON.stringify(state)} was given.`,
+      );
+    }
     return new Rng(xoroshiro128plusFromState(state));
   }
 
@@ -58,37 +66,54 @@ export class Rng {
     if (!Number.isInteger(n) || n < 1 || n > 2 ** 32) {
       throw new InputError(`A random integer needs a range of 1 to 2^32, but ${n} was given.`);
     }
-    // Draws from the incomplete last copy of the range are rejected, so that every value is equally likely.
-    const limit = 2 ** 32 - (2 ** 32 % n);
+    // Draws beyond the last whole bucket are rejected, so that every value is equally likely. Dividing instead of
+    // taking the remainder uses the high bits, which are the better ones of this generator.
+    const bucket = Math.floor(2 ** 32 / n);
     let draw = this.bits();
-    while (draw >= limit) draw = this.bits();
-    return draw % n;
+    while (draw >= bucket * n) draw = this.bits();
+    return Math.floor(draw / bucket);
   }
 
-  /** An independent child stream; advances this one. */
+  /** An independent child stream, seeded with 128 bits of this one, which advances. */
   split(): Rng {
-    return new Rng(xoroshiro128plus(mix(this.bits(), this.bits())));
+    return new Rng(generatorOf([ORIGIN.split, this.bits(), this.bits(), this.bits(), this.bits()]));
   }
 
   /** A child stream that depends on this one's state and a label; this one stays where it is. */
   fork(label: string): Rng {
-    let hash = 0x811c9dc5;
-    for (const character of label) hash = Math.imul(hash ^ character.codePointAt(0)!, 0x01000193);
-    return new Rng(xoroshiro128plus(this.state().reduce((seed, word) => mix(seed, word), hash)));
+    const letters = Array.from(label, (character) => character.codePointAt(0)!);
+    return new Rng(generatorOf([ORIGIN.fork, ...this.state(), letters.length, ...letters]));
   }
 
-  /** Uniform values in [low, high). */
+  /**
+   * Independent uniform values in [low, high).
+   * @param low default 0
+   * @param high default 1
+   */
   uniformArray(shape: readonly number[], low = 0, high = 1): NDArray<'float32'> {
-    return this.#fill(shape, () => low + (high - low) * this.uniform());
+    const below = Math.fround(high);
+    return this.#fill(shape, () => {
+      let value = Math.fround(low + (high - low) * this.uniform());
+      // Rounding to float32 may reach the open end of the interval.
+      while (value >= below && low < below) value = Math.fround(low + (high - low) * this.uniform());
+      return value;
+    });
   }
 
-  /** Normal values. */
+  /**
+   * Independent normal values.
+   * @param mean default 0
+   * @param deviation standard deviation, default 1
+   */
   normalArray(shape: readonly number[], mean = 0, deviation = 1): NDArray<'float32'> {
     return this.#fill(shape, () => mean + deviation * this.normal());
   }
 
-  /** The numbers 0 to n − 1 in random order (Fisher and Yates). */
+  /** The numbers 0 to n − 1 in random order (Fisher and Yates). @throws InputError for a negative or broken n. */
   permutation(n: number): Int32Array {
+    if (!Number.isInteger(n) || n < 0) {
+      throw new InputError(`A permutation needs a whole number of elements, but ${n} was given.`);
+    }
     const order = Int32Array.from({ length: n }, (_, index) => index);
     for (let i = n - 1; i > 0; i--) {
       const j = this.int(i + 1);
@@ -111,7 +136,17 @@ export class Rng {
   }
 }
 
-/** Scrambles two words into one. */
+/**
+ * A generator whose 128 bits of state depend on all words, so that seeds that differ by little, and children of one
+ * parent, give unrelated streams.
+ */
+function generatorOf(words: readonly number[]): Generator {
+  const state = [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344].map((lane) => words.reduce(mix, lane) | 0);
+  // The state of zeros is the one that the generator never leaves.
+  return xoroshiro128plusFromState(state.some((word) => word !== 0) ? state : [1, 0, 0, 0]);
+}
+
+/** Scrambles a word into another; one to one in each of them. */
 function mix(a: number, b: number): number {
   let x = Math.imul(a ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(b + 0x7f4a7c15, 0xc2b2ae35);
   x = Math.imul(x ^ (x >>> 16), 0x45d9f3b);

@@ -164,7 +164,8 @@ function checkOverlaps(entries: Map<string, SafeEntry>, source: string): void {
 
 /** The tensor of an entry from its bytes, copied so that it is aligned. */
 export function tensorFromBytes(entry: SafeEntry, bytes: Uint8Array): SafeTensor {
-  const copy = bytes.slice();
+  // Not slice(): that of Node's Buffer shares memory.
+  const copy = new Uint8Array(bytes);
   return { dtype: entry.dtype, shape: entry.shape, data: new ARRAYS[entry.dtype](copy.buffer) };
 }
 
