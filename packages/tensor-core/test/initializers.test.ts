@@ -11,7 +11,8 @@ import {
   xavierUniform,
 } from '../src/index.js';
 
-const rootMeanSquare = ({ data }: NDArray) => Math.sqrt(data.reduce((sum, x) => sum + x * x, 0) / data.length);
+const rootMeanSquare = ({ data }: NDArray) =>
+  Math.sqrt(data.reduce((sum, x) => sum + x * x, 0) / data.length);
 const largest = ({ data }: NDArray) => data.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
 
 /** Shape, and the spread that the formulas give for it: in = 50, out = 120, and a kernel of 3 x 5. */
@@ -21,7 +22,11 @@ const kernel = { shape: [40, 20, 3, 5], fanIn: 300, fanOut: 600 };
 describe.each([dense, kernel])('weights of shape $shape', ({ shape, fanIn, fanOut }) => {
   test.each([
     ['xavierUniform', xavierUniform(Rng.fromSeed(1), shape), Math.sqrt(6 / (fanIn + fanOut))],
-    ['xavierUniform with gain', xavierUniform(Rng.fromSeed(2), shape, 3), 3 * Math.sqrt(6 / (fanIn + fanOut))],
+    [
+      'xavierUniform with gain',
+      xavierUniform(Rng.fromSeed(2), shape, 3),
+      3 * Math.sqrt(6 / (fanIn + fanOut)),
+    ],
     ['kaimingUniform', kaimingUniform(Rng.fromSeed(3), shape), Math.sqrt(6 / fanIn)],
     ['kaimingUniform with gain', kaimingUniform(Rng.fromSeed(4), shape, 1), Math.sqrt(3 / fanIn)],
     ['uniformInit', uniformInit(Rng.fromSeed(5), shape, 0.25), 0.25],

@@ -22,20 +22,29 @@ function correlation(a: readonly number[], b: readonly number[]): number {
 describe('streams', () => {
   test('a seed always gives the same numbers', () => {
     const rng = Rng.fromSeed(7);
-    expect([rng.int(1000), rng.int(1000), rng.int(1000), rng.int(1000)]).toEqual([PINNED_INTS]);
-    expect(rng.uniform()).toBe(PINNED_UNIFORM);
+    expect([rng.int(1000), rng.int(1000), rng.int(1000), rng.int(1000)]).toEqual([24, 759, 375, 637]);
+    expect(rng.uniform()).toBe(0.9369058716376586);
   });
 
   test('a state continues a stream exactly, after any draws and through JSON', () => {
     fc.assert(
-      fc.property(fc.maxSafeInteger(), fc.array(fc.constantFrom('uniform', 'normal', 'split', 'key')), (seed, steps) => {
-        const rng = Rng.fromSeed(seed);
-        for (const step of steps) rng[step as 'uniform']();
-        const copy = Rng.fromState(JSON.parse(JSON.stringify(rng.state())));
-        const ahead = (stream: Rng) => [stream.normal(), stream.uniform(), stream.split().uniform(), stream.int(9)];
-        expect(ahead(copy)).toEqual(ahead(rng));
-        expect(copy.state()).toEqual(rng.state());
-      }),
+      fc.property(
+        fc.maxSafeInteger(),
+        fc.array(fc.constantFrom('uniform', 'normal', 'split', 'key')),
+        (seed, steps) => {
+          const rng = Rng.fromSeed(seed);
+          for (const step of steps) rng[step as 'uniform']();
+          const copy = Rng.fromState(JSON.parse(JSON.stringify(rng.state())));
+          const ahead = (stream: Rng) => [
+            stream.normal(),
+            stream.uniform(),
+            stream.split().uniform(),
+            stream.int(9),
+          ];
+          expect(ahead(copy)).toEqual(ahead(rng));
+          expect(copy.state()).toEqual(rng.state());
+        },
+      ),
     );
   });
 
