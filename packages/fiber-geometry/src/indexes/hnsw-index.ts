@@ -1,0 +1,214 @@
+import { InputError, Rng } from '@palimpsest/tensor-core';
+import { HnswGraph } from './hnsw-graph.js';
+import { TopK } from './top-k.js';
+import { checkCount, checkedVector, checkId, compareIds, type SearchHit, type VectorIndex } from './vector-index.js';
+
+export interface HnswOptions {
+  /** Neighbours per slot, twice that on layer 0. Default 16. */
+  readonly degree?: number;
+  /** Candidates looked at when a vector is linked. Default 100. */
+  readonly efConstruction?: number;
+  /** Candidates of a search. Default 64, growing with the logarithm of the size beyond 10⁴ so that recall stays ≥ 0.99. */
+  readonly ef?: number;
+  /** Seed of the levels. Default 0. */
+  readonly seed?: number;
+}
+
+/** Share of tombstones at which the graph is built anew. */
+const REBUILD_SHARE = 0.25;
+const NO_ID = -1;
+
+/**
+ * Approximate nearest directions on a hierarchical navigable small-world graph (Malkov and Yashunin, 2016), with true
+ * cosines. One graph slot stands for all ids of one and the same vector, so duplicates cannot crowd out neighbours. A
+ * removed vector stays as a tombstone, walked over but never returned, until a quarter of the slots are tombstones.
+ */
+export class HnswIndex implements VectorIndex {
+  readonly #degree: number;
+  readonly #efConstruction: number;
+  readonly #ef: number | undefined;
+  readonly #rng: Rng;
+  #graph: HnswGraph;
+  /** First id of every slot, or NO_ID for a tombstone; further ids of equal vectors stand in `#more`. */
+  #firstId = new Float64Array(16);
+  readonly #more = new Map<number, number[]>();
+  readonly #slotOf = new Map<number, number>();
+  /** Slots by hash of their vector; the rare slots that share a hash are chained. */
+  readonly #slotsByHash = new Map<number, number | number[]>();
+  #tombstones = 0;
+
+  constructor(
+    readonly dimension: number,
+    { degree = 16, efConstruction = 100, ef, seed = 0 }: HnswOptions = {},
+  ) {
+    if (!(degree >= 2) || !(efConstruction >= 1) || (ef !== undefined && !(ef >= 1))) {
+      throw new InputError(
+        `HnswIndex needs degree >= 2, efConstruction >= 1 and ef >= 1, but got ${degree}, ${efConstruction} and ${ef}.`,
+      );
+    }
+    this.#degree = degree;
+    this.#efConstruction = efConstruction;
+    this.#ef = ef;
+    this.#rng = Rng.fromSeed(seed);
+    this.#graph = new HnswGraph(dimension, degree, 16);
+  }
+
+  get size(): number {
+    return this.#slotOf.size;
+  }
+
+  /** Share of the graph's slots that hold no id any more. */
+  get tombstoneShare(): number {
+    return this.#graph.size === 0 ? 0 : this.#tombstones / this.#graph.size;
+  }
+
+  has(id: number): boolean {
+    return this.#slotOf.has(id);
+  }
+
+  insert(id: number, vector: ArrayLike<number>): void {
+    checkId(id);
+    const unit = Float32Array.from(checkedVector(vector, this.dimension, `The vector of id ${id}`));
+    const equal = this.#equalSlot(unit);
+    if (equal !== undefined && this.#slotOf.get(id) === equal) return;
+    this.remove(id);
+    // The removal may have built the graph anew, which moves slots.
+    this.#assign(id, this.#equalSlot(unit) ?? this.#addSlot(unit));
+  }
+
+  update(id: number, vector: ArrayLike<number>): void {
+    if (!this.has(id)) throw new InputError(`There is no id ${id} to update; insert it first.`);
+    this.insert(id, vector);
+  }
+
+  remove(id: number): boolean {
+    const slot = this.#slotOf.get(id);
+    if (slot === undefined) return false;
+    this.#slotOf.delete(id);
+    const more = this.#more.get(slot) ?? [];
+    if (this.#firstId[slot] === id) this.#firstId[slot] = more.shift() ?? NO_ID;
+    else more.splice(more.indexOf(id), 1);
+    if (more.length === 0) this.#more.delete(slot);
+    if (this.#firstId[slot] === NO_ID) {
+      this.#tombstones += 1;
+      if (this.#tombstones > REBUILD_SHARE * this.#graph.size) this.#rebuild();
+    }
+    return true;
+  }
+
+  /** @param ef candidates of this search; the index's own when absent. */
+  search(query: ArrayLike<number>, k: number, ef = this.#ef ?? defaultEf(this.#graph.size)): SearchHit[] {
+    checkCount(k);
+    const q = checkedVector(query, this.dimension, 'The query');
+    if (this.size === 0) return [];
+    let width = Math.max(ef, k);
+    for (;;) {
+      const { slots, similarities } = this.#graph.search(q, width);
+      const best = new TopK(k);
+      let held = 0;
+      slots.forEach((slot, i) => {
+        if (this.#firstId[slot] === NO_ID) return;
+        const ids = [this.#firstId[slot]!, ...(this.#more.get(slot) ?? [])];
+        held += ids.length;
+        for (const id of ids) best.offer(id, similarities[i]!);
+      });
+      // Tombstones may have taken the place of entries: look wider until enough are found.
+      if (held >= Math.min(k, this.size) || width >= this.#graph.size) return best.hits();
+      width *= 2;
+    }
+  }
+
+  /** Ids and normalised vectors, in no particular order. */
+  *entries(): IterableIterator<[number, Float32Array]> {
+    const d = this.dimension;
+    for (const [id, slot] of this.#slotOf) yield [id, this.#graph.rows.subarray(slot * d, (slot + 1) * d)];
+  }
+
+  verify(ids: Iterable<number>): string[] {
+    const messages = compareIds(this.#slotOf.keys(), ids, 'The graph');
+    for (const [id, slot] of this.#slotOf) {
+      if (this.#firstId[slot] !== id && !this.#more.get(slot)?.includes(id)) {
+        messages.push(`The slot of id ${id} does not hold it`);
+      }
+    }
+    let tombstones = 0;
+    for (let slot = 0; slot < this.#graph.size; slot++) {
+      if (this.#firstId[slot] === NO_ID) tombstones += 1;
+      for (const neighbour of this.#graph.neighbours(slot, 0)) {
+        if (neighbour >= this.#graph.size || neighbour === slot) {
+          messages.push(`Slot ${slot} has the impossible neighbour ${neighbour}`);
+        }
+      }
+    }
+    if (tombstones !== this.#tombstones) {
+      messages.push(`The graph has ${tombstones} tombstones but counts ${this.#tombstones}`);
+    }
+    return messages;
+  }
+
+  #assign(id: number, slot: number): void {
+    if (this.#firstId[slot] === NO_ID) {
+      this.#firstId[slot] = id;
+      this.#tombstones -= 1;
+    } else {
+      this.#more.set(slot, [...(this.#more.get(slot) ?? []), id]);
+    }
+    this.#slotOf.set(id, slot);
+  }
+
+  /** A new slot counts as a tombstone until it is assigned. */
+  #addSlot(unit: Float32Array): number {
+    const level = Math.floor(-Math.log(1 - this.#rng.uniform()) / Math.log(this.#degree));
+    const slot = this.#graph.add(unit, level, this.#efConstruction);
+    if (slot >= this.#firstId.length) {
+      const longer = new Float64Array(this.#firstId.length * 2);
+      longer.set(this.#firstId);
+      this.#firstId = longer;
+    }
+    this.#firstId[slot] = NO_ID;
+    this.#tombstones += 1;
+    const hash = hashOf(unit);
+    const known = this.#slotsByHash.get(hash);
+    this.#slotsByHash.set(hash, known === undefined ? slot : [known, slot].flat());
+    return slot;
+  }
+
+  #equalSlot(unit: Float32Array): number | undefined {
+    const known = this.#slotsByHash.get(hashOf(unit));
+    if (known === undefined) return undefined;
+    const d = this.dimension;
+    return [known].flat().find((slot) => unit.every((value, i) => this.#graph.rows[slot * d + i] === value));
+  }
+
+  #rebuild(): void {
+    const [old, firstId] = [this.#graph, this.#firstId];
+    const more = new Map(this.#more);
+    const d = this.dimension;
+    this.#graph = new HnswGraph(d, this.#degree, Math.max(16, old.size));
+    this.#firstId = new Float64Array(Math.max(16, old.size));
+    this.#more.clear();
+    this.#slotsByHash.clear();
+    this.#tombstones = 0;
+    for (let slot = 0; slot < old.size; slot++) {
+      if (firstId[slot] === NO_ID) continue;
+      const moved = this.#addSlot(old.rows.slice(slot * d, (slot + 1) * d));
+      for (const id of [firstId[slot]!, ...(more.get(slot) ?? [])]) this.#assign(id, moved);
+    }
+  }
+}
+
+/** 64 up to 10⁴ slots and 24 more for every further factor of ten. */
+function defaultEf(size: number): number {
+  return 64 + Math.round(24 * Math.max(0, Math.log10(Math.max(size, 1)) - 4));
+}
+
+/** A 32-bit hash of the bits of a vector (FNV-1a over words, with a final mix). */
+function hashOf(vector: Float32Array): number {
+  const words = new Int32Array(vector.buffer, vector.byteOffset, vector.length);
+  let hash = 0x811c9dc5;
+  for (const word of words) {
+    hash = Math.imul(hash ^ word, 0x01000193);
+    hash ^= hash >>> 15;
+  }
+  return hash;
+}
