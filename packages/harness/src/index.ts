@@ -32,7 +32,9 @@ export {
   type ChartSpec,
   lineChart,
   renderChart,
+  type StripOptions,
   scatterChart,
+  stripChart,
 } from './report/charts.js';
 export { formatMetric, formatNumber } from './report/format.js';
 export { renderReport } from './report/html.js';

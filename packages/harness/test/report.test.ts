@@ -38,7 +38,7 @@ const measures: Evaluation = {
             { x: 2, y: 1, series: 'a' },
           ],
           { title: 'Falls', xTitle: 'x', yTitle: 'y' },
-        ) as unknown as Record<string, unknown>,
+        ),
       ],
     };
   },

@@ -11,8 +11,8 @@ export interface Progress {
 export interface ProgressOptions {
   readonly title: string;
   readonly total: number;
-  /** What is counted, as in 'steps'. */
-  readonly unit: string;
+  /** What is counted, as in 'steps'; without it only the share is shown. */
+  readonly unit?: string;
   readonly quiet?: boolean;
 }
 
@@ -27,7 +27,10 @@ export function createProgress(options: ProgressOptions): Progress {
 function barProgress({ title, total, unit }: ProgressOptions): Progress {
   const bar = new SingleBar(
     {
-      format: `${title} {bar} {value}/{total} ${unit}, {rate}, {left} left {note}`,
+      format:
+        unit === undefined
+          ? `${title} {bar} {percentage} %, {left} left {note}`
+          : `${title} {bar} {value}/{total} ${unit}, {rate}, {left} left {note}`,
       stream: process.stderr,
       hideCursor: true,
       clearOnComplete: false,
@@ -59,7 +62,10 @@ function lineProgress({ title, total, unit }: ProgressOptions): Progress {
       lastDone = done;
       const { rate, secondsLeft } = pace(done);
       const percent = Math.round((done / Math.max(1, total)) * 100);
-      const parts = [`${done}/${total} ${unit} (${percent} %)`, `${formatRate(rate)}/s`];
+      const parts =
+        unit === undefined
+          ? [`${percent} %`]
+          : [`${done}/${total} ${unit} (${percent} %)`, `${formatRate(rate)}/s`];
       if (done < total) parts.push(`${formatDuration(secondsLeft)} left`);
       process.stderr.write(`${title}: ${[...parts, ...(note === '' ? [] : [note])].join(', ')}\n`);
     },

@@ -51,7 +51,7 @@ export const evaluate = defineVerb({
         (event) => {
           if (event.type === 'start') {
             const title = `[${event.index + 1}/${event.total}] ${event.evaluation.name}`;
-            progress = createProgress({ title, total: 100, unit: '%', quiet: output.quiet });
+            progress = createProgress({ title, total: 100, quiet: output.quiet });
           } else if (event.type === 'progress') {
             progress?.update(Math.round(event.fraction * 100), event.note);
           } else {

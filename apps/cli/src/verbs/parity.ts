@@ -30,7 +30,7 @@ export const parity = defineVerb({
     try {
       const report = await runParity({
         folder,
-        handlers: await parityHandlers(),
+        handlers: parityHandlers,
         engine,
         ...(options.system === undefined ? {} : { system: options.system }),
         onCase(result, done, total) {

@@ -10,7 +10,6 @@ export type SuiteSize = 'quick' | 'full';
 /** Every evaluation of every mechanism: parity with the golden cases that ship, then what each one can do. */
 export async function evaluationSuite(_size: SuiteSize): Promise<Evaluation[]> {
   const folder = embeddedGoldenFolder();
-  const handlers = await parityHandlers();
   const systems = [...new Set(findCases(folder).map(({ system }) => system))];
-  return systems.map((system) => parityEvaluation(system, folder, handlers));
+  return systems.map((system) => parityEvaluation(system, folder, parityHandlers));
 }

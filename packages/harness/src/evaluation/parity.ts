@@ -1,5 +1,6 @@
 import { runParity } from '../parity/run.js';
-import type { ParityHandler } from '../parity/types.js';
+import type { ParityHandler, ParityReport } from '../parity/types.js';
+import { type ChartSpec, stripChart } from '../report/charts.js';
 import type { Evaluation } from './suite.js';
 
 /** The golden cases of one system as an evaluation: how many hold, and how much of their tolerance is used. */
@@ -25,14 +26,12 @@ export function parityEvaluation(
       });
       const outputs = report.cases.flatMap((result) => result.outputs);
       const worst = Math.max(0, ...outputs.map((output) => output.toleranceUsed));
-      const failures = report.cases
-        .filter((result) => !result.passed)
-        .map((result) => `${result.name}: ${result.error ?? 'outside its tolerance'}`);
+      const failures = report.cases.filter((result) => !result.passed);
       return {
         summary:
           failures.length === 0
             ? `All ${report.passed} golden cases of the reference are reproduced (${outputs.length} outputs).`
-            : `${report.failed} of ${report.cases.length} golden cases fail: ${failures.join('; ')}.`,
+            : `${report.failed} of ${report.cases.length} golden cases fail: ${failures.map(({ name }) => name).join(', ')}. ${failures[0]!.error ?? ''}`.trim(),
         passed: report.failed === 0,
         config: { cases: report.cases.map((result) => result.name) },
         metrics: [
@@ -54,8 +53,25 @@ export function parityEvaluation(
               ]
             : []),
         ],
-        charts: [],
+        charts: [toleranceChart(report)],
       };
     },
   };
+}
+
+/** Equal values have no place on a logarithmic axis: they are drawn at this share. */
+const SMALLEST_SHARE = 1e-4;
+
+function toleranceChart(report: ParityReport): ChartSpec {
+  const points = report.cases.flatMap((result) =>
+    result.outputs.map((output) => ({
+      label: result.name,
+      value: Math.max(SMALLEST_SHARE, output.toleranceUsed),
+    })),
+  );
+  return stripChart(points, {
+    title: 'Share of the tolerance that each output uses',
+    xTitle: 'share of the tolerance (1 is the limit, 0.0001 or less is drawn at the left)',
+    limit: 1,
+  });
 }

@@ -1,4 +1,5 @@
 import type { Engine } from '@palimpsest/tensor-core';
+import type { ChartSpec } from '../report/charts.js';
 import { describeProvenance } from '../results/provenance.js';
 import type { EvaluationResult, Results } from '../results/schema.js';
 
@@ -13,10 +14,9 @@ export interface EvaluationContext {
 }
 
 /** What an evaluation reports; the suite adds its name and the time it took. */
-export type EvaluationOutcome = Pick<
-  EvaluationResult,
-  'summary' | 'passed' | 'config' | 'metrics' | 'charts'
->;
+export type EvaluationOutcome = Pick<EvaluationResult, 'summary' | 'passed' | 'config' | 'metrics'> & {
+  readonly charts: readonly ChartSpec[];
+};
 
 /** One question asked of one mechanism. */
 export interface Evaluation {
@@ -94,7 +94,8 @@ async function runOne(evaluation: Evaluation, context: EvaluationContext): Promi
   const start = performance.now();
   try {
     const outcome = await evaluation.run(context);
-    return { name, system, title, seconds: secondsSince(start), ...outcome };
+    const charts = outcome.charts as unknown as EvaluationResult['charts'];
+    return { name, system, title, seconds: secondsSince(start), ...outcome, charts };
   } catch (error) {
     return {
       name,

@@ -1,6 +1,5 @@
+import { parityHandlers as fiberGeometry } from '@palimpsest/fiber-geometry';
 import type { ParityHandler } from './types.js';
 
 /** The parity handlers of every package of the house. */
-export async function parityHandlers(): Promise<readonly ParityHandler[]> {
-  return [];
-}
+export const parityHandlers: readonly ParityHandler[] = [...fiberGeometry];

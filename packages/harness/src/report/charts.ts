@@ -28,6 +28,7 @@ const PALETTE = ['#3f5f8a', '#c2703d', '#5b8c5a', '#8a5a83', '#b0982f', '#4f8f93
 /** A line with more points than this needs no dots. */
 const MOST_DOTS = 50;
 const INK = '#2b2b2b';
+const LIMIT_COLOUR = '#a8372f';
 
 const CONFIG = {
   background: '#ffffff',
@@ -63,6 +64,45 @@ export function scatterChart(points: readonly ChartPoint[], options: ChartOption
   return chart(points, options, [{ mark: { type: 'point', filled: true, size: 90, opacity: 1 } }]);
 }
 
+export interface StripOptions {
+  readonly title: string;
+  readonly xTitle: string;
+  /** Draws a line at this value. */
+  readonly limit: number;
+}
+
+/** One row of dots per label on a logarithmic axis, with a line at the limit: errors against tolerances. */
+export function stripChart(
+  points: readonly { readonly label: string; readonly value: number }[],
+  { title, xTitle, limit }: StripOptions,
+): ChartSpec {
+  const values = points.filter(({ value }) => Number.isFinite(value) && value > 0);
+  return {
+    ...page(title),
+    height: { step: 16 },
+    layer: [
+      {
+        data: { values: values.map((point) => ({ ...point })) },
+        mark: { type: 'point', filled: true, size: 36, opacity: 0.6 },
+        encoding: {
+          x: { field: 'value', type: 'quantitative', title: xTitle, scale: scaleOf('log') },
+          y: { field: 'label', type: 'nominal', title: null, sort: null },
+        },
+      },
+      {
+        data: { values: [{ limit }] },
+        mark: { type: 'rule', color: LIMIT_COLOUR, strokeDash: [4, 3] },
+        encoding: { x: { field: 'limit', type: 'quantitative' } },
+      },
+    ],
+  } as ChartSpec;
+}
+
+/** What every chart has: version, title, width, style. */
+function page(title: string, width = 560): object {
+  return { $schema: 'https://vega.github.io/schema/vega-lite/v6.json', title, width, config: CONFIG };
+}
+
 function chart(points: readonly ChartPoint[], options: ChartOptions, layer: object[]): ChartSpec {
   const shown = points.filter(
     ({ x, y }) =>
@@ -72,9 +112,7 @@ function chart(points: readonly ChartPoint[], options: ChartOptions, layer: obje
       (options.yScale !== 'log' || y > 0),
   );
   return {
-    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    title: options.title,
-    width: options.width ?? 560,
+    ...page(options.title, options.width),
     height: options.height ?? 280,
     data: { values: shown.map((point) => ({ ...point })) },
     layer,
@@ -88,7 +126,6 @@ function chart(points: readonly ChartPoint[], options: ChartOptions, layer: obje
       },
       color: { field: 'series', type: 'nominal', title: null, sort: null },
     },
-    config: CONFIG,
   } as ChartSpec;
 }
 
