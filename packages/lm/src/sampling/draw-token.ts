@@ -1,0 +1,51 @@
+import type { Rng } from '@palimpsest/tensor-core';
+import { nextTokenDistribution } from './next-token-distribution.js';
+import type { Sampling } from './sampling-options.js';
+
+export interface DrawnToken {
+  readonly id: number;
+  /** Log-probability of the token under the model: log-softmax of the plain logits, in nats. */
+  readonly logProbability: number;
+}
+
+/** Draws an index with the given probabilities; uses one uniform number. */
+export function drawIndex(probabilities: ArrayLike<number>, rng: Rng): number {
+  const threshold = rng.uniform();
+  let cumulative = 0;
+  let last = 0;
+  for (let index = 0; index < probabilities.length; index++) {
+    if (!(probabilities[index]! > 0)) continue;
+    cumulative += probabilities[index]!;
+    if (threshold < cumulative) return index;
+    last = index;
+  }
+  return last;
+}
+
+/** Draws the next token. The most likely one (temperature 0) uses no random number. */
+export function drawToken(
+  logits: ArrayLike<number>,
+  sampling: Sampling,
+  rng: Rng,
+  history: ArrayLike<number> = [],
+): DrawnToken {
+  const probabilities = nextTokenDistribution(logits, sampling, history);
+  const id = sampling.temperature === 0 ? probabilities.indexOf(1) : drawIndex(probabilities, rng);
+  return { id, logProbability: logits[id]! - logSumExp(logits) };
+}
+
+/** The most likely tokens under the model with their log-probabilities, lower ids first among equals. */
+export function topTokens(logits: ArrayLike<number>, count: number): DrawnToken[] {
+  const normaliser = logSumExp(logits);
+  return Array.from(logits, (logit, id) => ({ id, logProbability: logit - normaliser }))
+    .sort((a, b) => b.logProbability - a.logProbability || a.id - b.id)
+    .slice(0, count);
+}
+
+function logSumExp(values: ArrayLike<number>): number {
+  let largest = -Infinity;
+  for (let i = 0; i < values.length; i++) largest = Math.max(largest, values[i]!);
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += Math.exp(values[i]! - largest);
+  return largest + Math.log(sum);
+}
