@@ -3,6 +3,7 @@ import { type Engine, ndarray, tf, tracedKernels } from '../../src/index.js';
 import { loadableEngines } from '../support/engines.js';
 import { relativeDifference } from '../support/numbers.js';
 import { type OpCase, opCases } from './cases.js';
+import { compositeCases } from './composites.js';
 
 const engines = await loadableEngines();
 const oracle = engines.find(({ name }) => name === 'cpu')!;
@@ -114,7 +115,7 @@ describe('op table', () => {
   });
 });
 
-describe.each(opCases)('$name', (opCase) => {
+describe.each([...opCases, ...compositeCases])('$name', (opCase) => {
   let expected: number[][];
   beforeAll(async () => {
     expected = await forward(oracle, opCase);

@@ -1,0 +1,148 @@
+import {
+  applyRotary,
+  causalMask,
+  crossEntropy,
+  cumulativeSum,
+  dropoutWithMask,
+  embedding,
+  exclusiveCumulativeSum,
+  geGlu,
+  gelu,
+  geluTanh,
+  glu,
+  layerNorm,
+  linear,
+  logSoftmax,
+  maskedSoftmax,
+  ndarray,
+  reGlu,
+  rmsNorm,
+  rotaryTable,
+  silu,
+  softmax,
+  swiGlu,
+} from '../../src/index.js';
+import { spread } from '../support/numbers.js';
+import type { OpCase } from './cases.js';
+
+const x = (shape: readonly number[], seed = 1) => spread(shape, -1.7, 1.9, seed);
+const ids = (values: readonly number[], shape: readonly number[] = [values.length]) =>
+  ndarray(values, shape, 'int32');
+
+/** The nn functions, over odd shapes, with gradients to every float input. */
+export const compositeCases: readonly OpCase[] = [
+  {
+    name: 'linear',
+    inputs: [x([2, 3, 5]), x([7, 5], 2), x([7], 3)],
+    differentiate: [0, 1, 2],
+    run: ([a, w, b]) => linear(a!, w!, b),
+  },
+  {
+    name: 'linear without bias',
+    inputs: [x([3, 5]), x([1, 5], 2)],
+    differentiate: [0, 1],
+    run: ([a, w]) => linear(a!, w!),
+  },
+  {
+    name: 'embedding',
+    inputs: [x([5, 3]), ids([4, 0, 4, 1, 2, 4], [2, 3])],
+    differentiate: [0],
+    run: ([t, i]) => embedding(t!, i!),
+  },
+  {
+    name: 'embedding of a large vocabulary',
+    inputs: [x([1100, 1]), ids([1099, 7, 1099])],
+    differentiate: [],
+    run: ([t, i]) => embedding(t!, i!),
+  },
+  {
+    name: 'layerNorm',
+    inputs: [x([2, 3, 7]), x([7], 2), x([7], 3)],
+    differentiate: [0, 1, 2],
+    run: ([a, g, b]) => layerNorm(a!, g!, b!),
+  },
+  {
+    name: 'layerNorm of one value',
+    inputs: [x([3, 1]), x([1], 2), x([1], 3)],
+    differentiate: [1, 2],
+    run: ([a, g, b]) => layerNorm(a!, g!, b!, 0.1),
+  },
+  {
+    name: 'rmsNorm',
+    inputs: [x([2, 3, 7]), x([7], 2)],
+    differentiate: [0, 1],
+    run: ([a, g]) => rmsNorm(a!, g),
+  },
+  {
+    name: 'rmsNorm without gain',
+    inputs: [x([5, 3])],
+    differentiate: [0],
+    run: ([a]) => rmsNorm(a!, undefined, 1e-2),
+  },
+  { name: 'gelu', inputs: [spread([3, 7], -4, 4, 1)], differentiate: [0], run: ([a]) => gelu(a!) },
+  { name: 'geluTanh', inputs: [spread([3, 7], -4, 4, 1)], differentiate: [0], run: ([a]) => geluTanh(a!) },
+  { name: 'silu', inputs: [spread([3, 7], -4, 4, 1)], differentiate: [0], run: ([a]) => silu(a!) },
+  ...(
+    [
+      ['glu', glu],
+      ['swiGlu', swiGlu],
+      ['geGlu', geGlu],
+      ['reGlu', reGlu],
+    ] as const
+  ).map(
+    ([name, op]): OpCase => ({
+      name,
+      inputs: [x([3, 5]), x([3, 5], 2)],
+      differentiate: [0, 1],
+      run: ([a, b]) => op(a!, b!),
+    }),
+  ),
+  { name: 'softmax composite', inputs: [x([2, 3, 5])], differentiate: [0], run: ([a]) => softmax(a!) },
+  { name: 'logSoftmax composite', inputs: [x([3, 5])], differentiate: [0], run: ([a]) => logSoftmax(a!) },
+  {
+    name: 'maskedSoftmax',
+    inputs: [x([2, 3, 5])],
+    differentiate: [0],
+    run: ([a]) => maskedSoftmax(a!, causalMask(3, 5)),
+  },
+  {
+    name: 'crossEntropy',
+    inputs: [x([4, 5]), ids([1, 0, 4, 4])],
+    differentiate: [0],
+    run: ([a, y]) => crossEntropy(a!, y!),
+  },
+  {
+    name: 'crossEntropy smoothed',
+    inputs: [x([4, 5]), ids([1, 0, 4, 4])],
+    differentiate: [0],
+    run: ([a, y]) => crossEntropy(a!, y!, { labelSmoothing: 0.1 }),
+  },
+  {
+    name: 'crossEntropy ignoring',
+    inputs: [x([4, 5]), ids([1, -100, 4, -100])],
+    differentiate: [0],
+    run: ([a, y]) => crossEntropy(a!, y!, { ignoreIndex: -100, labelSmoothing: 0.2 }),
+  },
+  {
+    name: 'applyRotary',
+    inputs: [x([2, 3, 6])],
+    differentiate: [0],
+    run: ([a]) => {
+      const { cos, sin } = rotaryTable([0, 3, 1000], 6);
+      return applyRotary(a!, cos, sin);
+    },
+  },
+  {
+    name: 'dropoutWithMask',
+    inputs: [x([2, 3]), ndarray([1, 0, 1, 1, 0, 1], [2, 3])],
+    differentiate: [0],
+    run: ([a, keep]) => dropoutWithMask(a!, keep!, 0.25),
+  },
+  { name: 'cumulativeSum', inputs: [x([2, 5, 3])], differentiate: [0], run: ([a]) => cumulativeSum(a!, 1) },
+  {
+    name: 'exclusiveCumulativeSum',
+    inputs: [x([2, 5, 3])],
+    differentiate: [0],
+    run: ([a]) => exclusiveCumulativeSum(a!, -2),
+  },
+];
