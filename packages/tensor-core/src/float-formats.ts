@@ -11,6 +11,16 @@ export function halfToFloat(bits: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
+let halfTable: Float32Array | undefined;
+
+/** Half precision to single for a whole array, through a table of all 65,536 patterns. */
+export function halvesToFloats(bits: Uint16Array): Float32Array {
+  halfTable ??= Float32Array.from({ length: 2 ** 16 }, (_, pattern) => halfToFloat(pattern));
+  const values = new Float32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) values[i] = halfTable[bits[i]!]!;
+  return values;
+}
+
 /** Single to half precision, rounding to nearest, ties to even; too large becomes infinity. */
 export function floatToHalf(value: number): number {
   scratch[0] = value;
@@ -33,10 +43,11 @@ function roundToEven(x: number): number {
   return floor;
 }
 
-/** bfloat16 to single: the upper half of its bits. */
-export function bfloatToFloat(bits: number): number {
-  scratchBits[0] = bits << 16;
-  return scratch[0]!;
+/** bfloat16 to single for a whole array: the 16 bits are the upper half of the 32. */
+export function bfloatsToFloats(bits: Uint16Array): Float32Array {
+  const patterns = new Uint32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) patterns[i] = bits[i]! << 16;
+  return new Float32Array(patterns.buffer);
 }
 
 /** Single to bfloat16, rounding to nearest, ties to even. */

@@ -1,13 +1,13 @@
 import { InputError } from './errors.js';
 import {
   decodeSafetensors,
-  encodeSafetensors,
   headerLength,
   parseHeader,
   type SafeHeader,
   type SafeTensor,
   type SafeTensors,
-  tensorFromBytes,
+  safetensorsChunks,
+  tensorFromBuffer,
 } from './safetensors.js';
 
 // Node's file modules load on use, so that the package itself also loads in browsers.
@@ -29,23 +29,40 @@ export async function readSafetensors(path: string): Promise<SafeTensors> {
   return decodeSafetensors(bytes, path);
 }
 
-/** Writes a file under a temporary name and renames it, so that a reader sees the former file or the whole new one. */
+/**
+ * Writes a file under a temporary name and renames it, so that a reader sees the former file or the whole new one.
+ * @param metadata free strings, stored in the header
+ * @throws InputError for a tensor whose values do not fit it, or a path that cannot be written.
+ */
 export async function writeSafetensors(
   path: string,
   tensors: Readonly<Record<string, SafeTensor>>,
   metadata?: Readonly<Record<string, string>>,
 ): Promise<void> {
-  await writeFileAtomically(path, encodeSafetensors(tensors, metadata));
+  await writeFileAtomically(path, safetensorsChunks(tensors, metadata));
 }
 
-/** Writes any file under a temporary name, flushes it to disk and renames it. */
-export async function writeFileAtomically(path: string, contents: Uint8Array | string): Promise<void> {
+let writes = 0;
+
+/**
+ * Writes any file under a temporary name in the same folder, flushes it to disk and renames it.
+ * @param contents one part, or several that follow each other
+ * @throws InputError naming the file when it cannot be written; the former file is then untouched.
+ */
+export async function writeFileAtomically(
+  path: string,
+  contents: Uint8Array | string | readonly Uint8Array[],
+): Promise<void> {
   const { open, rename, rm } = await files();
-  const temporary = `${path}.${process.pid}.tmp`;
+  writes += 1;
+  const temporary = `${path}.${process.pid}-${writes}.tmp`;
+  const parts = Array.isArray(contents)
+    ? (contents as readonly Uint8Array[])
+    : [contents as Uint8Array | string];
   try {
     const handle = await open(temporary, 'w');
     try {
-      await handle.writeFile(contents);
+      for (const part of parts) await handle.writeFile(part);
       await handle.sync();
     } finally {
       await handle.close();
@@ -53,16 +70,18 @@ export async function writeFileAtomically(path: string, contents: Uint8Array | s
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw error;
+    throw new InputError(`${path} cannot be written (${(error as { code?: string }).code ?? error}).`);
   }
 }
 
-/** A file, or several with an index, whose tensors are read one at a time; memory holds one tensor, not the file. */
+type FileHandle = Awaited<ReturnType<Awaited<ReturnType<typeof files>>['open']>>;
+
+/** An open file whose tensors are read one at a time; memory holds one tensor, not the file. Close it after use. */
 export class SafetensorsFile {
   private constructor(
     readonly path: string,
     private readonly header: SafeHeader,
-    private readonly handle: Awaited<ReturnType<Awaited<ReturnType<typeof files>>['open']>>,
+    private readonly handle: FileHandle,
   ) {}
 
   /** Opens a file and reads its header. @throws InputError for a missing, torn or foreign file. */
@@ -73,9 +92,9 @@ export class SafetensorsFile {
     });
     try {
       const { size } = await handle.stat();
-      const first = await readExactly(handle, 0, Math.min(8, size));
+      const first = await readExactly(handle, 0, Math.min(8, size), path);
       const length = headerLength(first, size, path);
-      const header = parseHeader(await readExactly(handle, 8, length), size, path);
+      const header = parseHeader(await readExactly(handle, 8, length, path), size, path);
       return new SafetensorsFile(path, header, handle);
     } catch (error) {
       await handle.close();
@@ -83,10 +102,12 @@ export class SafetensorsFile {
     }
   }
 
+  /** The free strings of the header. */
   get metadata(): Readonly<Record<string, string>> {
     return this.header.metadata;
   }
 
+  /** Names of the tensors, in the order of the header. */
   keys(): string[] {
     return [...this.header.entries.keys()];
   }
@@ -100,52 +121,58 @@ export class SafetensorsFile {
   async read(key: string): Promise<SafeTensor> {
     const entry = this.header.entries.get(key);
     if (!entry) throw new InputError(`${this.path} has no tensor '${key}'.`);
-    return tensorFromBytes(
-      entry,
-      await readExactly(this.handle, this.header.dataStart + entry.begin, entry.end - entry.begin),
-    );
+    const start = this.header.dataStart + entry.begin;
+    const bytes = await readExactly(this.handle, start, entry.end - entry.begin, `${this.path}: '${key}'`);
+    return tensorFromBuffer(entry, bytes.buffer);
   }
 
+  /** Gives the file back to the system; reading afterwards fails. */
   async close(): Promise<void> {
     await this.handle.close();
   }
 }
 
+/** Node reads at most 2^31 - 1 bytes at once. */
+const MAX_READ = 2 ** 30;
+
+/** Bytes of a file in a buffer of their own. */
 async function readExactly(
-  handle: {
-    read(
-      buffer: Uint8Array,
-      offset: number,
-      length: number,
-      position: number,
-    ): Promise<{ bytesRead: number }>;
-  },
+  handle: FileHandle,
   position: number,
   length: number,
-): Promise<Uint8Array> {
+  source: string,
+): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(length);
   let done = 0;
   while (done < length) {
-    const { bytesRead } = await handle.read(bytes, done, length - done, position + done);
-    if (bytesRead === 0)
-      throw new InputError(`The file ended ${length - done} bytes too early while it was read.`);
+    const { bytesRead } = await handle.read(bytes, done, Math.min(MAX_READ, length - done), position + done);
+    if (bytesRead === 0) {
+      throw new InputError(`${source} is cut off: the file ended ${length - done} bytes too early.`);
+    }
     done += bytesRead;
   }
   return bytes;
 }
 
+/** The open files of a model and, for every tensor, the file that holds it. */
+export interface ShardedSafetensors {
+  readonly files: readonly SafetensorsFile[];
+  readonly of: ReadonlyMap<string, SafetensorsFile>;
+}
+
 /**
- * Opens a folder's `model.safetensors`, or the files that `model.safetensors.index.json` lists.
- * @returns for every key the file that holds it; close each file once
+ * Opens a folder's `model.safetensors`, or the files that its `model.safetensors.index.json` lists.
+ * @returns for every key the file that holds it; close each of `files` after use
  * @throws InputError naming the file or key that is missing.
  */
-export async function openSharded(
-  folder: string,
-): Promise<{ files: SafetensorsFile[]; of: Map<string, SafetensorsFile> }> {
+export async function openSharded(folder: string): Promise<ShardedSafetensors> {
   const { readFile } = await files();
   const { join } = await import('node:path');
   const indexPath = join(folder, 'model.safetensors.index.json');
-  const text = await readFile(indexPath, 'utf8').catch(() => undefined);
+  const text = await readFile(indexPath, 'utf8').catch((error: { code?: string }) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw unreadable(indexPath, error);
+  });
   if (text === undefined) {
     const file = await SafetensorsFile.open(join(folder, 'model.safetensors'));
     return { files: [file], of: new Map(file.keys().map((key) => [key, file])) };
@@ -168,12 +195,19 @@ export async function openSharded(
   return { files: [...opened.values()], of };
 }
 
+/** @throws InputError for anything else than a map from tensors to names of files in the same folder. */
 function parseIndex(text: string, path: string): Record<string, string> {
+  let weightMap: unknown;
   try {
-    const { weight_map: weightMap } = JSON.parse(text) as { weight_map?: Record<string, string> };
-    if (weightMap && Object.values(weightMap).every((name) => typeof name === 'string')) return weightMap;
+    weightMap = (JSON.parse(text) as { weight_map?: unknown } | null)?.weight_map;
   } catch {
-    // The sentence below covers a file that is not JSON, too.
+    weightMap = undefined;
   }
-  throw new InputError(`${path} is not a safetensors index: it has no 'weight_map' of file names.`);
+  const isFileName = (name: unknown) => typeof name === 'string' && /^[^/\\]+\.safetensors$/.test(name);
+  if (typeof weightMap !== 'object' || weightMap === null || !Object.values(weightMap).every(isFileName)) {
+    throw new InputError(
+      `${path} is not a safetensors index: its 'weight_map' does not map tensors to *.safetensors files beside it.`,
+    );
+  }
+  return weightMap as Record<string, string>;
 }

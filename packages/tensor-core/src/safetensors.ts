@@ -1,5 +1,5 @@
 import { InputError } from './errors.js';
-import { bfloatToFloat, floatToBfloat, floatToHalf, halfToFloat } from './float-formats.js';
+import { bfloatsToFloats, floatToBfloat, floatToHalf, halvesToFloats } from './float-formats.js';
 import { formatShape, type NDArray, ndarray, sizeOf } from './ndarray.js';
 
 /** Element types of the safetensors format that are read and written. */
@@ -43,43 +43,76 @@ const ARRAYS = {
   BOOL: Uint8Array,
 } as const;
 
-const isDType = (dtype: unknown): dtype is SafeDType => typeof dtype === 'string' && dtype in ARRAYS;
+const isDType = (dtype: unknown): dtype is SafeDType =>
+  typeof dtype === 'string' && Object.hasOwn(ARRAYS, dtype);
+const METADATA = '__metadata__';
+const SPACE = 0x20;
 const LENGTH_BYTES = 8;
+/** The format's own limit, which keeps a foreign file from asking for all memory. */
 const MAX_HEADER = 100 * 2 ** 20;
 
 /**
+ * The parts of a file, in order: header, then the data of every tensor, without copying any.
+ * @throws InputError when the values of a tensor fit neither its dtype nor its shape.
+ */
+export function safetensorsChunks(
+  tensors: Readonly<Record<string, SafeTensor>>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array[] {
+  // Without a prototype, so that every name is just a name.
+  const header: Record<string, unknown> = Object.create(null);
+  if (Object.keys(metadata).length > 0) header[METADATA] = metadata;
+  const chunks: Uint8Array[] = [];
+  let offset = 0;
+  for (const [name, tensor] of Object.entries(tensors)) {
+    checkTensor(name, tensor);
+    const { dtype, shape, data } = tensor;
+    header[name] = { dtype, shape, data_offsets: [offset, offset + data.byteLength] };
+    offset += data.byteLength;
+    chunks.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  const text = new TextEncoder().encode(JSON.stringify(header));
+  // Spaces fill the header up, so that the data begins at a multiple of 8 bytes.
+  const length = Math.ceil(text.length / LENGTH_BYTES) * LENGTH_BYTES;
+  const start = new Uint8Array(LENGTH_BYTES + length).fill(SPACE);
+  new DataView(start.buffer).setBigUint64(0, BigInt(length), true);
+  start.set(text, LENGTH_BYTES);
+  return [start, ...chunks];
+}
+
+function checkTensor(name: string, { dtype, shape, data }: SafeTensor): void {
+  if (name === METADATA)
+    throw new InputError(`A tensor cannot be named '${METADATA}': the format uses that key.`);
+  if (!isDType(dtype)) {
+    throw new InputError(
+      `Tensor '${name}' has dtype ${String(dtype)}; use ${Object.keys(ARRAYS).join(', ')}.`,
+    );
+  }
+  if (!(data instanceof ARRAYS[dtype])) {
+    throw new InputError(
+      `Tensor '${name}' of dtype ${dtype} needs its values in a ${ARRAYS[dtype].name}, not in a ${data.constructor.name}.`,
+    );
+  }
+  if (data.length !== sizeOf(shape)) {
+    throw new InputError(`Tensor '${name}' has shape ${formatShape(shape)} but holds ${data.length} values.`);
+  }
+}
+
+/**
  * Writes tensors in the safetensors format: header length, JSON header, data in the order of the record.
- * @throws InputError when values and shape of a tensor do not match.
+ * @param metadata free strings, stored in the header
+ * @throws InputError when the values of a tensor fit neither its dtype nor its shape.
  */
 export function encodeSafetensors(
   tensors: Readonly<Record<string, SafeTensor>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
-  const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
-  let offset = 0;
-  for (const [name, { dtype, shape, data }] of Object.entries(tensors)) {
-    if (data.length !== sizeOf(shape)) {
-      throw new InputError(
-        `Tensor '${name}' has shape ${formatShape(shape)} but holds ${data.length} values.`,
-      );
-    }
-    header[name] = { dtype, shape, data_offsets: [offset, offset + data.byteLength] };
-    offset += data.byteLength;
-  }
-  const text = new TextEncoder().encode(JSON.stringify(header));
-  // Spaces fill the header up, so that the data begins at a multiple of 8 bytes.
-  const headerLength = Math.ceil(text.length / 8) * 8;
-  const bytes = new Uint8Array(LENGTH_BYTES + headerLength + offset).fill(
-    0x20,
-    LENGTH_BYTES,
-    LENGTH_BYTES + headerLength,
-  );
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerLength), true);
-  bytes.set(text, LENGTH_BYTES);
-  let position = LENGTH_BYTES + headerLength;
-  for (const { data } of Object.values(tensors)) {
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), position);
-    position += data.byteLength;
+  const chunks = safetensorsChunks(tensors, metadata);
+  const bytes = new Uint8Array(chunks.reduce((total, chunk) => total + chunk.length, 0));
+  let position = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, position);
+    position += chunk.length;
   }
   return bytes;
 }
@@ -115,20 +148,26 @@ export function parseHeader(json: Uint8Array, fileSize: number, source: string):
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
     throw new InputError(`${source} is not a safetensors file: its header is not an object.`);
   }
-  const { __metadata__: metadata = {}, ...rest } = raw;
-  const entries = new Map<string, SafeEntry>();
-  for (const [key, entry] of Object.entries(rest)) {
-    const checked = checkEntry(key, entry, fileSize - dataStart, source);
-    if (checked) entries.set(key, checked);
+  const { [METADATA]: metadata = {}, ...rest } = raw;
+  if (!isStringRecord(metadata)) {
+    throw new InputError(`${source}: the header's '${METADATA}' is not a record of strings.`);
   }
-  checkOverlaps(entries, source);
-  return { entries, metadata: metadata as Record<string, string>, dataStart };
+  const dataSize = fileSize - dataStart;
+  const entries = new Map(
+    Object.entries(rest).map(([key, entry]) => [key, checkEntry(key, entry, dataSize, source)]),
+  );
+  checkCoverage(entries, dataSize, source);
+  return { entries, metadata, dataStart };
 }
 
-function checkEntry(key: string, entry: unknown, dataSize: number, source: string): SafeEntry | undefined {
+function isStringRecord(value: unknown): value is Record<string, string> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((text) => typeof text === 'string');
+}
+
+function checkEntry(key: string, entry: unknown, dataSize: number, source: string): SafeEntry {
   const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
-  const isIndex = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
-  if (!Array.isArray(shape) || !shape.every(isIndex) || !Array.isArray(offsets) || !offsets.every(isIndex)) {
+  if (!isIndexList(shape) || !isIndexList(offsets) || offsets.length !== 2) {
     throw new InputError(`${source}: the header entry of '${key}' has no valid shape and offsets.`);
   }
   const [begin, end] = offsets as [number, number];
@@ -142,31 +181,48 @@ function checkEntry(key: string, entry: unknown, dataSize: number, source: strin
       `${source} is cut off: '${key}' ends at byte ${end} of the data, but only ${dataSize} are there.`,
     );
   }
-  const expected = sizeOf(shape as number[]) * ARRAYS[dtype].BYTES_PER_ELEMENT;
+  const expected = sizeOf(shape) * ARRAYS[dtype].BYTES_PER_ELEMENT;
   if (end - begin !== expected) {
     throw new InputError(
-      `${source}: '${key}' of shape ${formatShape(shape as number[])} and dtype ${dtype} needs ${expected} bytes, but its offsets give ${end - begin}.`,
+      `${source}: '${key}' of shape ${formatShape(shape)} and dtype ${dtype} needs ${expected} bytes, but its offsets give ${end - begin}.`,
     );
   }
-  return { dtype, shape: shape as number[], begin, end };
+  return { dtype, shape, begin, end };
 }
 
-function checkOverlaps(entries: Map<string, SafeEntry>, source: string): void {
-  const sorted = [...entries]
-    .filter(([, { begin, end }]) => end > begin)
-    .sort(([, a], [, b]) => a.begin - b.begin);
-  for (let i = 1; i < sorted.length; i++) {
-    const [key, { begin }] = sorted[i]!;
-    const [former, { end }] = sorted[i - 1]!;
-    if (begin < end) throw new InputError(`${source}: the data of '${key}' overlaps that of '${former}'.`);
+function isIndexList(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
+}
+
+/** The format wants the tensors side by side from the first byte of the data to the last. */
+function checkCoverage(entries: Map<string, SafeEntry>, dataSize: number, source: string): void {
+  const sorted = [...entries].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
+  let covered = 0;
+  let former = '';
+  for (const [key, { begin, end }] of sorted) {
+    if (begin < covered)
+      throw new InputError(`${source}: the data of '${key}' overlaps that of '${former}'.`);
+    if (begin > covered) {
+      throw new InputError(
+        `${source}: ${begin - covered} bytes before the data of '${key}' belong to no tensor; the file is damaged.`,
+      );
+    }
+    covered = end;
+    former = key;
+  }
+  if (covered < dataSize) {
+    throw new InputError(
+      `${source}: the last ${dataSize - covered} bytes belong to no tensor; the file is damaged.`,
+    );
   }
 }
 
-/** The tensor of an entry from its bytes, copied so that it is aligned. */
-export function tensorFromBytes(entry: SafeEntry, bytes: Uint8Array): SafeTensor {
-  // Not slice(): that of Node's Buffer shares memory.
-  const copy = new Uint8Array(bytes);
-  return { dtype: entry.dtype, shape: entry.shape, data: new ARRAYS[entry.dtype](copy.buffer) };
+/**
+ * The tensor of an entry over the bytes of exactly that tensor, which it keeps.
+ * @param buffer begins with the first element, so that it is aligned.
+ */
+export function tensorFromBuffer(entry: SafeEntry, buffer: ArrayBuffer): SafeTensor {
+  return { dtype: entry.dtype, shape: entry.shape, data: new ARRAYS[entry.dtype](buffer) };
 }
 
 /**
@@ -180,16 +236,17 @@ export function decodeSafetensors(bytes: Uint8Array, source = 'This data'): Safe
   const tensors = new Map<string, SafeTensor>();
   for (const [key, entry] of header.entries) {
     const { begin, end } = entry;
-    tensors.set(
-      key,
-      tensorFromBytes(entry, bytes.subarray(header.dataStart + begin, header.dataStart + end)),
-    );
+    const part = bytes.subarray(header.dataStart + begin, header.dataStart + end);
+    // Copied, so that it is aligned; not with slice(), because that of Node's Buffer shares memory.
+    tensors.set(key, tensorFromBuffer(entry, new Uint8Array(part).buffer));
   }
   return { tensors, metadata: header.metadata };
 }
 
 /**
  * A tensor of a file as an array to compute with: floating formats become float32, BOOL bool, integers int32.
+ * F32, I32 and BOOL share the memory of the tensor.
+ * @param name for messages
  * @throws InputError for an I64 value beyond 32 bits.
  */
 export function toNDArray(tensor: SafeTensor, name = 'tensor'): NDArray {
@@ -199,10 +256,8 @@ export function toNDArray(tensor: SafeTensor, name = 'tensor'): NDArray {
   if (dtype === 'U8') return ndarray(Int32Array.from(data as Uint8Array), shape, 'int32');
   if (dtype === 'BOOL') return ndarray(data as Uint8Array, shape, 'bool');
   if (dtype === 'I64') return ndarray(narrow(data as BigInt64Array, name), shape, 'int32');
-  const convert = dtype === 'F16' ? halfToFloat : bfloatToFloat;
-  const values = new Float32Array(data.length);
-  for (let i = 0; i < values.length; i++) values[i] = convert((data as Uint16Array)[i]!);
-  return ndarray(values, shape);
+  const convert = dtype === 'F16' ? halvesToFloats : bfloatsToFloats;
+  return ndarray(convert(data as Uint16Array), shape);
 }
 
 function narrow(data: BigInt64Array, name: string): Int32Array {
@@ -216,7 +271,10 @@ function narrow(data: BigInt64Array, name: string): Int32Array {
   return values;
 }
 
-/** An array as a tensor of a file; float32 may be stored in 16 bits. */
+/**
+ * An array as a tensor of a file, sharing its memory unless it is converted.
+ * @param storage stores float32 in 16 bits, rounded to nearest, ties to even. Default: as it is.
+ */
 export function fromNDArray(array: NDArray, storage?: 'F16' | 'BF16'): SafeTensor {
   const { data, shape, dtype } = array;
   if (dtype === 'int32') return { dtype: 'I32', shape, data: data as Int32Array };

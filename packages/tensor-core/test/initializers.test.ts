@@ -11,9 +11,9 @@ import {
   xavierUniform,
 } from '../src/index.js';
 
-const rootMeanSquare = ({ data }: NDArray) =>
+const rootMeanSquare = ({ data }: NDArray<'float32'>) =>
   Math.sqrt(data.reduce((sum, x) => sum + x * x, 0) / data.length);
-const largest = ({ data }: NDArray) => data.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+const largest = ({ data }: NDArray<'float32'>) => data.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
 
 /** Shape, and the spread that the formulas give for it: in = 50, out = 120, and a kernel of 3 x 5. */
 const dense = { shape: [120, 50], fanIn: 50, fanOut: 120 };
