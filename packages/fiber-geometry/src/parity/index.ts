@@ -2,7 +2,10 @@ import { bundleHandlers } from './bundle-handlers.js';
 import { connectionHandlers } from './connection-handlers.js';
 import type { ParityHandler } from './contract.js';
 import { geodesicHandlers } from './geodesic-handlers.js';
+import { indexHandlers } from './index-handlers.js';
 import { manifoldHandlers } from './manifold-handlers.js';
+import { optimiserHandlers } from './optimiser-handlers.js';
+import { storeHandlers } from './store-handlers.js';
 import { tensorHandlers } from './tensor-handlers.js';
 
 export type * from './contract.js';
@@ -14,4 +17,7 @@ export const parityHandlers: ParityHandler[] = [
   ...bundleHandlers,
   ...manifoldHandlers,
   ...connectionHandlers,
+  ...optimiserHandlers,
+  ...indexHandlers,
+  ...storeHandlers,
 ];

@@ -1,0 +1,327 @@
+import { InputError, writeFileAtomically } from '@palimpsest/tensor-core';
+import type { z } from 'zod';
+import type { BundleName } from '../bundle.js';
+import { fiberConfigSchema, modeDefaults } from '../config.js';
+import { createIndex } from '../indexes/create-index.js';
+import type { SearchHit, VectorIndex } from '../indexes/vector-index.js';
+import {
+  BUNDLES,
+  checkedCoordinate,
+  checkPlainFields,
+  COORDINATES,
+  type CoordinateName,
+  coordinateSize,
+  type MemEntry,
+  type NewEntry,
+} from './entry.js';
+import { entryToEvict } from './eviction.js';
+import { type FusedHit, type FusedQuery, type FusedWeights, fuse } from './fused-search.js';
+import { entryProblems, type InvariantRegistry, reconstructionProblems } from './invariants.js';
+import { largeFields } from './large-fields.js';
+import { decodeStore, encodeStore, type HandleCodec } from './store-file.js';
+
+const storeConfigSchema = fiberConfigSchema
+  .pick({
+    dTime: true,
+    dTopic: true,
+    dCtx: true,
+    dFTime: true,
+    dFTopic: true,
+    dFCtx: true,
+    treeK: true,
+    treeMaxLeaf: true,
+    retrievalBeam: true,
+    retrievalTopk: true,
+    compressionMinDim: true,
+    strictShapeChecks: true,
+    kakeyaReconstructionTol: true,
+    mode: true,
+    indexKind: true,
+    treeScoring: true,
+    capacity: true,
+    evictionPolicy: true,
+    evictionTau: true,
+  })
+  .strip();
+
+/** The part of the configuration that the store reads; other fields are ignored. */
+export type StoreConfig = z.output<typeof storeConfigSchema>;
+
+export interface MemStoreOptions<Handle> {
+  /** How handles are saved; plain handles need none. */
+  readonly handleCodec?: HandleCodec<Handle>;
+  /** Told about every entry that capacity drives out. */
+  readonly onEvict?: (entry: MemEntry<Handle>) => void;
+}
+
+export interface VerifyOptions {
+  /** Original fields of an entry by id, where the caller still has them, to check the reconstruction for real. */
+  readonly original?: (mid: number) => Readonly<Record<string, ArrayLike<number>>> | undefined;
+}
+
+/**
+ * The memories, with one index of directions per bundle kept in step. Ids only grow and are never reused. Every method
+ * checks its input first: after an error the store is as it was.
+ */
+export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
+  readonly config: StoreConfig;
+  readonly #options: MemStoreOptions<Handle>;
+  readonly #entries = new Map<number, MemEntry<Handle>>();
+  #indexes: Record<BundleName, VectorIndex>;
+  #nextMid = 0;
+
+  /** @throws InputError naming a field of the configuration that is out of range. */
+  constructor(config: z.input<typeof storeConfigSchema> = {}, options: MemStoreOptions<Handle> = {}) {
+    const parsed = storeConfigSchema.safeParse(config);
+    if (!parsed.success) {
+      const issue = parsed.error.issues[0]!;
+      throw new InputError(`Configuration field '${issue.path.join('.')}': ${issue.message}.`);
+    }
+    this.config = parsed.data;
+    this.#options = options;
+    this.#indexes = this.#emptyIndexes();
+  }
+
+  /** Number of entries. */
+  get length(): number {
+    return this.#entries.size;
+  }
+
+  /** The index of a bundle's directions; the store keeps it in step, so look but do not change it. */
+  index(bundle: BundleName): VectorIndex {
+    const index = this.#indexes[bundle];
+    if (!index) throw new InputError(`A bundle is named time, topic or ctx, not '${String(bundle)}'.`);
+    return index;
+  }
+
+  has(mid: number): boolean {
+    return this.#entries.has(mid);
+  }
+
+  get(mid: number): MemEntry<Handle> | undefined {
+    return this.#entries.get(mid);
+  }
+
+  /** Ids in rising order. */
+  allMids(): number[] {
+    return [...this.#entries.keys()];
+  }
+
+  /** Entries by rising id. */
+  allEntries(): MemEntry<Handle>[] {
+    return [...this.#entries.values()];
+  }
+
+  [Symbol.iterator](): Iterator<MemEntry<Handle>> {
+    return this.#entries.values();
+  }
+
+  /**
+   * Stores an entry under the next id and indexes its directions; a full store evicts one entry first.
+   * @returns the id.
+   * @throws InputError naming a field that is missing, misshapen, not finite or not of unit length.
+   */
+  add(entry: NewEntry<Handle>): number {
+    const checked = this.#checked(entry, this.#nextMid);
+    const { capacity, evictionPolicy, evictionTau } = this.config;
+    while (capacity !== undefined && this.length >= capacity) {
+      const evicted = entryToEvict(this, evictionPolicy, checked.ts, evictionTau)!;
+      this.remove(evicted.mid);
+      this.#options.onEvict?.(evicted);
+    }
+    this.#nextMid += 1;
+    this.#insert(checked);
+    return checked.mid;
+  }
+
+  /** Takes an entry out of the store and the indexes; says whether it was there. */
+  remove(mid: number): boolean {
+    if (!this.#entries.delete(mid)) return false;
+    for (const bundle of BUNDLES) this.#indexes[bundle].remove(mid);
+    return true;
+  }
+
+  /**
+   * Changes fields of an entry, counts its version up and indexes directions that changed.
+   * @throws InputError for an unknown id or a field that `add` would refuse.
+   */
+  update(mid: number, patch: Partial<NewEntry<Handle>>): MemEntry<Handle> {
+    const entry = this.#known(mid);
+    checkPlainFields(patch);
+    const coordinates = this.#checkedCoordinates(
+      patch,
+      COORDINATES.filter((name) => name in patch),
+    );
+    const { mid: _mid, version: _version, ...rest } = patch as Partial<MemEntry<Handle>>;
+    Object.assign(entry, rest, coordinates, { version: entry.version + 1 });
+    for (const bundle of BUNDLES) {
+      const direction = coordinates[`${bundle}Dirn`];
+      if (direction) this.#indexes[bundle].update(mid, direction);
+    }
+    return entry;
+  }
+
+  /** Notes a use at time `now`. @throws InputError for an unknown id or a time that is not finite. */
+  touch(mid: number, now: number): void {
+    const entry = this.#known(mid);
+    if (!Number.isFinite(now)) throw new InputError(`A time must be a finite number, but is ${now}.`);
+    entry.last = now;
+    entry.cnt += 1;
+  }
+
+  /** Forgets all entries; ids keep growing. */
+  clear(): void {
+    this.#entries.clear();
+    this.#indexes = this.#emptyIndexes();
+  }
+
+  /** The k entries of one bundle whose directions are closest to the query, best first, with true cosines. */
+  search(bundle: BundleName, query: ArrayLike<number>, k = this.config.retrievalTopk): SearchHit[] {
+    return this.index(bundle).search(query, k);
+  }
+
+  /**
+   * The k best of the three bundles together: weighted sums of cosines over the union of the bundles' candidates.
+   * @param weights default 1 each; bundles without a query do not count.
+   */
+  searchFused(query: FusedQuery, weights: FusedWeights = {}, k = this.config.retrievalTopk): FusedHit[] {
+    return fuse(query, weights, k, (bundle, q, count) => this.search(bundle, q, count), (mid, bundle) =>
+      this.get(mid)![`${bundle}Dirn`],
+    );
+  }
+
+  /**
+   * Everything that is wrong, empty when all is well: coordinates (invariant 1), raw large fields (2), agreement of store
+   * and indexes; with a registry its own invariants (3, and 4 when axes are given) and reconstruction errors (5).
+   */
+  verifyConsistency(
+    registry?: InvariantRegistry<Handle>,
+    axes?: Readonly<Record<string, ArrayLike<number>>>,
+    { original }: VerifyOptions = {},
+  ): string[] {
+    const messages = this.allEntries().flatMap((entry) => [
+      ...entryProblems(entry, this.config),
+      ...reconstructionProblems(entry, this.config.kakeyaReconstructionTol, registry, original),
+    ]);
+    for (const bundle of BUNDLES) {
+      const problems = this.#indexes[bundle].verify(this.#entries.keys());
+      messages.push(...problems.map((problem) => `index of ${bundle}: ${problem}`));
+    }
+    if (registry) messages.push(...registry.verifyInvariants(this.length, axes));
+    return messages;
+  }
+
+  /** @throws InputError naming the first raw large array on an entry and its shape. */
+  assertAllLargeFieldsCompressed(): void {
+    for (const entry of this) {
+      const [first] = largeFields(entry, this.config.compressionMinDim, this.config.mode === 'improved');
+      if (!first) continue;
+      throw new InputError(
+        `Entry ${entry.mid} holds the raw field '${first.path}' of shape [${first.shape.join(', ')}]; compress it and keep its handle.`,
+      );
+    }
+  }
+
+  /** The store as a file's bytes. @throws InputError for a value that cannot be stored. */
+  toBytes(): Uint8Array {
+    const contents = { config: this.config, nextMid: this.#nextMid, entries: this.allEntries() };
+    return encodeStore(contents, this.config, this.#options.handleCodec);
+  }
+
+  /**
+   * A store from the bytes of `toBytes`.
+   * @throws InputError naming `source` when they are torn, altered, of another kind, or hold entries that are not valid.
+   */
+  static fromBytes<Handle = unknown>(
+    bytes: Uint8Array,
+    options: MemStoreOptions<Handle> = {},
+    source = 'This data',
+  ): MemStore<Handle> {
+    const { config, nextMid, entries } = decodeStore(bytes, source);
+    const store = new MemStore<Handle>(config, options);
+    let last = -1;
+    for (const fields of entries) {
+      const mid = fields.mid as number;
+      if (!(Number.isInteger(mid) && mid > last && mid < nextMid)) {
+        throw new InputError(`${source} is damaged: the id ${String(mid)} does not fit between ${last} and ${nextMid}.`);
+      }
+      last = mid;
+      const { handleCodec } = options;
+      if (handleCodec && fields.kakeyaHandle !== undefined) {
+        fields.kakeyaHandle = handleCodec.fromPlain(fields.kakeyaHandle);
+      }
+      store.#insert(store.#checked(fields as unknown as NewEntry<Handle>, mid));
+    }
+    store.#nextMid = nextMid;
+    return store;
+  }
+
+  /**
+   * Writes the store under a temporary name, flushes it and renames it: interrupted at any byte, the former file stays.
+   * @throws InputError when the file cannot be written.
+   */
+  async save(path: string): Promise<void> {
+    await writeFileAtomically(path, this.toBytes());
+  }
+
+  /** Reads a store. @throws InputError naming the file when it is missing, torn, altered or foreign. */
+  static async load<Handle = unknown>(
+    path: string,
+    options: MemStoreOptions<Handle> = {},
+  ): Promise<MemStore<Handle>> {
+    const { readFile } = await import('node:fs/promises');
+    const bytes = await readFile(path).catch((error: { code?: string }) => {
+      const reason = error.code === 'ENOENT' ? 'does not exist' : `cannot be read (${error.code ?? String(error)})`;
+      throw new InputError(`The memory store ${path} ${reason}.`);
+    });
+    return MemStore.fromBytes<Handle>(bytes, options, path);
+  }
+
+  #insert(entry: MemEntry<Handle>): void {
+    this.#entries.set(entry.mid, entry);
+    for (const bundle of BUNDLES) this.#indexes[bundle].insert(entry.mid, entry[`${bundle}Dirn`]);
+  }
+
+  #known(mid: number): MemEntry<Handle> {
+    const entry = this.get(mid);
+    if (entry) return entry;
+    throw new InputError(`There is no memory entry ${String(mid)}.`);
+  }
+
+  #checked(entry: NewEntry<Handle>, mid: number): MemEntry<Handle> {
+    if (typeof entry !== 'object' || entry === null) throw new InputError('A memory entry must be an object.');
+    checkPlainFields(entry);
+    const ts = entry.ts ?? 0;
+    const defaults = { surprise: 0, ts, last: ts, cnt: 0, version: 0, sourceText: '' };
+    const lists = {
+      contentTokenIds: [...((entry.contentTokenIds as number[] | undefined) ?? [])],
+      rareKeywordIds: [...((entry.rareKeywordIds as number[] | undefined) ?? [])],
+    };
+    const given = Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined));
+    const coordinates = this.#checkedCoordinates(entry, COORDINATES);
+    return { ...defaults, ...given, ...lists, ...coordinates, mid } as unknown as MemEntry<Handle>;
+  }
+
+  #checkedCoordinates(
+    fields: Readonly<Record<string, unknown>>,
+    names: readonly CoordinateName[],
+  ): Partial<Record<CoordinateName, Float32Array>> {
+    const strict = this.config.strictShapeChecks;
+    return Object.fromEntries(
+      names.map((name) => [name, checkedCoordinate(fields[name], name, this.config, strict)]),
+    );
+  }
+
+  #emptyIndexes(): Record<BundleName, VectorIndex> {
+    const { config } = this;
+    const defaults = modeDefaults[config.mode];
+    const make = (bundle: BundleName) =>
+      createIndex(config.indexKind ?? defaults.indexKind, coordinateSize(`${bundle}Dirn`, config), {
+        treeK: config.treeK,
+        treeMaxLeaf: config.treeMaxLeaf,
+        beam: config.retrievalBeam,
+        scoring: config.treeScoring ?? defaults.treeScoring,
+      });
+    return { time: make('time'), topic: make('topic'), ctx: make('ctx') };
+  }
+}

@@ -1,0 +1,113 @@
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  InputError,
+  type SafeTensor,
+} from '@palimpsest/tensor-core';
+import { COORDINATES, type CoordinateName, coordinateSize, type EntrySizes, type MemEntry } from './entry.js';
+import { unpackValue, ValuePacker } from './plain-values.js';
+
+export const STORE_FORMAT = 'palimpsest-memstore';
+const VERSION = '1';
+
+/** Turns handles into plain values (objects, arrays, typed arrays, numbers, texts) and back. */
+export interface HandleCodec<Handle> {
+  toPlain(handle: Handle): unknown;
+  fromPlain(plain: unknown): Handle;
+}
+
+/** What a file holds. */
+export interface StoreContents {
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly nextMid: number;
+  readonly entries: readonly Record<string, unknown>[];
+}
+
+/** A safetensors file: coordinates as matrices, everything else as JSON, with a checksum over all of it. */
+export function encodeStore<Handle>(
+  contents: { config: object; nextMid: number; entries: readonly MemEntry<Handle>[] },
+  sizes: EntrySizes,
+  codec?: HandleCodec<Handle>,
+): Uint8Array {
+  const { config, nextMid, entries } = contents;
+  const packer = new ValuePacker();
+  const rest = entries.map((entry) => {
+    const fields = Object.fromEntries(
+      Object.entries(entry).filter(([key]) => !COORDINATES.includes(key as CoordinateName)),
+    );
+    if (codec && entry.kakeyaHandle !== undefined) fields.kakeyaHandle = codec.toPlain(entry.kakeyaHandle);
+    return packer.pack(fields, `entry ${entry.mid}`);
+  });
+  const tensors: Record<string, SafeTensor> = {};
+  for (const name of COORDINATES) {
+    const width = coordinateSize(name, sizes);
+    const data = new Float32Array(entries.length * width);
+    entries.forEach((entry, row) => {
+      checkWidth(entry, name, width);
+      data.set(entry[name], row * width);
+    });
+    tensors[name] = { dtype: 'F32', shape: [entries.length, width], data };
+  }
+  const json = new TextEncoder().encode(JSON.stringify({ config, nextMid, entries: rest }));
+  const packed = packer.bytes();
+  tensors['entries.json'] = { dtype: 'U8', shape: [json.length], data: json };
+  tensors['entries.bytes'] = { dtype: 'U8', shape: [packed.length], data: packed };
+  const metadata = { format: STORE_FORMAT, version: VERSION, checksum: checksum(tensors) };
+  return encodeSafetensors(tensors, metadata);
+}
+
+function checkWidth(entry: MemEntry, name: CoordinateName, width: number): void {
+  if (entry[name].length === width) return;
+  throw new InputError(
+    `Entry ${entry.mid} cannot be saved: '${name}' has ${entry[name].length} numbers instead of ${width}.`,
+  );
+}
+
+/**
+ * @param source where the bytes come from, for messages.
+ * @throws InputError naming the source when it is torn, altered, of another kind or of a newer version.
+ */
+export function decodeStore(bytes: Uint8Array, source: string): StoreContents {
+  const { tensors, metadata } = decodeSafetensors(bytes, source);
+  if (metadata.format !== STORE_FORMAT) {
+    throw new InputError(`${source} is no memory store: its format is '${metadata.format ?? 'unknown'}'.`);
+  }
+  if (metadata.version !== VERSION) {
+    throw new InputError(
+      `${source} has format version ${metadata.version}, but this program reads version ${VERSION}; use a newer one.`,
+    );
+  }
+  const record = Object.fromEntries(tensors);
+  if (checksum(record) !== metadata.checksum) {
+    throw new InputError(`${source} was altered or damaged: its checksum does not match.`);
+  }
+  const text = new TextDecoder().decode(record['entries.json']!.data as Uint8Array);
+  const { config, nextMid, entries } = JSON.parse(text) as StoreContents;
+  const packed = record['entries.bytes']!.data as Uint8Array;
+  return {
+    config,
+    nextMid,
+    entries: entries.map((fields, row) => {
+      const entry = unpackValue(fields, packed) as Record<string, unknown>;
+      for (const name of COORDINATES) {
+        const { data, shape } = record[name]!;
+        entry[name] = (data as Float32Array).slice(row * shape[1]!, (row + 1) * shape[1]!);
+      }
+      return entry;
+    }),
+  };
+}
+
+/** FNV-1a over names, shapes and bytes, as eight hexadecimal digits. */
+function checksum(tensors: Readonly<Record<string, SafeTensor>>): string {
+  let hash = 0x811c9dc5;
+  const mix = (bytes: Uint8Array) => {
+    for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+  };
+  for (const name of Object.keys(tensors).sort()) {
+    const { data, shape } = tensors[name]!;
+    mix(new TextEncoder().encode(`${name}[${shape.join()}]`));
+    mix(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return (hash >>> 0).toString(16).padStart(8, '0');
+}
