@@ -1,0 +1,161 @@
+import type {
+  ForwardContext,
+  ForwardResult,
+  JsonObject,
+  ParameterGroup,
+  SequenceModel,
+} from '@palimpsest/lm';
+import { embedding, layerNorm, linear, type NDArray, type Rng, tf } from '@palimpsest/tensor-core';
+import { type BlockDetail, blockForward } from './block.js';
+import { blockConfig, type OsamConfig, type OsamOptions, resolveConfig } from './config.js';
+import { type DropoutSource, keyedMasks } from './dropout-source.js';
+import { initParameters, type OsamParams } from './parameters.js';
+import { emptyState, type OsamState } from './state.js';
+import { type BlockPlan, type BlockTables, createBlockTables, planBlock } from './tables.js';
+import type { BlockTelemetry } from './telemetry.js';
+
+export interface OsamForwardContext extends ForwardContext {
+  /** Dropout masks of every block, in place of a key. */
+  readonly dropout?: readonly DropoutSource[];
+  /** Whether the tokens of this call read the memory; default: those at every `kUpdate`-th position. */
+  readonly compute?: boolean;
+  /** Give intermediate results of every block. */
+  readonly inspect?: boolean;
+}
+
+export interface OsamForwardResult extends ForwardResult<OsamState> {
+  /** Output and intermediate results of every block, if asked for. */
+  readonly blocks?: readonly (BlockDetail & { readonly output: tf.Tensor })[];
+}
+
+/** An OSAM language model. */
+export interface OsamModel extends SequenceModel<OsamParams, OsamState> {
+  /** Every option, decided. */
+  readonly options: OsamConfig;
+  /** Hash tables of every block and what follows from them. */
+  readonly plans: readonly BlockPlan[];
+  forward(
+    params: OsamParams,
+    tokens: tf.Tensor2D,
+    state: OsamState,
+    context: OsamForwardContext,
+  ): OsamForwardResult;
+  /** `compute` says whether the token reads the memory, for hosts that count positions themselves. */
+  step(
+    params: OsamParams,
+    token: tf.Tensor1D,
+    state: OsamState,
+    compute?: boolean,
+  ): { logits: tf.Tensor2D; state: OsamState };
+  parameterGroups(): readonly ParameterGroup[];
+}
+
+/**
+ * An OSAM language model: embedding, one or more blocks, linear head.
+ * @param options `vocabSize` and whatever shall differ from the defaults (see `osamConfigSchema` and `presets`).
+ * @param tables hash tables of every block, as a checkpoint carries them; default: drawn from the hash seeds.
+ * @throws InputError for options that are wrong or do not fit together.
+ */
+export function createOsamModel(options: OsamOptions, tables?: readonly BlockTables[]): OsamModel {
+  const config = resolveConfig(options);
+  const configs = Array.from({ length: config.layers }, (_, block) => blockConfig(config, block));
+  const plans = configs.map((block, index) => planBlock(tables?.[index] ?? createBlockTables(block)));
+
+  const forward: OsamModel['forward'] = (params, tokens, state, context) => {
+    let rows = embedding(params.embedding, tokens);
+    const results = configs.map((block, index) => {
+      const result = blockForward(
+        params.blocks[index]!,
+        rows,
+        state.position,
+        state.blocks[index]!,
+        block,
+        plans[index]!,
+        {
+          ...dropoutOf(context, index, config),
+          ...(context.compute !== undefined && { compute: context.compute }),
+          telemetry: context.telemetry === true,
+          inspect: context.inspect === true,
+        },
+      );
+      rows = result.output;
+      return result;
+    });
+    const position = tf.add(state.position, tf.scalar(tokens.shape[1], 'int32'));
+    return {
+      logits: readHead(params, rows, config) as tf.Tensor3D,
+      state: { position, blocks: results.map((result) => result.state) },
+      ...(context.telemetry && { telemetry: meanTelemetry(results.map((result) => result.telemetry!)) }),
+      ...(context.inspect && { blocks: results.map(({ detail, output }) => ({ ...detail!, output })) }),
+    };
+  };
+
+  return {
+    name: 'osam',
+    config: config as unknown as JsonObject,
+    options: config,
+    vocabSize: config.vocabSize,
+    plans,
+    init: (rng: Rng): OsamParams<NDArray> => initParameters(config, rng),
+    initState: (_params, batch) => asTensors(emptyState(config, plans, batch)),
+    forward,
+    step: (params, token, state, compute) => {
+      const tokens = tf.reshape(token, [-1, 1]) as tf.Tensor2D;
+      const result = forward(params, tokens, state, {
+        training: false,
+        ...(compute !== undefined && { compute }),
+      });
+      return {
+        logits: tf.reshape(result.logits, [-1, config.vocabSize]) as tf.Tensor2D,
+        state: result.state,
+      };
+    },
+    parameterGroups: () => osamParameterGroups,
+  };
+}
+
+/** Phases and gates learn ten times faster, which is what opens the memory; decay would open it by itself. */
+const osamParameterGroups: readonly ParameterGroup[] = [
+  { match: /\.(thetaQuery|thetaKey|omega|gateFeature|gateValue)$/, rate: 10, weightDecay: 0 },
+  { match: /(^embedding|\.bias|\.gain|\.keyMix)$/, weightDecay: 0 },
+];
+
+function asTensors(state: OsamState<NDArray>): OsamState {
+  const tensor = (array: NDArray) => tf.tensor(array.data, [...array.shape], array.dtype);
+  return {
+    position: tensor(state.position),
+    blocks: state.blocks.map((block) =>
+      Object.fromEntries(Object.entries(block).map(([name, array]) => [name, tensor(array as NDArray)])),
+    ),
+  };
+}
+
+function dropoutOf(
+  context: OsamForwardContext,
+  block: number,
+  { dropout }: OsamConfig,
+): { dropout?: DropoutSource } {
+  if (!context.training || dropout === 0) return {};
+  const given = context.dropout?.[block];
+  if (given) return { dropout: given };
+  return context.dropoutKey ? { dropout: keyedMasks(context.dropoutKey, block, dropout) } : {};
+}
+
+/** Logits from the last block's output. A tied head is scaled down, because embeddings have unit variance. */
+function readHead(params: OsamParams, rows: tf.Tensor, config: OsamConfig): tf.Tensor {
+  const normed = params.finalNorm ? layerNorm(rows, params.finalNorm.gain, params.finalNorm.bias) : rows;
+  if (params.head) return linear(normed, params.head.weight);
+  return tf.mul(linear(normed, params.embedding), 1 / Math.sqrt(config.dModel));
+}
+
+/** Means over blocks under the plain names, and with several blocks each block's own under `blocks.<l>.<name>`. */
+function meanTelemetry(blocks: readonly BlockTelemetry[]): Record<string, tf.Tensor> {
+  const names = Object.keys(blocks[0]!) as (keyof BlockTelemetry)[];
+  const mean = (name: keyof BlockTelemetry) => tf.mean(tf.stack(blocks.map((block) => block[name])));
+  const means = Object.fromEntries(names.map((name) => [name as string, mean(name)]));
+  if (blocks.length === 1) return means;
+  const each = blocks.flatMap((block, index) =>
+    names.map((name) => [`blocks.${index}.${name}`, block[name]] as [string, tf.Tensor]),
+  );
+  return { ...means, ...Object.fromEntries(each) };
+}
