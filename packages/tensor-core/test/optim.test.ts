@@ -4,15 +4,19 @@ import {
   adamw,
   clipByGlobalNorm,
   constantRate,
-  createEngine,
+  type DeviceArray,
   globalNorm,
   ndarray,
   tf,
   warmupCosine,
 } from '../src/index.js';
+import { loadableEngines } from './support/engines.js';
 
-const engine = await createEngine('cpu');
-afterAll(() => engine.dispose());
+const engines = await loadableEngines();
+const engine = engines.find(({ name }) => name === 'cpu')!;
+afterAll(async () => {
+  for (const each of engines) await each.dispose();
+});
 
 interface Parameters {
   weight: tf.Tensor;
@@ -101,6 +105,53 @@ describe('AdamW', () => {
   });
 });
 
+describe('a long training', () => {
+  const optimiser = adamw({ betas: [0.9, 0.999], weightDecay: 0.1 });
+  const advance = (p: tf.Tensor, m: tf.Tensor, v: tf.Tensor, step: tf.Tensor) => {
+    const state = { step, first: { p: m }, second: { p: v } };
+    return optimiser.update({ p }, { p: tf.onesLike(p) }, state as never, { learningRate: tf.scalar(0.01) });
+  };
+
+  test.each(engines)('keeps the right size of its steps on $name', async (engine) => {
+    const compiled = engine.compile(advance);
+    for (const t of [1, 2, 30, 1700, 2000, 90_000, 1e7]) {
+      const next = await compiled(ndarray(1), ndarray(0.2), ndarray(0.03), ndarray(t - 1));
+      const [m, v] = [0.9 * 0.2 + 0.1, 0.999 * 0.03 + 0.001];
+      const shift = ((0.01 / (1 - 0.9 ** t)) * m) / (Math.sqrt(v) / Math.sqrt(1 - 0.999 ** t) + 1e-8);
+      expect((await (next.parameters as { p: DeviceArray }).p.data())[0], `step ${t}`).toBeCloseTo(
+        0.999 - shift,
+        6,
+      );
+      expect(await next.state.step.item()).toBe(t);
+    }
+    await compiled.dispose();
+  });
+});
+
+test('AdamW refuses betas of 1', () => {
+  expect(() => adamw({ betas: [0.9, 1] })).toThrow(
+    'AdamW needs betas in [0, 1) and an epsilon of 0 or more, but got 0.9 and 1, and 1e-8.',
+  );
+});
+
+test('betas of 0 follow the sign of each gradient', async () => {
+  const optimiser = adamw({ betas: [0, 0], weightDecay: 0 });
+  const step = engine.compile((p: tf.Tensor, g: tf.Tensor, zero: tf.Tensor) =>
+    optimiser.update(
+      { p },
+      { p: g },
+      { step: zero, first: { p: tf.zerosLike(p) }, second: { p: tf.zerosLike(p) } } as never,
+      {
+        learningRate: tf.scalar(0.25),
+      },
+    ),
+  );
+  const { parameters: next } = await step(ndarray([1, 1]), ndarray([3, -0.01]), ndarray(0));
+  const moved = await (next as { p: DeviceArray }).p.data();
+  expect(moved[0]).toBeCloseTo(0.75, 6);
+  expect(moved[1]).toBeCloseTo(1.25, 6);
+});
+
 describe('clipping', () => {
   const clip = (maxNorm: number) =>
     engine.compile((a: tf.Tensor, b: tf.Tensor) => clipByGlobalNorm({ a, inner: [b] }, maxNorm));
@@ -133,6 +184,38 @@ test('accumulated parts of a batch give the mean gradient', async () => {
   const { w } = await sum(ndarray([1, 2]), ndarray([3, -4]));
   expect(Array.from(await w.data())).toEqual([2, -1]);
 });
+
+test('a gradient that only some parts have is kept, whichever part comes first', async () => {
+  const sum = engine.compile((a: tf.Tensor) => {
+    const parts: { list: (tf.Tensor | undefined)[]; w?: tf.Tensor | undefined }[] = [
+      { list: [a, undefined], w: undefined },
+      { list: [undefined, undefined], w: a },
+      { list: [a, undefined], w: undefined },
+    ];
+    return parts.reduce<(typeof parts)[0] | undefined>(
+      (total, part) => accumulateGradients(total, part, 4),
+      undefined,
+    )!;
+  });
+  const { list, w } = await sum(ndarray([8, 4]));
+  expect(list).toHaveLength(2);
+  expect(list[1]).toBeUndefined();
+  expect(Array.from(await list[0]!.data())).toEqual([4, 2]);
+  expect(Array.from(await (w as DeviceArray).data())).toEqual([2, 1]);
+});
+
+test.each(engines)(
+  'the norm of gradients is the same on $name, and can be differentiated',
+  async (engine) => {
+    const norm = engine.compile((a: tf.Tensor, b: tf.Tensor) => {
+      const slope = tf.grad((x) => globalNorm({ a: x, b }))(a);
+      return { norm: globalNorm({ a, b }), slope };
+    });
+    const result = await norm(ndarray([2, -4, 0, 3, 1, 5], [2, 3]), ndarray(3));
+    expect(await result.norm.item()).toBe(8);
+    expect(Array.from(await result.slope.data())).toEqual([0.25, -0.5, 0, 0.375, 0.125, 0.625]);
+  },
+);
 
 describe('schedules', () => {
   test('constant', () => expect([0, 9].map(constantRate(0.1))).toEqual([0.1, 0.1]));

@@ -1,3 +1,4 @@
+import { InputError } from '../errors.js';
 import { type NDArray, zeros } from '../ndarray.js';
 import { tf } from '../tf.js';
 import { type MapLeaves, treeLeaves, treeMap } from '../tree.js';
@@ -55,11 +56,17 @@ interface StepScalars {
 /**
  * AdamW (Loshchilov & Hutter 2019) in PyTorch's order: p ← p (1 − lr·decay); m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²;
  * p ← p − lr/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + epsilon). The bias corrections are folded into two scalars per step, which
- * leaves eleven elementwise ops per parameter.
+ * leaves thirteen elementwise ops per parameter, twelve without decay.
+ * @throws InputError for betas outside [0, 1) or a negative epsilon.
  */
 export function adamw(options: AdamWOptions = {}): Optimizer {
   const { betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01, groups = [] } = options;
   const [beta1, beta2] = betas;
+  if (!betas.every((beta) => beta >= 0 && beta < 1) || !(epsilon >= 0)) {
+    throw new InputError(
+      `AdamW needs betas in [0, 1) and an epsilon of 0 or more, but got ${betas.join(' and ')}, and ${epsilon}.`,
+    );
+  }
 
   const advance = (
     p: tf.Tensor,
@@ -118,9 +125,13 @@ export function adamw(options: AdamWOptions = {}): Optimizer {
   };
 }
 
+/** βᵗ below e^-30 is nothing beside 1 in float32; the bound keeps exponentials of long trainings in range. */
+const LOWEST_EXPONENT = -30;
+
 /** 1 − βᵗ with all its digits, which 1 minus a float32 power would lose in the first steps. */
 function oneMinusPower(beta: number, step: tf.Tensor): tf.Tensor {
-  return tf.neg(tf.expm1(tf.mul(step, Math.log(beta))));
+  if (beta === 0) return tf.onesLike(step);
+  return tf.neg(tf.expm1(tf.maximum(tf.mul(step, Math.log(beta)), LOWEST_EXPONENT)));
 }
 
 function recordOf<Leaf>(tree: unknown): Map<string, Leaf> {

@@ -1,10 +1,22 @@
+import { defineOp } from '../op.js';
 import { tf } from '../tf.js';
 import { treeLeaves, treeMap } from '../tree.js';
+
+/** One node and no square in memory. */
+const sumOfSquares = defineOp<Record<string, never>>({
+  name: 'SumOfSquares',
+  infer: () => [{ shape: [], dtype: 'float32' }],
+  compose: ([x]) => [tf.sum(tf.square(x!))],
+  trace: (graph, [x]) => [
+    graph.node('ReduceSumSquare', [x!], { shape: [], dtype: 'float32' }, { keepdims: 0 }),
+  ],
+  gradient: ({ outputGradients: [dy], inputs: [x] }) => [tf.mul(x!, tf.mul(dy!, 2))],
+});
 
 /** Root of the sum of squares of all gradients that exist; 0 when there is none. */
 export function globalNorm(gradients: unknown): tf.Scalar {
   const squares = treeLeaves<tf.Tensor | undefined>(gradients).flatMap(({ leaf }) =>
-    leaf ? [tf.sum(tf.square(leaf))] : [],
+    leaf ? [sumOfSquares([leaf], {})[0]!] : [],
   );
   if (squares.length === 0) return tf.scalar(0);
   return tf.sqrt(squares.reduce((total, square) => tf.add(total, square))) as tf.Scalar;

@@ -1,6 +1,6 @@
 import { InputError } from '../errors.js';
 
-/** Learning rate of a step; the first step is 0. */
+/** Learning rate of a step, for use on the host; the first step is 0. */
 export type Schedule = (step: number) => number;
 
 /** The same rate at every step. */
