@@ -1,11 +1,12 @@
 import type { SketchTable } from './sketch-table.js';
 
-/** A table restricted to the buckets that some input reaches. */
+/** A table restricted to the u ≤ min(d, m) buckets that some input reaches. */
 export interface CompactTable {
-  /** The u buckets in use, ascending. */
+  /** The buckets in use, ascending, `[u]`. */
   readonly used: Int32Array;
-  /** For every input, the place of its bucket in `used`. */
+  /** For every input, the place of its bucket in `used`, `[d]`. */
   readonly index: Int32Array;
+  /** The table's signs, `[d]`. */
   readonly sign: Float32Array;
 }
 

@@ -5,7 +5,7 @@ export class LruCache<K, V> {
 
   /** @param limit number of entries, at least 1 */
   constructor(limit: number) {
-    this.#limit = Math.max(1, limit);
+    this.#limit = limit;
   }
 
   get size(): number {
@@ -21,12 +21,13 @@ export class LruCache<K, V> {
   }
 
   set(key: K, value: V): void {
+    this.#entries.delete(key);
     this.#entries.set(key, value);
     this.#trim();
   }
 
   resize(limit: number): void {
-    this.#limit = Math.max(1, limit);
+    this.#limit = limit;
     this.#trim();
   }
 

@@ -9,9 +9,12 @@ export class Mt19937 {
   readonly #state = new Uint32Array(LENGTH);
   #position = LENGTH;
 
-  /** @param seed taken modulo 2^32 */
+  /**
+   * @param seed taken modulo 2^32
+   * @throws RangeError unless the seed is a safe integer
+   */
   constructor(seed: number) {
-    if (!Number.isSafeInteger(seed)) throw new RangeError(`A seed is an integer, but ${seed} was given.`);
+    if (!Number.isSafeInteger(seed)) throw new RangeError(`seed must be a safe integer, but is ${seed}.`);
     const state = this.#state;
     state[0] = seed >>> 0;
     for (let i = 1; i < LENGTH; i++) {
@@ -36,10 +39,14 @@ export class Mt19937 {
     return (this.nextUint32() & 0xffffff) / 2 ** 24;
   }
 
-  /** An integer in [0, n) by remainder; its bias is below n / 2^32. */
+  /**
+   * An integer in [0, n) by remainder; its bias is below n / 2^32.
+   * @throws RangeError unless n is an integer from 1 to 2^32
+   */
   nextInt(n: number): number {
-    if (!Number.isInteger(n) || n < 1)
-      throw new RangeError(`A range is a positive integer, but ${n} was given.`);
+    if (!Number.isInteger(n) || n < 1 || n > 2 ** 32) {
+      throw new RangeError(`The range of nextInt must be an integer from 1 to 2^32, but is ${n}.`);
+    }
     return this.nextUint32() % n;
   }
 

@@ -20,36 +20,60 @@ export interface SumBucketPlan {
 }
 
 /**
- * Plans the direct convolution of two sketches.
+ * Plans the direct convolution of two sketches: every bucket outside `live` is zero for all inputs.
  * @throws RangeError when the sketch lengths differ
  */
 export function sumBucketPlan(tableA: SketchTable, tableB: SketchTable = tableA): SumBucketPlan {
-  if (tableA.sketchDim !== tableB.sketchDim) {
+  const { sketchDim } = tableA;
+  if (sketchDim !== tableB.sketchDim) {
     throw new RangeError(
-      `The tables have sketch lengths ${tableA.sketchDim} and ${tableB.sketchDim}; they must be equal.`,
+      `The tables have sketch lengths ${sketchDim} and ${tableB.sketchDim}; they must be equal.`,
     );
   }
-  const usedA = compactTable(tableA).used;
-  const usedB = compactTable(tableB).used;
-  const pairsOf = new Map<number, number[]>();
-  usedA.forEach((a, placeA) => {
-    usedB.forEach((b, placeB) => {
-      const bucket = (a + b) % tableA.sketchDim;
-      const pairs = pairsOf.get(bucket) ?? [];
-      pairs.push(placeA * usedB.length + placeB);
-      pairsOf.set(bucket, pairs);
-    });
+  const sums = pairSums(compactTable(tableA).used, compactTable(tableB).used, sketchDim);
+  const load = new Int32Array(sketchDim);
+  for (const bucket of sums) load[bucket] = load[bucket]! + 1;
+  const live = Int32Array.from(load.keys()).filter((bucket) => load[bucket]! > 0);
+  const place = new Int32Array(sketchDim);
+  live.forEach((bucket, at) => {
+    place[bucket] = at;
   });
-  const live = Int32Array.from([...pairsOf.keys()].sort((a, b) => a - b));
-  const pairToLive = new Int32Array(usedA.length * usedB.length);
-  const byLoad = new Map<number, number[]>();
-  live.forEach((bucket, place) => {
-    const pairs = pairsOf.get(bucket)!;
-    for (const pair of pairs) pairToLive[pair] = place;
-    byLoad.set(pairs.length, [...(byLoad.get(pairs.length) ?? []), ...pairs]);
+  return { live, pairToLive: sums.map((bucket) => place[bucket]!), groups: groupByLoad(sums, live, load) };
+}
+
+/** The sum bucket of every pair a · uB + b. */
+function pairSums(usedA: Int32Array, usedB: Int32Array, sketchDim: number): Int32Array {
+  const sums = new Int32Array(usedA.length * usedB.length);
+  let pair = 0;
+  for (const a of usedA) {
+    for (const b of usedB) {
+      sums[pair] = (a + b) % sketchDim;
+      pair += 1;
+    }
+  }
+  return sums;
+}
+
+function groupByLoad(sums: Int32Array, live: Int32Array, load: Int32Array): LoadGroup[] {
+  const bucketsOfLoad = new Map<number, number>();
+  for (const bucket of live) {
+    bucketsOfLoad.set(load[bucket]!, (bucketsOfLoad.get(load[bucket]!) ?? 0) + 1);
+  }
+  const groups = new Map<number, Int32Array>();
+  for (const each of [...bucketsOfLoad.keys()].sort((a, b) => a - b)) {
+    groups.set(each, new Int32Array(each * bucketsOfLoad.get(each)!));
+  }
+  // Where the next pair of every bucket goes: buckets of one load lie behind each other in ascending order.
+  const next = new Int32Array(load.length);
+  const filled = new Map<number, number>();
+  for (const bucket of live) {
+    const each = load[bucket]!;
+    next[bucket] = filled.get(each) ?? 0;
+    filled.set(each, next[bucket]! + each);
+  }
+  sums.forEach((bucket, pair) => {
+    groups.get(load[bucket]!)![next[bucket]!] = pair;
+    next[bucket] = next[bucket]! + 1;
   });
-  const groups = [...byLoad.entries()]
-    .sort(([a], [b]) => a - b)
-    .map(([load, pairs]) => ({ load, pairs: Int32Array.from(pairs) }));
-  return { live, pairToLive, groups };
+  return [...groups].map(([each, pairs]) => ({ load: each, pairs }));
 }
