@@ -1,3 +1,13 @@
+export {
+  CHECKPOINT_VERSION,
+  type CheckpointContents,
+  type LoadedCheckpoint,
+  loadCheckpoint,
+  type ModelFactory,
+  type ModelRegistry,
+  saveCheckpoint,
+  type TrainingRecord,
+} from './checkpoints/checkpoint.js';
 export * from './data/batch.js';
 export {
   builtInCorpora,
@@ -11,6 +21,12 @@ export { DocumentLanes } from './data/document-lanes.js';
 export { loadCorpus } from './data/load-corpus.js';
 export { RandomWindows, type WindowOptions } from './data/random-windows.js';
 export * from './data/stories.js';
+export * from './evaluation/evaluate-text.js';
+export type { TextBucket } from './evaluation/loss-tally.js';
+export * from './generation/generate.js';
+export type { RunnerOptions } from './generation/model-runner.js';
+export * from './generation/session.js';
+export * from './generation/session-snapshot.js';
 export * from './model-size.js';
 export * from './ngrams/ngram-floors.js';
 export * from './ngrams/ngram-model.js';
@@ -25,3 +41,8 @@ export { HuggingFaceTokenizer } from './tokenizers/hugging-face-tokenizer.js';
 export { restoreTokenizer } from './tokenizers/restore-tokenizer.js';
 export * from './tokenizers/tokenizer.js';
 export type { Merge } from './tokenizers/train-merges.js';
+export * from './training/parameter-rules.js';
+export * from './training/train.js';
+export * from './training/training-event.js';
+export * from './training/training-settings.js';
+export * from './training/training-step.js';

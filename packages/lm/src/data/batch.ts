@@ -20,6 +20,8 @@ export interface BatchSource {
   readonly time: number;
   /** True when lanes go on from batch to batch, so that the memory is carried over. */
   readonly carriesState: boolean;
+  /** True when targets may be -1. */
+  readonly hasIgnoredTargets: boolean;
   next(): Batch;
   /** The place in the stream as JSON, before the next batch. */
   cursor(): JsonObject;

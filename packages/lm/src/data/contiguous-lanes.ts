@@ -11,6 +11,7 @@ export class ContiguousLanes implements BatchSource {
   readonly batch: number;
   readonly time: number;
   readonly carriesState = true;
+  readonly hasIgnoredTargets = false;
   readonly batchesPerEpoch: number;
   readonly #ids: Int32Array;
   readonly #laneLength: number;

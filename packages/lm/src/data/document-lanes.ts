@@ -18,6 +18,7 @@ export class DocumentLanes implements BatchSource {
   readonly batch: number;
   readonly time: number;
   readonly carriesState = true;
+  readonly hasIgnoredTargets = true;
   readonly #ids: Int32Array;
   /** First id and number of predictions of every document with at least two ids. */
   readonly #documents: readonly { readonly start: number; readonly length: number }[];

@@ -17,6 +17,7 @@ export class RandomWindows implements BatchSource {
   readonly batch: number;
   readonly time: number;
   readonly carriesState = false;
+  readonly hasIgnoredTargets = false;
   readonly #ids: Int32Array;
   #rng: Rng;
 

@@ -1,0 +1,99 @@
+import type { SamplingOptions } from '../sampling/sampling-options.js';
+import type { Tokenizer } from '../tokenizers/tokenizer.js';
+import type { Session } from './session.js';
+import { StopMatcher } from './stop-matcher.js';
+
+export interface GenerateOptions {
+  readonly session: Session;
+  readonly tokenizer: Tokenizer;
+  /** Text to go on from. Empty: the tokenizer's start id. Default ''. */
+  readonly prompt?: string;
+  /** Most tokens to write. Default 256. */
+  readonly maximumTokens?: number;
+  readonly sampling?: SamplingOptions;
+  /** Starts the session's random numbers anew, so that equal calls give equal replies. Default: they go on. */
+  readonly seed?: number;
+  /** Texts that end the reply; they are not given out. */
+  readonly stop?: readonly string[];
+  /** Ids that end the reply. Default: the tokenizer's end id. */
+  readonly stopIds?: readonly number[];
+  /** Go on with what the session has read instead of forgetting it first. Default false. */
+  readonly keepContext?: boolean;
+  /**
+   * `exact` draws from the logits after the last prompt token; `reference` reads the last prompt token a second time
+   * first, as the original OSAM program does. Default `exact`.
+   */
+  readonly priming?: 'exact' | 'reference';
+  readonly signal?: AbortSignal;
+}
+
+/** One token, with the text that became certain with it: nothing while a character or a stop sequence is unfinished. */
+export interface TokenEvent {
+  readonly type: 'token';
+  readonly id: number;
+  readonly text: string;
+  /** Under the model, in nats. */
+  readonly logProbability: number;
+}
+
+export interface GenerationEnd {
+  readonly type: 'end';
+  readonly reason: 'length' | 'stop' | 'aborted';
+  /** Text that was still held back. */
+  readonly text: string;
+  /** Tokens written. */
+  readonly tokens: number;
+  readonly tokensPerSecond: number;
+}
+
+export type GenerationEvent = TokenEvent | GenerationEnd;
+
+/**
+ * Writes on from a prompt, token by token. The last event says why it ended; the texts of all events together are the
+ * reply. Aborting ends it between two tokens and leaves the session usable.
+ */
+export async function* generate(options: GenerateOptions): AsyncGenerator<GenerationEvent, void, undefined> {
+  const { session, tokenizer, maximumTokens = 256, sampling, signal } = options;
+  const stopIds = options.stopIds ?? (tokenizer.endId === undefined ? [] : [tokenizer.endId]);
+  const matcher = new StopMatcher(options.stop ?? []);
+  const decoder = tokenizer.streamingDecoder();
+  const start = performance.now();
+  let tokens = 0;
+  const end = (reason: GenerationEnd['reason'], text: string): GenerationEnd => {
+    const seconds = (performance.now() - start) / 1000;
+    return { type: 'end', reason, text, tokens, tokensPerSecond: tokens / Math.max(seconds, 1e-9) };
+  };
+  await readPrompt(options);
+  while (tokens < maximumTokens) {
+    if (signal?.aborted) return yield end('aborted', decoderRest());
+    const { id, logProbability } = await session.next(sampling);
+    tokens += 1;
+    if (stopIds.includes(id)) return yield end('stop', decoderRest());
+    const { text, stopped } = matcher.push(decoder.push(id));
+    yield { type: 'token', id, text, logProbability };
+    if (stopped) return yield end('stop', '');
+  }
+  yield end('length', decoderRest());
+
+  function decoderRest(): string {
+    const { text, stopped } = matcher.push(decoder.flush());
+    return stopped ? text : text + matcher.flush();
+  }
+}
+
+async function readPrompt(options: GenerateOptions): Promise<void> {
+  const { session, tokenizer, prompt = '', keepContext = false, priming = 'exact', seed } = options;
+  if (seed !== undefined) session.reseed(seed);
+  if (!keepContext) await session.prefill([]);
+  const encoded = tokenizer.encode(prompt);
+  const ids = encoded.length === 0 && session.position === 0 ? [tokenizer.startId] : [...encoded];
+  const again = priming === 'reference' ? ids.slice(-1) : [];
+  await session.append([...ids, ...again]);
+}
+
+/** The whole reply at once. */
+export async function generateText(options: GenerateOptions): Promise<string> {
+  let reply = '';
+  for await (const event of generate(options)) reply += event.text;
+  return reply;
+}

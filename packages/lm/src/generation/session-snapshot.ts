@@ -1,0 +1,86 @@
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  fromNDArray,
+  InputError,
+  type NDArray,
+  type RngState,
+  toNDArray,
+} from '@palimpsest/tensor-core';
+import { z } from 'zod';
+
+const FORMAT = 'palimpsest-session';
+const VERSION = 1;
+const STATE = 'state.';
+
+/** Everything that a session needs to go on elsewhere: a few kilobytes to megabytes, however long the text was. */
+export interface SessionSnapshot {
+  /** Which model the memory belongs to: its name and configuration as canonical JSON. */
+  readonly model: string;
+  /** Which parameters it belongs to, when the session was told, as in the checksum of a checkpoint. */
+  readonly parametersId?: string;
+  /** Tokens read so far. */
+  readonly position: number;
+  /** The latest tokens, which penalties look at. */
+  readonly history: readonly number[];
+  readonly rng: RngState;
+  /** Memory after the last token, by path. */
+  readonly state: Readonly<Record<string, NDArray>>;
+  /** Logits after the last token; absent before the first. */
+  readonly logits?: Float32Array;
+}
+
+const metadataSchema = z.object({
+  model: z.string(),
+  parametersId: z.string().optional(),
+  position: z.number(),
+  history: z.array(z.number()),
+  rng: z.array(z.number()),
+});
+
+/** A snapshot as the bytes of a safetensors file. */
+export function encodeSnapshot(snapshot: SessionSnapshot): Uint8Array {
+  const { state, logits, ...session } = snapshot;
+  const tensors = Object.fromEntries(
+    Object.entries(state).map(([path, array]) => [STATE + path, fromNDArray(array)]),
+  );
+  if (logits) tensors.logits = { dtype: 'F32', shape: [logits.length], data: logits };
+  return encodeSafetensors(tensors, {
+    format: FORMAT,
+    version: String(VERSION),
+    session: JSON.stringify(session),
+  });
+}
+
+/**
+ * Reads a snapshot.
+ * @param source name for messages, such as the file's path.
+ * @throws InputError for a torn or foreign file, or one of a newer format.
+ */
+export function decodeSnapshot(bytes: Uint8Array, source = 'This data'): SessionSnapshot {
+  const { tensors, metadata } = decodeSafetensors(bytes, source);
+  if (metadata.format !== FORMAT) {
+    throw new InputError(
+      `${source} is not a saved session: its format is '${metadata.format ?? 'unknown'}', expected '${FORMAT}'.`,
+    );
+  }
+  if (metadata.version !== String(VERSION)) {
+    throw new InputError(
+      `${source} is a session of format version ${metadata.version}, but this program reads version ${VERSION}; update it.`,
+    );
+  }
+  const parsed = metadataSchema.safeParse(JSON.parse(metadata.session ?? 'null'));
+  if (!parsed.success) throw new InputError(`${source} is a saved session without valid data about it.`);
+  const { parametersId, ...session } = parsed.data;
+  const state: Record<string, NDArray> = {};
+  for (const [name, tensor] of tensors) {
+    if (name.startsWith(STATE)) state[name.slice(STATE.length)] = toNDArray(tensor, name);
+  }
+  const logits = tensors.get('logits');
+  return {
+    ...session,
+    ...(parametersId === undefined ? {} : { parametersId }),
+    state,
+    ...(logits ? { logits: toNDArray(logits).data as Float32Array } : {}),
+  };
+}

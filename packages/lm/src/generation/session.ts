@@ -1,0 +1,235 @@
+import {
+  type DeviceArray,
+  type Engine,
+  formatShape,
+  InputError,
+  type NDArray,
+  Rng,
+  treeMap,
+  treeToRecord,
+} from '@palimpsest/tensor-core';
+import { canonicalJson } from '../canonical-json.js';
+import { disposeTree, hostTree } from '../device-trees.js';
+import { treeBytes } from '../model-size.js';
+import { type DrawnToken, drawToken } from '../sampling/draw-token.js';
+import { parseSampling, type Sampling, type SamplingOptions } from '../sampling/sampling-options.js';
+import type { AnySequenceModel } from '../sequence-model.js';
+import { ModelRunner, type RunnerOptions } from './model-runner.js';
+import { decodeSnapshot, type SessionSnapshot } from './session-snapshot.js';
+
+export interface SessionOptions extends RunnerOptions {
+  readonly engine: Engine;
+  readonly model: AnySequenceModel;
+  /** Parameters on the host, or on the engine (they stay the caller's). */
+  readonly params: unknown;
+  /** Seed of the draws. Default 0. */
+  readonly seed?: number;
+  readonly sampling?: SamplingOptions;
+  /** How many of the latest tokens the penalties see. Default 256. */
+  readonly penaltyWindow?: number;
+  /** Names the parameters, so that a snapshot is refused by a model trained otherwise. */
+  readonly parametersId?: string;
+}
+
+/**
+ * One text being read and written by a model: the memory after its last token, and the logits for the next. The memory has
+ * a fixed size, so a session costs the same after a million tokens; it can be saved, restored and forked at any token.
+ */
+export class Session {
+  readonly #runner: ModelRunner;
+  readonly #options: SessionOptions;
+  readonly #sampling: Sampling;
+  #state: unknown;
+  #logits: Float32Array | undefined;
+  #pending: number[] = [];
+  #history: number[] = [];
+  #position = 0;
+  #rng: Rng;
+
+  private constructor(runner: ModelRunner, options: SessionOptions, state: unknown) {
+    this.#runner = runner.retain();
+    this.#options = options;
+    this.#sampling = parseSampling(options.sampling);
+    this.#rng = Rng.fromSeed(options.seed ?? 0);
+    this.#state = state;
+  }
+
+  /** A session before its first token. */
+  static async create(options: SessionOptions): Promise<Session> {
+    const runner = new ModelRunner(options.engine, options.model, options.params, options);
+    return new Session(runner, options, await runner.initState());
+  }
+
+  /** Tokens read and written so far. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Bytes of the memory. */
+  get stateBytes(): number {
+    return treeBytes(this.#state);
+  }
+
+  /** Forgets everything and reads a text from the beginning. */
+  async prefill(ids: ArrayLike<number>): Promise<void> {
+    await this.#forget();
+    await this.append(ids);
+  }
+
+  /** Reads more of the text. */
+  async append(ids: ArrayLike<number>): Promise<void> {
+    this.#enqueue(ids);
+    await this.#flush();
+  }
+
+  /** Logits of the next token, [vocabSize]. @throws InputError before the first token. */
+  async logits(): Promise<Float32Array> {
+    await this.#flush();
+    if (!this.#logits) {
+      throw new InputError(
+        'A session has no next token before its first one; prefill it with at least one id.',
+      );
+    }
+    return this.#logits;
+  }
+
+  /**
+   * Draws the next token and adds it to the text.
+   * @param sampling replaces the session's own way of drawing.
+   */
+  async next(sampling?: SamplingOptions): Promise<DrawnToken> {
+    const logits = await this.logits();
+    const settings = sampling ? parseSampling(sampling) : this.#sampling;
+    const drawn = drawToken(logits, settings, this.#rng, this.#history);
+    // The token enters the memory with the next call: whoever stops here has not paid for it.
+    this.#enqueue([drawn.id]);
+    return drawn;
+  }
+
+  /** The session as data. Later calls do not change it. */
+  async snapshot(): Promise<SessionSnapshot> {
+    await this.#flush();
+    const { parametersId } = this.#options;
+    return {
+      model: this.#fingerprint(),
+      ...(parametersId === undefined ? {} : { parametersId }),
+      position: this.#position,
+      history: [...this.#history],
+      rng: this.#rng.state(),
+      state: treeToRecord<NDArray>(await hostTree(this.#state)),
+      ...(this.#logits ? { logits: this.#logits.slice() } : {}),
+    };
+  }
+
+  /**
+   * Goes on where a snapshot was taken; draws continue with its random numbers.
+   * @throws InputError when the snapshot belongs to another model, configuration or parameters.
+   */
+  async restore(snapshot: SessionSnapshot | Uint8Array): Promise<void> {
+    const given = snapshot instanceof Uint8Array ? decodeSnapshot(snapshot) : snapshot;
+    this.#checkOrigin(given);
+    const fresh = await this.#runner.initState();
+    disposeTree(fresh);
+    const state = treeMap<DeviceArray, NDArray>(fresh, (leaf, path) => {
+      const saved = given.state[path];
+      if (saved && formatShape(saved.shape) === formatShape(leaf.shape) && saved.dtype === leaf.dtype)
+        return saved;
+      throw new InputError(
+        `The snapshot does not fit the memory of '${this.#runner.model.name}': '${path}' should be ${leaf.dtype} ${formatShape(leaf.shape)}, but is ${saved ? `${saved.dtype} ${formatShape(saved.shape)}` : 'missing'}.`,
+      );
+    });
+    disposeTree(this.#state);
+    this.#state = this.#runner.engine.put(state);
+    this.#logits = given.logits?.slice();
+    this.#pending = [];
+    this.#history = [...given.history];
+    this.#position = given.position;
+    this.#rng = Rng.fromState(given.rng);
+  }
+
+  /** Independent sessions with the same past and different random numbers. */
+  async fork(count: number): Promise<Session[]> {
+    const snapshot = await this.snapshot();
+    const forks: Session[] = [];
+    for (let i = 0; i < count; i++) {
+      const fork = new Session(this.#runner, this.#options, undefined);
+      await fork.restore({ ...snapshot, rng: this.#rng.split().state() });
+      forks.push(fork);
+    }
+    return forks;
+  }
+
+  /** Forgets everything and starts the random numbers again from the seed. */
+  async reset(): Promise<void> {
+    await this.#forget();
+    this.reseed(this.#options.seed ?? 0);
+  }
+
+  /** Draws from here on follow the random numbers of a seed. */
+  reseed(seed: number): void {
+    this.#rng = Rng.fromSeed(seed);
+  }
+
+  /** Gives the memory back, and the compiled model when no fork needs it any more. */
+  async dispose(): Promise<void> {
+    disposeTree(this.#state);
+    this.#state = undefined;
+    await this.#runner.release();
+  }
+
+  #enqueue(ids: ArrayLike<number>): void {
+    const { vocabSize } = this.#runner.model;
+    const list = Array.from(ids);
+    const wrong = list.find((id) => !(id >= 0 && id < vocabSize));
+    if (wrong !== undefined) {
+      throw new InputError(
+        `The id ${wrong} is outside the vocabulary of ${vocabSize}; encode the text with the model's tokenizer.`,
+      );
+    }
+    this.#pending.push(...list);
+    this.#position += list.length;
+    const window = this.#options.penaltyWindow ?? 256;
+    this.#history = window > 0 ? [...this.#history, ...list].slice(-window) : [];
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#pending.length === 0) return;
+    const ids = this.#pending;
+    this.#pending = [];
+    const { logits, state } = await this.#runner.read(ids, this.#state);
+    this.#logits = logits;
+    this.#state = state;
+  }
+
+  async #forget(): Promise<void> {
+    disposeTree(this.#state);
+    this.#state = await this.#runner.initState();
+    this.#logits = undefined;
+    this.#pending = [];
+    this.#history = [];
+    this.#position = 0;
+  }
+
+  #fingerprint(): string {
+    const { name, config, vocabSize } = this.#runner.model;
+    return canonicalJson({ name, config, vocabSize });
+  }
+
+  #checkOrigin(snapshot: SessionSnapshot): void {
+    if (snapshot.model !== this.#fingerprint()) {
+      throw new InputError(
+        `The snapshot belongs to the model ${snapshot.model}, but this session runs ${this.#fingerprint()}.`,
+      );
+    }
+    const { parametersId } = this.#options;
+    if (
+      parametersId !== undefined &&
+      snapshot.parametersId !== undefined &&
+      parametersId !== snapshot.parametersId
+    ) {
+      throw new InputError(
+        `The snapshot was taken with the parameters '${snapshot.parametersId}', but this session has '${parametersId}'; a memory fits only the parameters that wrote it.`,
+      );
+    }
+  }
+}

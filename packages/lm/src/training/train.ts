@@ -1,0 +1,227 @@
+import { type Engine, PalimpsestError, Rng } from '@palimpsest/tensor-core';
+import { type LoadedCheckpoint, saveCheckpoint } from '../checkpoints/checkpoint.js';
+import { type BatchSource, countTargets } from '../data/batch.js';
+import { Evaluator } from '../evaluation/evaluate-text.js';
+import { generateText } from '../generation/generate.js';
+import { Session } from '../generation/session.js';
+import { countParameters, stateBytes } from '../model-size.js';
+import { nodeModule } from '../node-modules.js';
+import type { AnySequenceModel, JsonObject } from '../sequence-model.js';
+import type { Tokenizer } from '../tokenizers/tokenizer.js';
+import { type ParameterRule, parameterRules } from './parameter-rules.js';
+import type { TrainingEvent } from './training-event.js';
+import { encodeProgress, freshProgress, resumeProgress, type TrainingProgress } from './training-progress.js';
+import {
+  parseTraining,
+  scheduleOf,
+  type TrainingOptions,
+  type TrainingSettings,
+} from './training-settings.js';
+import { TrainingStep } from './training-step.js';
+
+export interface TrainOptions {
+  readonly engine: Engine;
+  readonly model: AnySequenceModel;
+  /** Where batches come from; it decides the batch size, the window and whether the memory is carried. */
+  readonly source: BatchSource;
+  readonly settings?: TrainingOptions;
+  /** First parameters on the host. Default: `model.init` with the settings' seed. */
+  readonly params?: unknown;
+  /** Text that validates, as ids. */
+  readonly validation?: Int32Array;
+  /** Needed for samples; stored in checkpoints; gives validation its bits per character. */
+  readonly tokenizer?: Tokenizer;
+  /** Folder for `latest/` and `best/`. Without it nothing is saved. */
+  readonly folder?: string;
+  /** Goes on exactly where this checkpoint was saved. `settings` given beside it override its own. */
+  readonly resume?: LoadedCheckpoint;
+  /** Stored in every checkpoint. */
+  readonly notes?: JsonObject;
+  /** Ends the run between two steps: everything is saved, and the last event is `interrupted`. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Trains a model and tells what happens: one event per step, validation, sample and checkpoint, a last one with the
+ * parameters. Stopping to listen (`break`) ends the run without saving; the signal ends it with saving.
+ * @throws PalimpsestError when the loss is no longer a number; checkpoints already written stay.
+ */
+export async function* train(options: TrainOptions): AsyncGenerator<TrainingEvent, void, undefined> {
+  const run = new TrainingRun(options);
+  try {
+    yield await run.start();
+    yield* run.steps();
+  } finally {
+    await run.dispose();
+  }
+}
+
+class TrainingRun {
+  readonly #options: TrainOptions;
+  readonly #settings: TrainingSettings;
+  readonly #progress: TrainingProgress;
+  readonly #params: unknown;
+  readonly #rules: readonly ParameterRule[];
+  readonly #schedule: (step: number) => number;
+  readonly #step: TrainingStep;
+  readonly #evaluator: Evaluator | undefined;
+  /** Steps at which the latest checkpoint and validation were made. */
+  #savedAt = -1;
+  #validatedAt = -1;
+
+  constructor(options: TrainOptions) {
+    const { engine, model, source, resume } = options;
+    this.#options = options;
+    if (resume) {
+      const { progress, settings, cursor } = resumeProgress(resume, options.settings);
+      this.#progress = progress;
+      this.#settings = settings;
+      this.#params = resume.params;
+      source.seek(cursor);
+    } else {
+      this.#settings = parseTraining(options.settings);
+      this.#progress = freshProgress(this.#settings);
+      this.#params = options.params ?? model.init(Rng.fromSeed(this.#settings.seed));
+    }
+    this.#schedule = scheduleOf(this.#settings);
+    this.#rules = parameterRules(model, this.#params, this.#settings);
+    this.#step = new TrainingStep(engine, model, source, this.#settings, this.#rules);
+    this.#evaluator = options.validation && new Evaluator(engine, model, this.#evaluationOptions());
+  }
+
+  async start(): Promise<TrainingEvent> {
+    const { engine, model, resume } = this.#options;
+    await this.#step.load({ params: this.#params, ...resume?.training });
+    return {
+      type: 'start',
+      model: model.name,
+      parameters: countParameters(this.#params),
+      stateBytes: await stateBytes(model, 1, this.#params),
+      step: this.#progress.step,
+      settings: this.#settings,
+      engine: engine.name,
+    };
+  }
+
+  async *steps(): AsyncGenerator<TrainingEvent, void, undefined> {
+    const { signal } = this.#options;
+    const { steps, validateEvery, sampleEvery, checkpointEvery } = this.#settings;
+    const isDue = (every: number) => every > 0 && this.#progress.step % every === 0;
+    while (this.#progress.step < steps && !signal?.aborted) {
+      yield await this.#trainStep();
+      if (isDue(validateEvery)) yield* this.#validate();
+      if (isDue(sampleEvery)) yield* this.#sample();
+      if (isDue(checkpointEvery)) yield* this.#save('latest');
+    }
+    const isInterrupted = this.#progress.step < steps;
+    if (!isInterrupted) yield* this.#validate();
+    yield* this.#save('latest');
+    const { step, tokens, bestLoss } = this.#progress;
+    const { params } = await this.#step.toHost();
+    yield {
+      type: isInterrupted ? 'interrupted' : 'end',
+      step,
+      tokens,
+      params,
+      ...(bestLoss === undefined ? {} : { bestLoss }),
+    };
+  }
+
+  async dispose(): Promise<void> {
+    await this.#step.dispose();
+    await this.#evaluator?.dispose();
+  }
+
+  async #trainStep(): Promise<TrainingEvent> {
+    const { source } = this.#options;
+    const progress = this.#progress;
+    const start = performance.now();
+    const batches = Array.from({ length: this.#settings.accumulate }, () => source.next());
+    const learningRate = this.#schedule(progress.step);
+    const dropoutKeys = batches.map(() => progress.rng.key());
+    const metrics = await this.#step.run(batches, { learningRate, dropoutKeys });
+    const seconds = (performance.now() - start) / 1000;
+    const tokens = batches.reduce((total, batch) => total + countTargets(batch), 0);
+    progress.step += 1;
+    progress.tokens += tokens;
+    if (!Number.isFinite(metrics.loss)) {
+      throw new PalimpsestError(
+        `Training of '${this.#options.model.name}' diverged: the loss of step ${progress.step} is ${metrics.loss}; lower the learning rate (${learningRate}) or clip the gradients more.`,
+      );
+    }
+    return {
+      type: 'step',
+      step: progress.step,
+      steps: this.#settings.steps,
+      ...metrics,
+      rates: this.#rates(learningRate),
+      tokens: progress.tokens,
+      tokensPerSecond: tokens / Math.max(seconds, 1e-9),
+    };
+  }
+
+  #rates(learningRate: number): Record<string, number> {
+    const trained = this.#rules.filter(({ frozen }) => !frozen);
+    return Object.fromEntries(trained.map(({ group, rate }) => [group, rate * learningRate]));
+  }
+
+  async *#validate(): AsyncGenerator<TrainingEvent, void, undefined> {
+    const { validation } = this.#options;
+    const progress = this.#progress;
+    if (!this.#evaluator || !validation || this.#validatedAt === progress.step) return;
+    this.#validatedAt = progress.step;
+    const result = await this.#evaluator.run(this.#step.params, validation);
+    const isBest = progress.bestLoss === undefined || result.loss < progress.bestLoss;
+    if (isBest) progress.bestLoss = result.loss;
+    yield { type: 'validation', step: progress.step, result, isBest };
+    if (isBest && this.#settings.keepBest) yield* this.#save('best');
+  }
+
+  async *#sample(): AsyncGenerator<TrainingEvent, void, undefined> {
+    const { engine, model, tokenizer } = this.#options;
+    const { samplePrompt: prompt, sampleTokens, sampleTemperature, seed } = this.#settings;
+    if (!tokenizer) return;
+    const session = await Session.create({ engine, model, params: this.#step.params, freeze: false, seed });
+    try {
+      const text = await generateText({
+        session,
+        tokenizer,
+        prompt,
+        maximumTokens: sampleTokens,
+        sampling: { temperature: sampleTemperature },
+      });
+      yield { type: 'sample', step: this.#progress.step, prompt, text };
+    } finally {
+      await session.dispose();
+    }
+  }
+
+  async *#save(kind: 'latest' | 'best'): AsyncGenerator<TrainingEvent, void, undefined> {
+    const { folder, model, source, tokenizer, notes } = this.#options;
+    const { step } = this.#progress;
+    if (folder === undefined || (kind === 'latest' && this.#savedAt === step)) return;
+    const { params, ...arrays } = await this.#step.toHost();
+    const path = nodeModule('node:path').join(folder, kind);
+    await saveCheckpoint(path, {
+      model,
+      params,
+      ...(tokenizer ? { tokenizer } : {}),
+      ...(notes ? { notes } : {}),
+      training: { progress: encodeProgress(this.#progress, this.#settings, source.cursor()), ...arrays },
+    });
+    if (kind === 'latest') this.#savedAt = step;
+    yield { type: 'checkpoint', step, kind, folder: path };
+  }
+
+  #evaluationOptions() {
+    const { source, tokenizer } = this.#options;
+    const { validationLanes, validationChunk, validationRegime } = this.#settings;
+    const automatic = source.carriesState ? 'streaming' : 'windowed';
+    return {
+      chunk: validationChunk || source.time,
+      lanes: validationLanes,
+      regime: validationRegime === 'auto' ? automatic : validationRegime,
+      ...(tokenizer ? { tokenizer } : {}),
+    } as const;
+  }
+}

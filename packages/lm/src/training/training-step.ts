@@ -1,0 +1,299 @@
+import {
+  type AdamWState,
+  accumulateGradients,
+  adamw,
+  type Compiled,
+  clipByGlobalNorm,
+  crossEntropy,
+  type DeviceArray,
+  type Engine,
+  type NDArray,
+  type Optimizer,
+  stopGradient,
+  tf,
+  treeLeaves,
+  treeMap,
+  treeZip,
+  valueAndGradient,
+} from '@palimpsest/tensor-core';
+import { type Batch, type BatchSource, IGNORED_TARGET } from '../data/batch.js';
+import { disposeTree, hostTree } from '../device-trees.js';
+import type { AnySequenceModel, ForwardContext } from '../sequence-model.js';
+import { optimizerGroups, type ParameterRule } from './parameter-rules.js';
+import type { TrainingSettings } from './training-settings.js';
+
+/** What changes from step to step besides the text. */
+export interface StepInputs {
+  readonly learningRate: number;
+  /** One int32 [2] key per batch of the step. */
+  readonly dropoutKeys: readonly NDArray[];
+}
+
+export interface StepMetrics {
+  /** Cross-entropy in nats per token, label smoothing included. */
+  readonly loss: number;
+  /** What the model adds to the loss, when it does. */
+  readonly auxiliaryLoss?: number;
+  /** Global norm of the gradients before clipping. */
+  readonly gradientNorm: number;
+  readonly telemetry: Readonly<Record<string, number>>;
+}
+
+interface TensorBatch {
+  readonly inputs: tf.Tensor2D;
+  readonly targets: tf.Tensor2D;
+  readonly resets: tf.Tensor1D;
+}
+
+interface Watched {
+  readonly loss: tf.Tensor;
+  readonly auxiliaryLoss?: tf.Tensor;
+  readonly telemetry: Readonly<Record<string, tf.Tensor>>;
+}
+
+interface Backward {
+  readonly gradients: unknown;
+  readonly memory: unknown;
+  readonly watched: Watched;
+}
+
+interface Updated {
+  readonly params: unknown;
+  readonly optimizer: unknown;
+  readonly gradientNorm: tf.Tensor;
+}
+
+type OnDevice<T> = { readonly [K in keyof T]: T[K] extends tf.Tensor ? DeviceArray : T[K] };
+type Result = { watched: unknown; memory?: unknown; gradients?: unknown } & Partial<OnDevice<Updated>>;
+type Run = (...args: readonly unknown[]) => Promise<Result>;
+
+/** The arrays of a training run, on the host. */
+export interface TrainingArrays {
+  readonly params: unknown;
+  readonly optimizer: unknown;
+  readonly memory?: unknown;
+}
+
+/**
+ * One optimiser step as one compiled function: forward, backward, clipping, AdamW and the memory that goes on to the next
+ * batch. Parameters, optimiser state and memory live on the engine and are donated to each call. With gradient accumulation
+ * the batches of a step run one by one and a last call applies their mean.
+ */
+export class TrainingStep {
+  readonly #optimizer: Optimizer;
+  readonly #compiled: Compiled<never, unknown>[] = [];
+  readonly #whole: Run;
+  readonly #backward: Run;
+  readonly #apply: Run;
+  #params: unknown;
+  #optimizerState: unknown;
+  #memory: unknown;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly model: AnySequenceModel,
+    private readonly source: BatchSource,
+    private readonly settings: TrainingSettings,
+    private readonly rules: readonly ParameterRule[],
+  ) {
+    const { betas, epsilon, weightDecay } = settings;
+    this.#optimizer = adamw({ betas, epsilon, weightDecay, groups: optimizerGroups(rules) });
+    this.#whole = this.#compile('trainingStep', [0, 1, 2], this.#wholeStep.bind(this));
+    this.#backward = this.#compile('accumulateGradients', [1, 2], this.#accumulate.bind(this));
+    this.#apply = this.#compile('applyGradients', [0, 1, 2], this.#update.bind(this));
+  }
+
+  /** Puts the arrays of a run on the engine: fresh ones, or those of a checkpoint. */
+  async load(arrays: { params: unknown; optimizer?: unknown; memory?: unknown }): Promise<void> {
+    this.#release();
+    this.#params = this.engine.put(arrays.params);
+    this.#optimizerState = this.engine.put(arrays.optimizer ?? this.#optimizer.init(arrays.params));
+    if (!this.source.carriesState) return;
+    this.#memory = arrays.memory === undefined ? await this.#freshMemory() : this.engine.put(arrays.memory);
+  }
+
+  /** The parameters on the engine, valid until the next step. */
+  get params(): unknown {
+    return this.#params;
+  }
+
+  /** One optimiser step on `accumulate` batches. */
+  async run(batches: readonly Batch[], inputs: StepInputs): Promise<StepMetrics> {
+    return batches.length === 1 ? this.#runWhole(batches[0]!, inputs) : this.#runAccumulated(batches, inputs);
+  }
+
+  /** Copies of everything that a checkpoint needs. */
+  async toHost(): Promise<TrainingArrays> {
+    const [params, optimizer] = [await hostTree(this.#params), await hostTree(this.#optimizerState)];
+    return this.source.carriesState
+      ? { params, optimizer, memory: await hostTree(this.#memory) }
+      : { params, optimizer };
+  }
+
+  async dispose(): Promise<void> {
+    this.#release();
+    for (const compiled of this.#compiled) await compiled.dispose();
+  }
+
+  async #runWhole(batch: Batch, { learningRate, dropoutKeys }: StepInputs): Promise<StepMetrics> {
+    const result = await this.#whole(
+      this.#params,
+      this.#optimizerState,
+      this.#memory,
+      { ...batch },
+      learningRate,
+      dropoutKeys[0]!,
+    );
+    this.#params = result.params;
+    this.#optimizerState = result.optimizer;
+    this.#memory = result.memory;
+    return this.#metrics([await numbers(result.watched)], await takeNumber(result.gradientNorm!));
+  }
+
+  async #runAccumulated(
+    batches: readonly Batch[],
+    { learningRate, dropoutKeys }: StepInputs,
+  ): Promise<StepMetrics> {
+    let total: unknown;
+    const watched: Record<string, number>[] = [];
+    for (const [index, batch] of batches.entries()) {
+      const result = await this.#backward(
+        this.#params,
+        total,
+        this.#memory,
+        { ...batch },
+        dropoutKeys[index]!,
+      );
+      total = result.gradients;
+      this.#memory = result.memory;
+      watched.push(await numbers(result.watched));
+    }
+    const result = await this.#apply(this.#params, this.#optimizerState, total, learningRate);
+    this.#params = result.params;
+    this.#optimizerState = result.optimizer;
+    return this.#metrics(watched, await takeNumber(result.gradientNorm!));
+  }
+
+  #metrics(watched: readonly Record<string, number>[], gradientNorm: number): StepMetrics {
+    const mean = (key: string) => watched.reduce((sum, values) => sum + values[key]!, 0) / watched.length;
+    const telemetry = Object.keys(watched[0]!).filter((key) => key.startsWith('telemetry.'));
+    return {
+      loss: mean('loss'),
+      ...('auxiliaryLoss' in watched[0]! ? { auxiliaryLoss: mean('auxiliaryLoss') } : {}),
+      gradientNorm,
+      telemetry: Object.fromEntries(telemetry.map((key) => [key.slice('telemetry.'.length), mean(key)])),
+    };
+  }
+
+  /** Traced: everything at once. */
+  #wholeStep(
+    params: unknown,
+    optimizer: unknown,
+    memory: unknown,
+    batch: TensorBatch,
+    learningRate: tf.Tensor,
+    dropoutKey: tf.Tensor,
+  ) {
+    const { gradients, memory: after, watched } = this.#differentiate(params, memory, batch, dropoutKey);
+    return { ...this.#update(params, optimizer, gradients, learningRate), memory: after, watched };
+  }
+
+  /** Traced: one more batch of a step. */
+  #accumulate(params: unknown, total: unknown, memory: unknown, batch: TensorBatch, dropoutKey: tf.Tensor) {
+    const { gradients, ...rest } = this.#differentiate(params, memory, batch, dropoutKey);
+    return { gradients: accumulateGradients(total, gradients, this.settings.accumulate), ...rest };
+  }
+
+  /** Traced: clipping and AdamW. */
+  #update(params: unknown, optimizer: unknown, gradients: unknown, learningRate: tf.Tensor): Updated {
+    const clipped = clipByGlobalNorm(gradients, this.settings.clip);
+    const { parameters, state } = this.#optimizer.update(
+      params,
+      clipped.gradients as never,
+      optimizer as AdamWState<unknown>,
+      { learningRate },
+    );
+    return { params: parameters, optimizer: state, gradientNorm: clipped.norm };
+  }
+
+  #differentiate(params: unknown, memory: unknown, batch: TensorBatch, dropoutKey: tf.Tensor): Backward {
+    const context = { training: true, dropoutKey, telemetry: this.settings.telemetry };
+    const { gradients, aux } = valueAndGradient((tree: unknown) => {
+      const { total, watched, state } = this.#loss(tree, memory, batch, context);
+      return [total, this.source.carriesState ? { watched, memory: state } : { watched }] as const;
+    }, params);
+    const frozen = new Set(this.rules.filter((rule) => rule.frozen).map(({ path }) => path));
+    const { watched, memory: after } = aux as { watched: Watched; memory?: unknown };
+    return {
+      gradients: treeMap<tf.Tensor | undefined, tf.Tensor | undefined>(gradients, (leaf, path) =>
+        frozen.has(path) ? undefined : leaf,
+      ),
+      memory: after,
+      watched,
+    };
+  }
+
+  #loss(params: unknown, memory: unknown, batch: TensorBatch, context: ForwardContext) {
+    const fresh = this.model.initState(params, this.source.batch);
+    const state = this.source.carriesState ? resetLanes(memory, fresh, batch.resets) : fresh;
+    const result = this.model.forward(params, batch.inputs, state, context);
+    const rows = batch.inputs.size;
+    const loss = crossEntropy(
+      tf.reshape(result.logits, [rows, result.logits.shape[2]]),
+      tf.reshape(batch.targets, [rows]),
+      {
+        labelSmoothing: this.settings.labelSmoothing,
+        ...(this.source.hasIgnoredTargets ? { ignoreIndex: IGNORED_TARGET } : {}),
+      },
+    );
+    const { auxiliaryLoss, telemetry = {} } = result;
+    const watched: Watched = { loss, ...(auxiliaryLoss ? { auxiliaryLoss } : {}), telemetry };
+    return { total: auxiliaryLoss ? tf.add(loss, auxiliaryLoss) : loss, watched, state: result.state };
+  }
+
+  async #freshMemory(): Promise<unknown> {
+    const initState = this.engine.compile(
+      (params: unknown) => this.model.initState(params, this.source.batch),
+      {
+        name: `${this.model.name}.initState`,
+      },
+    );
+    const memory = await initState(this.#params as never);
+    await initState.dispose();
+    return memory;
+  }
+
+  #compile(name: string, donate: readonly number[], fn: (...args: never[]) => unknown): Run {
+    const compiled = this.engine.compile(fn as never, { name: `${this.model.name}.${name}`, donate });
+    this.#compiled.push(compiled as never);
+    return compiled as unknown as Run;
+  }
+
+  #release(): void {
+    disposeTree(this.#params);
+    disposeTree(this.#optimizerState);
+    disposeTree(this.#memory);
+  }
+}
+
+/** The fresh memory in the lanes that begin anew, elsewhere the carried one, cut off the tape. */
+function resetLanes(memory: unknown, fresh: unknown, resets: tf.Tensor1D): unknown {
+  const begins = tf.greater(resets, tf.scalar(0, 'int32'));
+  return treeZip<tf.Tensor, tf.Tensor>([memory, fresh], ([carried, anew]) => {
+    const condition = tf.reshape(begins, [begins.size, ...new Array<number>(carried!.rank - 1).fill(1)]);
+    return tf.where(condition, anew!, stopGradient(carried!));
+  });
+}
+
+/** Reads scalars by path and gives their memory back. */
+async function numbers(tree: unknown): Promise<Record<string, number>> {
+  const values: Record<string, number> = {};
+  for (const { path, leaf } of treeLeaves<DeviceArray>(tree)) values[path] = await takeNumber(leaf);
+  return values;
+}
+
+async function takeNumber(array: DeviceArray): Promise<number> {
+  const value = await array.item();
+  array.dispose();
+  return value;
+}
