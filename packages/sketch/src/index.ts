@@ -8,13 +8,13 @@ export {
 export { type CompactTable, compactTable } from './compact-table.js';
 export { CountSketch, type CountSketchJson, type CountSketchOptions } from './count-sketch.js';
 export { Fft, type FftNorm } from './fft.js';
-export { createKWiseTable, kWiseHash } from './k-wise-hash.js';
+export { type KWiseHash, kWiseHash } from './k-wise-hash.js';
 export { Mt19937 } from './mt19937.js';
 export { type HeavyHitter, MultiCountSketch } from './multi-count-sketch.js';
 export { parityHandlers } from './parity/index.js';
 export type { ParityCase, ParityHandler, ParityOutput, ParityTensor } from './parity/types.js';
 export { type ComplexVector, type PhaseOptions, phaseFeatures, relativeScore } from './phase-features.js';
-export { createIndependentTables, createTable, type SketchTable, type TableOptions } from './sketch-table.js';
+export { createIndependentTables, createTable, type SketchTable, type TableFamily, type TableOptions } from './sketch-table.js';
 export { SpectralAccumulator, type SpectralAccumulatorOptions } from './spectral-accumulator.js';
 export { type LoadGroup, type SumBucketPlan, sumBucketPlan } from './sum-bucket-plan.js';
 export { TensorSketch, type TensorSketchOptions } from './tensor-sketch.js';
