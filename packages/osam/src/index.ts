@@ -9,9 +9,17 @@ export {
   osamConfigSchema,
   resolveConfig,
 } from './config.js';
+export {
+  CharacterVocabulary,
+  defaultCorpus,
+  externalCorpus,
+  type NeedleOptions,
+  needleCorpus,
+} from './corpora.js';
 export { type DropoutSource, givenMasks, keyedMasks } from './dropout-source.js';
 export { complexDft } from './feature/complex-dft.js';
 export { type ComputeProfile, chooseForm } from './feature/index.js';
+export { type GeneratedToken, type GenerateOptions, OsamGenerator, type PrimedPrompt } from './generate.js';
 export { createOsamModel, type OsamForwardContext, type OsamForwardResult, type OsamModel } from './model.js';
 export {
   type BlockParams,
@@ -30,6 +38,7 @@ export {
   tablesFromReference,
   toReferenceTensors,
 } from './reference-keys.js';
+export { drawId, greedyId, type SamplingOptions, samplingProbabilities } from './sampling.js';
 export {
   type BlockState,
   compactState,
@@ -41,3 +50,5 @@ export {
 } from './state.js';
 export { type BlockPlan, type BlockTables, createBlockTables, planBlock } from './tables.js';
 export type { BlockTelemetry } from './telemetry.js';
+export { createTrainStep, type TrainInputs, type TrainOutputs, type TrainStepOptions } from './train-step.js';
+export { type WindowBatch, WindowLoader, type WindowLoaderOptions } from './window-loader.js';
