@@ -65,7 +65,7 @@ export function silu(x: tf.Tensor): tf.Tensor {
   return siluOp([x], {})[0]!;
 }
 
-/** Gated linear units (Shazeer 2020): the gate's activation times the other half. Both `[..., width]`. */
+/** Gated linear unit (Dauphin et al. 2017; variants: Shazeer 2020): σ(gate) · value, both `[..., width]`. */
 export const glu = (gate: tf.Tensor, value: tf.Tensor): tf.Tensor => tf.mul(tf.sigmoid(gate), value);
 /** `glu` with silu as the gate's activation, as in Llama. */
 export const swiGlu = (gate: tf.Tensor, value: tf.Tensor): tf.Tensor => tf.mul(silu(gate), value);

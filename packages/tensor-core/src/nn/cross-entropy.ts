@@ -2,28 +2,48 @@ import { InputError } from '../errors.js';
 import { formatShape } from '../ndarray.js';
 import { defineOp } from '../op.js';
 import { tf } from '../tf.js';
-import { reshape } from '../trace/emit.js';
+import { binary, reshape } from '../trace/emit.js';
 import { logSoftmax } from './softmax.js';
 
 const pickOp = defineOp<Record<string, never>>({
   name: 'PickPerRow',
   infer: ([x]) => [{ shape: [x!.shape[0]!], dtype: 'float32' }],
-  compose: ([x, index]) => [tf.sum(tf.mul(x!, oneHotRows(index!, x!.shape[1]!)), 1)],
+  compose: ([x, index]) => {
+    const [rows, classes] = x!.shape as [number, number];
+    const starts = Int32Array.from({ length: rows }, (_, row) => row * classes);
+    const positions = tf.add(tf.tensor1d(starts, 'int32'), index!);
+    return [tf.gather(tf.reshape(x!, [rows * classes]), positions)];
+  },
   trace: (graph, [x, index]) => {
     const rows = x!.shape[0]!;
     const column = reshape(graph, index!, [rows, 1]);
-    const picked = graph.node(
-      'GatherElements',
-      [x!, column],
-      { shape: [rows, 1], dtype: 'float32' },
-      { axis: 1 },
-    );
-    return [reshape(graph, picked, [rows])];
+    const spec = { shape: [rows, 1], dtype: 'float32' } as const;
+    return [reshape(graph, graph.node('GatherElements', [x!, column], spec, { axis: 1 }), [rows])];
   },
 });
 
-const oneHotRows = (labels: tf.Tensor, classes: number) =>
-  tf.oneHot(labels as tf.Tensor1D, classes, 1, 0, 'float32');
+/** (softmax of the logits − smoothed target) · scale, where the scale is one number or one per row. */
+const differenceOp = defineOp<{ smoothing: number }>({
+  name: 'CrossEntropyGradient',
+  infer: ([logits]) => [logits!],
+  compose: ([logits, labels, scale], { smoothing }) => {
+    const classes = logits!.shape[1]!;
+    const low = smoothing / classes;
+    const target = tf.oneHot(labels as tf.Tensor1D, classes, 1 - smoothing + low, low, 'float32');
+    return [tf.mul(tf.sub(tf.softmax(logits!), target), scale!)];
+  },
+  trace: (graph, [logits, labels, scale], { smoothing }) => {
+    const [rows, classes] = logits!.shape as [number, number];
+    const softmax = graph.node('Softmax', [logits!], logits!, { axis: 1 });
+    const shifted = binary(graph, 'Sub', softmax, graph.scalar(smoothing / classes));
+    // Only the labels' own columns are touched; there is no one-hot matrix.
+    const updates = graph.fill(smoothing - 1, [rows, 1], 'float32');
+    const column = reshape(graph, labels!, [rows, 1]);
+    const attributes = { axis: 1, reduction: 'add' };
+    const difference = graph.node('ScatterElements', [shifted, column, updates], logits!, attributes);
+    return [binary(graph, 'Mul', difference, scale!)];
+  },
+});
 
 /** Options of `crossEntropy`. */
 export interface CrossEntropyOptions {
@@ -39,7 +59,7 @@ export interface CrossEntropyOptions {
  * @param logits `[rows, classes]`
  * @param labels int32 `[rows]`
  * @returns a scalar; 0 when every row is ignored
- * @throws InputError when shapes do not fit.
+ * @throws InputError when shapes do not fit, or for a smoothing outside [0, 1].
  */
 export function crossEntropy(
   logits: tf.Tensor,
@@ -51,8 +71,10 @@ export function crossEntropy(
       `Cross-entropy needs logits [rows, classes] and labels [rows], but got ${formatShape(logits.shape)} and ${formatShape(labels.shape)}.`,
     );
   }
-  const { labelSmoothing = 0, ignoreIndex } = options;
-  const classes = logits.shape[1]!;
+  const { labelSmoothing: smoothing = 0, ignoreIndex } = options;
+  if (!(smoothing >= 0 && smoothing <= 1)) {
+    throw new InputError(`A label smoothing lies in [0, 1], but ${smoothing} was given.`);
+  }
   const rowWeights = ignoreIndex === undefined ? undefined : keptRows(labels, ignoreIndex);
   const safeLabels = rowWeights
     ? tf.cast(tf.mul(tf.cast(labels, 'float32'), rowWeights.kept), 'int32')
@@ -61,15 +83,13 @@ export function crossEntropy(
     const input = x as tf.Tensor;
     (save as tf.GradSaveFunc)([input, safeLabels, ...(rowWeights ? [rowWeights.share] : [])]);
     return {
-      value: smoothedLoss(input, safeLabels, labelSmoothing, rowWeights?.share),
+      value: smoothedLoss(input, safeLabels, smoothing, rowWeights?.share),
       gradFunc: (dy, saved) => {
-        const [savedLogits, savedLabels, share] = saved as tf.Tensor[];
-        const hot = oneHotRows(savedLabels!, classes);
-        const target =
-          labelSmoothing === 0 ? hot : tf.add(tf.mul(hot, 1 - labelSmoothing), labelSmoothing / classes);
-        const difference = tf.sub(tf.softmax(savedLogits!), target);
-        if (share) return tf.mul(difference, tf.mul(tf.expandDims(share, 1), dy as tf.Tensor));
-        return tf.mul(difference, tf.div(dy as tf.Tensor, savedLogits!.shape[0]!));
+        const [savedLogits, savedLabels, share] = saved as [tf.Tensor, tf.Tensor, tf.Tensor?];
+        const scale = share
+          ? tf.mul(tf.expandDims(share, 1), dy as tf.Tensor)
+          : tf.div(dy as tf.Tensor, savedLogits.shape[0]!);
+        return differenceOp([savedLogits, savedLabels, scale], { smoothing })[0]!;
       },
     };
   })(logits) as tf.Scalar;

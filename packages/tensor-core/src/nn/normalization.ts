@@ -1,3 +1,5 @@
+import { InputError } from '../errors.js';
+import { formatShape } from '../ndarray.js';
 import { defineOp, type TensorSpec } from '../op.js';
 import { tf } from '../tf.js';
 
@@ -8,9 +10,22 @@ interface Epsilon {
 const statistic = (x: TensorSpec): TensorSpec => ({ shape: [...x.shape.slice(0, -1), 1], dtype: 'float32' });
 const leadingAxes = (x: tf.Tensor) => Array.from({ length: x.rank - 1 }, (_, axis) => axis);
 
+/** @throws InputError for a vector that is not as wide as the last axis of `x`. */
+function checkWidth(name: string, role: string, x: TensorSpec, vector: TensorSpec): void {
+  const width = x.shape.at(-1);
+  if (width !== undefined && vector.shape.length === 1 && vector.shape[0] === width) return;
+  throw new InputError(
+    `${name} of ${formatShape(x.shape)} needs a ${role} as wide as the last axis, but got ${formatShape(vector.shape)}.`,
+  );
+}
+
 const layerNormOp = defineOp<Epsilon>({
   name: 'LayerNorm',
-  infer: ([x]) => [x!, statistic(x!), statistic(x!)],
+  infer: ([x, gain, bias]) => {
+    checkWidth('Layer normalisation', 'gain', x!, gain!);
+    checkWidth('Layer normalisation', 'bias', x!, bias!);
+    return [x!, statistic(x!), statistic(x!)];
+  },
   compose: ([x, gain, bias], { epsilon }) => {
     const mean = tf.mean(x!, -1, true);
     const centred = tf.sub(x!, mean);
@@ -38,6 +53,8 @@ const layerNormOp = defineOp<Epsilon>({
  * @param x `[..., width]`
  * @param gain `[width]`
  * @param bias `[width]`
+ * @param epsilon default 1e-5
+ * @throws InputError when gain or bias are not as wide as `x`.
  */
 export function layerNorm(x: tf.Tensor, gain: tf.Tensor, bias: tf.Tensor, epsilon = 1e-5): tf.Tensor {
   return layerNormOp([x, gain, bias], { epsilon })[0]!;
@@ -68,8 +85,11 @@ const rmsNormOp = defineOp<Epsilon>({
  * Root-mean-square normalisation of the last axis (Zhang & Sennrich 2019): gain · x / √(mean x² + epsilon).
  * @param x `[..., width]`
  * @param gain `[width]`; without it the normalised values are not scaled.
+ * @param epsilon default 1e-6
+ * @throws InputError when the gain is not as wide as `x`.
  */
 export function rmsNorm(x: tf.Tensor, gain?: tf.Tensor, epsilon = 1e-6): tf.Tensor {
+  if (gain) checkWidth('RMS normalisation', 'gain', x as TensorSpec, gain as TensorSpec);
   const normal = rmsNormOp([x], { epsilon })[0]!;
   return gain ? tf.mul(normal, gain) : normal;
 }

@@ -1,3 +1,5 @@
+import { InputError } from '../errors.js';
+import { formatShape } from '../ndarray.js';
 import { tf } from '../tf.js';
 
 /** Cosines and sines of rotary position embedding, `[positions, dim / 2]` each. */
@@ -11,8 +13,15 @@ export interface RotaryTable {
  * that long positions keep their digits.
  * @param positions absolute positions
  * @param dim width of a head; even
+ * @param base default 10000
+ * @throws InputError for an odd width.
  */
 export function rotaryTable(positions: readonly number[], dim: number, base = 10000): RotaryTable {
+  if (!Number.isInteger(dim / 2)) {
+    throw new InputError(
+      `Rotary position embedding turns pairs, so that a head is of even width, not ${dim}.`,
+    );
+  }
   const half = dim / 2;
   const cos = new Float32Array(positions.length * half);
   const sin = new Float32Array(positions.length * half);
@@ -28,12 +37,18 @@ export function rotaryTable(positions: readonly number[], dim: number, base = 10
 }
 
 /**
- * Rotates the two halves of the last axis: [a cos − b sin, b cos + a sin].
- * @param x `[..., dim]`
+ * Rotates the two halves of the last axis: [a cos − b sin, b cos + a sin], the layout of Llama and Qwen.
+ * @param x `[..., positions, dim]`
  * @param cos broadcasts to `[..., dim / 2]`
  * @param sin as `cos`
+ * @throws InputError when the last axis is not twice as wide as that of the angles.
  */
 export function applyRotary(x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor): tf.Tensor {
+  if (x.shape.at(-1) !== 2 * cos.shape.at(-1)! || cos.shape.at(-1) !== sin.shape.at(-1)) {
+    throw new InputError(
+      `Rotary angles [..., dim / 2] turn values [..., dim], but got ${formatShape(cos.shape)} and ${formatShape(sin.shape)} for ${formatShape(x.shape)}.`,
+    );
+  }
   const [a, b] = tf.split(x, 2, -1) as [tf.Tensor, tf.Tensor];
   return tf.concat([tf.sub(tf.mul(a, cos), tf.mul(b, sin)), tf.add(tf.mul(b, cos), tf.mul(a, sin))], -1);
 }
