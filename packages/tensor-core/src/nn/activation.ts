@@ -1,11 +1,23 @@
 import { defineOp } from '../op.js';
 import { tf } from '../tf.js';
+import { binary, unary } from '../trace/emit.js';
 
 const NORMAL_DENSITY = 1 / Math.sqrt(2 * Math.PI);
 const TANH_SCALE = Math.sqrt(2 / Math.PI);
-const TANH_CUBIC = 0.044715;
 
-const normalCdf = (x: tf.Tensor) => tf.mul(tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1), 0.5);
+/** Φ(x), the distribution function of the normal distribution; part of a gradient only, so it has none itself. */
+const normalCdfOp = defineOp<Record<string, never>>({
+  name: 'NormalCdf',
+  infer: ([x]) => [x!],
+  compose: ([x]) => [tf.mul(tf.add(tf.erf(tf.mul(x!, Math.SQRT1_2)), 1), 0.5)],
+  trace: (graph, [x]) => {
+    const erf = unary(graph, 'Erf', binary(graph, 'Mul', x!, graph.scalar(Math.SQRT1_2)));
+    // (erf + 1) / 2 in one node: the values lie in [0, 1], so that the hard sigmoid's limits do nothing.
+    return [unary(graph, 'HardSigmoid', erf, 'float32', { alpha: { float: 0.5 }, beta: { float: 0.5 } })];
+  },
+});
+
+const normalCdf = (x: tf.Tensor) => normalCdfOp([x], {})[0]!;
 
 const exactGelu = defineOp<Record<string, never>>({
   name: 'Gelu',
@@ -23,19 +35,22 @@ export function gelu(x: tf.Tensor): tf.Tensor {
   return exactGelu([x], {})[0]!;
 }
 
-const tanhOf = (x: tf.Tensor) =>
-  tf.tanh(tf.mul(x, tf.add(tf.mul(tf.square(x), TANH_SCALE * TANH_CUBIC), TANH_SCALE)));
+// ½ (1 + tanh z) = σ(2z), with 2z = x (LINEAR + CUBIC x²): a sigmoid takes fewer ops than a tanh.
+const LINEAR = 2 * TANH_SCALE;
+const CUBIC = LINEAR * 0.044715;
+const gateOf = (x: tf.Tensor, square: tf.Tensor) =>
+  tf.sigmoid(tf.mul(x, tf.add(tf.mul(square, CUBIC), LINEAR)));
 
 const approximateGelu = defineOp<Record<string, never>>({
   name: 'GeluTanh',
   infer: ([x]) => [x!],
-  compose: ([x]) => [tf.mul(tf.mul(x!, 0.5), tf.add(tanhOf(x!), 1))],
+  compose: ([x]) => [tf.mul(x!, gateOf(x!, tf.square(x!)))],
   trace: (graph, [x]) => [graph.node('Gelu', [x!], x!, { approximate: 'tanh' })],
-  gradient: ({ outputGradients: [dy], inputs: [x] }) => {
-    const tanh = tanhOf(x!);
-    const slope = tf.add(tf.mul(tf.square(x!), 1.5 * TANH_SCALE * TANH_CUBIC), 0.5 * TANH_SCALE);
-    const curved = tf.mul(tf.mul(x!, slope), tf.sub(1, tf.square(tanh)));
-    return [tf.mul(dy!, tf.add(tf.add(tf.mul(tanh, 0.5), 0.5), curved))];
+  gradient: ({ outputGradients: [dy], inputs: [x], outputs: [y] }) => {
+    const square = tf.square(x!);
+    const gate = gateOf(x!, square);
+    const slope = tf.mul(y!, tf.add(tf.mul(square, 3 * CUBIC), LINEAR));
+    return [tf.mul(dy!, tf.add(gate, tf.mul(tf.sub(1, gate), slope)))];
   },
 });
 
