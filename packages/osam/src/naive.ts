@@ -91,9 +91,9 @@ function readFeature(token: TokenRows, memory: DenseMemory, config: OsamConfig, 
 
 function readValue(token: TokenRows, memory: DenseMemory, config: OsamConfig, plan: BlockPlan, cut: Cut) {
   const exact = config.valueKernel === 'exact';
-  const rows = (x: tf.Tensor, side: 'query' | 'key') => cut(exact ? x : sketchRows(x, plan, side));
-  const query = rows(token.query, 'query');
-  const key = rows(token.key, 'key');
+  const rows = (x: tf.Tensor) => cut(exact ? x : sketchRows(x, plan, 'key'));
+  const query = rows(token.query);
+  const key = rows(token.key);
   const H = cut(memory.H!);
   const products = tf.sum(tf.mul(H, tf.expandDims(query, 2)), 3);
   const [re, im] = tf.split(products, 2, 1) as [tf.Tensor, tf.Tensor];

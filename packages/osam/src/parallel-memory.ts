@@ -112,14 +112,17 @@ function joinHeads(x: tf.Tensor): tf.Tensor {
   return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [batch, time, heads * width]);
 }
 
-/** Rows of the value memory's queries or keys: behind the sketch, or the plain channels. */
+/**
+ * Rows of the value memory's queries or keys: the plain channels, or both behind the keys' sketch (of two independent
+ * sketches the inner product would tell nothing).
+ */
 export function valueRows(
   x: tf.Tensor,
   side: 'query' | 'key',
   config: OsamConfig,
   plan: BlockPlan,
 ): tf.Tensor {
-  const rows = config.valueKernel === 'exact' ? x : applySketch(x, plan[side]);
+  const rows = config.valueKernel === 'exact' ? x : applySketch(x, plan.key);
   if (side === 'key') return splitHeads(rows, config.heads);
   const width = rows.shape[2]! / 2;
   const signs = Float32Array.from({ length: 2 * width }, (_, index) => (index < width ? 1 : -1));
