@@ -1,0 +1,138 @@
+import { createEngine, type Engine, Rng } from '@palimpsest/tensor-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  ByteTokenizer,
+  CharacterTokenizer,
+  type GenerateOptions,
+  type GenerationEvent,
+  generate,
+  generateText,
+  Session,
+} from '../../src/index.js';
+import { counter } from '../support/counter.js';
+import { gatedRecurrence } from '../support/gated-recurrence.js';
+
+const alphabet = CharacterTokenizer.fromText('abcdefghij');
+let engine: Engine;
+beforeAll(async () => {
+  engine = await createEngine('cpu');
+});
+afterAll(async () => {
+  expect(engine.memory().arrays).toBe(0);
+  await engine.dispose();
+});
+
+/** Writes the alphabet on and on: each reply is known. */
+async function withCounter<T>(use: (session: Session) => Promise<T>): Promise<T> {
+  const model = counter(10);
+  const session = await Session.create({
+    engine,
+    model,
+    params: model.init(Rng.fromSeed(0)),
+    sampling: { temperature: 0 },
+  });
+  try {
+    return await use(session);
+  } finally {
+    await session.dispose();
+  }
+}
+const events = (options: Omit<GenerateOptions, 'session' | 'tokenizer'>) =>
+  withCounter(async (session) => {
+    const list: GenerationEvent[] = [];
+    for await (const event of generate({ session, tokenizer: alphabet, ...options })) list.push(event);
+    return list;
+  });
+const texts = (list: GenerationEvent[]) => list.map(({ text }) => text);
+
+describe('generate', () => {
+  it('writes on token by token and says why it ended', async () => {
+    const list = await events({ prompt: 'c', maximumTokens: 4 });
+    expect(texts(list)).toEqual(['d', 'e', 'f', 'g', '']);
+    expect(list.at(-1)).toMatchObject({ type: 'end', reason: 'length', tokens: 4 });
+    for (const event of list.slice(0, -1)) {
+      // One logit of 5 and nine of 0.
+      expect((event as { logProbability: number }).logProbability).toBeCloseTo(
+        5 - Math.log(Math.exp(5) + 9),
+        5,
+      );
+    }
+  });
+
+  it('begins an empty prompt from the start id', async () => {
+    expect(texts(await events({ maximumTokens: 2 }))).toEqual(['b', 'c', '']);
+    expect(alphabet.startId).toBe(0);
+  });
+
+  it('ends before a stop sequence and holds back what might become one', async () => {
+    const list = await events({ prompt: 'a', stop: ['ef', 'dx'] });
+    expect(texts(list)).toEqual(['b', 'c', '', 'd', '', '']);
+    expect(list.at(-1)).toMatchObject({ reason: 'stop', tokens: 5, text: '' });
+    // Cut off by the length, the beginning of a stop sequence is text after all.
+    const cut = await events({ prompt: 'a', stop: ['efg'], maximumTokens: 5 });
+    expect(texts(cut)).toEqual(['b', 'c', 'd', '', '', 'ef']);
+  });
+
+  it('ends at a stop id, which is no text', async () => {
+    const list = await events({ prompt: 'a', stopIds: [3] });
+    expect(texts(list)).toEqual(['b', 'c', '']);
+    expect(list.at(-1)).toMatchObject({ reason: 'stop', tokens: 3 });
+  });
+
+  it('stops between two tokens when aborted, and the session goes on', async () => {
+    await withCounter(async (session) => {
+      const controller = new AbortController();
+      const reply: string[] = [];
+      for await (const event of generate({
+        session,
+        tokenizer: alphabet,
+        prompt: 'a',
+        signal: controller.signal,
+      })) {
+        reply.push(event.text);
+        if (event.text === 'c') controller.abort();
+        if (event.type === 'end') expect(event.reason).toBe('aborted');
+      }
+      expect(reply).toEqual(['b', 'c', '']);
+      expect(await generateText({ session, tokenizer: alphabet, keepContext: true, maximumTokens: 2 })).toBe(
+        'de',
+      );
+      expect(
+        await generateText({
+          session,
+          tokenizer: alphabet,
+          prompt: 'g',
+          keepContext: true,
+          maximumTokens: 2,
+        }),
+      ).toBe('hi');
+    });
+  });
+
+  it('reads the last prompt token twice only when asked to', async () => {
+    // It says the sum of what it has read: 1, that is b, after one b; 2, that is c, after two.
+    const model = counter(10, true);
+    const session = await Session.create({
+      engine,
+      model,
+      params: model.init(Rng.fromSeed(0)),
+      sampling: { temperature: 0 },
+    });
+    const next = (priming: 'exact' | 'reference') =>
+      generateText({ session, tokenizer: alphabet, prompt: 'b', maximumTokens: 1, priming });
+    expect([await next('exact'), await next('reference')]).toEqual(['b', 'c']);
+    await session.dispose();
+  });
+
+  it('gives equal replies for equal seeds and streams bytes as characters', async () => {
+    const model = gatedRecurrence({ vocabSize: 256, width: 6, dropout: 0 });
+    const session = await Session.create({ engine, model, params: model.init(Rng.fromSeed(1)) });
+    const tokenizer = new ByteTokenizer();
+    const reply = async (seed: number) =>
+      generateText({ session, tokenizer, prompt: 'é', seed, maximumTokens: 40 });
+    const first = await reply(1);
+    expect(await reply(1)).toBe(first);
+    expect(await reply(2)).not.toBe(first);
+    await session.dispose();
+  });
+});

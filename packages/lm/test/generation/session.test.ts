@@ -1,0 +1,159 @@
+import { createEngine, type Engine, Rng } from '@palimpsest/tensor-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodeSnapshot, encodeSnapshot, Session, type SessionOptions } from '../../src/index.js';
+import { gatedRecurrence } from '../support/gated-recurrence.js';
+
+const model = gatedRecurrence({ vocabSize: 9, width: 6, dropout: 0 });
+const params = model.init(Rng.fromSeed(3));
+const text = Array.from({ length: 100 }, (_, index) => (index * index + 3 * index) % 9);
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await createEngine('cpu');
+});
+afterAll(async () => {
+  expect(engine.memory().arrays).toBe(0);
+  await engine.dispose();
+});
+
+const open = (options: Partial<SessionOptions> = {}) =>
+  Session.create({ engine, model, params, seed: 5, ...options });
+async function draws(session: Session, count: number): Promise<number[]> {
+  const ids: number[] = [];
+  for (let i = 0; i < count; i++) ids.push((await session.next()).id);
+  return ids;
+}
+
+describe('Session', () => {
+  it('reads in chunks what it reads step by step', async () => {
+    const chunked = await open({ chunks: [64, 8] });
+    const stepwise = await open({ chunks: [] });
+    await chunked.prefill(text);
+    for (const id of text) await stepwise.append([id]);
+    const [a, b] = [await chunked.logits(), await stepwise.logits()];
+    a.forEach((value, index) => {
+      expect(Math.abs(value - b[index]!)).toBeLessThan(1e-6);
+    });
+    expect([chunked.position, stepwise.position]).toEqual([100, 100]);
+    expect(chunked.stateBytes).toBe(6 * 4 + 4);
+    await chunked.dispose();
+    await stepwise.dispose();
+  });
+
+  it('forgets with prefill and reset, and repeats itself from its seed', async () => {
+    const session = await open();
+    await session.prefill(text.slice(0, 20));
+    const first = await draws(session, 10);
+    await session.prefill(text.slice(0, 20));
+    const second = await draws(session, 10);
+    expect(second).not.toEqual(first);
+    await session.reset();
+    expect(session.position).toBe(0);
+    await expect(session.next()).rejects.toThrow('prefill it with at least one id');
+    await session.append(text.slice(0, 20));
+    expect(await draws(session, 10)).toEqual(first);
+    await session.dispose();
+  });
+
+  it('goes on from a snapshot, in bytes and elsewhere, exactly as if it had never stopped', async () => {
+    const session = await open({ sampling: { frequencyPenalty: 0.3 } });
+    await session.prefill(text);
+    await draws(session, 7);
+    const snapshot = await session.snapshot();
+    const expected = await draws(session, 12);
+    const bytes = encodeSnapshot(snapshot);
+    expect(bytes.length).toBeLessThan(2500);
+
+    const other = await open({ seed: 99, sampling: { frequencyPenalty: 0.3 } });
+    await other.restore(bytes);
+    expect(other.position).toBe(107);
+    expect(await draws(other, 12)).toEqual(expected);
+
+    await session.restore(snapshot);
+    expect(await draws(session, 12)).toEqual(expected);
+    await session.dispose();
+    await other.dispose();
+  });
+
+  it('can be saved before its first token', async () => {
+    const session = await open();
+    const snapshot = decodeSnapshot(encodeSnapshot(await session.snapshot()));
+    await session.prefill(text);
+    await session.restore(snapshot);
+    await expect(session.logits()).rejects.toThrow('no next token');
+    await session.dispose();
+  });
+
+  it('forks into sessions with one past and different futures, which outlive it', async () => {
+    const session = await open();
+    await session.prefill(text);
+    const logits = await session.logits();
+    const forks = await session.fork(3);
+    await session.dispose();
+    const futures = [];
+    for (const fork of forks) {
+      expect(await fork.logits()).toEqual(logits);
+      futures.push((await draws(fork, 15)).join());
+    }
+    expect(new Set(futures).size).toBe(3);
+    for (const fork of forks) await fork.dispose();
+  });
+
+  it('costs the same memory after 1,000 tokens as after one', async () => {
+    const session = await open();
+    await session.prefill([1]);
+    await session.next();
+    await session.next();
+    const before = engine.memory();
+    await draws(session, 1000);
+    expect(engine.memory()).toEqual(before);
+    expect((await session.snapshot()).history.length).toBe(256);
+    await session.dispose();
+  });
+
+  it('leaves parameters that are on the engine to their owner', async () => {
+    const device = engine.put(params);
+    const session = await open({ params: device });
+    await session.prefill(text);
+    const logits = await session.logits();
+    await session.dispose();
+    const again = await open({ params: device, freeze: false });
+    await again.prefill(text);
+    expect(await again.logits()).toEqual(logits);
+    await again.dispose();
+    expect(engine.memory().arrays).toBe(7);
+    for (const leaf of [
+      device.embedding,
+      device.gate.weight,
+      device.gate.bias,
+      device.value.weight,
+      device.readout.weight,
+      device.readout.bias,
+      device.start,
+    ])
+      leaf.dispose();
+  });
+
+  it('refuses foreign snapshots and ids', async () => {
+    const session = await open({ parametersId: 'abc' });
+    await session.prefill(text);
+    const snapshot = await session.snapshot();
+    const wider = await Session.create({
+      engine,
+      model: gatedRecurrence({ vocabSize: 9, width: 7, dropout: 0 }),
+      params: gatedRecurrence({ vocabSize: 9, width: 7, dropout: 0 }).init(Rng.fromSeed(0)),
+    });
+    await expect(wider.restore(snapshot)).rejects.toThrow('"width":6');
+    const retrained = await open({ parametersId: 'xyz' });
+    await expect(retrained.restore(snapshot)).rejects.toThrow("parameters 'abc'");
+    const { hidden, ...rest } = snapshot.state;
+    await expect(session.restore({ ...snapshot, state: rest })).rejects.toThrow(
+      "'hidden' should be float32 [1, 6], but is missing",
+    );
+    expect(hidden!.shape).toEqual([1, 6]);
+    await expect(session.append([9])).rejects.toThrow('id 9 is outside the vocabulary of 9');
+    const bytes = encodeSnapshot(snapshot);
+    expect(() => decodeSnapshot(bytes.subarray(0, 60), 'talk.session')).toThrow('talk.session');
+    for (const each of [session, wider, retrained]) await each.dispose();
+  });
+});
