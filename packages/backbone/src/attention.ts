@@ -1,0 +1,62 @@
+import { softmax, tf } from '@palimpsest/tensor-core';
+
+export interface AttentionResult {
+  /** `[batch · time, heads · headWidth]` */
+  readonly read: tf.Tensor2D;
+  /** `[batch, heads, queries, columns]` of the newest queries, when asked for. */
+  readonly probabilities?: tf.Tensor4D;
+}
+
+/**
+ * Scaled dot-product attention with grouped queries: query head h reads key/value head ⌊h · keyValueHeads / heads⌋
+ * (Ainslie et al. 2023). The queries of a group are stacked, so that keys and values are never repeated.
+ * @param query `[batch, heads, time, headWidth]`, scaled
+ * @param keys `[batch, keyValueHeads, columns, headWidth]`
+ * @param values as keys
+ * @param mask additive, `[1 or batch, 1 or keyValueHeads, time, columns]`
+ * @param observed number of newest queries whose probabilities are given
+ */
+export function attend(
+  query: tf.Tensor,
+  keys: tf.Tensor,
+  values: tf.Tensor,
+  mask: tf.Tensor,
+  observed = 0,
+): AttentionResult {
+  const [batch, heads, time, width] = query.shape as [number, number, number, number];
+  const [, keyValueHeads, columns] = keys.shape as [number, number, number, number];
+  const group = heads / keyValueHeads;
+  const stacked = group === 1 ? query : tf.reshape(query, [batch, keyValueHeads, group * time, width]);
+  const scores = tf.matMul(stacked, keys, false, true);
+  const masked = addMask(scores, mask, [batch, keyValueHeads, group, time, columns]);
+  const probabilities = softmax(masked);
+  const read = tf.reshape(tf.matMul(probabilities, values), [batch, heads, time, width]);
+  const merged = time === 1 ? read : tf.transpose(read, [0, 2, 1, 3]);
+  return {
+    read: tf.reshape(merged, [batch * time, heads * width]) as tf.Tensor2D,
+    ...(observed > 0 && {
+      probabilities: newestQueries(probabilities, [batch, heads, time, columns], observed),
+    }),
+  };
+}
+
+/** Adds one mask to the stacked queries of every group. */
+function addMask(
+  scores: tf.Tensor,
+  mask: tf.Tensor,
+  shape: [number, number, number, number, number],
+): tf.Tensor {
+  const [, , group, time] = shape;
+  if (group === 1 || time === 1) return tf.add(scores, mask);
+  return tf.reshape(tf.add(tf.reshape(scores, shape), tf.expandDims(mask, 2)), scores.shape);
+}
+
+function newestQueries(
+  probabilities: tf.Tensor,
+  [batch, heads, time, columns]: [number, number, number, number],
+  observed: number,
+): tf.Tensor4D {
+  const count = Math.min(observed, time);
+  const all = tf.reshape(probabilities, [batch, heads, time, columns]);
+  return tf.slice(all, [0, 0, time - count, 0], [batch, heads, count, columns]) as tf.Tensor4D;
+}

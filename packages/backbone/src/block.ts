@@ -1,0 +1,112 @@
+import { applyRotary, gelu, geluTanh, layerNorm, linear, rmsNorm, swiGlu, tf } from '@palimpsest/tensor-core';
+import { type AttentionResult, attend } from './attention.js';
+import type { LayerCache } from './cache.js';
+import type { TransformerConfig } from './config.js';
+import type { Affine, BlockParameters, Norm } from './parameters.js';
+import type { Angles } from './position-angles.js';
+import type { SlotPlan } from './slot-plan.js';
+
+/** Keys and values that every query of a layer sees before all others, `[batch, keyValueHeads, count, headWidth]`. */
+export interface KeyValuePrefix {
+  /** As in the cache: already rotated. */
+  readonly keys: tf.Tensor;
+  readonly values: tf.Tensor;
+}
+
+/** What one block needs beside its parameters and inputs. */
+export interface BlockContext {
+  readonly config: TransformerConfig;
+  readonly batch: number;
+  readonly time: number;
+  readonly cache: LayerCache;
+  readonly plan: SlotPlan;
+  /** Rotary angles, broadcasting to `[batch, heads, time, headWidth / 2]`. */
+  readonly angles?: Angles;
+  readonly prefix?: KeyValuePrefix;
+  readonly observedQueries: number;
+  /** Drops activations of one of the two branches. */
+  dropout(x: tf.Tensor, branch: 0 | 1): tf.Tensor;
+}
+
+export interface BlockResult {
+  /** `[batch · time, modelWidth]` */
+  readonly rows: tf.Tensor;
+  readonly cache: LayerCache;
+  readonly probabilities?: tf.Tensor4D;
+}
+
+/** LayerNorm or RMS norm, whichever the configuration names. */
+export function normalise(x: tf.Tensor, norm: Norm, { normEpsilon }: TransformerConfig): tf.Tensor {
+  return norm.bias ? layerNorm(x, norm.gain, norm.bias, normEpsilon) : rmsNorm(x, norm.gain, normEpsilon);
+}
+
+const affine = (x: tf.Tensor, { weight, bias }: Affine) => linear(x, weight, bias);
+
+/**
+ * A pre-norm transformer block: x += W attention(norm x), x += MLP(norm x).
+ * @param rows `[batch · time, modelWidth]`
+ */
+export function blockForward(
+  parameters: BlockParameters,
+  rows: tf.Tensor,
+  context: BlockContext,
+): BlockResult {
+  const { config, plan, cache } = context;
+  const attention = attentionForward(parameters, rows, context);
+  const attended = tf.add(rows, context.dropout(affine(attention.read, parameters.output), 0));
+  const hidden = normalise(attended, parameters.mlpNorm, config);
+  const expanded = activate(affine(hidden, parameters.up), config);
+  return {
+    rows: tf.add(attended, context.dropout(affine(expanded, parameters.down), 1)),
+    cache: {
+      keys: attention.keys,
+      values: attention.values,
+      ...(cache.positions && { positions: plan.positions }),
+    },
+    ...(attention.probabilities && { probabilities: attention.probabilities }),
+  };
+}
+
+interface AttentionForward extends AttentionResult {
+  readonly keys: tf.Tensor;
+  readonly values: tf.Tensor;
+}
+
+function attentionForward(
+  parameters: BlockParameters,
+  rows: tf.Tensor,
+  context: BlockContext,
+): AttentionForward {
+  const { config, batch, time, cache, plan, prefix } = context;
+  const { heads, keyValueHeads, headWidth } = config;
+  const packed = affine(normalise(rows, parameters.attentionNorm, config), parameters.queryKeyValue);
+  const all = heads + 2 * keyValueHeads;
+  const split =
+    time === 1 ? tf.reshape(packed, [batch, all, 1, headWidth]) : byHead(packed, batch, time, all);
+  const part = (from: number, count: number) =>
+    tf.slice(split, [0, from, 0, 0], [batch, count, time, headWidth]);
+  const rotated = (x: tf.Tensor) =>
+    context.angles ? applyRotary(x, context.angles.cos, context.angles.sin) : x;
+  const query = tf.mul(rotated(part(0, heads)), 1 / Math.sqrt(headWidth));
+  const keys = plan.append(cache.keys, rotated(part(heads, keyValueHeads)));
+  const values = plan.append(cache.values, part(heads + keyValueHeads, keyValueHeads));
+  const seen = prefix
+    ? {
+        keys: tf.concat([prefix.keys, keys.visible], 2),
+        values: tf.concat([prefix.values, values.visible], 2),
+      }
+    : { keys: keys.visible, values: values.visible };
+  const result = attend(query, seen.keys, seen.values, plan.mask, context.observedQueries);
+  return { ...result, keys: keys.next, values: values.next };
+}
+
+function byHead(packed: tf.Tensor, batch: number, time: number, heads: number): tf.Tensor {
+  return tf.transpose(tf.reshape(packed, [batch, time, heads, packed.shape[1]! / heads]), [0, 2, 1, 3]);
+}
+
+function activate(x: tf.Tensor, { activation }: TransformerConfig): tf.Tensor {
+  if (activation === 'gelu') return gelu(x);
+  if (activation === 'geluTanh') return geluTanh(x);
+  const [gate, value] = tf.split(x, 2, -1) as [tf.Tensor, tf.Tensor];
+  return swiGlu(gate, value);
+}

@@ -1,0 +1,104 @@
+import { full, type NDArray, tf, zeros } from '@palimpsest/tensor-core';
+import type { TransformerConfig } from './config.js';
+
+/**
+ * Keys and values of one layer. Slots: first the sinks, then the window with the newest entry last. Keys are stored
+ * after rotation, so an entry keeps its original position wherever it is moved.
+ */
+export type LayerCache<T = tf.Tensor> = {
+  /** `[batch, keyValueHeads, slots, headWidth]` */
+  readonly keys: T;
+  /** `[batch, keyValueHeads, slots, headWidth]` */
+  readonly values: T;
+  /** int32 `[batch, keyValueHeads, slots]`, of evictable caches: see `TransformerState.positions`. */
+  readonly positions?: T;
+};
+
+/** The memory of a decoder: a key/value cache of fixed capacity. */
+export type TransformerState<T = tf.Tensor> = {
+  /** int32 `[batch]`: position of the next token. */
+  readonly position: T;
+  /**
+   * int32 `[batch, 1, slots]`: original position of the entry in each slot, −1 where there is none to see. Evictable
+   * caches have it per layer and head instead.
+   */
+  readonly positions?: T;
+  readonly layers: readonly LayerCache<T>[];
+};
+
+/** Slots of every layer: the sinks and the window. */
+export const slotsOf = (config: TransformerConfig): number => config.sinks + config.capacity;
+
+/** The memory before the first token, on the host. */
+export function emptyState(config: TransformerConfig, batch: number): TransformerState<NDArray> {
+  const { keyValueHeads, headWidth, layers, evictable } = config;
+  const slots = slotsOf(config);
+  const none = (heads: number) => full([batch, heads, slots], -1, 'int32');
+  const rows = () => zeros([batch, keyValueHeads, slots, headWidth]);
+  return {
+    position: zeros([batch], 'int32'),
+    ...(!evictable && { positions: none(1) }),
+    layers: Array.from({ length: layers }, () => ({
+      keys: rows(),
+      values: rows(),
+      ...(evictable && { positions: none(keyValueHeads) }),
+    })),
+  };
+}
+
+const untouched = new WeakSet<object>();
+
+/** What makes a state an empty one: it begins at position 0 and no slot has an entry. */
+const marksOf = (state: TransformerState): object[] =>
+  [state.position, state.positions, ...state.layers.map(({ positions }) => positions)].flatMap((tensor) =>
+    tensor ? [tensor.dataId] : [],
+  );
+
+/**
+ * Remembers that a state is that of `emptyState`. `forward` then leaves the empty slots out of its attention, which
+ * changes no result. The mark stays with the data through clones and `stopGradient`.
+ */
+export function markEmpty(state: TransformerState): TransformerState {
+  for (const data of marksOf(state)) untouched.add(data);
+  return state;
+}
+
+export const isMarkedEmpty = (state: TransformerState): boolean =>
+  marksOf(state).every((data) => untouched.has(data));
+
+/** Which entries of a layer can be seen: bool `[batch, 1 or keyValueHeads, slots]`. */
+export function validity(state: TransformerState, layer: number): tf.Tensor {
+  return tf.greaterEqual(positionsOf(state, layer), tf.scalar(0, 'int32'));
+}
+
+/** Original positions of a layer's entries, −1 for none: int32 `[batch, 1 or keyValueHeads, slots]`. */
+export function positionsOf(state: TransformerState, layer: number): tf.Tensor {
+  return (state.positions ?? state.layers[layer]!.positions)!;
+}
+
+/**
+ * Takes entries of one layer out of sight: their slots become empty, all others stay where they are. A token that is
+ * evicted is from then on as if it were masked.
+ * @param cache a layer of an evictable cache
+ * @param keep bool or 0/1, `[batch, keyValueHeads, slots]`
+ */
+export function evict(cache: LayerCache & { readonly positions: tf.Tensor }, keep: tf.Tensor): LayerCache {
+  const hidden = tf.fill(cache.positions.shape, -1, 'int32');
+  return { ...cache, positions: tf.where(tf.cast(keep, 'bool'), cache.positions, hidden) };
+}
+
+/**
+ * Moves the entries that are left to the newest slots, in their order, so that the empty ones are used first: appending
+ * always drops the oldest slot, empty or not.
+ * @param cache a layer of an evictable cache without sinks
+ */
+export function compact(cache: LayerCache & { readonly positions: tf.Tensor }): LayerCache {
+  const slots = cache.positions.shape[2]!;
+  const index = tf.range(0, slots, 1, 'int32');
+  const kept = tf.greaterEqual(cache.positions, tf.scalar(0, 'int32'));
+  // Distinct integers that sort empty slots before kept ones and keep the order within both.
+  const order = tf.add(tf.mul(tf.cast(kept, 'int32'), tf.scalar(slots, 'int32')), index);
+  const { indices } = tf.topk(tf.neg(tf.cast(order, 'float32')), slots, true);
+  const pick = (rows: tf.Tensor) => tf.gather(rows, indices as tf.Tensor, 2, 2);
+  return { keys: pick(cache.keys), values: pick(cache.values), positions: pick(cache.positions) };
+}

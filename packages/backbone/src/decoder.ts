@@ -1,0 +1,179 @@
+import { dropout, linear, tf } from '@palimpsest/tensor-core';
+import { blockForward, type KeyValuePrefix, normalise } from './block.js';
+import { isMarkedEmpty, type TransformerState } from './cache.js';
+import type { TransformerConfig } from './config.js';
+import { type DecoderInput, inputRows, type Rows } from './input-rows.js';
+import type { TransformerParameters } from './parameters.js';
+import type { Angles, PositionAngles } from './position-angles.js';
+import { embedPositions, type Places, placeRows } from './positions.js';
+import { planFirstTokens, planTokens, type SlotPlan } from './slot-plan.js';
+
+/** What a run shall give beside the state, and how it computes. */
+export interface DecoderOptions {
+  /** Positions whose logits are wanted: all (default), the last one, or none. */
+  readonly logits?: 'all' | 'last' | 'none';
+  /** Give the hidden states of every layer. Default false. */
+  readonly hidden?: boolean;
+  /** Give the attention probabilities of this many newest queries. Default 0. */
+  readonly observedQueries?: number;
+  /** Dropout is on. Default false. */
+  readonly training?: boolean;
+  /** int32 [2], from `Rng.key()`; without it nothing is dropped. */
+  readonly dropoutKey?: tf.Tensor;
+}
+
+export interface DecoderResult {
+  /** `[batch, time, vocabSize]` of the rows asked for; the soft prefix counts as rows. */
+  readonly logits?: tf.Tensor3D;
+  /** The cache after the last row. */
+  readonly state: TransformerState;
+  /**
+   * `[batch, time, modelWidth]` each, layers + 1 of them: the embeddings with positions, the output of every block but
+   * the last, and the last block's output after the final norm.
+   */
+  readonly hidden?: readonly tf.Tensor3D[];
+  /**
+   * Per layer `[batch, heads, queries, columns]`. Columns are aligned with the cache after the call at the right end:
+   * the last column is the newest slot. A per-layer prefix takes the columns at the left end.
+   */
+  readonly attention?: readonly tf.Tensor4D[];
+}
+
+/** Angle tables of a model, made once. */
+export interface DecoderTables {
+  readonly rotary?: PositionAngles;
+  readonly sinusoidal?: PositionAngles;
+}
+
+/**
+ * Runs a decoder over new rows behind any cache. Pure; on engines with graphs the shapes alone decide the graph.
+ * @throws InputError when the input's shapes do not fit the model.
+ */
+export function runDecoder(
+  config: TransformerConfig,
+  tables: DecoderTables,
+  parameters: TransformerParameters,
+  input: DecoderInput,
+  state: TransformerState,
+  options: DecoderOptions = {},
+): DecoderResult {
+  const rows = inputRows(config, parameters, input);
+  const { batch, time } = rows;
+  const places = placeRows(config, rows, input, state);
+  const drop = dropoutAt(config, options);
+  const embedded = embedPositions(config, tables, parameters, rows.embeddings, places);
+  let x = drop(tf.reshape(embedded, [batch * time, config.modelWidth]), 0);
+  const angles = tables.rotary && rotaryAngles(tables.rotary, places, time);
+  const planOf = cachePlans(config, rows, places, state, input.layerPrefix);
+  const caches: TransformerState['layers'][number][] = [];
+  const hidden: tf.Tensor[] = [x];
+  const attention: tf.Tensor4D[] = [];
+  parameters.blocks.forEach((block, layer) => {
+    const prefix = input.layerPrefix?.[layer];
+    const result = blockForward(block, x, {
+      config,
+      batch,
+      time,
+      cache: state.layers[layer]!,
+      plan: planOf(layer),
+      ...(angles && { angles }),
+      ...(prefix && { prefix }),
+      observedQueries: options.observedQueries ?? 0,
+      dropout: (value, branch) => drop(value, 1 + 2 * layer + branch),
+    });
+    x = result.rows;
+    caches.push(result.cache);
+    hidden.push(x);
+    if (result.probabilities) attention.push(result.probabilities);
+  });
+  const output = readOut(config, parameters, x, rows, options);
+  hidden[hidden.length - 1] = output.final;
+  return {
+    ...(output.logits && { logits: output.logits }),
+    ...(options.hidden && {
+      hidden: hidden.map((value) => tf.reshape(value, [batch, time, config.modelWidth]) as tf.Tensor3D),
+    }),
+    ...(attention.length > 0 && { attention }),
+    state: {
+      position: places.next,
+      ...(state.positions && { positions: planOf(0).positions }),
+      layers: caches,
+    },
+  };
+}
+
+/** The plans of all layers: one for all, or one for each when layers keep their own positions. */
+function cachePlans(
+  config: TransformerConfig,
+  rows: Rows,
+  places: Places,
+  state: TransformerState,
+  prefix: readonly KeyValuePrefix[] | undefined,
+): (layer: number) => SlotPlan {
+  const isEmpty = isMarkedEmpty(state);
+  const heads = config.evictable ? config.keyValueHeads : 1;
+  const make = (layer: number): SlotPlan => {
+    const cached = state.positions ?? state.layers[layer]!.positions;
+    const plan =
+      places.fromStart && !rows.mask
+        ? planFirstTokens(config, rows.batch, rows.time, heads)
+        : planTokens(config, places.visible, places.positions, isEmpty ? undefined : cached, heads);
+    return prefix ? behindPrefix(plan, prefix[layer]!.keys.shape[2]!) : plan;
+  };
+  if (config.evictable && !isEmpty) return memoised(make);
+  const plan = make(0);
+  return () => plan;
+}
+
+function memoised(make: (layer: number) => SlotPlan): (layer: number) => SlotPlan {
+  const made = new Map<number, SlotPlan>();
+  return (layer) => {
+    const plan = made.get(layer) ?? make(layer);
+    made.set(layer, plan);
+    return plan;
+  };
+}
+
+/** The columns of a prefix are seen by all. */
+function behindPrefix(plan: SlotPlan, count: number): SlotPlan {
+  const [batch, heads, time] = plan.mask.shape as [number, number, number];
+  return { ...plan, mask: tf.concat([tf.zeros([batch, heads, time, count]), plan.mask], 3) };
+}
+
+function rotaryAngles(rotary: PositionAngles, places: Places, time: number): Angles {
+  if (places.fromStart) return rotary.firstPositions(time);
+  const { cos, sin } = rotary.at(places.positions);
+  return { cos: tf.expandDims(cos, 1), sin: tf.expandDims(sin, 1) };
+}
+
+function dropoutAt(config: TransformerConfig, { training, dropoutKey }: DecoderOptions) {
+  if (!training || !dropoutKey || config.dropout === 0) return (x: tf.Tensor) => x;
+  return (x: tf.Tensor, site: number) =>
+    dropout(x, config.dropout, tf.add(dropoutKey, tf.tensor1d([0, site + 1], 'int32')));
+}
+
+function readOut(
+  config: TransformerConfig,
+  parameters: TransformerParameters,
+  x: tf.Tensor,
+  { batch, time }: Rows,
+  { logits = 'all', hidden = false }: DecoderOptions,
+): { final: tf.Tensor; logits?: tf.Tensor3D } {
+  const lastOnly = logits === 'last' && time > 1;
+  const last = (value: tf.Tensor) =>
+    tf.reshape(
+      tf.slice(
+        tf.reshape(value, [batch, time, config.modelWidth]),
+        [0, time - 1, 0],
+        [batch, 1, config.modelWidth],
+      ),
+      [batch, config.modelWidth],
+    );
+  if (logits === 'none' && !hidden) return { final: x };
+  const final = normalise(lastOnly && !hidden ? last(x) : x, parameters.norm, config);
+  if (logits === 'none') return { final };
+  const read = lastOnly && hidden ? last(final) : final;
+  const head = parameters.head?.weight ?? parameters.tokenEmbedding;
+  const shape: [number, number, number] = [batch, lastOnly ? 1 : time, config.vocabSize];
+  return { final, logits: tf.reshape(linear(read, head), shape) as tf.Tensor3D };
+}

@@ -1,0 +1,23 @@
+export { attend } from './attention.js';
+export type { KeyValuePrefix } from './block.js';
+export {
+  compact,
+  emptyState,
+  evict,
+  type LayerCache,
+  positionsOf,
+  type TransformerState,
+  validity,
+} from './cache.js';
+export {
+  type RotaryScaling,
+  resolveConfig,
+  type TransformerConfig,
+  type TransformerOptions,
+  transformerConfigSchema,
+} from './config.js';
+export type { DecoderOptions, DecoderResult } from './decoder.js';
+export { type DecoderInput, paddedPositions } from './input-rows.js';
+export type { BlockParameters, TransformerParameters } from './parameters.js';
+export { presets } from './presets.js';
+export { createTransformer, type Transformer } from './transformer.js';

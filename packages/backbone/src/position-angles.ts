@@ -1,0 +1,82 @@
+import { tf } from '@palimpsest/tensor-core';
+
+/** Cosines and sines of position · frequency, `[..., frequencies]` each. */
+export interface Angles {
+  readonly cos: tf.Tensor;
+  readonly sin: tf.Tensor;
+}
+
+/** Three digits of this radix reach every int32 position. */
+const RADIX = 1291;
+
+/**
+ * Angles of positions. A float32 product position · frequency loses its digits after some ten thousand tokens, so the
+ * sines come from float64 tables: one table for positions known beforehand; otherwise one table per digit of the
+ * position in base 1291, put together by the angle sum formulas, which holds for a text of any length.
+ */
+export class PositionAngles {
+  readonly #digitTables: (Float32Array | undefined)[] = [];
+
+  /** @param frequencies radians per token, float64 */
+  constructor(readonly frequencies: Float64Array) {}
+
+  /** Angles of 0, 1, …, count − 1 as constants, `[count, frequencies]`. */
+  firstPositions(count: number): Angles {
+    const table = this.#table(count, 1);
+    const half = this.frequencies.length;
+    return { cos: columns(table, count, half, 0), sin: columns(table, count, half, half) };
+  }
+
+  /**
+   * Angles of any positions.
+   * @param positions int32 `[batch, time]`, not negative
+   * @returns `[batch, time, frequencies]`
+   */
+  at(positions: tf.Tensor): Angles {
+    let angles = this.#digit(tf.mod(positions, tf.scalar(RADIX, 'int32')), 0);
+    let rest = tf.floorDiv(positions, tf.scalar(RADIX, 'int32'));
+    for (const place of [1, 2]) {
+      angles = sum(angles, this.#digit(tf.mod(rest, tf.scalar(RADIX, 'int32')), place));
+      rest = tf.floorDiv(rest, tf.scalar(RADIX, 'int32'));
+    }
+    return angles;
+  }
+
+  #digit(digits: tf.Tensor, place: number): Angles {
+    const half = this.frequencies.length;
+    this.#digitTables[place] ??= this.#table(RADIX, RADIX ** place);
+    const table = tf.tensor2d(this.#digitTables[place], [RADIX, 2 * half]);
+    const [cos, sin] = tf.split(tf.gather(table, digits), 2, -1) as [tf.Tensor, tf.Tensor];
+    return { cos, sin };
+  }
+
+  /** Row r: cosines, then sines, of r · step. */
+  #table(rows: number, step: number): Float32Array {
+    const half = this.frequencies.length;
+    const table = new Float32Array(rows * 2 * half);
+    for (let row = 0; row < rows; row++) {
+      for (let index = 0; index < half; index++) {
+        const angle = row * step * this.frequencies[index]!;
+        table[row * 2 * half + index] = Math.cos(angle);
+        table[row * 2 * half + half + index] = Math.sin(angle);
+      }
+    }
+    return table;
+  }
+}
+
+function columns(table: Float32Array, rows: number, half: number, from: number): tf.Tensor {
+  const values = new Float32Array(rows * half);
+  for (let row = 0; row < rows; row++) {
+    values.set(table.subarray(row * 2 * half + from, row * 2 * half + from + half), row * half);
+  }
+  return tf.tensor2d(values, [rows, half]);
+}
+
+/** Angle sum formulas. */
+function sum(a: Angles, b: Angles): Angles {
+  return {
+    cos: tf.sub(tf.mul(a.cos, b.cos), tf.mul(a.sin, b.sin)),
+    sin: tf.add(tf.mul(a.sin, b.cos), tf.mul(a.cos, b.sin)),
+  };
+}

@@ -1,0 +1,96 @@
+import { type NDArray, type Rng, tf, treeMap } from '@palimpsest/tensor-core';
+import { emptyState, markEmpty, slotsOf, type TransformerState } from './cache.js';
+import { resolveConfig, type TransformerConfig, type TransformerOptions } from './config.js';
+import { type DecoderOptions, type DecoderResult, type DecoderTables, runDecoder } from './decoder.js';
+import type { DecoderInput } from './input-rows.js';
+import { initParameters, type TransformerParameters, transformerParameterGroups } from './parameters.js';
+import { PositionAngles } from './position-angles.js';
+import { rotaryFrequencies, sinusoidalFrequencies } from './rotary-frequencies.js';
+import type {
+  ForwardContext,
+  ForwardResult,
+  JsonObject,
+  ParameterGroup,
+  SequenceModel,
+} from './sequence-model.js';
+
+/** A decoder-only transformer. */
+export interface Transformer extends SequenceModel<TransformerParameters, TransformerState> {
+  readonly name: 'transformer';
+  /** Every option, decided. */
+  readonly options: TransformerConfig;
+  /** Slots of the cache of every layer. */
+  readonly slots: number;
+  /** The general form: soft and per-layer prefixes, padding, hidden states, attention probabilities. */
+  run(
+    params: TransformerParameters,
+    input: DecoderInput,
+    state: TransformerState,
+    options?: DecoderOptions,
+  ): DecoderResult;
+  forward(
+    params: TransformerParameters,
+    tokens: tf.Tensor2D,
+    state: TransformerState,
+    context: ForwardContext,
+  ): ForwardResult<TransformerState>;
+  parameterGroups(): readonly ParameterGroup[];
+}
+
+/**
+ * A decoder-only transformer whose state is a key/value cache of fixed capacity. A text longer than the capacity is
+ * read on: the oldest entry then makes room for the newest.
+ * @param options `vocabSize` and whatever shall differ from the defaults; `presets` has ready ones.
+ * @throws InputError for options that are wrong or do not fit together.
+ */
+export function createTransformer(options: TransformerOptions): Transformer {
+  const config = resolveConfig(options);
+  const tables: DecoderTables = {
+    ...(config.positions === 'rotary' && { rotary: new PositionAngles(rotaryFrequencies(config)) }),
+    ...(config.positions === 'sinusoidal' && {
+      sinusoidal: new PositionAngles(sinusoidalFrequencies(config.modelWidth)),
+    }),
+  };
+  const run: Transformer['run'] = (params, input, state, decoderOptions) =>
+    runDecoder(config, tables, params, input, state, decoderOptions);
+  return {
+    name: 'transformer',
+    config: config as unknown as JsonObject,
+    options: config,
+    vocabSize: config.vocabSize,
+    slots: slotsOf(config),
+    init: (rng: Rng): TransformerParameters<NDArray> => initParameters(config, rng),
+    initState: (_params, batch) =>
+      markEmpty(
+        treeMap<NDArray, tf.Tensor>(emptyState(config, batch), constant) as unknown as TransformerState,
+      ),
+    run,
+    forward: (params, tokens, state, { training, dropoutKey, telemetry }) => {
+      const result = run(params, { tokens }, state, { training, ...(dropoutKey && { dropoutKey }) });
+      return {
+        logits: result.logits!,
+        state: result.state,
+        ...(telemetry && { telemetry: { cacheFill: cacheFill(result.state) } }),
+      };
+    },
+    step: (params, token, state) => {
+      const batch = token.shape[0];
+      const { logits, state: next } = run(params, { tokens: tf.reshape(token, [batch, 1]) }, state);
+      return { logits: tf.reshape(logits!, [batch, config.vocabSize]) as tf.Tensor2D, state: next };
+    },
+    parameterGroups: () => transformerParameterGroups,
+  };
+}
+
+/** A constant that repeats one number, which graphs keep symbolic. */
+const constant = ({ data, shape, dtype }: NDArray): tf.Tensor =>
+  tf.fill([...shape], data[0] ?? 0, dtype as 'float32' | 'int32');
+
+/** Share of the slots that hold an entry, mean over texts, layers and heads. */
+function cacheFill(state: TransformerState): tf.Tensor {
+  const positions = state.positions ? [state.positions] : state.layers.map((layer) => layer.positions!);
+  const shares = positions.map((slots) =>
+    tf.mean(tf.cast(tf.greaterEqual(slots, tf.scalar(0, 'int32')), 'float32')),
+  );
+  return tf.mean(tf.stack(shares));
+}
