@@ -63,7 +63,10 @@ export function forward(parameters, ids, size = shape) {
     const query = tf.mul(applyRotary(q, rotary.cos, rotary.sin), 1 / Math.sqrt(width));
     const scores = tf.matMul(query, applyRotary(k, rotary.cos, rotary.sin), false, true);
     const read = tf.matMul(softmax(tf.add(scores, mask)), v);
-    const merged = tf.reshape(tf.transpose(tf.reshape(read, [batch, heads, time, width]), [0, 2, 1, 3]), [batch * time, d]);
+    const merged = tf.reshape(tf.transpose(tf.reshape(read, [batch, heads, time, width]), [0, 2, 1, 3]), [
+      batch * time,
+      d,
+    ]);
     x = tf.add(x, linear(merged, block.projection));
     x = tf.add(x, linear(gelu(linear(norm(x, block.norm2), block.up)), block.down));
   }
@@ -83,7 +86,9 @@ export function trainStep(state, ids, targets) {
     state.parameters,
   );
   const clipped = clipByGlobalNorm(gradients, 1);
-  const next = optimiser.update(state.parameters, clipped.gradients, state.optimiser, { learningRate: tf.scalar(1e-3) });
+  const next = optimiser.update(state.parameters, clipped.gradients, state.optimiser, {
+    learningRate: tf.scalar(1e-3),
+  });
   return { loss: value, norm: clipped.norm, state: { parameters: next.parameters, optimiser: next.state } };
 }
 
@@ -100,7 +105,11 @@ export function decodeStep(parameters, id, cache, position, size = shape) {
   let x = embedding(parameters.embedding, tf.reshape(id, [1]));
   const keys = [];
   const values = [];
-  const slot = tf.reshape(tf.oneHot(tf.reshape(position, [1]), size.time, 1, 0, 'float32'), [1, size.time, 1]);
+  const slot = tf.reshape(tf.oneHot(tf.reshape(position, [1]), size.time, 1, 0, 'float32'), [
+    1,
+    size.time,
+    1,
+  ]);
   const seen = tf.mul(
     tf.cast(tf.greater(tf.range(0, size.time, 1, 'int32'), tf.reshape(position, [1])), 'float32'),
     -1e9,

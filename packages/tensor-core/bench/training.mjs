@@ -4,7 +4,12 @@ import * as gpt from './gpt.mjs';
 
 const rng = Rng.fromSeed(7);
 const { batch, time, vocabulary } = gpt.shape;
-const randomIds = () => ndarray(Int32Array.from({ length: batch * time }, () => rng.int(vocabulary)), [batch, time], 'int32');
+const randomIds = () =>
+  ndarray(
+    Int32Array.from({ length: batch * time }, () => rng.int(vocabulary)),
+    [batch, time],
+    'int32',
+  );
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 const fastest = (values) => Math.min(...values);
 
@@ -52,19 +57,28 @@ const flops = gpt.trainFlops(gpt.initialise());
 const rate = (milliseconds, work) => work / milliseconds / 1e6;
 const peak = rate(fastest(products), 2 * 1024 ** 3);
 const tokens = (milliseconds) => Math.round((batch * time * 1000) / milliseconds);
-console.log(`training step: median ${median(steps).toFixed(1)} ms, fastest ${fastest(steps).toFixed(1)} ms (${tokens(median(steps))} tokens/s)`);
+console.log(
+  `training step: median ${median(steps).toFixed(1)} ms, fastest ${fastest(steps).toFixed(1)} ms (${tokens(median(steps))} tokens/s)`,
+);
 console.log(`tracing + session creation + first step: ${training.firstCall.toFixed(0)} ms`);
-console.log(`GEMM 1024: fastest ${peak.toFixed(0)} GFLOP/s, median ${rate(median(products), 2 * 1024 ** 3).toFixed(0)}`);
+console.log(
+  `GEMM 1024: fastest ${peak.toFixed(0)} GFLOP/s, median ${rate(median(products), 2 * 1024 ** 3).toFixed(0)}`,
+);
 console.log(
   `share of the GEMM peak: ${(rate(fastest(steps), flops) / peak).toFixed(2)} (fastest to fastest), ` +
-    `${(median(products) / median(steps) * flops / (2 * 1024 ** 3)).toFixed(2)} (median to median)`,
+    `${(((median(products) / median(steps)) * flops) / (2 * 1024 ** 3)).toFixed(2)} (median to median)`,
 );
-for (const [name, count] of [['wasm', 3], ['cpu', 1]]) {
+for (const [name, count] of [
+  ['wasm', 3],
+  ['cpu', 1],
+]) {
   const engine = await createEngine(name);
   const other = await trainer(engine);
   const times = [];
   for (let i = 0; i < count; i++) times.push((await other.advance()).elapsed);
-  console.log(`${name}: ${median(times).toFixed(0)} ms a step; onnx is ${(median(times) / median(steps)).toFixed(1)} times as fast (first losses ${other.firstLoss.toFixed(5)} and ${training.firstLoss.toFixed(5)})`);
+  console.log(
+    `${name}: ${median(times).toFixed(0)} ms a step; onnx is ${(median(times) / median(steps)).toFixed(1)} times as fast (first losses ${other.firstLoss.toFixed(5)} and ${training.firstLoss.toFixed(5)})`,
+  );
   await engine.dispose();
 }
 await onnx.dispose();

@@ -39,7 +39,9 @@ await build({
       "export * from '@tensorflow/tfjs-core';",
       "import '@tensorflow/tfjs-core/dist/register_all_gradients';",
       // The gradients of prod and gather call these as methods of tensors.
-      ...['reshape', 'slice', 'split'].map((op) => `import '@tensorflow/tfjs-core/dist/public/chained_ops/${op}';`),
+      ...['reshape', 'slice', 'split'].map(
+        (op) => `import '@tensorflow/tfjs-core/dist/public/chained_ops/${op}';`,
+      ),
       "export { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';",
       "export { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';",
       'export const bundleUrl = import.meta.url;',
@@ -90,7 +92,10 @@ const declarations = output[0].code
   .replace(/^\/\/\/ <reference.*$/gm, '')
   .replace(/ReadableStream<[^>]*>/g, 'unknown')
   .replaceAll('typeof fetch;', '(...args: unknown[]) => Promise<unknown>;');
-await writeFile(join(out, 'tfjs.d.mts'), `${browserTypes}\n${declarations}\n/** Address of this bundle; the .wasm files lie beside it. */\nexport declare const bundleUrl: string;\n`);
+await writeFile(
+  join(out, 'tfjs.d.mts'),
+  `${browserTypes}\n${declarations}\n/** Address of this bundle; the .wasm files lie beside it. */\nexport declare const bundleUrl: string;\n`,
+);
 
 const wasmFolder = join(dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json')), 'wasm-out');
 for (const file of ['tfjs-backend-wasm.wasm', 'tfjs-backend-wasm-simd.wasm']) {

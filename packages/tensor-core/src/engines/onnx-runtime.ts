@@ -20,12 +20,18 @@ export interface OnnxRuntimeOptions {
   readonly provider?: string;
 }
 
+/** `PALIMPSEST_THREADS`, for several processes that share one machine. */
+function threadsFromEnvironment(): number | undefined {
+  const threads = Number(globalThis.process?.env.PALIMPSEST_THREADS);
+  return Number.isInteger(threads) && threads > 0 ? threads : undefined;
+}
+
 /** Loads `onnxruntime-node`. @throws when the package or its native library is missing. */
 export async function loadNodeRuntime(options: OnnxRuntimeOptions): Promise<OnnxRuntime> {
   const module = await import('onnxruntime-node');
   const ort = 'default' in module ? (module.default as typeof module) : module;
   const { availableParallelism } = await import('node:os');
-  const threads = options.threads ?? availableParallelism();
+  const threads = options.threads ?? threadsFromEnvironment() ?? availableParallelism();
   const provider = options.provider ?? 'cpu';
   return {
     library: 'onnxruntime-node',

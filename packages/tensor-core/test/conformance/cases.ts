@@ -23,6 +23,7 @@ const UNARY: readonly (readonly [string, Unary, number, number, boolean?])[] = [
   ['neg', tf.neg, -2, 2],
   ['exp', tf.exp, -2, 2],
   ['expm1', tf.expm1, -1e-3, 1.5],
+  ['expm1 of large numbers', (x) => tf.expm1(tf.mul(x, 1000)), -1, 0.01, false],
   ['log', tf.log, 0.2, 3],
   ['log1p', tf.log1p, -0.4, 3],
   ['sqrt', tf.sqrt, 0.2, 3],

@@ -100,9 +100,13 @@ function accurateExponentials(): Kernels {
   return {
     // exp(x) - 1 = 2 exp(x/2) sinh(x/2) and log(1 + x) = 2 atanh(x / (2 + x)) keep their digits near zero.
     Expm1: (graph, { x }) => {
+      const small = binary(graph, 'Less', unary(graph, 'Abs', x!), float(graph, 0.5), 'bool');
       const half = binary(graph, 'Mul', x!, float(graph, 0.5));
       const product = binary(graph, 'Mul', unary(graph, 'Exp', half), unary(graph, 'Sinh', half));
-      return [binary(graph, 'Mul', product, float(graph, 2))];
+      const precise = binary(graph, 'Mul', product, float(graph, 2));
+      // Far from zero the product would be 0 · ∞.
+      const plain = binary(graph, 'Sub', unary(graph, 'Exp', x!), float(graph, 1));
+      return [where(graph, small, precise, plain, x!.shape)];
     },
     Log1p: (graph, { x }) => {
       const small = binary(graph, 'Less', unary(graph, 'Abs', x!), float(graph, 0.5), 'bool');
