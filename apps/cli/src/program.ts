@@ -1,6 +1,7 @@
 import { EngineError, InputError } from '@palimpsest/tensor-core';
 import { Command, CommanderError, Option } from 'commander';
 import { ExitCode } from './exit.js';
+import type { Interrupts } from './interrupts.js';
 import { type Field, fieldsOf, normaliseSpellings, resolveOptions, type Values } from './options/index.js';
 import { createOutput } from './terminal/output.js';
 import type { Verb } from './verb.js';
@@ -11,10 +12,10 @@ declare const CLI_VERSION: string;
 export async function runCommandLine(
   verbs: readonly Verb[],
   args: readonly string[],
-  signal: AbortSignal,
+  interrupts: Interrupts,
 ): Promise<ExitCode> {
   let code: ExitCode = ExitCode.ok;
-  const program = buildProgram(verbs, signal, (result) => {
+  const program = buildProgram(verbs, interrupts, (result) => {
     code = result;
   });
   const verb = verbs.find(({ path }) => path.every((word, index) => args[index] === word));
@@ -29,7 +30,7 @@ export async function runCommandLine(
 
 function buildProgram(
   verbs: readonly Verb[],
-  signal: AbortSignal,
+  interrupts: Interrupts,
   finish: (code: ExitCode) => void,
 ): Command {
   const program = new Command('palimpsest')
@@ -37,11 +38,16 @@ function buildProgram(
     .version(CLI_VERSION)
     .showHelpAfterError('(palimpsest --help lists the commands and flags)')
     .exitOverride();
-  for (const verb of verbs) addVerb(program, verb, signal, finish);
+  for (const verb of verbs) addVerb(program, verb, interrupts, finish);
   return program;
 }
 
-function addVerb(program: Command, verb: Verb, signal: AbortSignal, finish: (code: ExitCode) => void): void {
+function addVerb(
+  program: Command,
+  verb: Verb,
+  interrupts: Interrupts,
+  finish: (code: ExitCode) => void,
+): void {
   const parents = verb.path.slice(0, -1);
   const parent = parents.reduce((command, word) => childOf(command, word), program);
   const command = parent
@@ -66,7 +72,7 @@ function addVerb(program: Command, verb: Verb, signal: AbortSignal, finish: (cod
   if (verb.examples)
     command.addHelpText('after', `\nExamples:\n${verb.examples.map((line) => `  ${line}\n`).join('')}`);
   command.action(async () => {
-    finish(await runVerb(verb, fields, command, signal));
+    finish(await runVerb(verb, fields, command, interrupts));
   });
 }
 
@@ -74,7 +80,7 @@ async function runVerb(
   verb: Verb,
   fields: readonly Field[],
   command: Command,
-  signal: AbortSignal,
+  interrupts: Interrupts,
 ): Promise<ExitCode> {
   const given: Values = Object.fromEntries(
     Object.entries(command.opts()).filter(([key]) => command.getOptionValueSource(key) === 'cli'),
@@ -92,7 +98,11 @@ async function runVerb(
       output.noteOnce(`note: --${flag} changes nothing here: ${meta.inert}.`);
     }
   }
-  return verb.run(options, { output, signal, given: resolved.given }, command.args);
+  return verb.run(
+    options,
+    { output, interrupts, signal: interrupts.signal, given: resolved.given, preset },
+    command.args,
+  );
 }
 
 function childOf(parent: Command, word: string): Command {
@@ -108,7 +118,9 @@ function addField(command: Command, { flag, kind, choices, defaultValue, meta }:
     ...(hasDefault ? [`default: ${String(defaultValue)}`] : []),
     ...(also.length > 0 ? [`also ${also.join(', ')}`] : []),
   ];
-  const description = facts.length > 0 ? `${meta.description} (${facts.join('; ')})` : meta.description;
+  const meaning =
+    flag.startsWith('no-') && kind === 'switch' ? `turn off: ${meta.description}` : meta.description;
+  const description = facts.length > 0 ? `${meaning} (${facts.join('; ')})` : meaning;
   const option = new Option(`--${flag}${value}`, description);
   command.addOption(choices.length > 0 ? option.choices(choices) : option);
   // A switch without a default can be turned on and off: something else decides when it is not given.

@@ -1,15 +1,19 @@
 import type { z } from 'zod';
 import type { ExitCode } from './exit.js';
+import type { Interrupts } from './interrupts.js';
 import type { Aliases, OptionSchema, Values } from './options/index.js';
 import type { Output } from './terminal/output.js';
 
 /** What a verb gets besides its options. */
 export interface VerbContext {
   readonly output: Output;
+  readonly interrupts: Interrupts;
   /** Aborted by Ctrl-C: save, stop, and return `interrupted`. */
   readonly signal: AbortSignal;
   /** Keys of the options that the user set; the others have their defaults. */
   readonly given: ReadonlySet<string>;
+  /** The preset that was asked for. */
+  readonly preset?: string | undefined;
 }
 
 /** A positional argument, as in `palimpsest info <checkpoint>`. */

@@ -46,7 +46,10 @@ function recorder() {
     },
   });
   const tune = (...args: string[]) =>
-    runCommandLine([verb], ['tune', 'toy', ...args], new AbortController().signal);
+    runCommandLine([verb], ['tune', 'toy', ...args], {
+      signal: new AbortController().signal,
+      capture: () => () => {},
+    });
   return { calls, tune };
 }
 

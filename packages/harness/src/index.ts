@@ -18,6 +18,15 @@ export {
   type SuiteEvent,
   type SuiteOptions,
 } from './evaluation/suite.js';
+export type { Architecture } from './models/architecture.js';
+export { architectureOf, architectures, modelRegistry } from './models/architectures.js';
+export {
+  type CheckpointDescription,
+  describeCheckpoint,
+  formatCheckpoint,
+} from './models/describe-checkpoint.js';
+export { type ExportOptions, exportOnnx } from './models/export-onnx.js';
+export { openCheckpoint, type TextCheckpoint } from './models/open-checkpoint.js';
 export { type CaseFile, findCases } from './parity/cases.js';
 export { compareOutput } from './parity/compare.js';
 export { embeddedGoldenFolder } from './parity/golden.js';
@@ -52,4 +61,8 @@ export {
   type Results,
   resultsSchema,
 } from './results/schema.js';
+export { type PreparedText, prepareText, type RunData, runDataSchema } from './runs/run-data.js';
+export { RunFolder } from './runs/run-folder.js';
+export { type NewRun, type ResumedRun, type TrainRunOptions, trainRun } from './runs/train-run.js';
 export { AssociativeRecall, type AssociativeRecallOptions } from './tasks/associative-recall.js';
+export { CorruptedInputs, type CorruptionOptions } from './tasks/corrupted-inputs.js';

@@ -1,4 +1,4 @@
-import { engineNames } from '@palimpsest/tensor-core';
+import { type EngineOptions, engineNames } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 
 /** Options that every verb has. */
@@ -20,3 +20,8 @@ export const engineOptions = {
     .optional()
     .meta({ description: 'threads for one operation (default: all cores)', value: 'count' }),
 };
+
+/** The options of `createEngine` from those of a verb. */
+export function engineSettings({ threads }: { readonly threads?: unknown }): EngineOptions {
+  return typeof threads === 'number' ? { threads } : {};
+}

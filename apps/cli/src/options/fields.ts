@@ -67,6 +67,8 @@ function kindOf(key: string, type: z.ZodType): FieldKind {
   if (type instanceof z.ZodEnum) return 'choice';
   if (type instanceof z.ZodString) return 'text';
   if (type instanceof z.ZodArray && type.element instanceof z.ZodNumber) return 'list';
+  if (type instanceof z.ZodTuple && type.def.items.every((item) => item instanceof z.ZodNumber))
+    return 'list';
   throw new Error(
     `The option '${key}' is neither a number, a list of numbers, a text, a choice nor a switch.`,
   );

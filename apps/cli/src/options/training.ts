@@ -1,90 +1,94 @@
+import { runDataSchema } from '@palimpsest/harness';
+import { type TrainingOptions, trainingSchema } from '@palimpsest/lm';
 import { z } from 'zod';
+import type { Aliases } from './fields.js';
 
-/** How a model is trained, on what, and where the run goes. Spellings of the reference program are aliases. */
+/** How a model is trained: the settings of `@palimpsest/lm`, with the reference program's defaults where it has one. */
 export const trainingOptions = {
-  steps: z.number().int().min(1).default(600).meta({ description: 'optimiser steps', value: 'count' }),
-  batchSize: z
-    .number()
-    .int()
-    .min(1)
-    .default(32)
-    .meta({ description: 'windows of text per step', aliases: ['batch'], value: 'count' }),
-  seqLen: z
-    .number()
-    .int()
-    .min(1)
-    .default(64)
-    .meta({ description: 'tokens per window', aliases: ['seq'], value: 'count' }),
-  learningRate: z
-    .number()
-    .gt(0)
-    .default(3e-3)
-    .meta({ description: 'step size of AdamW', aliases: ['lr'] }),
-  weightDecay: z
-    .number()
-    .min(0)
-    .default(0.01)
-    .meta({ description: 'decoupled weight decay', aliases: ['wd'] }),
-  gradClip: z
-    .number()
-    .default(1)
-    .meta({ description: 'largest global gradient norm; 0 or less: no clipping', aliases: ['clip'] }),
-  labelSmoothing: z
-    .number()
-    .min(0)
-    .lt(1)
-    .default(0)
-    .meta({ description: 'share of the target spread over the vocabulary' }),
-  corrupt: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0)
-    .meta({ description: 'share of input characters replaced by random ones' }),
-  freezePhase: z
-    .boolean()
-    .default(false)
-    .meta({ description: 'leave the three phase parameters as they are' }),
-  logInterval: z
-    .number()
-    .int()
-    .min(1)
-    .default(50)
-    .meta({ description: 'steps between samples and log lines', value: 'count' }),
+  ...trainingSchema.omit({ samplePrompt: true }).shape,
+  steps: z.int().min(1).default(600).describe('optimiser steps in all'),
+  weightDecay: z.number().min(0).default(0.01).describe('decoupled weight decay'),
+  clip: z.number().default(1).describe('largest norm of all gradients together; 0 or less leaves them'),
+  seed: z.int().min(0).default(1337).describe('seed of every random choice'),
+  sampleEvery: z.int().min(0).default(50).describe('steps between samples; 0: none'),
+  checkpointEvery: z.int().min(0).default(100).describe('steps between checkpoints; 0: only at the end'),
+};
+
+/** What is read, and where the run goes. */
+export const runOptions = {
   dataset: z
-    .enum(['default', 'needle', 'shakespeare'])
+    .enum(['default', 'needle', 'stories'])
     .default('default')
     .meta({ description: 'built-in text to train on' }),
-  textPath: z.string().optional().meta({ description: 'UTF-8 text file to train on instead', value: 'file' }),
+  textPath: z
+    .string()
+    .optional()
+    .meta({ description: 'UTF-8 text file, or folder of them, to train on instead', value: 'path' }),
+  ...runDataSchema.shape,
+  freezePhase: z.boolean().default(false).meta({ description: 'leave the phase parameters as they are' }),
   out: z
     .string()
     .optional()
-    .meta({ description: 'run folder (default: runs/<model>-<date>)', value: 'folder' }),
-  save: z.string().optional().meta({ description: 'also write the final checkpoint here', value: 'path' }),
-  load: z.string().optional().meta({ description: 'checkpoint to go on from', value: 'path' }),
-  train: z.boolean().default(true).meta({ description: 'with --load: only generate, do not train' }),
+    .meta({ description: 'run folder (default: runs/<model>-<time>)', value: 'folder', aliases: ['save'] }),
+  load: z.string().optional().meta({ description: 'run folder to go on with', value: 'folder' }),
+  train: z.boolean().default(true).meta({ description: 'train; without it only generate, from --load' }),
   interactive: z
     .boolean()
     .default(false)
     .meta({ description: 'with --load --no-train: read prompts from the keyboard' }),
-  prompt: z.string().optional().meta({ description: 'start of the samples', value: 'text' }),
+  prompt: z
+    .string()
+    .default('hello ')
+    .meta({ description: 'start of the samples', value: 'text', aliases: ['sample-prompt'] }),
+};
+
+/** Options of the reference program that have nothing to change here. */
+export const inertOptions = {
   amp: z
     .enum(['none', 'bf16', 'fp16'])
     .default('none')
-    .meta({ description: 'accepted for compatibility', inert: 'all arithmetic is float32' }),
+    .meta({ description: 'accepted, without effect', inert: 'all arithmetic is float32' }),
   fftMaxPlans: z
-    .number()
     .int()
     .min(0)
     .default(4)
     .meta({
-      description: 'accepted for compatibility',
+      description: 'accepted, without effect',
       aliases: ['cufft-max-plans'],
-      inert: 'no CUDA FFT plans are made',
-      value: 'count',
+      inert: 'there are no CUDA FFT plans',
     }),
   warmupPlans: z
     .boolean()
     .default(true)
-    .meta({ description: 'accepted for compatibility', inert: 'no CUDA FFT plans are made' }),
+    .meta({ description: 'accepted, without effect', inert: 'there are no CUDA FFT plans' }),
 };
+
+/** Spellings of the reference program. */
+export const trainingAliases: Aliases = {
+  learningRate: ['lr'],
+  weightDecay: ['wd'],
+  clip: ['grad-clip'],
+  batchSize: ['batch'],
+  seqLen: ['seq'],
+  sampleEvery: ['log-interval'],
+};
+
+const settingKeys = Object.keys(trainingSchema.shape).filter((key) => key !== 'samplePrompt');
+
+/**
+ * The settings of a run from a verb's options.
+ * @param given only these keys, so that a resumed run keeps its other settings; default: all.
+ */
+export function settingsOf(
+  options: Readonly<Record<string, unknown>>,
+  given?: ReadonlySet<string>,
+): TrainingOptions {
+  const chosen = settingKeys.filter((key) => given === undefined || given.has(key));
+  const settings = Object.fromEntries(chosen.map((key) => [key, options[key]])) as TrainingOptions;
+  const isAsked = given === undefined || given.has('prompt');
+  return {
+    ...settings,
+    ...(settings.clip === undefined ? {} : { clip: Math.max(0, settings.clip) }),
+    ...(isAsked ? { samplePrompt: options.prompt as string } : {}),
+  };
+}

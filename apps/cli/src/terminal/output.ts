@@ -4,6 +4,8 @@ export interface Output {
   readonly quiet: boolean;
   /** A result for people; not printed with `--json`. */
   print(text: string): void;
+  /** A piece of a result that comes bit by bit; not printed with `--json`. */
+  write(text: string): void;
   /** The result for machines; printed only with `--json`, as one document. */
   emit(value: unknown): void;
   /** A remark while the work goes on; not printed with `--quiet`. */
@@ -23,6 +25,9 @@ export function createOutput(options: { readonly json?: boolean; readonly quiet?
     quiet,
     print(text) {
       if (!json) process.stdout.write(`${text}\n`);
+    },
+    write(text) {
+      if (!json) process.stdout.write(text);
     },
     emit(value) {
       if (json) process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);

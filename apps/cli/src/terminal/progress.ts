@@ -11,6 +11,8 @@ export interface Progress {
 export interface ProgressOptions {
   readonly title: string;
   readonly total: number;
+  /** What was done before the start; rate and time left count from here. Default 0. */
+  readonly from?: number;
   /** What is counted, as in 'steps'; without it only the share is shown. */
   readonly unit?: string;
   readonly quiet?: boolean;
@@ -24,7 +26,7 @@ export function createProgress(options: ProgressOptions): Progress {
   return process.stderr.isTTY ? barProgress(options) : lineProgress(options);
 }
 
-function barProgress({ title, total, unit }: ProgressOptions): Progress {
+function barProgress({ title, total, unit, from = 0 }: ProgressOptions): Progress {
   const bar = new SingleBar(
     {
       format:
@@ -38,8 +40,8 @@ function barProgress({ title, total, unit }: ProgressOptions): Progress {
     },
     Presets.shades_classic,
   );
-  const pace = createPace(total);
-  bar.start(total, 0, { rate: '-', left: '-', note: '' });
+  const pace = createPace(total, from);
+  bar.start(total, from, { rate: '-', left: '-', note: '' });
   return {
     update(done, note = '') {
       const { rate, secondsLeft } = pace(done);
@@ -49,8 +51,8 @@ function barProgress({ title, total, unit }: ProgressOptions): Progress {
   };
 }
 
-function lineProgress({ title, total, unit }: ProgressOptions): Progress {
-  const pace = createPace(total);
+function lineProgress({ title, total, unit, from = 0 }: ProgressOptions): Progress {
+  const pace = createPace(total, from);
   let lastLine = performance.now();
   let lastDone = 0;
   return {
@@ -74,10 +76,10 @@ function lineProgress({ title, total, unit }: ProgressOptions): Progress {
 }
 
 /** Rate since the start, and the time that the rest will take at that rate. */
-function createPace(total: number): (done: number) => { rate: number; secondsLeft: number } {
+function createPace(total: number, from: number): (done: number) => { rate: number; secondsLeft: number } {
   const start = performance.now();
   return (done) => {
-    const rate = done / Math.max(1e-3, (performance.now() - start) / 1000);
+    const rate = (done - from) / Math.max(1e-3, (performance.now() - start) / 1000);
     return { rate, secondsLeft: rate > 0 ? Math.max(0, total - done) / rate : Number.POSITIVE_INFINITY };
   };
 }

@@ -4,7 +4,7 @@ import { evaluationSuite, formatResults, renderReport, runSuite } from '@palimps
 import { createEngine } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { ExitCode } from '../exit.js';
-import { engineOptions, outputOptions } from '../options/common.js';
+import { engineOptions, engineSettings, outputOptions } from '../options/common.js';
 import { createProgress, type Progress } from '../terminal/progress.js';
 import { defineVerb } from '../verb.js';
 
@@ -36,10 +36,7 @@ export const evaluate = defineVerb({
   }),
   examples: ['palimpsest eval --quick', 'palimpsest eval --quick --only osam --json'],
   async run(options, { output, signal }) {
-    const engine = await createEngine(
-      options.engine,
-      options.threads === undefined ? {} : { threads: options.threads },
-    );
+    const engine = await createEngine(options.engine, engineSettings(options));
     const suite = (await evaluationSuite(options.quick ? 'quick' : 'full')).filter(({ name }) =>
       name.includes(options.only ?? ''),
     );

@@ -1,8 +1,23 @@
 import type { Verb } from '../verb.js';
 import { bench } from './bench.js';
+import { chat } from './chat.js';
 import { doctor } from './doctor.js';
 import { evaluate } from './eval.js';
+import { exportModel } from './export.js';
+import { generate } from './generate.js';
+import { info } from './info.js';
 import { parity } from './parity.js';
+import { trainVerbs } from './train.js';
 
 /** Every verb, in the order of the help. */
-export const verbs: readonly Verb[] = [evaluate, parity, bench, doctor];
+export const verbs: readonly Verb[] = [
+  ...trainVerbs,
+  generate,
+  chat,
+  info,
+  exportModel,
+  evaluate,
+  parity,
+  bench,
+  doctor,
+];

@@ -2,7 +2,7 @@ import { embeddedGoldenFolder, formatParityReport, parityHandlers, runParity } f
 import { createEngine } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { ExitCode } from '../exit.js';
-import { engineOptions, outputOptions } from '../options/common.js';
+import { engineOptions, engineSettings, outputOptions } from '../options/common.js';
 import { createProgress } from '../terminal/progress.js';
 import { defineVerb } from '../verb.js';
 
@@ -21,10 +21,7 @@ export const parity = defineVerb({
   }),
   examples: ['palimpsest parity', 'palimpsest parity --golden ./golden --engine cpu --json'],
   async run(options, { output, signal }) {
-    const engine = await createEngine(
-      options.engine,
-      options.threads === undefined ? {} : { threads: options.threads },
-    );
+    const engine = await createEngine(options.engine, engineSettings(options));
     const folder = options.golden ?? embeddedGoldenFolder();
     let progress: ReturnType<typeof createProgress> | undefined;
     try {

@@ -35,5 +35,7 @@ function rowOf({ flag, key, kind, choices, defaultValue, meta }: Field): string 
   const aliases = (meta.aliases ?? []).map((alias) => `, \`--${alias}\``).join('');
   const shown =
     defaultValue === undefined || String(defaultValue) === '' ? '' : `\`${String(defaultValue)}\``;
-  return `| \`--${flag}${values}\`${aliases} | \`${key}\` | ${shown} | ${meta.description.replaceAll('|', '\\|')} |`;
+  const meaning =
+    flag.startsWith('no-') && kind === 'switch' ? `turn off: ${meta.description}` : meta.description;
+  return `| \`--${flag}${values}\`${aliases} | \`${key}\` | ${shown} | ${meaning.replaceAll('|', '\\|')} |`;
 }

@@ -1,5 +1,7 @@
 import { parityHandlers as fiberGeometry } from '@palimpsest/fiber-geometry';
+import { parityHandlers as osam } from '@palimpsest/osam';
+import { parityHandlers as sketch } from '@palimpsest/sketch';
 import type { ParityHandler } from './types.js';
 
 /** The parity handlers of every package of the house. */
-export const parityHandlers: readonly ParityHandler[] = [...fiberGeometry];
+export const parityHandlers: readonly ParityHandler[] = [...sketch, ...fiberGeometry, ...osam];

@@ -22,6 +22,7 @@ export class AssociativeRecall implements BatchSource {
   readonly batch: number;
   readonly time: number;
   readonly carriesState = false;
+  readonly hasIgnoredTargets = true;
   readonly pairs: number;
   readonly keys: number;
   readonly vocabSize: number;

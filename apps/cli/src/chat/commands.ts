@@ -1,0 +1,126 @@
+import { readFile } from 'node:fs/promises';
+import { encodeSnapshot, parseSampling, type SamplingOptions, type Session } from '@palimpsest/lm';
+import { InputError, writeFileAtomically } from '@palimpsest/tensor-core';
+
+/** What a REPL keeps besides the memory itself. */
+export interface ChatState {
+  readonly session: Session;
+  sampling: SamplingOptions;
+  /** Whether a line goes on from what was said before, or starts from an empty memory. */
+  conversation: boolean;
+}
+
+interface ChatCommand {
+  readonly argument: string;
+  readonly description: string;
+  /** Carries the command out and says what happened. */
+  run(state: ChatState, argument: string): Promise<string> | string;
+}
+
+/** The commands of the REPL, by name. `:quit` is the REPL's own. */
+const commands: Readonly<Record<string, ChatCommand>> = {
+  reset: {
+    argument: '',
+    description: 'forget everything',
+    async run({ session }) {
+      await session.reset();
+      return 'The memory is empty.';
+    },
+  },
+  state: {
+    argument: '',
+    description: 'position, bytes and norms of the memory',
+    run: ({ session }) => describeMemory(session),
+  },
+  save: {
+    argument: '<file>',
+    description: 'write the memory to a file',
+    async run({ session }, file) {
+      const bytes = encodeSnapshot(await session.snapshot());
+      await writeFileAtomically(required(file, ':save'), bytes);
+      return `Wrote ${bytes.length} bytes to ${file}.`;
+    },
+  },
+  load: {
+    argument: '<file>',
+    description: 'go on from a memory in a file',
+    async run({ session }, file) {
+      await session.restore(await readSnapshot(required(file, ':load')));
+      return `Went back to position ${session.position}.`;
+    },
+  },
+  temp: sampler('<number>', 'temperature of the draws', 'temperature'),
+  topk: sampler('<count>', 'draw from the k likeliest tokens; 0: all', 'topK'),
+  topp: sampler('<share>', 'draw from the likeliest tokens with this probability; 0: all', 'topP'),
+  greedy: {
+    argument: '',
+    description: 'always take the likeliest token',
+    run(state) {
+      state.sampling = { ...state.sampling, temperature: 0 };
+      return 'Greedy: temperature is 0.';
+    },
+  },
+  conversation: {
+    argument: 'on|off',
+    description: 'keep the memory from line to line, or start every line afresh',
+    run(state, argument) {
+      if (argument !== 'on' && argument !== 'off') throw new InputError(':conversation needs on or off.');
+      state.conversation = argument === 'on';
+      return state.conversation ? 'The memory is kept from line to line.' : 'Every line starts afresh.';
+    },
+  },
+};
+
+/** Carries out a line that starts with a colon. @throws InputError for an unknown command or a wrong argument. */
+export async function runCommand(state: ChatState, line: string): Promise<string> {
+  const [name = '', ...rest] = line.slice(1).trim().split(/\s+/);
+  if (name === 'help') return help();
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (!command) throw new InputError(`There is no command ':${name}'; :help lists them.`);
+  return command.run(state, rest.join(' '));
+}
+
+function help(): string {
+  const rows = Object.entries(commands).map(([name, { argument, description }]) => [
+    `:${name} ${argument}`,
+    description,
+  ]);
+  rows.push([':help', 'this list'], [':quit', 'leave; so does the end of input']);
+  return rows.map(([usage, description]) => `${usage!.padEnd(22)}${description}`).join('\n');
+}
+
+function sampler(argument: string, description: string, key: 'temperature' | 'topK' | 'topP'): ChatCommand {
+  return {
+    argument,
+    description,
+    run(state, text) {
+      const value = Number(text);
+      if (text === '' || Number.isNaN(value))
+        throw new InputError(`${key} needs a number, but '${text}' was given.`);
+      state.sampling = parseSampling({ ...state.sampling, [key]: value });
+      return `${key} is ${value}.`;
+    },
+  };
+}
+
+async function describeMemory(session: Session): Promise<string> {
+  const { state, position } = await session.snapshot();
+  const norms = Object.entries(state).map(([path, { data, shape }]) => {
+    const norm = Math.sqrt(Array.from(data).reduce((sum, value) => sum + value * value, 0));
+    return `  ${path} [${shape.join(', ')}]: norm ${norm.toPrecision(4)}`;
+  });
+  return [`position ${position}, ${session.stateBytes} bytes of memory`, ...norms].join('\n');
+}
+
+async function readSnapshot(file: string): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await readFile(file));
+  } catch (error) {
+    throw new InputError(`The memory file '${file}' cannot be read: ${(error as Error).message}.`);
+  }
+}
+
+function required(argument: string, command: string): string {
+  if (argument === '') throw new InputError(`${command} needs the name of a file.`);
+  return argument;
+}

@@ -1,0 +1,73 @@
+import { createInterface } from 'node:readline';
+import { generate, type Tokenizer } from '@palimpsest/lm';
+import { PalimpsestError } from '@palimpsest/tensor-core';
+import type { Interrupts } from '../interrupts.js';
+import { type ChatState, runCommand } from './commands.js';
+
+export interface ReplOptions {
+  readonly state: ChatState;
+  readonly tokenizer: Tokenizer;
+  readonly maximumTokens: number;
+  readonly priming: 'exact' | 'reference';
+  /** What an empty line stands for; undefined: empty lines are passed over. */
+  readonly emptyLine?: string;
+  readonly interrupts: Interrupts;
+}
+
+const PROMPT = '>> ';
+
+/**
+ * Reads lines until the end of input or `:quit`. A line that starts with a colon is a command; any other is read by the
+ * model, which answers. Ctrl-C stops a reply, and leaves when there is none. A wrong command is explained and changes
+ * nothing.
+ */
+export async function runRepl(options: ReplOptions): Promise<void> {
+  const lines = createInterface({ input: process.stdin, output: process.stdout, prompt: PROMPT });
+  let reply: AbortController | undefined;
+  const interrupt = () => (reply ? reply.abort() : lines.close());
+  const release = options.interrupts.capture(interrupt);
+  lines.on('SIGINT', interrupt);
+  try {
+    lines.prompt();
+    for await (const line of lines) {
+      if (line.trim() === ':quit') break;
+      reply = new AbortController();
+      await answer(options, line, reply.signal);
+      reply = undefined;
+      lines.prompt();
+    }
+  } finally {
+    release();
+    lines.close();
+  }
+}
+
+async function answer(options: ReplOptions, line: string, signal: AbortSignal): Promise<void> {
+  try {
+    if (line.startsWith(':')) {
+      process.stdout.write(`${await runCommand(options.state, line)}\n`);
+      return;
+    }
+    const prompt = line === '' ? options.emptyLine : line;
+    if (prompt !== undefined) await speak(options, prompt, signal);
+  } catch (error) {
+    if (!(error instanceof PalimpsestError)) throw error;
+    process.stdout.write(`${error.message}\n`);
+  }
+}
+
+async function speak(options: ReplOptions, prompt: string, signal: AbortSignal): Promise<void> {
+  const { state, tokenizer, maximumTokens, priming } = options;
+  const events = generate({
+    session: state.session,
+    tokenizer,
+    prompt,
+    maximumTokens,
+    sampling: state.sampling,
+    keepContext: state.conversation,
+    priming,
+    signal,
+  });
+  for await (const { text } of events) process.stdout.write(text);
+  process.stdout.write('\n');
+}

@@ -1,0 +1,27 @@
+import { z } from 'zod';
+import { engineOptions, outputOptions } from '../options/common.js';
+import { primingOption, samplingAliases, samplingOptions, seedOption } from '../options/sampling.js';
+import { speak } from '../speak.js';
+import { defineVerb } from '../verb.js';
+
+/** `palimpsest chat`: a REPL over one memory, which is kept, saved and restored in constant space. */
+export const chat = defineVerb({
+  path: ['chat'],
+  description: 'talk with a model; its memory is kept from line to line (:help lists the commands)',
+  arguments: [{ name: 'checkpoint', description: 'run folder or checkpoint', required: true }],
+  aliases: samplingAliases,
+  schema: z.object({
+    conversation: z.boolean().default(true).meta({ description: 'keep the memory from line to line' }),
+    ...primingOption,
+    ...samplingOptions,
+    ...seedOption,
+    ...engineOptions,
+    quiet: outputOptions.quiet,
+  }),
+  examples: [
+    'palimpsest chat runs/my-run --temp 0.8',
+    'echo "To be" | palimpsest chat runs/my-run --no-conversation',
+  ],
+  run: (options, context, [path]) =>
+    speak(path!, options, context, { interactive: true, conversation: options.conversation }),
+});

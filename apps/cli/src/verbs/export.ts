@@ -1,0 +1,37 @@
+import { exportOnnx, openCheckpoint } from '@palimpsest/harness';
+import { writeFileAtomically } from '@palimpsest/tensor-core';
+import { z } from 'zod';
+import { ExitCode } from '../exit.js';
+import { outputOptions } from '../options/common.js';
+import { defineVerb } from '../verb.js';
+
+/** `palimpsest export`: a trained model as a standard ONNX file. */
+export const exportModel = defineVerb({
+  path: ['export'],
+  description: "write a model's step (or its parallel form) as a standard ONNX file",
+  arguments: [{ name: 'checkpoint', description: 'run folder or checkpoint', required: true }],
+  schema: z.object({
+    out: z.string().default('model.onnx').meta({ description: 'file to write', value: 'file' }),
+    batch: z.int().min(1).default(1).meta({ description: 'texts side by side', value: 'count' }),
+    time: z
+      .int()
+      .min(1)
+      .default(1)
+      .meta({ description: 'tokens per call; 1 is the decoding step', value: 'count' }),
+    ...outputOptions,
+  }),
+  examples: [
+    'palimpsest export runs/my-run --out step.onnx',
+    'palimpsest export runs/my-run --time 64 --out prefill.onnx',
+  ],
+  async run(options, { output }, [path]) {
+    const { model, params } = await openCheckpoint(path!);
+    const { bytes, nodes, inputs, outputs } = await exportOnnx(model, params, options);
+    await writeFileAtomically(options.out, bytes);
+    output.print(
+      `${options.out}: ${nodes} nodes, ${bytes.length} bytes, inputs ${inputs.map(({ name }) => name).join(', ')}`,
+    );
+    output.emit({ file: options.out, bytes: bytes.length, nodes, inputs, outputs });
+    return ExitCode.ok;
+  },
+});

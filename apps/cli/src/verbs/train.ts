@@ -1,0 +1,151 @@
+import {
+  type Architecture,
+  architectures,
+  openCheckpoint,
+  type RunData,
+  runDataSchema,
+  type TrainRunOptions,
+  trainRun,
+} from '@palimpsest/harness';
+import type { TrainingEvent } from '@palimpsest/lm';
+import { createEngine, InputError } from '@palimpsest/tensor-core';
+import { z } from 'zod';
+import { ExitCode } from '../exit.js';
+import { engineOptions, engineSettings, outputOptions } from '../options/common.js';
+import { samplingAliases, samplingOptions } from '../options/sampling.js';
+import {
+  inertOptions,
+  runOptions,
+  settingsOf,
+  trainingAliases,
+  trainingOptions,
+} from '../options/training.js';
+import { speak } from '../speak.js';
+import { createTrainingReport } from '../terminal/training-report.js';
+import { defineVerb, type Verb, type VerbContext } from '../verb.js';
+
+/** Spellings of the reference programs' model options, by architecture. */
+const modelAliases: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  osam: {
+    dModel: ['d'],
+    sketchDim: ['m'],
+    readoutHidden: ['hidden'],
+    enableValuePath: ['no-valpath', 'no-value-path'],
+    kUpdate: ['kupdate'],
+  },
+};
+
+/** What a preset of an architecture means for the training around it. */
+const trainingPresets: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  reference: { schedule: 'constant', decayed: 'all', sampleTokens: 16, validationFraction: 0 },
+};
+
+/** `palimpsest train <model>`: one verb for every architecture of the house. */
+export const trainVerbs: readonly Verb[] = architectures.map(trainVerb);
+
+function trainVerb(architecture: Architecture): Verb {
+  const { name, description, options: modelOptions, presets } = architecture;
+  const modelKeys = Object.keys(modelOptions.shape);
+  return defineVerb({
+    path: ['train', name],
+    description: `train ${description}`,
+    aliases: { ...trainingAliases, ...samplingAliases, ...modelAliases[name] },
+    schema: z.object({
+      ...runOptions,
+      ...trainingOptions,
+      ...samplingOptions,
+      ...optionalShape(modelOptions),
+      ...inertOptions,
+      ...engineOptions,
+      ...outputOptions,
+    }) as z.ZodObject,
+    presets: Object.fromEntries(presets.map((preset) => [preset, { ...trainingPresets[preset] }])),
+    examples: [
+      `palimpsest train ${name} --dataset stories --steps 300`,
+      `palimpsest train ${name} --text-path my.txt --preset text --reading lanes`,
+      `palimpsest train ${name} --load runs/my-run --steps 2000`,
+    ],
+    async run(options: Values, context) {
+      if (!options.train) return generateOnly(options, context);
+      const engine = await createEngine(options.engine as 'auto', engineSettings(options));
+      try {
+        const run =
+          options.load === undefined
+            ? newRun(architecture, modelKeys, options, context)
+            : {
+                checkpoint: await openCheckpoint(options.load as string),
+                settings: settingsOf(options, context.given),
+              };
+        const folder = (options.out ?? options.load ?? `runs/${name}-${timeStamp()}`) as string;
+        return await follow({ engine, folder, run, signal: context.signal }, context);
+      } finally {
+        await engine.dispose();
+      }
+    },
+  });
+}
+
+/** The options of a model as a user may give them: those without a default follow from others when they are missing. */
+function optionalShape(options: z.ZodObject): z.ZodRawShape {
+  return Object.fromEntries(
+    Object.entries(options.shape as Record<string, z.ZodType>).map(([key, type]) => [
+      key,
+      type instanceof z.ZodDefault ? type : type.optional(),
+    ]),
+  );
+}
+
+type Values = Readonly<Record<string, unknown>>;
+
+function newRun(
+  architecture: Architecture,
+  modelKeys: readonly string[],
+  options: Values,
+  context: VerbContext,
+) {
+  const chosen = modelKeys.filter((key) => context.given.has(key));
+  return {
+    architecture,
+    ...(context.preset === undefined ? {} : { preset: context.preset }),
+    modelOptions: Object.fromEntries(chosen.map((key) => [key, options[key]])),
+    text: (options.textPath ?? options.dataset) as string,
+    data: runDataSchema.parse(options) as RunData,
+    settings: settingsOf(options),
+    frozen: options.freezePhase ? ['phase'] : [],
+  };
+}
+
+/** `--no-train`: what the reference program does with a checkpoint and a prompt. */
+function generateOnly(options: Values, context: VerbContext): Promise<ExitCode> {
+  if (options.load === undefined) {
+    throw new InputError('--no-train needs --load with a run folder: there is nothing to generate from.');
+  }
+  return speak(options.load as string, options, context, {
+    interactive: options.interactive === true,
+    conversation: false,
+    emptyLine: 'hello ',
+  });
+}
+
+/** Shows the events of a run as they come. */
+async function follow(options: TrainRunOptions, { output }: VerbContext): Promise<ExitCode> {
+  const report = createTrainingReport(output, options.folder);
+  let last: TrainingEvent | undefined;
+  try {
+    for await (const event of trainRun(options)) {
+      report.show(event);
+      last = event;
+    }
+  } finally {
+    report.stop();
+  }
+  report.finish();
+  return last?.type === 'interrupted' ? ExitCode.interrupted : ExitCode.ok;
+}
+
+/** Local time as `2026-11-24-153012`. */
+function timeStamp(): string {
+  const now = new Date();
+  const local = new Date(now.getTime() - now.getTimezoneOffset() * 60_000).toISOString();
+  return `${local.slice(0, 10)}-${local.slice(11, 19).replaceAll(':', '')}`;
+}

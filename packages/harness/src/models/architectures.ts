@@ -1,0 +1,20 @@
+import type { ModelRegistry } from '@palimpsest/lm';
+import { InputError } from '@palimpsest/tensor-core';
+import type { Architecture } from './architecture.js';
+import { osam } from './osam.js';
+
+/** Every architecture that can be trained and loaded by name. */
+export const architectures: readonly Architecture[] = [osam];
+
+/** The architecture of a name. @throws InputError listing the names when there is none. */
+export function architectureOf(name: string): Architecture {
+  const found = architectures.find((architecture) => architecture.name === name);
+  if (found) return found;
+  const names = architectures.map((architecture) => architecture.name).join(', ');
+  throw new InputError(`There is no architecture '${name}'; there are ${names}.`);
+}
+
+/** The same as what `loadCheckpoint` of `@palimpsest/lm` asks for. */
+export const modelRegistry: ModelRegistry = Object.fromEntries(
+  architectures.map(({ name, restore }) => [name, restore]),
+);

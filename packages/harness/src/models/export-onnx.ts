@@ -1,0 +1,66 @@
+import type { AnySequenceModel } from '@palimpsest/lm';
+import {
+  createEngine,
+  type DeviceArray,
+  InputError,
+  type NDArray,
+  type OnnxModel,
+  type tf,
+  toOnnx,
+  treeLeaves,
+  treeMap,
+  zeros,
+} from '@palimpsest/tensor-core';
+
+export interface ExportOptions {
+  /** Texts side by side. Default 1. */
+  readonly batch?: number;
+  /** Tokens per call: 1 gives the decoding step, more the parallel form. Default 1. */
+  readonly time?: number;
+}
+
+/**
+ * A trained model as a standard ONNX file, its parameters inside. Inputs are the tokens, int32 [batch] or [batch, time],
+ * and the leaves of the memory; outputs are logits and the new memory. Shapes are fixed.
+ * @throws InputError for sizes that are no positive whole numbers.
+ */
+export async function exportOnnx(
+  model: AnySequenceModel,
+  params: unknown,
+  options: ExportOptions = {},
+): Promise<OnnxModel> {
+  const { batch = 1, time = 1 } = options;
+  if (!(Number.isInteger(batch) && batch > 0 && Number.isInteger(time) && time > 0)) {
+    throw new InputError(`An export needs a positive batch and time, but ${batch} and ${time} were given.`);
+  }
+  const memory = await initialMemory(model, params, batch);
+  if (time === 1) {
+    const step = (weights: unknown, token: tf.Tensor1D, state: unknown) => model.step(weights, token, state);
+    return toOnnx(step as never, [params, zeros([batch], 'int32'), memory], {
+      name: `${model.name}-step`,
+      freeze: [0],
+    });
+  }
+  const forward = (weights: unknown, tokens: tf.Tensor2D, state: unknown) => {
+    const { logits, state: after } = model.forward(weights, tokens, state, { training: false });
+    return { logits, state: after };
+  };
+  return toOnnx(forward as never, [params, zeros([batch, time], 'int32'), memory], {
+    name: `${model.name}-forward`,
+    freeze: [0],
+  });
+}
+
+/** The memory before the first token, on the host. */
+async function initialMemory(model: AnySequenceModel, params: unknown, batch: number): Promise<unknown> {
+  const engine = await createEngine('cpu');
+  try {
+    const initState = engine.compile((tree: unknown) => model.initState(tree, batch), { name: 'initState' });
+    const state = await initState(params as never);
+    const host = new Map<string, NDArray>();
+    for (const { path, leaf } of treeLeaves<DeviceArray>(state)) host.set(path, await leaf.toHost());
+    return treeMap<DeviceArray, NDArray>(state, (_leaf, path) => host.get(path)!);
+  } finally {
+    await engine.dispose();
+  }
+}

@@ -1,0 +1,86 @@
+import {
+  type BatchSource,
+  BpeTokenizer,
+  ByteTokenizer,
+  CharacterTokenizer,
+  ContiguousLanes,
+  type Corpus,
+  corpusText,
+  encodeCorpus,
+  RandomWindows,
+  splitCorpus,
+  type Tokenizer,
+} from '@palimpsest/lm';
+import { z } from 'zod';
+import { CorruptedInputs } from '../tasks/corrupted-inputs.js';
+
+/** What a run reads, and how: stored with its checkpoints, so that a resumed run reads the same. */
+export const runDataSchema = z.object({
+  batchSize: z.int().min(1).default(32).describe('windows of text per step'),
+  seqLen: z.int().min(1).default(64).describe('tokens per window'),
+  reading: z
+    .enum(['windows', 'lanes'])
+    .default('windows')
+    .describe('windows at random places with a fresh memory, or consecutive ones that carry the memory'),
+  tokenizer: z.enum(['character', 'byte', 'bpe']).default('character').describe('how text becomes tokens'),
+  bpeVocabulary: z.int().min(257).default(512).describe('tokens of a trained bpe vocabulary'),
+  validationFraction: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0.1)
+    .describe('share of the text, at its end, kept for validation'),
+  corrupt: z.number().min(0).max(1).default(0).describe('share of input tokens replaced by random ones'),
+});
+
+export type RunData = z.output<typeof runDataSchema>;
+
+/** The text of a run, ready to be read. */
+export interface PreparedText {
+  readonly tokenizer: Tokenizer;
+  readonly source: BatchSource;
+  /** Ids of the held-out text, unless nothing is held out. */
+  readonly validation?: Int32Array;
+}
+
+/**
+ * Splits, encodes and windows a text.
+ * @param tokenizer that of a checkpoint to go on from; otherwise one is made from the training text.
+ * @throws InputError when the text is too short for the windows.
+ */
+export function prepareText(
+  corpus: Corpus,
+  data: RunData,
+  seed: number,
+  tokenizer?: Tokenizer,
+): PreparedText {
+  const { train, validation } =
+    data.validationFraction > 0
+      ? splitCorpus(corpus, data.validationFraction)
+      : { train: corpus, validation: undefined };
+  const encoder = tokenizer ?? makeTokenizer(data, corpus, train);
+  const { ids } = encodeCorpus(encoder, train);
+  const size = { batch: data.batchSize, time: data.seqLen };
+  const clean =
+    data.reading === 'lanes' ? new ContiguousLanes(ids, size) : new RandomWindows(ids, { ...size, seed });
+  const { vocabSize } = encoder;
+  const source =
+    data.corrupt > 0 ? new CorruptedInputs(clean, { rate: data.corrupt, vocabSize, seed: seed + 1 }) : clean;
+  return {
+    tokenizer: encoder,
+    source,
+    ...(validation ? { validation: encodeCorpus(encoder, validation).ids } : {}),
+  };
+}
+
+/** Characters are those of the whole text, so that none of the held-out ones is unknown; merges see the training text only. */
+function makeTokenizer(data: RunData, whole: Corpus, train: Corpus): Tokenizer {
+  switch (data.tokenizer) {
+    case 'byte':
+      return new ByteTokenizer();
+    case 'bpe':
+      return BpeTokenizer.train(corpusText(train), { vocabSize: data.bpeVocabulary });
+    case 'character':
+      return CharacterTokenizer.fromText(corpusText(whole));
+  }
+}

@@ -1,0 +1,62 @@
+import type { Batch, BatchSource, JsonObject } from '@palimpsest/lm';
+import { InputError, Rng, type RngState } from '@palimpsest/tensor-core';
+
+export interface CorruptionOptions {
+  /** Chance of every input token to be replaced, 0 to 1. */
+  readonly rate: number;
+  /** Replacements are uniform over this many ids, the token itself among them. */
+  readonly vocabSize: number;
+  readonly seed: number;
+}
+
+/** Another source with some of its input tokens replaced by random ones; what is to be predicted stays clean. */
+export class CorruptedInputs implements BatchSource {
+  readonly #source: BatchSource;
+  readonly #options: CorruptionOptions;
+  #rng: Rng;
+
+  /** @throws InputError for a rate outside 0 to 1. */
+  constructor(source: BatchSource, options: CorruptionOptions) {
+    if (!(options.rate >= 0 && options.rate <= 1)) {
+      throw new InputError(`The share of corrupted tokens is 0 to 1, but ${options.rate} was given.`);
+    }
+    this.#source = source;
+    this.#options = options;
+    this.#rng = Rng.fromSeed(options.seed);
+  }
+
+  get batch(): number {
+    return this.#source.batch;
+  }
+
+  get time(): number {
+    return this.#source.time;
+  }
+
+  get carriesState(): boolean {
+    return this.#source.carriesState;
+  }
+
+  get hasIgnoredTargets(): boolean {
+    return this.#source.hasIgnoredTargets;
+  }
+
+  next(): Batch {
+    const batch = this.#source.next();
+    const { rate, vocabSize } = this.#options;
+    const data = batch.inputs.data.map((id) => (this.#rng.uniform() < rate ? this.#rng.int(vocabSize) : id));
+    return { ...batch, inputs: { ...batch.inputs, data } };
+  }
+
+  cursor(): JsonObject {
+    return { kind: 'corrupted-inputs', rng: [...this.#rng.state()], source: this.#source.cursor() };
+  }
+
+  seek(cursor: JsonObject): void {
+    if (cursor.kind !== 'corrupted-inputs') {
+      throw new InputError(`A place in corrupted inputs was expected, but this is one in '${cursor.kind}'.`);
+    }
+    this.#rng = Rng.fromState(cursor.rng as RngState);
+    this.#source.seek(cursor.source as JsonObject);
+  }
+}
