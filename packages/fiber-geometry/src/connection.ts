@@ -1,9 +1,11 @@
 import { InputError, isNDArray, type NDArray, ndarray, stopGradient, tf } from '@palimpsest/tensor-core';
+import { affineProduct } from './affine.js';
 import type { GatherMap } from './gather-map.js';
 import type { MetricParameters, RiemannianMetric } from './metric.js';
 import { checkMlp, hiddenLayers, mlp } from './mlp.js';
 import {
   asTensor,
+  isTracing,
   type LinearParameters,
   type MlpParameters,
   normalParameter,
@@ -53,7 +55,8 @@ export class FiberConnection {
   readonly rank: number;
   readonly parameters: ConnectionParameters;
   #hostHead: LinearParameters | undefined;
-  #foldedHead: LinearParameters | undefined;
+  #hostFullHead: LinearParameters | undefined;
+  #preparedHead: LinearParameters | undefined;
 
   /** @throws InputError when neither parameters nor a random source is given, or a shape is wrong. */
   constructor(
@@ -86,9 +89,11 @@ export class FiberConnection {
    */
   prepared(): FiberConnection {
     if (this.kind === 'linear') return this;
+    const head = isTracing() ? this.#constantHead() : this.#fold();
+    if (!head) return this;
     const { kind, gradCoupling, rank, parameters } = this;
     const copy = new FiberConnection(this.dBase, this.dFiber, this.metric, { kind, gradCoupling, rank, parameters });
-    copy.#foldedHead = this.#fold();
+    copy.#preparedHead = head;
     return copy;
   }
 
@@ -140,13 +145,32 @@ export class FiberConnection {
     return this.#head(odd, false);
   }
 
-  /** The last layer, folded to its antisymmetric part: F(F−1)/2 outputs where the reference computes F². */
+  /**
+   * The last layer's antisymmetric part. Eager engines compute F(F−1)/2 outputs of the folded layer; graphs compute all
+   * F² and subtract the transpose, because there spreading single numbers costs more than the products it saves.
+   */
   #head(hidden: tf.Tensor, withBias: boolean): tf.Tensor {
-    const { weight, bias } = this.#foldedHead ?? this.#fold();
-    const product = tf.matMul(hidden as tf.Tensor2D, asTensor(weight) as tf.Tensor2D, false, true);
-    const upper = withBias ? tf.add(product, asTensor(bias)) : product;
-    const full = fillAntisymmetric(this.dFiber).apply(upper, 1);
-    return tf.reshape(full, [hidden.shape[0]!, this.dFiber, this.dFiber]);
+    const shape = [hidden.shape[0]!, this.dFiber, this.dFiber];
+    const head = this.#preparedHead ?? (isTracing() ? this.parameters.net[4] : this.#fold());
+    const product = affineProduct(hidden, asTensor(head.weight));
+    const outputs = withBias ? tf.add(product, asTensor(head.bias)) : product;
+    if (!isTracing()) return tf.reshape(fillAntisymmetric(this.dFiber).apply(outputs, 1), shape);
+    const full = tf.reshape(outputs, shape);
+    if (this.#preparedHead) return full;
+    const half = tf.mul(full, 0.5);
+    return tf.sub(half, tf.transpose(half, [0, 2, 1]));
+  }
+
+  /** In a graph whose weights are constants: all F² rows of (W − Wᵀ)/2, so that nothing is left to subtract. */
+  #constantHead(): LinearParameters | undefined {
+    const { weight, bias } = this.parameters.net[4];
+    if (!isNDArray(weight) || !isNDArray(bias)) return undefined;
+    const map = fillAntisymmetric(this.dFiber);
+    this.#hostFullHead ??= {
+      weight: spreadOnHost(map, foldOnHost(map, weight)),
+      bias: spreadOnHost(map, foldOnHost(map, bias)),
+    };
+    return this.#hostFullHead;
   }
 
   /** Rows (i < j) of (W_ij − W_ji)/2; on the host once when the parameters are host arrays. */
@@ -197,6 +221,11 @@ function foldOnHost(map: GatherMap, { data, shape }: NDArray): NDArray<'float32'
   const folded = map.adjointOnHost(data as Float32Array, shape).map((value) => value / 2);
   const rows = folded.length / (shape[1] ?? 1);
   return ndarray(folded, [rows, ...shape.slice(1)]);
+}
+
+function spreadOnHost(map: GatherMap, { data, shape }: NDArray<'float32'>): NDArray<'float32'> {
+  const spread = map.onHost(data, shape);
+  return ndarray(spread, [spread.length / (shape[1] ?? 1), ...shape.slice(1)]);
 }
 
 /** Uniform ±1/√fan_in for the hidden layers, N(0, 0.01²) for the last, N(0, 1/F) for the generators. */

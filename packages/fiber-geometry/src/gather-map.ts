@@ -65,6 +65,25 @@ function traceSelection(
   return graph.node('Mul', [gathered, constant], { shape, dtype: 'float32' });
 }
 
+/** Largest product of extents for which a product with a 0/±1 matrix replaces element-wise gathers in a graph. */
+const LARGEST_MATRIX = 2 ** 17;
+
+/** The map as a matrix, for a small last axis: gathering single numbers costs ONNX Runtime 40 ns each. */
+function selectionMatrix(
+  shape: readonly number[],
+  attributes: GatherAttributes,
+): { data: Float32Array; shape: readonly number[] } | undefined {
+  const [inputs, outputs] = [shape[attributes.axis]!, extentAfter(attributes)];
+  if (attributes.axis !== shape.length - 1 || inputs * outputs > LARGEST_MATRIX) return undefined;
+  const data = new Float32Array(inputs * outputs);
+  for (const { source, sign } of attributes.selections) {
+    source.forEach((from, j) => {
+      if (from >= 0) data[from * outputs + j]! += sign[j]!;
+    });
+  }
+  return { data, shape: [inputs, outputs] };
+}
+
 const shapeAfter = (shape: readonly number[], attributes: GatherAttributes) =>
   shape.map((extent, dimension) => (dimension === attributes.axis ? extentAfter(attributes) : extent));
 
@@ -82,6 +101,11 @@ const signedGather: ReturnType<typeof defineOp<GatherAttributes>> = defineOp<Gat
   },
   trace: (graph, [input], attributes) => {
     const shape = shapeAfter(input!.shape, attributes);
+    const matrix = selectionMatrix(input!.shape, attributes);
+    if (matrix) {
+      const constant = graph.constant(matrix.data, matrix.shape, 'float32');
+      return [graph.node('MatMul', [input, constant], { shape, dtype: 'float32' })];
+    }
     const terms = attributes.selections.map((selection) =>
       traceSelection(graph, input!, selection, attributes.axis, shape),
     );
@@ -120,13 +144,25 @@ export class GatherMap {
     return signedGather([y], { axis, selections: this.#adjoint, transposed: this.#forward })[0]!;
   }
 
+  /** `apply` along the first axis of host data. */
+  onHost(data: Float32Array, shape: readonly number[]): Float32Array {
+    return selectedOnHost(data, shape, this.#forward);
+  }
+
   /** `applyAdjoint` along the first axis of host data. */
   adjointOnHost(data: Float32Array, shape: readonly number[]): Float32Array {
-    const size = this.#adjoint[0]!.source.length * sizeOf(shape.slice(1));
-    const out = new Float32Array(size);
-    addSelected(data, out, shape, { axis: 0, selections: this.#adjoint });
-    return out;
+    return selectedOnHost(data, shape, this.#adjoint);
   }
+}
+
+function selectedOnHost(
+  data: Float32Array,
+  shape: readonly number[],
+  selections: readonly Selection[],
+): Float32Array {
+  const out = new Float32Array(selections[0]!.source.length * sizeOf(shape.slice(1)));
+  addSelected(data, out, shape, { axis: 0, selections });
+  return out;
 }
 
 function transposeSelection(inputs: number, forward: Selection): Selection[] {

@@ -1,14 +1,10 @@
-import { InputError, tf } from '@palimpsest/tensor-core';
+import { InputError, silu, tf } from '@palimpsest/tensor-core';
+import { affineProduct } from './affine.js';
 import { asTensor, type LinearParameters, type MlpParameters } from './parameters.js';
 
 /** y = x Wᵀ + c for x `[rows, inputs]`. */
 export function linearLayer(x: tf.Tensor, { weight, bias }: LinearParameters): tf.Tensor {
-  return tf.add(tf.matMul(x as tf.Tensor2D, asTensor(weight) as tf.Tensor2D, false, true), asTensor(bias));
-}
-
-/** x · sigmoid(x). */
-export function silu(x: tf.Tensor): tf.Tensor {
-  return tf.mul(x, tf.sigmoid(x));
+  return tf.add(affineProduct(x, asTensor(weight)), asTensor(bias));
 }
 
 /** The activations that enter the last layer: `[rows, inputs]` to `[rows, hidden]`. */

@@ -1,9 +1,16 @@
 import { tf } from '@palimpsest/tensor-core';
 import { type ConnectionFn, FiberConnection } from './connection.js';
-import { mlp } from './mlp.js';
+import { asTensor, type LinearParameters, type MlpParameters } from './parameters.js';
 import { safeNorm } from './safe-norm.js';
 import { timesVector } from './transporter.js';
 import { takeUpperTriangle } from './triangle.js';
+
+function plainMlp(x: tf.Tensor, net: MlpParameters): tf.Tensor {
+  const layer = (input: tf.Tensor, { weight, bias }: LinearParameters) =>
+    tf.add(tf.matMul(input as tf.Tensor2D, asTensor(weight) as tf.Tensor2D, false, true), asTensor(bias));
+  const silu = (input: tf.Tensor) => tf.mul(input, tf.sigmoid(input));
+  return layer(silu(layer(silu(layer(x, net[0])), net[2])), net[4]);
+}
 
 /** The reference connection as the original writes it: F² outputs R, then (R − Rᵀ)/2. */
 export function plainReferenceConnection(connection: FiberConnection): ConnectionFn {
@@ -11,7 +18,8 @@ export function plainReferenceConnection(connection: FiberConnection): Connectio
   return (x, v) => {
     const rows = x.shape[0]!;
     const gamma = takeUpperTriangle(d).apply(tf.reshape(metric.forward(x), [rows, d * d]), 1);
-    const full = tf.reshape(mlp(tf.concat([x, v, gamma], 1), parameters.net), [rows, dFiber, dFiber]);
+    const outputs = plainMlp(tf.concat([x, v, gamma], 1), parameters.net);
+    const full = tf.reshape(outputs, [rows, dFiber, dFiber]);
     return tf.mul(tf.sub(full, tf.transpose(full, [0, 2, 1])), 0.5);
   };
 }

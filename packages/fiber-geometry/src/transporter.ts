@@ -107,26 +107,30 @@ export class FiberTransporter {
     const correctAfter =
       this.normPolicy === 'interval' ? Math.floor(segments / this.interval) * this.interval : 0;
     const step = this.#stepper(samples);
-    let result = fiber;
+    let row = tf.expandDims(fiber, 1);
     for (let segment = 0; segment < segments; segment++) {
-      result = step(result, segment);
-      if (segment + 1 === correctAfter) result = restore(result);
+      row = step(row, segment);
+      if (segment + 1 === correctAfter) row = tf.expandDims(restore(tf.squeeze(row, [1])), 1);
     }
+    const result = tf.squeeze(row, [1]);
     return this.normPolicy === 'exact' ? restore(result) : result;
   }
 
-  /** Applies one segment to a fiber: Runge–Kutta needs only matrix times vector, the others their step matrix. */
-  #stepper(samples: GeneratorSamples): (fiber: tf.Tensor, segment: number) => tf.Tensor {
-    if (this.integrator === 'rk4') {
+  /**
+   * Applies one segment to fibers as rows `[B, 1, F]`: Runge–Kutta needs only vector times matrix, unless the fibers are
+   * few and small, where fewer operations count more than fewer products; the others need their step matrix.
+   */
+  #stepper(samples: GeneratorSamples): (row: tf.Tensor, segment: number) => tf.Tensor {
+    if (this.integrator === 'rk4' && !preferStepMatrices(samples[0])) {
       const [start, middle, end] = samples.map((sample) => tf.unstack(sample, 0)) as [
         tf.Tensor[],
         tf.Tensor[],
         tf.Tensor[],
       ];
-      return (fiber, k) => rungeKuttaStep(fiber, start[k]!, middle[k]!, end[k]!);
+      return (row, k) => rungeKuttaStep(row, start[k]!, middle[k]!, end[k]!);
     }
     const steps = tf.unstack(stepMatrices(...samples, this.integrator), 0);
-    return (fiber, k) => timesVector(steps[k]!, fiber);
+    return (row, k) => tf.matMul(row, steps[k]!, false, true);
   }
 
   #samples(connection: AnyConnection, { path, velocity }: Chunk): GeneratorSamples {
@@ -168,6 +172,13 @@ export class FiberTransporter {
 }
 
 type AnyConnection = FiberConnection | ConnectionFn;
+
+/** Products that forming the step matrices of Runge–Kutta may cost in a graph before vectors are cheaper. */
+const FEW_PRODUCTS = 8e6;
+
+function preferStepMatrices(sample: tf.Tensor): boolean {
+  return isTracing() && 3 * sample.size * sample.shape[sample.rank - 1]! <= FEW_PRODUCTS;
+}
 
 function prepare(connection: AnyConnection): AnyConnection {
   return connection instanceof FiberConnection ? connection.prepared() : connection;
@@ -217,19 +228,16 @@ export function timesVector(matrix: tf.Tensor, fiber: tf.Tensor): tf.Tensor {
   return tf.squeeze(tf.matMul(matrix, tf.expandDims(fiber, 2)), [2]);
 }
 
-/** One Runge–Kutta step of f' = −A f. */
-export function rungeKuttaStep(
-  fiber: tf.Tensor,
-  start: tf.Tensor,
-  middle: tf.Tensor,
-  end: tf.Tensor,
-): tf.Tensor {
-  // The slopes are kept without their sign: k1 = −a1 and so on.
-  const a1 = timesVector(start, fiber);
-  const a2 = timesVector(middle, tf.sub(fiber, tf.mul(a1, 0.5)));
-  const a3 = timesVector(middle, tf.sub(fiber, tf.mul(a2, 0.5)));
-  const a4 = timesVector(end, tf.sub(fiber, a3));
-  return tf.sub(fiber, tf.div(tf.add(tf.add(a1, a4), tf.mul(tf.add(a2, a3), 2)), 6));
+/**
+ * One Runge–Kutta step of f' = −A f on rows `[B, 1, F]`. As A is antisymmetric, the row of −A f is the row of f times A.
+ */
+export function rungeKuttaStep(row: tf.Tensor, start: tf.Tensor, middle: tf.Tensor, end: tf.Tensor): tf.Tensor {
+  const k1 = tf.matMul(row, start);
+  const k2 = tf.matMul(tf.add(row, tf.mul(k1, 0.5)), middle);
+  const k3 = tf.matMul(tf.add(row, tf.mul(k2, 0.5)), middle);
+  const k4 = tf.matMul(tf.add(row, k3), end);
+  const inner = tf.mul(tf.add(k2, k3), 1 / 3);
+  return tf.add(tf.add(row, inner), tf.mul(tf.add(k1, k4), 1 / 6));
 }
 
 /** U_{S−1} … U_1 U_0 of `[S, B, F, F]` as a balanced tree of batched products: depth ⌈log2 S⌉. */
