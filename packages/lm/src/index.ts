@@ -24,7 +24,7 @@ export * from './data/stories.js';
 export * from './evaluation/evaluate-text.js';
 export type { TextBucket } from './evaluation/loss-tally.js';
 export * from './generation/generate.js';
-export type { RunnerOptions } from './generation/model-runner.js';
+export { ModelRunner, type RunnerOptions } from './generation/model-runner.js';
 export * from './generation/session.js';
 export * from './generation/session-snapshot.js';
 export * from './model-size.js';

@@ -26,8 +26,8 @@ export class ModelRunner {
   readonly #initState: Compiled<readonly unknown[], unknown>;
   readonly #prefill: Run;
   readonly #step: Run;
-  readonly #params: unknown;
-  readonly #ownsParams: boolean;
+  #params: unknown;
+  #ownsParams: boolean;
   readonly #chunks: readonly number[];
   #users = 0;
 
@@ -53,6 +53,13 @@ export class ModelRunner {
       (parameters: unknown, token: tf.Tensor1D, state: unknown) => model.step(parameters, token, state),
       { name: `${model.name}.step`, donate: [2], freeze: freeze ? [0] : [] },
     ) as never;
+  }
+
+  /** Goes on with other parameters of the same shapes, on the engine; they stay the caller's. */
+  useParams(params: unknown): void {
+    if (this.#ownsParams) disposeTree(this.#params);
+    this.#ownsParams = false;
+    this.#params = params;
   }
 
   /** The memory before the first token. */

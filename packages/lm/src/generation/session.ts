@@ -17,11 +17,8 @@ import type { AnySequenceModel } from '../sequence-model.js';
 import { ModelRunner, type RunnerOptions } from './model-runner.js';
 import { decodeSnapshot, type SessionSnapshot } from './session-snapshot.js';
 
-export interface SessionOptions extends RunnerOptions {
-  readonly engine: Engine;
-  readonly model: AnySequenceModel;
-  /** Parameters on the host, or on the engine (they stay the caller's). */
-  readonly params: unknown;
+/** How a session draws. */
+export interface DrawingOptions {
   /** Seed of the draws. Default 0. */
   readonly seed?: number;
   readonly sampling?: SamplingOptions;
@@ -31,13 +28,20 @@ export interface SessionOptions extends RunnerOptions {
   readonly parametersId?: string;
 }
 
+export interface SessionOptions extends RunnerOptions, DrawingOptions {
+  readonly engine: Engine;
+  readonly model: AnySequenceModel;
+  /** Parameters on the host, or on the engine (they stay the caller's). */
+  readonly params: unknown;
+}
+
 /**
  * One text being read and written by a model: the memory after its last token, and the logits for the next. The memory has
  * a fixed size, so a session costs the same after a million tokens; it can be saved, restored and forked at any token.
  */
 export class Session {
   readonly #runner: ModelRunner;
-  readonly #options: SessionOptions;
+  readonly #options: DrawingOptions;
   readonly #sampling: Sampling;
   #state: unknown;
   #logits: Float32Array | undefined;
@@ -46,7 +50,7 @@ export class Session {
   #position = 0;
   #rng: Rng;
 
-  private constructor(runner: ModelRunner, options: SessionOptions, state: unknown) {
+  private constructor(runner: ModelRunner, options: DrawingOptions, state: unknown) {
     this.#runner = runner.retain();
     this.#options = options;
     this.#sampling = parseSampling(options.sampling);
@@ -56,7 +60,11 @@ export class Session {
 
   /** A session before its first token. */
   static async create(options: SessionOptions): Promise<Session> {
-    const runner = new ModelRunner(options.engine, options.model, options.params, options);
+    return Session.over(new ModelRunner(options.engine, options.model, options.params, options), options);
+  }
+
+  /** A session before its first token that shares a model's compiled forms with others. */
+  static async over(runner: ModelRunner, options: DrawingOptions = {}): Promise<Session> {
     return new Session(runner, options, await runner.initState());
   }
 

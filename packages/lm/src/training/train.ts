@@ -3,6 +3,7 @@ import { type LoadedCheckpoint, saveCheckpoint } from '../checkpoints/checkpoint
 import { type BatchSource, countTargets } from '../data/batch.js';
 import { Evaluator } from '../evaluation/evaluate-text.js';
 import { generateText } from '../generation/generate.js';
+import { ModelRunner } from '../generation/model-runner.js';
 import { Session } from '../generation/session.js';
 import { countParameters, stateBytes } from '../model-size.js';
 import { nodeModule } from '../node-modules.js';
@@ -65,9 +66,9 @@ class TrainingRun {
   readonly #schedule: (step: number) => number;
   readonly #step: TrainingStep;
   readonly #evaluator: Evaluator | undefined;
-  /** Steps at which the latest checkpoint and validation were made. */
+  #runner: ModelRunner | undefined;
+  /** Step at which the latest checkpoint was made. */
   #savedAt = -1;
-  #validatedAt = -1;
 
   constructor(options: TrainOptions) {
     const { engine, model, source, resume } = options;
@@ -106,7 +107,10 @@ class TrainingRun {
   async *steps(): AsyncGenerator<TrainingEvent, void, undefined> {
     const { signal } = this.#options;
     const { steps, validateEvery, sampleEvery, checkpointEvery } = this.#settings;
-    const isDue = (every: number) => every > 0 && this.#progress.step % every === 0;
+    const isDue = (every: number) =>
+      every > 0 && this.#progress.step > 0 && this.#progress.step % every === 0;
+    // A run that was interrupted before or in a validation makes up for it.
+    if (isDue(validateEvery)) yield* this.#validate();
     while (this.#progress.step < steps && !signal?.aborted) {
       yield await this.#trainStep();
       if (isDue(validateEvery)) yield* this.#validate();
@@ -128,8 +132,9 @@ class TrainingRun {
   }
 
   async dispose(): Promise<void> {
-    await this.#step.dispose();
+    await this.#runner?.release();
     await this.#evaluator?.dispose();
+    await this.#step.dispose();
   }
 
   async #trainStep(): Promise<TrainingEvent> {
@@ -168,9 +173,11 @@ class TrainingRun {
   async *#validate(): AsyncGenerator<TrainingEvent, void, undefined> {
     const { validation } = this.#options;
     const progress = this.#progress;
-    if (!this.#evaluator || !validation || this.#validatedAt === progress.step) return;
-    this.#validatedAt = progress.step;
+    if (!this.#evaluator || !validation || progress.validatedAt === progress.step) return;
     const result = await this.#evaluator.run(this.#step.params, validation);
+    // Cut off by the signal, it says nothing that could be compared.
+    if (result.tokens < validation.length - 1) return;
+    progress.validatedAt = progress.step;
     const isBest = progress.bestLoss === undefined || result.loss < progress.bestLoss;
     if (isBest) progress.bestLoss = result.loss;
     yield { type: 'validation', step: progress.step, result, isBest };
@@ -178,10 +185,13 @@ class TrainingRun {
   }
 
   async *#sample(): AsyncGenerator<TrainingEvent, void, undefined> {
-    const { engine, model, tokenizer } = this.#options;
+    const { engine, model, tokenizer, signal } = this.#options;
     const { samplePrompt: prompt, sampleTokens, sampleTemperature, seed } = this.#settings;
-    if (!tokenizer) return;
-    const session = await Session.create({ engine, model, params: this.#step.params, freeze: false, seed });
+    if (!tokenizer || signal?.aborted) return;
+    // One runner for all samples, so that the model is compiled for them once.
+    this.#runner ??= new ModelRunner(engine, model, this.#step.params, { freeze: false }).retain();
+    this.#runner.useParams(this.#step.params);
+    const session = await Session.over(this.#runner, { seed });
     try {
       const text = await generateText({
         session,
@@ -214,7 +224,7 @@ class TrainingRun {
   }
 
   #evaluationOptions() {
-    const { source, tokenizer } = this.#options;
+    const { source, tokenizer, signal } = this.#options;
     const { validationLanes, validationChunk, validationRegime } = this.#settings;
     const automatic = source.carriesState ? 'streaming' : 'windowed';
     return {
@@ -222,6 +232,7 @@ class TrainingRun {
       lanes: validationLanes,
       regime: validationRegime === 'auto' ? automatic : validationRegime,
       ...(tokenizer ? { tokenizer } : {}),
+      ...(signal ? { signal } : {}),
     } as const;
   }
 }

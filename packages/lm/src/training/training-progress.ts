@@ -11,6 +11,8 @@ export interface TrainingProgress {
   /** Tokens learned from. */
   tokens: number;
   bestLoss: number | undefined;
+  /** Step of the latest validation. */
+  validatedAt: number;
   /** Random numbers of dropout. */
   readonly rng: Rng;
 }
@@ -20,6 +22,7 @@ const schema = z.object({
   step: z.number(),
   tokens: z.number(),
   bestLoss: z.number().nullable(),
+  validatedAt: z.number(),
   rng: z.array(z.number()),
   cursor: z.record(z.string(), z.unknown()),
 });
@@ -35,6 +38,7 @@ export function encodeProgress(
     step: progress.step,
     tokens: progress.tokens,
     bestLoss: progress.bestLoss ?? null,
+    validatedAt: progress.validatedAt,
     rng: [...progress.rng.state()],
     cursor,
   };
@@ -60,9 +64,15 @@ export function resumeProgress(
       `The checkpoint '${checkpoint.folder}' cannot be resumed: it holds no state of a training run; start a new one from its parameters.`,
     );
   }
-  const { settings, step, tokens, bestLoss, rng, cursor } = parsed.data;
+  const { settings, step, tokens, bestLoss, validatedAt, rng, cursor } = parsed.data;
   return {
-    progress: { step, tokens, bestLoss: bestLoss ?? undefined, rng: Rng.fromState(rng as RngState) },
+    progress: {
+      step,
+      tokens,
+      bestLoss: bestLoss ?? undefined,
+      validatedAt,
+      rng: Rng.fromState(rng as RngState),
+    },
     settings: parseTraining({ ...(settings as TrainingOptions), ...overrides }),
     cursor: cursor as JsonObject,
   };
@@ -70,5 +80,11 @@ export function resumeProgress(
 
 /** Progress before the first step. */
 export function freshProgress(settings: TrainingSettings): TrainingProgress {
-  return { step: 0, tokens: 0, bestLoss: undefined, rng: Rng.fromSeed(settings.seed).fork('dropout') };
+  return {
+    step: 0,
+    tokens: 0,
+    bestLoss: undefined,
+    validatedAt: 0,
+    rng: Rng.fromSeed(settings.seed).fork('dropout'),
+  };
 }

@@ -1,6 +1,12 @@
-import { createEngine, type Engine, Rng } from '@palimpsest/tensor-core';
+import { createEngine, type DeviceArray, type Engine, Rng, treeLeaves } from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decodeSnapshot, encodeSnapshot, Session, type SessionOptions } from '../../src/index.js';
+import {
+  decodeSnapshot,
+  encodeSnapshot,
+  ModelRunner,
+  Session,
+  type SessionOptions,
+} from '../../src/index.js';
 import { gatedRecurrence } from '../support/gated-recurrence.js';
 
 const model = gatedRecurrence({ vocabSize: 9, width: 6, dropout: 0 });
@@ -122,16 +128,25 @@ describe('Session', () => {
     expect(await again.logits()).toEqual(logits);
     await again.dispose();
     expect(engine.memory().arrays).toBe(7);
-    for (const leaf of [
-      device.embedding,
-      device.gate.weight,
-      device.gate.bias,
-      device.value.weight,
-      device.readout.weight,
-      device.readout.bias,
-      device.start,
-    ])
-      leaf.dispose();
+    for (const { leaf } of treeLeaves<DeviceArray>(device)) leaf.dispose();
+  });
+
+  it('shares the compiled forms of a runner, whose parameters may change', async () => {
+    const [first, second] = [0, 1].map((seed) => engine.put(model.init(Rng.fromSeed(seed))));
+    const runner = new ModelRunner(engine, model, first, { freeze: false }).retain();
+    const logitsOf = async (tree: unknown) => {
+      runner.useParams(tree);
+      const session = await Session.over(runner);
+      await session.prefill(text);
+      const logits = await session.logits();
+      await session.dispose();
+      return logits;
+    };
+    const [a, b] = [await logitsOf(first), await logitsOf(second)];
+    expect(a).not.toEqual(b);
+    expect(await logitsOf(first)).toEqual(a);
+    await runner.release();
+    for (const tree of [first, second]) for (const { leaf } of treeLeaves<DeviceArray>(tree)) leaf.dispose();
   });
 
   it('refuses foreign snapshots and ids', async () => {

@@ -21,3 +21,8 @@ export const traceOf = (events: readonly TrainingEvent[]) =>
     tokens,
     telemetry,
   }));
+
+export const validationsOf = (events: readonly TrainingEvent[]) =>
+  events.flatMap((event) =>
+    event.type === 'validation' ? [{ step: event.step, loss: event.result.loss, isBest: event.isBest }] : [],
+  );

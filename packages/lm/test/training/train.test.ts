@@ -16,7 +16,7 @@ import {
   type TrainingOptions,
   train,
 } from '../../src/index.js';
-import { collect, endOf, stepsOf, traceOf } from '../support/collect.js';
+import { collect, endOf, stepsOf, traceOf, validationsOf } from '../support/collect.js';
 import { gatedRecurrence, testModels } from '../support/gated-recurrence.js';
 
 const corpus = generateStories({ characters: 6000 });
@@ -52,7 +52,7 @@ describe('train', () => {
       model,
       tokenizer,
       validation,
-      settings: { ...settings, accumulate: kind === 'lanes' ? 2 : 1 },
+      settings: { ...settings, accumulate: kind === 'lanes' ? 2 : 1, validateEvery: 5 },
     };
     const whole = await collect(train({ ...common, source: make() }));
     expect(stepsOf(whole).map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
@@ -76,6 +76,9 @@ describe('train', () => {
     const second = await collect(train({ engine, model: resume.model, validation, source: make(), resume }));
     expect([...traceOf(first), ...traceOf(second)]).toEqual(traceOf(whole));
     expect(hostRecord(endOf(second).params)).toEqual(hostRecord(endOf(whole).params));
+    // Step 5 was interrupted before its validation, which the resumed run makes up for.
+    expect([...validationsOf(first), ...validationsOf(second)]).toEqual(validationsOf(whole));
+    expect(validationsOf(whole).map(({ step }) => step)).toEqual([5, 10, 12]);
     expect(endOf(second).bestLoss).toBe(endOf(whole).bestLoss);
   });
 
