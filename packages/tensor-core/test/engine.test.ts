@@ -107,14 +107,15 @@ describe.each(engines.map((engine) => [engine.name, engine] as const))(
       );
       let state = engine.put({ w: zeros([16, 8]), m: zeros([16, 8]) });
       const x = full([4, 16], 0.1);
-        const counts = new Set<number>();
-        for (let step = 0; step < 1000; step++) {
+      const counts = new Set<number>();
+      for (let step = 0; step < 1000; step++) {
         const result = await compiled(state, x);
         state = result.state;
         result.loss.dispose();
         counts.add(engine.memory().arrays - before.arrays);
-        expect([...counts]).toEqual([2]);
-        state.w.dispose();
+      }
+      expect([...counts]).toEqual([2]);
+      state.w.dispose();
       state.m.dispose();
       expect(engine.memory()).toEqual(before);
       await compiled.dispose();
