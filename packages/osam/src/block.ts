@@ -20,6 +20,8 @@ export interface BlockContext {
   readonly telemetry?: boolean;
   /** Give the intermediate results. */
   readonly inspect?: boolean;
+  /** Another way to read and write the memory; default: by the configuration's form. */
+  readonly reader?: MemoryReader;
 }
 
 /** Intermediate results of a run, [batch, time, ...]; rows of tokens that do not read are zero in psi, vraw and vread. */
@@ -89,7 +91,7 @@ export function blockForward(
     wantPsi: context.inspect === true,
     wantNorm: context.telemetry === true,
   };
-  const reader: MemoryReader = config.form === 'sequential' ? readSequential : readParallel;
+  const reader = context.reader ?? (config.form === 'sequential' ? readSequential : readParallel);
   const memory = reader(memoryInput, config, plan);
   const readoutContext: ReadoutContext = { config, batch, time, schedule, dropout: context.dropout };
   const feature =

@@ -20,7 +20,9 @@ export { type DropoutSource, givenMasks, keyedMasks } from './dropout-source.js'
 export { complexDft } from './feature/complex-dft.js';
 export { type ComputeProfile, chooseForm } from './feature/index.js';
 export { type GeneratedToken, type GenerateOptions, OsamGenerator, type PrimedPrompt } from './generate.js';
+export type { MemoryInput, MemoryOutput, MemoryReader } from './memory.js';
 export { createOsamModel, type OsamForwardContext, type OsamForwardResult, type OsamModel } from './model.js';
+export { readDense } from './naive.js';
 export {
   type BlockParams,
   initBlock,

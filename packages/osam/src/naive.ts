@@ -124,8 +124,34 @@ function channelDecays(config: OsamConfig): tf.Tensor {
 
 /** Token by token over a run, on dense memory; the compact state is expanded before and compacted after. */
 export const readSequential: MemoryReader = (input, config, plan) => {
+  const output = readDense(
+    { ...input, state: asState(expandMemory(input.state, config, plan)) },
+    config,
+    plan,
+  );
+  return { ...output, state: compactMemory(asMemory(output.state), config, plan) };
+};
+
+/** The dense memory in the members of a block's state; only `readDense` may be given such a state. */
+function asState({ K, H, spectrum }: DenseMemory): BlockState {
+  return { ...(K && { keySum: K }), ...(H && { valueMemory: H }), ...(spectrum && { spectrum }) };
+}
+
+function asMemory({ keySum, valueMemory, spectrum }: BlockState): DenseMemory {
+  return {
+    ...(keySum && { K: keySum }),
+    ...(valueMemory && { H: valueMemory }),
+    ...(spectrum && { spectrum }),
+  };
+}
+
+/**
+ * Token by token over a run, on a state that holds the dense memory: K [batch, m, 2] as `keySum` and H [batch, 2, d, m] as
+ * `valueMemory`. The published program, for benchmarks.
+ */
+export const readDense: MemoryReader = (input, config, plan) => {
   const [batch, time] = input.value.shape as [number, number];
-  let memory = expandMemory(input.state, config, plan);
+  let memory = asMemory(input.state);
   const reads: TokenRead[] = [];
   for (let t = 0; t < time; t++) {
     const at = (x: tf.Tensor) => tf.slice(x, [0, t, 0], [-1, 1, -1]);
@@ -139,7 +165,7 @@ export const readSequential: MemoryReader = (input, config, plan) => {
     memory = read.memory;
     reads.push(read);
   }
-  const state = compactMemory(memory, config, plan);
+  const state = asState(memory);
   if (!input.schedule) return { state };
   return { ...scheduledReads(reads, input, input.schedule, config), state };
 };

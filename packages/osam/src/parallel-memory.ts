@@ -16,10 +16,14 @@ import { readValues } from './value-path.js';
 export const readParallel: MemoryReader = (input, config, plan) => {
   const detached = config.gradientFlow === 'detached';
   const cut = (x: tf.Tensor) => (detached ? stopGradient(x) : x);
-  const key = cut(input.key);
-  const feature = config.featurePath ? readFeatures({ ...input, key }, config, plan) : undefined;
+  const rows = sketchRows({ ...input, key: cut(input.key) }, config, plan);
+  const feature = config.featurePath ? readFeatures(input, rows, config, plan) : undefined;
   const values = keepsValues(config)
-    ? readValueMemory({ ...input, key, query: cut(input.query), value: cut(input.value) }, config, plan)
+    ? readValueMemory(
+        { ...input, value: cut(input.value) },
+        { ...rows, ...(rows.valueQuery && { valueQuery: cut(rows.valueQuery) }) },
+        config,
+      )
     : undefined;
   return {
     ...feature,
@@ -28,22 +32,59 @@ export const readParallel: MemoryReader = (input, config, plan) => {
   };
 };
 
+/** Complex rows of a run as the two memories take them: sketched, or for the exact value kernel plain. */
+interface SketchedRows {
+  /** Queries of the reading tokens, [batch, reads, 2 uQuery]. */
+  readonly featureQuery?: tf.Tensor;
+  /** [batch, time, 2 uKey]. */
+  readonly featureKey?: tf.Tensor;
+  /** [batch, reads, 2 w heads]. */
+  readonly valueQuery?: tf.Tensor;
+  readonly valueKey: tf.Tensor;
+}
+
+/** Sketches every row once. Behind the sketch the value path uses the keys' table on both sides. */
+function sketchRows(
+  { query, key, schedule }: MemoryInput,
+  config: OsamConfig,
+  plan: BlockPlan,
+): SketchedRows {
+  const exact = config.valueKernel === 'exact';
+  const selected = schedule?.select(query);
+  const featureQuery = selected && config.featurePath ? applySketch(selected, plan.query) : undefined;
+  const featureKey = config.featurePath || !exact ? applySketch(key, plan.key) : undefined;
+  const sameTable = featureQuery !== undefined && plan.query === plan.key;
+  const sketchedQuery = () => (sameTable ? featureQuery : selected && applySketch(selected, plan.key));
+  const valueQuery = exact ? selected : sketchedQuery();
+  return {
+    ...(featureQuery && { featureQuery }),
+    ...(featureKey && { featureKey }),
+    ...(valueQuery && { valueQuery }),
+    valueKey: exact ? key : featureKey!,
+  };
+}
+
 /** Tokens per chunk, rounded up to whole groups of the read schedule. */
 function chunkLength({ schedule }: MemoryInput, config: OsamConfig): number {
   const every = schedule?.every ?? 1;
   return every * Math.ceil(config.chunk / every);
 }
 
-function readFeatures(input: MemoryInput, config: OsamConfig, plan: BlockPlan): MemoryOutput {
+function readFeatures(
+  input: MemoryInput,
+  { featureQuery, featureKey }: SketchedRows,
+  config: OsamConfig,
+  plan: BlockPlan,
+): MemoryOutput {
   const { state, schedule, featureWeight } = input;
-  const keys = applySketch(input.key, plan.key);
+  const keys = featureKey!;
   const initial = config.gradientFlow === 'detached' ? stopGradient(state.keySum!) : state.keySum!;
   const sums = exclusivePrefixSum(keys, initial, config.decay, config.chunk);
   const form = chooseForm(config, plan);
   const cached = config.freqCache ? advanceSpectrum(keys, input, config, plan, form === 'fft') : undefined;
   const next = { keySum: sums.last, ...(cached && { spectrum: cached.last }) };
   if (!schedule) return { state: next };
-  const queries = applySketch(schedule.select(input.query), plan.query);
+  const queries = featureQuery!;
   const [batch, reads] = queries.shape as [number, number];
   const flat = (x: tf.Tensor) => tf.reshape(x, [batch * reads, -1]);
   const spectrum = cached?.before && schedule.select(cached.before);
@@ -112,36 +153,31 @@ function joinHeads(x: tf.Tensor): tf.Tensor {
   return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [batch, time, heads * width]);
 }
 
-/**
- * Rows of the value memory's queries or keys: the plain channels, or both behind the keys' sketch (of two independent
- * sketches the inner product would tell nothing).
- */
-export function valueRows(
-  x: tf.Tensor,
-  side: 'query' | 'key',
-  config: OsamConfig,
-  plan: BlockPlan,
-): tf.Tensor {
-  const rows = config.valueKernel === 'exact' ? x : applySketch(x, plan.key);
-  if (side === 'key') return splitHeads(rows, config.heads);
+/** The value memory's keys per head: the plain channels, or behind the keys' sketch. */
+export function valueKeys(x: tf.Tensor, config: OsamConfig, plan: BlockPlan): tf.Tensor {
+  return splitHeads(config.valueKernel === 'exact' ? x : applySketch(x, plan.key), config.heads);
+}
+
+/** Queries with the sign of i squared on their imaginary parts, per head. */
+function signedQueries(rows: tf.Tensor, heads: number): tf.Tensor {
   const width = rows.shape[2]! / 2;
   const signs = Float32Array.from({ length: 2 * width }, (_, index) => (index < width ? 1 : -1));
-  return splitHeads(tf.mul(rows, tf.tensor1d(signs)), config.heads);
+  return splitHeads(tf.mul(rows, tf.tensor1d(signs)), heads);
 }
 
 function readValueMemory(
   input: MemoryInput,
+  { valueKey, valueQuery }: SketchedRows,
   config: OsamConfig,
-  plan: BlockPlan,
 ): { raw?: tf.Tensor; memory: tf.Tensor } {
   const { state, schedule } = input;
-  const key = valueRows(input.key, 'key', config, plan);
+  const key = splitHeads(valueKey, config.heads);
   const value = splitValueHeads(input.value, config.heads);
   const memory = config.gradientFlow === 'detached' ? stopGradient(state.valueMemory!) : state.valueMemory!;
   const decays = valueDecays(config);
   const reads = schedule !== undefined && config.enableValuePath;
   if (!reads) return { memory: writeOnly(key, value, memory, decays) };
-  const query = valueRows(schedule.select(input.query), 'query', config, plan);
+  const query = signedQueries(valueQuery!, config.heads);
   const chunk = chunkLength(input, config);
   const read = readValues({ query, key, value, memory, decays, schedule, chunk });
   return {

@@ -32,11 +32,12 @@ function turnsOf(omega: tf.Tensor, t: tf.Tensor): tf.Tensor {
   const [coarse, fine, rest] = turnsPerToken(omega);
   const high = tf.floor(tf.mul(t, 1 / HALF_WORD));
   const low = tf.sub(t, tf.mul(high, HALF_WORD));
-  const inCoarseUnits = tf.add(
-    fraction(tf.mul(tf.mul(coarse, low), 1 / HALF_WORD)),
-    fraction(tf.mul(tf.mul(fine, high), 1 / HALF_WORD)),
+  // Powers of two are taken out of the parameters' parts, which may be constants; the products stay exact.
+  const whole = tf.add(
+    fraction(tf.mul(tf.mul(coarse, 1 / HALF_WORD), low)),
+    fraction(tf.mul(tf.mul(fine, 1 / HALF_WORD), high)),
   );
-  return tf.add(tf.add(inCoarseUnits, tf.mul(tf.mul(fine, low), HALF_WORD ** -2)), tf.mul(rest, t));
+  return tf.add(tf.add(whole, tf.mul(tf.mul(fine, HALF_WORD ** -2), low)), tf.mul(rest, t));
 }
 
 /** omega / (2 pi) modulo 1 as `coarse / 2^12 + fine / 2^24 + rest`, with whole coarse and fine. */

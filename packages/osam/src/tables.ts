@@ -1,6 +1,7 @@
 import {
   compactTable,
   createTable,
+  type LoadGroup,
   type SketchTable,
   type SumBucketPlan,
   sumBucketPlan,
@@ -74,7 +75,10 @@ export interface PairPlan {
   readonly classes: readonly LoadClass[];
 }
 
-/** The live buckets that `load` pairs reach; `pairs` is laid out [load, buckets]. */
+/**
+ * Live buckets that `load` pairs reach, or a few less: `pairs` is laid out [load, buckets] and filled up with the number
+ * uQuery * uKey, which stands for a row of zeros.
+ */
 export interface LoadClass {
   readonly load: number;
   readonly buckets: number;
@@ -93,18 +97,42 @@ export function planBlock(tables: BlockTables): BlockPlan {
   };
 }
 
-function orderByLoad(plan: SumBucketPlan, sketchDim: number): PairPlan {
-  const classes: LoadClass[] = [];
-  const live: number[] = [];
-  for (const { load, pairs } of plan.groups) {
-    const buckets = pairs.length / load;
-    const loadMajor = new Int32Array(pairs.length);
-    for (let bucket = 0; bucket < buckets; bucket++) {
-      live.push(plan.live[plan.pairToLive[pairs[bucket * load]!]!]!);
-      for (let i = 0; i < load; i++) loadMajor[i * buckets + bucket] = pairs[bucket * load + i]!;
+/** Share of filling that saves a class: every class is three more operations, every filling one more row to copy. */
+const FILLING = 0.04;
+
+/** Joins load groups, the heaviest first, as long as the filling stays below its share of all pairs. */
+function joinGroups(plan: SumBucketPlan): LoadGroup[][] {
+  let budget = FILLING * plan.pairToLive.length;
+  const classes: LoadGroup[][] = [];
+  for (const group of [...plan.groups].sort((a, b) => b.load - a.load)) {
+    const current = classes[classes.length - 1];
+    const filling = current ? ((current[0]!.load - group.load) * group.pairs.length) / group.load : 0;
+    if (current && filling <= budget) {
+      budget -= filling;
+      current.push(group);
+    } else {
+      classes.push([group]);
     }
-    classes.push({ load, buckets, pairs: loadMajor });
   }
+  return classes;
+}
+
+function orderByLoad(plan: SumBucketPlan, sketchDim: number): PairPlan {
+  const live: number[] = [];
+  const classes = joinGroups(plan).map((groups): LoadClass => {
+    const load = groups[0]!.load;
+    const buckets = groups.reduce((count, group) => count + group.pairs.length / group.load, 0);
+    const pairs = new Int32Array(load * buckets).fill(plan.pairToLive.length);
+    let column = 0;
+    for (const group of groups) {
+      for (let from = 0; from < group.pairs.length; from += group.load) {
+        live.push(plan.live[plan.pairToLive[group.pairs[from]!]!]!);
+        for (let i = 0; i < group.load; i++) pairs[i * buckets + column] = group.pairs[from + i]!;
+        column += 1;
+      }
+    }
+    return { load, buckets, pairs };
+  });
   const place = new Int32Array(sketchDim).fill(live.length);
   live.forEach((bucket, at) => {
     place[bucket] = at;

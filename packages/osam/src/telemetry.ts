@@ -1,7 +1,7 @@
 import { stopGradient, stopGradientTree, tf } from '@palimpsest/tensor-core';
 import type { OsamConfig } from './config.js';
 import { type MemoryInput, type MemoryOutput, valueDecays } from './memory.js';
-import { valueRows } from './parallel-memory.js';
+import { valueKeys } from './parallel-memory.js';
 import { exclusivePrefixSum } from './prefix-sum.js';
 import { ReadSchedule } from './read-schedule.js';
 import { applySketch, type BlockPlan } from './tables.js';
@@ -106,7 +106,7 @@ function valueNorms(input: MemoryInput, config: OsamConfig, plan: BlockPlan): tf
   const [batch, time, d] = value.shape as [number, number, number];
   const { heads } = config;
   const depth = d / heads;
-  const key = valueRows(input.key, 'key', config, plan);
+  const key = valueKeys(input.key, config, plan);
   const values = tf.transpose(tf.reshape(value, [batch, time, heads, depth]), [0, 2, 1, 3]);
   const start = tf.zeros([batch], 'int32');
   const decays = valueDecays(config);

@@ -30,7 +30,10 @@ export const bilinearForm: FeatureForm = (input, plan) => {
 function gatherPairs(weight: tf.Tensor, sums: PairPlan): tf.Tensor {
   const gather = tf.customGrad((rows) => ({
     value: tf.gather(rows as tf.Tensor, tf.tensor1d(sums.pairToBucket, 'int32')),
-    gradFunc: (dy: tf.Tensor) => spreadRows(sumClasses(dy, sums), sums.place),
+    gradFunc: (dy: tf.Tensor) => {
+      const withZeros = tf.concat([dy, tf.zeros([1, dy.shape[1]!])], 0);
+      return spreadRows(sumClasses(withZeros, sums), sums.place);
+    },
   }));
   return gather(weight);
 }

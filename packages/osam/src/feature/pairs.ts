@@ -86,14 +86,18 @@ function halves(x: tf.Tensor, width: number, axis: 0 | 1): [tf.Tensor, tf.Tensor
   return [part(0), part(width)];
 }
 
-/** P = Re(q k^T) without conjugation for every token: [uQuery uKey, n]. */
+/** P = Re(q k^T) without conjugation for every token, and rows of zeros behind: [(uQuery + 1) uKey, n]. */
 function outerProducts(query: tf.Tensor, key: tf.Tensor, widthQuery: number, widthKey: number): tf.Tensor {
-  const [qRe, qIm] = halves(query, widthQuery, 1);
+  const zero = tf.zeros([1, 1, query.shape[1]!]);
+  const [qRe, qIm] = halves(query, widthQuery, 1).map((half) => tf.concat([half, zero], 0)) as [
+    tf.Tensor,
+    tf.Tensor,
+  ];
   const [kRe, kIm] = halves(key, widthKey, 0);
-  return tf.reshape(tf.sub(tf.mul(qRe, kRe), tf.mul(qIm, kIm)), [widthQuery * widthKey, -1]);
+  return tf.reshape(tf.sub(tf.mul(qRe, kRe), tf.mul(qIm, kIm)), [(widthQuery + 1) * widthKey, -1]);
 }
 
-/** Sums the pairs of every live bucket, one load class at a time: [pairs, n] to [R, n]. */
+/** Sums the pairs of every live bucket, one load class at a time: [pairs and a row of zeros, n] to [R, n]. */
 export function sumClasses(products: tf.Tensor, sums: PairPlan): tf.Tensor {
   const width = products.shape[1]!;
   const parts = sums.classes.map(({ load, buckets, pairs }) => {
