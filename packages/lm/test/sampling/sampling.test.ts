@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Rng } from '@palimpsest/tensor-core';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   drawToken,
@@ -33,6 +34,20 @@ describe('nextTokenDistribution', () => {
   it('keeps exactly k tokens, lower ids first at the k-th value', () => {
     expectClose(distribution(logs([0.2, 0.2, 0.4, 0.2]), { topK: 2 }), [1 / 3, 0, 2 / 3, 0]);
     expectClose(distribution([0, 0], { topK: 5 }), [0.5, 0.5]);
+  });
+
+  it('keeps what sorting all ids would keep, ties and banned ids included', () => {
+    const score = fc.integer({ min: -2, max: 2 });
+    fc.assert(
+      fc.property(fc.array(score, { minLength: 2, maxLength: 12 }), fc.nat(14), (logits, topK) => {
+        const order = logits.map((_, id) => id).filter((id) => id !== 1);
+        order.sort((a, b) => logits[b]! - logits[a]! || a - b);
+        const kept = topK === 0 ? order : order.slice(0, topK);
+        const sum = kept.reduce((total, id) => total + Math.exp(logits[id]!), 0);
+        const expected = logits.map((logit, id) => (kept.includes(id) ? Math.exp(logit) / sum : 0));
+        expectClose(distribution(logits, { topK, bannedIds: [1] }), expected);
+      }),
+    );
   });
 
   it('keeps the smallest prefix that reaches p, or by the exclusive rule what stays within it', () => {
