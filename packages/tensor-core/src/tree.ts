@@ -62,29 +62,28 @@ export function treeMap<From, To, T = unknown>(
 }
 
 /**
- * Combines the leaves of trees of the same structure.
+ * Combines the leaves of trees of the same structure; the order of keys may differ.
  * @throws InputError naming the first path at which the structures differ.
  */
 export function treeZip<Leaf, To>(
   trees: readonly unknown[],
   combine: (leaves: Leaf[], path: string) => To,
 ): unknown {
-  const lists = trees.map((tree) => treeLeaves<Leaf>(tree));
-  const first = lists[0] ?? [];
-  lists.forEach((list, index) => {
-    const length = Math.max(list.length, first.length);
-    for (let i = 0; i < length; i++) {
-      if (list[i]?.path === first[i]?.path) continue;
-      const path = first[i]?.path ?? list[i]?.path;
+  const maps = trees.map((tree) => new Map(treeLeaves<Leaf>(tree).map(({ path, leaf }) => [path, leaf])));
+  const first = maps[0] ?? new Map<string, Leaf>();
+  maps.forEach((map, index) => {
+    const [larger, smaller] = map.size > first.size ? [map, first] : [first, map];
+    for (const path of larger.keys()) {
+      if (smaller.has(path)) continue;
       throw new InputError(`Tree ${index} differs in structure from tree 0 at '${path}'.`);
     }
   });
-  let next = 0;
-  return treeMap(trees[0], (_leaf, path) => {
-    const leaves = lists.map((list) => list[next]!.leaf);
-    next += 1;
-    return combine(leaves, path);
-  });
+  return treeMap(trees[0], (_leaf, path) =>
+    combine(
+      maps.map((map) => map.get(path)!),
+      path,
+    ),
+  );
 }
 
 /** The tree as a map from path to leaf. */
