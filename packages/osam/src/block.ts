@@ -1,4 +1,4 @@
-import { gelu, layerNorm, linear, stopGradientTree, swiGlu, tf } from '@palimpsest/tensor-core';
+import { gelu, layerNorm, linear, stopGradient, stopGradientTree, swiGlu, tf } from '@palimpsest/tensor-core';
 import type { OsamConfig } from './config.js';
 import type { DropoutSource } from './dropout-source.js';
 import type { MemoryInput, MemoryReader } from './memory.js';
@@ -81,8 +81,8 @@ export function blockForward(
   const every = context.compute === undefined ? config.kUpdate : 1;
   const schedule = context.compute === false ? undefined : ReadSchedule.of(position, time, every);
   const memoryInput: MemoryInput = {
-    query: phaseFeatures(projected.query, scalars.thetaQ, tf.neg(phases)),
-    key: phaseFeatures(projected.key, scalars.thetaK, phases),
+    query: phaseFeatures(projected.query, scalars.thetaQ, phases, -1),
+    key: phaseFeatures(projected.key, scalars.thetaK, phases, 1),
     value: projected.value,
     positionScale: positionScale(position, time),
     ...(params.readout && { featureWeight: params.readout.hidden.weight }),
@@ -172,6 +172,11 @@ function convolve(
   };
 }
 
+/** Several projections of the same rows as one matrix product. */
+function projectTogether(x: tf.Tensor, weights: readonly tf.Tensor[]): tf.Tensor[] {
+  return tf.split(linear(x, tf.concat([...weights], 0)), weights.length, 2);
+}
+
 /** Queries, keys and values; with `keyMix` keys see a learned mixture of this input and the one before. */
 function project(
   x: tf.Tensor,
@@ -180,15 +185,26 @@ function project(
   config: OsamConfig,
 ): { query: tf.Tensor; key: tf.Tensor; value: tf.Tensor; state: Carried<'previous'> } {
   const [batch, time, width] = x.shape as [number, number, number];
-  const query = linear(x, params.query.weight);
-  const value = linear(x, params.value.weight);
-  if (!config.keyMix) return { query, value, key: linear(x, params.key.weight), state: {} };
+  // A joint product would hand zeros to projections that nothing learns from; they get no gradient at all.
+  const detached = config.gradientFlow === 'detached';
+  const keyWeight = detached ? stopGradient(params.key.weight) : params.key.weight;
+  const idle = detached || !config.enableValuePath;
+  const weights = [params.query.weight, idle ? stopGradient(params.value.weight) : params.value.weight];
+  if (!config.keyMix) {
+    const [query, value, key] = projectTogether(x, [...weights, keyWeight]) as [
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+    ];
+    return { query, value, key, state: {} };
+  }
+  const [query, value] = projectTogether(x, weights) as [tf.Tensor, tf.Tensor];
   const first = tf.expandDims(state.previous!, 1);
   const before = time === 1 ? first : tf.concat([first, tf.slice(x, [0, 0, 0], [-1, time - 1, -1])], 1);
   const share = tf.sigmoid(params.keyMix!);
   const mixture = tf.add(x, tf.mul(share, tf.sub(before, x)));
   const last = tf.reshape(tf.slice(x, [0, time - 1, 0], [-1, 1, -1]), [batch, width]);
-  return { query, value, key: linear(mixture, params.key.weight), state: { previous: last } };
+  return { query, value, key: linear(mixture, keyWeight), state: { previous: last } };
 }
 
 /** The residual sum with its normalisation, and the MLP if there is one. */

@@ -7,11 +7,13 @@ import { positionAngle } from './position-angle.js';
  *
  * @param x [batch, time, d].
  * @param theta scalar, radians per unit of the channel's value.
- * @param angle [batch or 1, time, d or 1], the position phase with its sign.
+ * @param angle omega * position, [batch or 1, time, d or 1].
+ * @param sign -1 for queries, 1 for keys: products without conjugation then depend on distances alone.
  * @returns [batch, time, 2 d]: real parts, then imaginary parts.
  */
-export function phaseFeatures(x: tf.Tensor, theta: tf.Tensor, angle: tf.Tensor): tf.Tensor {
-  const phase = tf.add(tf.mul(theta, x), angle);
+export function phaseFeatures(x: tf.Tensor, theta: tf.Tensor, angle: tf.Tensor, sign: 1 | -1): tf.Tensor {
+  const content = tf.mul(theta, x);
+  const phase = sign === 1 ? tf.add(content, angle) : tf.sub(content, angle);
   return tf.concat([tf.mul(x, tf.cos(phase)), tf.mul(x, tf.sin(phase))], 2);
 }
 
