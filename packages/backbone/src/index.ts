@@ -20,4 +20,9 @@ export type { DecoderOptions, DecoderResult } from './decoder.js';
 export { type DecoderInput, paddedPositions } from './input-rows.js';
 export type { BlockParameters, TransformerParameters } from './parameters.js';
 export { presets } from './presets.js';
+export {
+  type DecodeOptions,
+  type EncodeOptions,
+  PretrainedTokenizer,
+} from './tokenizer/pretrained-tokenizer.js';
 export { createTransformer, type Transformer } from './transformer.js';
