@@ -1,5 +1,5 @@
 // Transport of single fibers and batches: the batched form against the plain loop of 4 evaluations per segment, on one engine.
-import { createEngine, Rng, valueAndGradient, tf } from '../../tensor-core/dist/index.js';
+import { createEngine, Rng, tf, valueAndGradient } from '../../tensor-core/dist/index.js';
 import {
   FiberConnection,
   FiberTransporter,
@@ -35,8 +35,7 @@ function forms(connection, improved) {
     const trace = transportStepByStep(plainReferenceConnection(bound(connection, p)), fiber, path, 4);
     return tf.squeeze(tf.slice(trace, [0, POINTS - 1, 0], [-1, 1, -1]), [1]);
   };
-  const ours = (p, fiber, path) =>
-    new FiberTransporter(bound(improved, p)).transport(fiber, path);
+  const ours = (p, fiber, path) => new FiberTransporter(bound(improved, p)).transport(fiber, path);
   return { plain, fast, ours };
 }
 
@@ -76,7 +75,11 @@ async function main(engineNames) {
             await run.dispose();
             return ms;
           };
-          const [p, b, o] = [await time(plain, connection), await time(fast, connection), await time(ours, improved)];
+          const [p, b, o] = [
+            await time(plain, connection),
+            await time(fast, connection),
+            await time(ours, improved),
+          ];
           const cell = (value, width) => value.toFixed(2).padStart(width);
           console.log(
             `${name.padEnd(6)} ${bundle.padEnd(6)} ${String(batch).padStart(5)} ${pass.padEnd(8)} ${cell(p, 9)} ${cell(b, 12)} ${cell(p / b, 6)} ${cell(o, 17)} ${cell(p / o, 6)}`,

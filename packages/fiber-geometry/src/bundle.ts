@@ -1,4 +1,4 @@
-import { InputError, type NDArray, tf } from '@palimpsest/tensor-core';
+import { InputError, type NDArray, type tf } from '@palimpsest/tensor-core';
 import { type ModeDefaults, modeDefaults } from './config.js';
 import { type ConnectionKind, type ConnectionParameters, FiberConnection } from './connection.js';
 import { type GeodesicReport, GeodesicSolver } from './geodesic-solver.js';
@@ -80,7 +80,9 @@ export abstract class Bundle {
       throw new InputError(`A bundle is named time, topic or ctx, not '${String(name)}'.`);
     }
     if (!parameters && !rng) {
-      throw new InputError(`The bundle '${name}' needs \`parameters\`, or an \`rng\` to draw fresh ones from.`);
+      throw new InputError(
+        `The bundle '${name}' needs \`parameters\`, or an \`rng\` to draw fresh ones from.`,
+      );
     }
     const defaults = modeDefaults[options.mode ?? 'improved'];
     this.name = name;
@@ -128,7 +130,9 @@ export abstract class Bundle {
    */
   solvePath(src: NDArray<'float32'>, dst: NDArray<'float32'>): GeodesicReport {
     if (this.solver) return this.solver.solve(src, dst);
-    throw new InputError(`The paths of the bundle '${this.name}' are great circles; there is nothing to solve.`);
+    throw new InputError(
+      `The paths of the bundle '${this.name}' are great circles; there is nothing to solve.`,
+    );
   }
 
   /**

@@ -28,7 +28,11 @@ export const fiberConfigSchema = z.strictObject({
   treeMaxLeaf: positiveInt.default(20).describe('ids that a leaf may hold'),
   retrievalBeam: positiveInt.default(5).describe('beam width of the direction tree'),
   retrievalTopk: positiveInt.default(8).describe('length of a returned list'),
-  compressionMinDim: z.int().min(64).default(256).describe('size from which a raw array on an entry is illegal'),
+  compressionMinDim: z
+    .int()
+    .min(64)
+    .default(256)
+    .describe('size from which a raw array on an entry is illegal'),
   strictShapeChecks: z.boolean().default(true).describe('validate an entry when it is added'),
   dLLM: positiveInt.default(1536).describe('width of the language model'),
 
@@ -48,7 +52,10 @@ export const fiberConfigSchema = z.strictObject({
   llmDtype: z.enum(['bf16', 'fp16', 'fp32']).default('bf16'),
   lossWeights: z.record(z.string(), lossWeight).default({}),
 
-  mode: z.enum(['parity', 'improved']).default('improved').describe('selects the defaults of the fields below'),
+  mode: z
+    .enum(['parity', 'improved'])
+    .default('improved')
+    .describe('selects the defaults of the fields below'),
   connection: z.enum(['reference', 'homogeneous', 'linear']).optional(),
   connectionRank: positiveInt.optional().describe('generators of a linear connection'),
   integrator: z.enum(['rk4', 'polar', 'magnus4', 'cayley']).optional(),

@@ -21,7 +21,11 @@ export function sampleConnection(
       ? learnedGenerators(connection, path, samples)
       : connection(flatRows(samples.points), flatRows(samples.velocities));
   const size = stacked.shape[1]!;
-  return tf.split(tf.reshape(stacked, [3 * segments, batch, size, size]), 3, 0) as unknown as GeneratorSamples;
+  return tf.split(
+    tf.reshape(stacked, [3 * segments, batch, size, size]),
+    3,
+    0,
+  ) as unknown as GeneratorSamples;
 }
 
 function flatRows(samples: readonly tf.Tensor[]): tf.Tensor {

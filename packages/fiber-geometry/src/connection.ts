@@ -92,7 +92,12 @@ export class FiberConnection {
     const head = isTracing() ? this.#constantHead() : this.#fold();
     if (!head) return this;
     const { kind, gradCoupling, rank, parameters } = this;
-    const copy = new FiberConnection(this.dBase, this.dFiber, this.metric, { kind, gradCoupling, rank, parameters });
+    const copy = new FiberConnection(this.dBase, this.dFiber, this.metric, {
+      kind,
+      gradCoupling,
+      rank,
+      parameters,
+    });
     copy.#preparedHead = head;
     return copy;
   }

@@ -159,7 +159,13 @@ class BatchSearch {
       searching.forEach((item, row) => {
         const enough = item.energy - SUFFICIENT_DECREASE * item.step * item.slope;
         if (values.energy[row]! <= enough) {
-          this.#accept(item, trials[row]!, values.energy[row]!, values.scale[row]!, this.#row(values.gradient, row));
+          this.#accept(
+            item,
+            trials[row]!,
+            values.energy[row]!,
+            values.scale[row]!,
+            this.#row(values.gradient, row),
+          );
         } else {
           item.step /= 2;
         }

@@ -2,8 +2,8 @@ import { InputError, type NDArray, ndarray, tf } from '@palimpsest/tensor-core';
 import { adamGeodesics } from './geodesic-adam.js';
 import { PathEnergy, straightPaths } from './geodesic-energy.js';
 import { lbfgsGeodesics } from './geodesic-lbfgs.js';
-import type { MetricField } from './metric-field.js';
 import { RiemannianMetric } from './metric.js';
+import type { MetricField } from './metric-field.js';
 import { linearPath } from './path.js';
 
 export type GeodesicMethod = 'adam' | 'h1-lbfgs' | 'straight';

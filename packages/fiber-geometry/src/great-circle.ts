@@ -50,7 +50,10 @@ interface Curve {
 }
 
 const parameters = (count: number, value: (k: number) => number) =>
-  tf.tensor3d(Float32Array.from({ length: count }, (_, k) => value(k)), [1, count, 1]);
+  tf.tensor3d(
+    Float32Array.from({ length: count }, (_, k) => value(k)),
+    [1, count, 1],
+  );
 
 const dot = (a: tf.Tensor, b: tf.Tensor) => tf.sum(tf.mul(a, b), -1, true);
 const perRow = (x: tf.Tensor) => tf.expandDims(x, 1);
@@ -59,7 +62,8 @@ function clampedCircle(src: tf.Tensor, dst: tf.Tensor): Curve {
   const angle = perRow(tf.acos(tf.clipByValue(dot(src, dst), -1 + 1e-7, 1 - 1e-7)));
   const sine = tf.maximum(tf.sin(angle), 1e-7);
   const [p, q] = [perRow(src), perRow(dst)];
-  const combine = (a: tf.Tensor, b: tf.Tensor) => tf.add(tf.mul(tf.div(a, sine), p), tf.mul(tf.div(b, sine), q));
+  const combine = (a: tf.Tensor, b: tf.Tensor) =>
+    tf.add(tf.mul(tf.div(a, sine), p), tf.mul(tf.div(b, sine), q));
   return {
     at: (t) => combine(tf.sin(tf.mul(tf.sub(1, t), angle)), tf.sin(tf.mul(t, angle))),
     tangent: (t) =>

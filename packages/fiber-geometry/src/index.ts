@@ -25,11 +25,11 @@ export type { LinearParameters, MlpParameters, Parameter, RandomSource } from '.
 export * from './parity/index.js';
 export { linearPath, type PathVelocity } from './path.js';
 export { canonicalStateDict, type StateDict } from './state-dict.js';
-export { plainReferenceConnection, transportStepByStep } from './transport-plain.js';
-export * from './transporter.js';
 export type { CoordinateName, MemEntry, NewEntry } from './store/entry.js';
 export type { EvictionPolicy } from './store/eviction.js';
 export type { FusedHit, FusedQuery, FusedWeights } from './store/fused-search.js';
 export type { InvariantRegistry } from './store/invariants.js';
 export * from './store/mem-store.js';
 export type { HandleCodec } from './store/store-file.js';
+export { plainReferenceConnection, transportStepByStep } from './transport-plain.js';
+export * from './transporter.js';

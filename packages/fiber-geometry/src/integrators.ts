@@ -105,7 +105,9 @@ function neededSquarings(omega: tf.Tensor): number {
   const norm = hostValues(tensor, 'The matrix exponential')[0]!;
   tensor.dispose();
   if (!Number.isFinite(norm)) {
-    throw new InputError('The connection gave NaN or infinity along the path; check its weights and the path.');
+    throw new InputError(
+      'The connection gave NaN or infinity along the path; check its weights and the path.',
+    );
   }
   return norm > 0 ? Math.max(0, Math.ceil(Math.log2(norm / 0.5))) : 0;
 }

@@ -189,10 +189,7 @@ export class MlpMetricField implements MetricField {
       scaleRows(tangent, z1, n * first.outputs, first.outputs, d);
       tangent = multiply(second.weight, tangent, second.outputs, second.inputs, d);
       scaleRows(tangent, z2, n * second.outputs, second.outputs, d);
-      result.set(
-        multiply(third.weight, tangent, third.outputs, third.inputs, d),
-        n * third.outputs * d,
-      );
+      result.set(multiply(third.weight, tangent, third.outputs, third.inputs, d), n * third.outputs * d);
     }
     return result;
   }
@@ -205,7 +202,13 @@ function scaleRows(matrix: Float64Array, z: Float64Array, at: number, rows: numb
   }
 }
 
-function multiply(a: Float64Array, b: Float64Array, rows: number, inner: number, columns: number): Float64Array<ArrayBuffer> {
+function multiply(
+  a: Float64Array,
+  b: Float64Array,
+  rows: number,
+  inner: number,
+  columns: number,
+): Float64Array<ArrayBuffer> {
   const result = new Float64Array(rows * columns);
   for (let i = 0; i < rows; i++) {
     for (let k = 0; k < inner; k++) {
@@ -228,7 +231,11 @@ function affine(x: Float64Array, { weight, bias, inputs, outputs }: Layer, count
   return result;
 }
 
-function affineBackward(gradient: Float64Array, { weight, inputs, outputs }: Layer, count: number): Float64Array {
+function affineBackward(
+  gradient: Float64Array,
+  { weight, inputs, outputs }: Layer,
+  count: number,
+): Float64Array {
   const result = new Float64Array(count * inputs);
   for (let n = 0; n < count; n++) {
     for (let o = 0; o < outputs; o++) {

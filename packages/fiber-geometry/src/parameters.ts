@@ -1,4 +1,12 @@
-import { InputError, isNDArray, type NDArray, ndarray, sizeOf, type tf as Tf, tf } from '@palimpsest/tensor-core';
+import {
+  InputError,
+  isNDArray,
+  type NDArray,
+  ndarray,
+  sizeOf,
+  type tf as Tf,
+  tf,
+} from '@palimpsest/tensor-core';
 
 /** A parameter: a host array at rest, a tensor inside a compiled function. */
 export type Parameter = NDArray | Tf.Tensor;
@@ -46,7 +54,11 @@ export interface RandomSource {
 }
 
 /** Values ~ N(0, std²). */
-export function normalParameter(rng: RandomSource, shape: readonly number[], std: number): NDArray<'float32'> {
+export function normalParameter(
+  rng: RandomSource,
+  shape: readonly number[],
+  std: number,
+): NDArray<'float32'> {
   return ndarray(
     Float32Array.from({ length: sizeOf(shape) }, () => std * rng.normal()),
     shape,

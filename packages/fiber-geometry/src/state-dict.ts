@@ -1,5 +1,4 @@
-import { InputError, type NDArray, ndarray, treeMap, treeToRecord } from '@palimpsest/tensor-core';
-import { isNDArray } from '@palimpsest/tensor-core';
+import { InputError, isNDArray, type NDArray, ndarray, treeMap, treeToRecord } from '@palimpsest/tensor-core';
 
 /** Arrays under the reference's dotted names. */
 export type StateDict = Readonly<Record<string, NDArray>>;

@@ -60,11 +60,12 @@ function piecewiseVelocity(
 /** Rows of `[B, P, d]` by index, as a product with a constant, so that its gradient is one product too. */
 function mix(x: tf.Tensor, weights: readonly (readonly number[])[]): tf.Tensor {
   const [batch, count, d] = x.shape as [number, number, number];
-  const matrix = tf.tensor2d(
-    weights.map((row) => Array.from({ length: count }, (_, k) => row[k] ?? 0)),
-  );
+  const matrix = tf.tensor2d(weights.map((row) => Array.from({ length: count }, (_, k) => row[k] ?? 0)));
   const flat = tf.reshape(tf.transpose(x, [1, 0, 2]), [count, batch * d]);
-  return tf.transpose(tf.reshape(tf.matMul(matrix, flat as tf.Tensor2D), [weights.length, batch, d]), [1, 0, 2]);
+  return tf.transpose(
+    tf.reshape(tf.matMul(matrix, flat as tf.Tensor2D), [weights.length, batch, d]),
+    [1, 0, 2],
+  );
 }
 
 const at = (entries: readonly (readonly [number, number])[]): number[] => {
@@ -109,7 +110,8 @@ function hermiteCurve(path: tf.Tensor, velocity: PathVelocity): Curve {
           [k + 1, weights[last]! * scale],
         ]),
       );
-    const middles = (index: number, scale: number) => rows.map(({ k, weights }) => at([[k, weights[index]! * scale]]));
+    const middles = (index: number, scale: number) =>
+      rows.map(({ k, weights }) => at([[k, weights[index]! * scale]]));
     const terms = [
       mix(path, ends(0, 2, 1)),
       mix(midpoints, middles(1, 1)),

@@ -135,7 +135,12 @@ export class FiberTransporter {
 
   #samples(connection: AnyConnection, { path, velocity }: Chunk): GeneratorSamples {
     if (this.subdivide !== 'adaptive') {
-      return splitSamples(connection, path, velocity, new Array<number>(path.shape[1]! - 1).fill(this.subdivide));
+      return splitSamples(
+        connection,
+        path,
+        velocity,
+        new Array<number>(path.shape[1]! - 1).fill(this.subdivide),
+      );
     }
     const samples = sampleConnection(connection, path, velocity);
     if (isTracing()) return samples;
@@ -150,10 +155,11 @@ export class FiberTransporter {
     const starts = Array.from({ length: Math.ceil(batch / size) }, (_, index) => index * size);
     return starts.map((start) => {
       const rows = (x: tf.Tensor) =>
-        tf.slice(x, [start, ...new Array<number>(x.rank - 1).fill(0)], [
-          Math.min(size, batch - start),
-          ...x.shape.slice(1),
-        ]);
+        tf.slice(
+          x,
+          [start, ...new Array<number>(x.rank - 1).fill(0)],
+          [Math.min(size, batch - start), ...x.shape.slice(1)],
+        );
       return {
         path: rows(path),
         fiber: fiber && rows(fiber),
@@ -202,7 +208,9 @@ function neededParts(samples: GeneratorSamples): number[] {
   tensor.dispose();
   return Array.from(largest, (rho) => {
     if (!Number.isFinite(rho)) {
-      throw new InputError('The connection gave NaN or infinity along the path; check its weights and the path.');
+      throw new InputError(
+        'The connection gave NaN or infinity along the path; check its weights and the path.',
+      );
     }
     return Math.min(MOST_PIECES, Math.max(1, Math.ceil(rho / LARGEST_ROTATION)));
   });
@@ -231,7 +239,12 @@ export function timesVector(matrix: tf.Tensor, fiber: tf.Tensor): tf.Tensor {
 /**
  * One Runge–Kutta step of f' = −A f on rows `[B, 1, F]`. As A is antisymmetric, the row of −A f is the row of f times A.
  */
-export function rungeKuttaStep(row: tf.Tensor, start: tf.Tensor, middle: tf.Tensor, end: tf.Tensor): tf.Tensor {
+export function rungeKuttaStep(
+  row: tf.Tensor,
+  start: tf.Tensor,
+  middle: tf.Tensor,
+  end: tf.Tensor,
+): tf.Tensor {
   const k1 = tf.matMul(row, start);
   const k2 = tf.matMul(tf.add(row, tf.mul(k1, 0.5)), middle);
   const k3 = tf.matMul(tf.add(row, tf.mul(k2, 0.5)), middle);
@@ -250,7 +263,9 @@ export function orderedProduct(steps: tf.Tensor): tf.Tensor {
     const [first, second] = tf.unstack(paired, 1) as [tf.Tensor, tf.Tensor];
     const products = tf.matMul(second, first);
     matrices =
-      count % 2 === 0 ? products : tf.concat([products, tf.slice(matrices, [count - 1, 0, 0, 0], [1, -1, -1, -1])], 0);
+      count % 2 === 0
+        ? products
+        : tf.concat([products, tf.slice(matrices, [count - 1, 0, 0, 0], [1, -1, -1, -1])], 0);
   }
   return tf.squeeze(matrices, [0]);
 }

@@ -6,7 +6,11 @@ export interface TriangleIndices {
   readonly columns: Int32Array;
 }
 
-function indices(size: number, firstColumn: (row: number) => number, end: (row: number) => number): TriangleIndices {
+function indices(
+  size: number,
+  firstColumn: (row: number) => number,
+  end: (row: number) => number,
+): TriangleIndices {
   const rows: number[] = [];
   const columns: number[] = [];
   for (let row = 0; row < size; row++) {

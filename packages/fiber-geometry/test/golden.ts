@@ -27,8 +27,14 @@ function readTensors(path: string): Map<string, ParityTensor> {
   const tensors = new Map<string, ParityTensor>();
   for (const [name, { dtype, shape, data_offsets: offsets }] of Object.entries(header)) {
     if (name === '__metadata__') continue;
-    const data = Uint8Array.from(bytes.subarray(8 + headerLength + offsets[0], 8 + headerLength + offsets[1])).buffer;
-    tensors.set(name, { dtype, shape, data: dtype === 'I32' ? new Int32Array(data) : new Float32Array(data) });
+    const data = Uint8Array.from(
+      bytes.subarray(8 + headerLength + offsets[0], 8 + headerLength + offsets[1]),
+    ).buffer;
+    tensors.set(name, {
+      dtype,
+      shape,
+      data: dtype === 'I32' ? new Int32Array(data) : new Float32Array(data),
+    });
   }
   return tensors;
 }
@@ -39,7 +45,8 @@ export function miss(output: ParityOutput): string | undefined {
   if (typeof actual === 'string' || typeof expected === 'string') {
     return actual === expected ? undefined : `${name}: '${String(actual)}' instead of '${String(expected)}'`;
   }
-  if (actual.length !== expected.length) return `${name}: ${actual.length} values instead of ${expected.length}`;
+  if (actual.length !== expected.length)
+    return `${name}: ${actual.length} values instead of ${expected.length}`;
   for (let i = 0; i < expected.length; i++) {
     const [a, e] = [actual[i]!, expected[i]!];
     const allowed = exact ? 0 : atol + rtol * Math.abs(e);

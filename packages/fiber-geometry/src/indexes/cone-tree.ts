@@ -2,7 +2,15 @@ import { InputError } from '@palimpsest/tensor-core';
 import { SlotHeap } from './binary-heap.js';
 import { farthestFirstKMeans } from './farthest-first.js';
 import { TopK } from './top-k.js';
-import { checkCount, checkedVector, checkId, compareIds, dotRow, type SearchHit, type VectorIndex } from './vector-index.js';
+import {
+  checkCount,
+  checkedVector,
+  checkId,
+  compareIds,
+  dotRow,
+  type SearchHit,
+  type VectorIndex,
+} from './vector-index.js';
 import { VectorSlab } from './vector-slab.js';
 
 export interface ConeTreeOptions {
@@ -158,7 +166,11 @@ export class ConeTree implements VectorIndex {
       stack.push(...node.children);
       held += node.ids.length;
       for (const id of this.#idsBelow(node)) {
-        if (dotRow(this.#slab.rows, this.#slab.rowOf(id) * this.dimension, node.anchor, this.dimension) >= node.width) continue;
+        if (
+          dotRow(this.#slab.rows, this.#slab.rowOf(id) * this.dimension, node.anchor, this.dimension) >=
+          node.width
+        )
+          continue;
         messages.push(`A cone of the tree does not hold its id ${id}`);
       }
     }
@@ -197,11 +209,17 @@ export class ConeTree implements VectorIndex {
   #refresh(node: ConeNode): void {
     const norm = Math.hypot(...node.sum);
     const ids = this.#idsBelow(node);
-    node.anchor = norm > 1e-9 ? node.sum.map((value) => value / norm) : Float64Array.from(this.#slab.vector(ids[0]!));
+    node.anchor =
+      norm > 1e-9 ? node.sum.map((value) => value / norm) : Float64Array.from(this.#slab.vector(ids[0]!));
     node.countAtAnchor = node.count;
     node.width = 1;
     for (const id of ids) {
-      const cosine = dotRow(this.#slab.rows, this.#slab.rowOf(id) * this.dimension, node.anchor, this.dimension);
+      const cosine = dotRow(
+        this.#slab.rows,
+        this.#slab.rowOf(id) * this.dimension,
+        node.anchor,
+        this.dimension,
+      );
       node.width = Math.min(node.width, cosine - MARGIN);
     }
   }

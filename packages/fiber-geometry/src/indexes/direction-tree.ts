@@ -3,7 +3,15 @@ import { farthestFirstKMeans } from './farthest-first.js';
 import { principalProjection } from './principal-projection.js';
 import { TopK } from './top-k.js';
 import { DirectionNode } from './tree-node.js';
-import { checkCount, checkedVector, checkId, compareIds, dotRow, type SearchHit, type VectorIndex } from './vector-index.js';
+import {
+  checkCount,
+  checkedVector,
+  checkId,
+  compareIds,
+  dotRow,
+  type SearchHit,
+  type VectorIndex,
+} from './vector-index.js';
 import { VectorSlab } from './vector-slab.js';
 
 export interface DirectionTreeOptions {
@@ -126,9 +134,7 @@ export class DirectionTree implements VectorIndex {
       }
       frontier = next.sort((a, b) => b.score - a.score).slice(0, beam);
     }
-    return [...found]
-      .map(([id, value]) => ({ id, value }))
-      .sort((a, b) => b.value - a.value || a.id - b.id);
+    return [...found].map(([id, value]) => ({ id, value })).sort((a, b) => b.value - a.value || a.id - b.id);
   }
 
   search(query: ArrayLike<number>, k: number): SearchHit[] {
@@ -146,7 +152,9 @@ export class DirectionTree implements VectorIndex {
     const seen = new Map<number, number>();
     for (const node of this.#nodes()) {
       if (node.isLeaf) for (const id of node.ids) seen.set(id, (seen.get(id) ?? 0) + 1);
-      const below = node.isLeaf ? node.ids.length : node.children.reduce((sum, child) => sum + child.count, 0);
+      const below = node.isLeaf
+        ? node.ids.length
+        : node.children.reduce((sum, child) => sum + child.count, 0);
       if (below !== node.count) messages.push(`A node counts ${node.count} ids but has ${below} below it`);
     }
     for (const [id, times] of seen) if (times > 1) messages.push(`The tree holds id ${id} ${times} times`);
@@ -262,7 +270,9 @@ export class DirectionTree implements VectorIndex {
   }
 
   #trueCosine(id: number, q: Float64Array): number {
-    const unit = Float32Array.from(checkedVector(this.#slab.vector(id), this.dimension, `The vector of id ${id}`));
+    const unit = Float32Array.from(
+      checkedVector(this.#slab.vector(id), this.dimension, `The vector of id ${id}`),
+    );
     return dotRow(unit, 0, q, this.dimension);
   }
 
@@ -289,5 +299,7 @@ function bestChildren(
 
 function wholeNumber(name: string, value: number, least: number): number {
   if (Number.isInteger(value) && value >= least) return value;
-  throw new InputError(`DirectionTree: '${name}' must be a whole number of at least ${least}, but is ${value}.`);
+  throw new InputError(
+    `DirectionTree: '${name}' must be a whole number of at least ${least}, but is ${value}.`,
+  );
 }

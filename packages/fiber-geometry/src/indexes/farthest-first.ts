@@ -100,7 +100,8 @@ function farthestRow(distances: Float64Array, n: number, k: number): number {
   let bestDistance = Number.NEGATIVE_INFINITY;
   for (let row = 0; row < n; row++) {
     let smallest = Number.POSITIVE_INFINITY;
-    for (let cluster = 0; cluster < k; cluster++) smallest = Math.min(smallest, distances[row * k + cluster]!);
+    for (let cluster = 0; cluster < k; cluster++)
+      smallest = Math.min(smallest, distances[row * k + cluster]!);
     if (smallest > bestDistance) {
       bestDistance = smallest;
       best = row;

@@ -1,6 +1,14 @@
 import { InputError } from '@palimpsest/tensor-core';
 import { TopK } from './top-k.js';
-import { checkCount, checkedVector, checkId, compareIds, dotRow, type SearchHit, type VectorIndex } from './vector-index.js';
+import {
+  checkCount,
+  checkedVector,
+  checkId,
+  compareIds,
+  dotRow,
+  type SearchHit,
+  type VectorIndex,
+} from './vector-index.js';
 import { VectorSlab } from './vector-slab.js';
 
 /** Exact search by one pass over all vectors: no build cost, the yardstick of the other indexes. */

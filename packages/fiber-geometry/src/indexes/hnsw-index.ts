@@ -1,7 +1,14 @@
 import { InputError, Rng } from '@palimpsest/tensor-core';
 import { HnswGraph } from './hnsw-graph.js';
 import { TopK } from './top-k.js';
-import { checkCount, checkedVector, checkId, compareIds, type SearchHit, type VectorIndex } from './vector-index.js';
+import {
+  checkCount,
+  checkedVector,
+  checkId,
+  compareIds,
+  type SearchHit,
+  type VectorIndex,
+} from './vector-index.js';
 
 export interface HnswOptions {
   /** Neighbours per slot, twice that on layer 0. Default 16. */

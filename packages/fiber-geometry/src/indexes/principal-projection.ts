@@ -43,7 +43,11 @@ function leadingAxes(centred: Float64Array, n: number, d: number, width: number)
       }
     }
   }
-  const { eigenvectorMatrix, realEigenvalues } = new EigenvalueDecomposition(scatter, { assumeSymmetric: true });
-  const order = realEigenvalues.map((_, index) => index).sort((a, b) => realEigenvalues[b]! - realEigenvalues[a]!);
+  const { eigenvectorMatrix, realEigenvalues } = new EigenvalueDecomposition(scatter, {
+    assumeSymmetric: true,
+  });
+  const order = realEigenvalues
+    .map((_, index) => index)
+    .sort((a, b) => realEigenvalues[b]! - realEigenvalues[a]!);
   return order.slice(0, width).map((column) => eigenvectorMatrix.getColumn(column));
 }

@@ -97,7 +97,9 @@ export function compareIds(inside: Iterable<number>, expected: Iterable<number>,
   const missing = list(wanted, held);
   const shown = (ids: number[]) => `${ids.slice(0, 5).join(', ')}${ids.length > 5 ? ', …' : ''}`;
   const messages: string[] = [];
-  if (extra.length > 0) messages.push(`${name} holds ${extra.length} ids that the store lacks: ${shown(extra)}`);
-  if (missing.length > 0) messages.push(`${name} lacks ${missing.length} ids of the store: ${shown(missing)}`);
+  if (extra.length > 0)
+    messages.push(`${name} holds ${extra.length} ids that the store lacks: ${shown(extra)}`);
+  if (missing.length > 0)
+    messages.push(`${name} lacks ${missing.length} ids of the store: ${shown(missing)}`);
   return messages;
 }

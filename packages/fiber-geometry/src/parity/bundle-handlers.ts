@@ -14,7 +14,10 @@ class GeometryBundle extends Bundle {
   }
 }
 
-function optionsOf(golden: GoldenCase, name: 'topic' | 'time'): BundleOptions & { parameters: BundleParameters } {
+function optionsOf(
+  golden: GoldenCase,
+  name: 'topic' | 'time',
+): BundleOptions & { parameters: BundleParameters } {
   return {
     name,
     mode: 'parity',

@@ -140,13 +140,31 @@ function sineCurve(path: tf.Tensor, count: number): GreatCirclePath {
     tf.tensor3d(Float32Array.from(places, value), [1, places.length, 1]);
   const position = (places: readonly number[]) => {
     const straight = tf.add(
-      tf.mul(column(places, (t) => 1 - t), start),
-      tf.mul(column(places, (t) => t), end),
+      tf.mul(
+        column(places, (t) => 1 - t),
+        start,
+      ),
+      tf.mul(
+        column(places, (t) => t),
+        end,
+      ),
     );
-    return tf.add(straight, tf.mul(column(places, (t) => Math.sin(Math.PI * t)), bend));
+    return tf.add(
+      straight,
+      tf.mul(
+        column(places, (t) => Math.sin(Math.PI * t)),
+        bend,
+      ),
+    );
   };
   const velocity = (places: readonly number[]) =>
-    tf.add(tf.sub(end, start), tf.mul(column(places, (t) => Math.PI * Math.cos(Math.PI * t)), bend));
+    tf.add(
+      tf.sub(end, start),
+      tf.mul(
+        column(places, (t) => Math.PI * Math.cos(Math.PI * t)),
+        bend,
+      ),
+    );
   const points = Array.from({ length: count }, (_, k) => k / (count - 1));
   const between = points.slice(1).map((t) => t - 0.5 / (count - 1));
   return {

@@ -1,6 +1,6 @@
 import type { NDArray } from '@palimpsest/tensor-core';
-import { GeodesicSolver } from '../geodesic-solver.js';
 import { PathEnergy } from '../geodesic-energy.js';
+import { GeodesicSolver } from '../geodesic-solver.js';
 import { RiemannianMetric } from '../metric.js';
 import { linearPath } from '../path.js';
 import { engineOf, type ParityHandler } from './contract.js';
@@ -85,13 +85,24 @@ const edgeHandler: ParityHandler = {
     });
     const solves = {
       same: adamSolver(golden).solve(xs, xs),
-      zeroSteps: adamSolver(golden, { maxSteps: 0 }).solve(xs, shifted(xs, (value) => value + 1)),
-      nonFinite: adamSolver(golden).solve(huge, shifted(huge, (value) => -value)),
+      zeroSteps: adamSolver(golden, { maxSteps: 0 }).solve(
+        xs,
+        shifted(xs, (value) => value + 1),
+      ),
+      nonFinite: adamSolver(golden).solve(
+        huge,
+        shifted(huge, (value) => -value),
+      ),
     };
     for (const [name, solved] of Object.entries(solves)) {
       const expected = golden.expected<ExpectedSolve>(name)!;
       golden.compare(`out/${name}Path`, solved.path.data);
-      golden.close(`${name} energy`, [solved.energy], [Number(expected.energy)], golden.tolerance('out/energy'));
+      golden.close(
+        `${name} energy`,
+        [solved.energy],
+        [Number(expected.energy)],
+        golden.tolerance('out/energy'),
+      );
       golden.equal(`${name} converged`, String(solved.converged), String(expected.converged));
       golden.equal(`${name} iterations`, [solved.iterations], [expected.iterations]);
     }

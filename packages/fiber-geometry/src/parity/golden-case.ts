@@ -1,7 +1,7 @@
-import { type Engine, InputError, type NDArray, ndarray, tf, treeLeaves } from '@palimpsest/tensor-core';
 import type { DeviceArray } from '@palimpsest/tensor-core';
-import type { MetricParameters } from '../metric.js';
+import { type Engine, InputError, type NDArray, ndarray, tf, treeLeaves } from '@palimpsest/tensor-core';
 import type { ConnectionParameters } from '../connection.js';
+import type { MetricParameters } from '../metric.js';
 import type { MlpParameters } from '../parameters.js';
 import type { ParityCase, ParityOutput } from './contract.js';
 
@@ -99,7 +99,12 @@ export class GoldenCase {
     }
   }
 
-  close(name: string, actual: ArrayLike<number>, expected: ArrayLike<number>, { atol, rtol }: Tolerance): void {
+  close(
+    name: string,
+    actual: ArrayLike<number>,
+    expected: ArrayLike<number>,
+    { atol, rtol }: Tolerance,
+  ): void {
     this.outputs.push({ name, actual, expected, atol, rtol });
   }
 

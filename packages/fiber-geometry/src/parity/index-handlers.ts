@@ -62,12 +62,20 @@ function compareTree(golden: GoldenCase, tree: DirectionTree, when: string): voi
     const width = golden.integers(`${at}/ids`).length / queries.length;
     const found = queries.map((query) => tree.retrieve(query, beam));
     const padded = <T>(value: (hit: { id: number; value: number }) => T, filler: T) =>
-      found.flatMap((hits) => Array.from({ length: Math.max(width, hits.length) }, (_, i) => (hits[i] ? value(hits[i]) : filler)));
-    golden.equalIntegers(`${at}/ids`, padded(({ id }) => id, -1));
+      found.flatMap((hits) =>
+        Array.from({ length: Math.max(width, hits.length) }, (_, i) => (hits[i] ? value(hits[i]) : filler)),
+      );
+    golden.equalIntegers(
+      `${at}/ids`,
+      padded(({ id }) => id, -1),
+    );
     const expected = golden.array(`${at}/scores`).data;
     const scores = padded(({ value }) => value, Number.NaN);
     // What stands behind the padding of a score is not specified; the ids say where padding begins.
-    golden.compare(`${at}/scores`, scores.map((score, i) => (Number.isNaN(score) ? expected[i]! : score)));
+    golden.compare(
+      `${at}/scores`,
+      scores.map((score, i) => (Number.isNaN(score) ? expected[i]! : score)),
+    );
   }
 }
 
@@ -81,8 +89,15 @@ function compareExact(golden: GoldenCase, vectors: readonly Float32Array[]): voi
       index.insert(id, vector);
     });
     const hits = rowsOf(golden, 'in/queries').flatMap((query) => index.search(query, k));
-    golden.equal(`exactTop8 ids (${kind})`, hits.map(({ id }) => id), golden.integers('out/exactTop8/ids'));
-    golden.compare('out/exactTop8/cosines', hits.map(({ cosine }) => cosine));
+    golden.equal(
+      `exactTop8 ids (${kind})`,
+      hits.map(({ id }) => id),
+      golden.integers('out/exactTop8/ids'),
+    );
+    golden.compare(
+      'out/exactTop8/cosines',
+      hits.map(({ cosine }) => cosine),
+    );
   }
 }
 

@@ -36,7 +36,9 @@ const optimiserHandler: ParityHandler = {
       },
       { name: 'transport fitting step' },
     );
-    const batch = Object.fromEntries(['fiber', 'path', 'target'].map((name) => [name, golden.array(`in/${name}`)]));
+    const batch = Object.fromEntries(
+      ['fiber', 'path', 'target'].map((name) => [name, golden.array(`in/${name}`)]),
+    );
     let parameters: unknown = first;
     let state: unknown = optimiser.init(first);
     const losses: number[] = [];

@@ -60,7 +60,8 @@ const metricHandler: ParityHandler = {
       golden.input('in/y'),
       golden.input('in/cotangent'),
     );
-    for (const name of ['raw', 'g', 'midpointDistance']) golden.compare(`out/${name}`, results.get(`out.${name}`)!);
+    for (const name of ['raw', 'g', 'midpointDistance'])
+      golden.compare(`out/${name}`, results.get(`out.${name}`)!);
     compareGradients(golden, results, new Map([['x', 'x'], ...netNames('metric', '')]));
     return golden.outputs;
   },

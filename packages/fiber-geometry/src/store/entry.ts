@@ -4,9 +4,11 @@ import { checkedVector } from '../indexes/vector-index.js';
 
 export const BUNDLES: readonly BundleName[] = ['time', 'topic', 'ctx'];
 export type CoordinateName = `${BundleName}${'Base' | 'Fiber' | 'Dirn'}`;
-export const COORDINATES: readonly CoordinateName[] = BUNDLES.flatMap(
-  (bundle): CoordinateName[] => [`${bundle}Base`, `${bundle}Fiber`, `${bundle}Dirn`],
-);
+export const COORDINATES: readonly CoordinateName[] = BUNDLES.flatMap((bundle): CoordinateName[] => [
+  `${bundle}Base`,
+  `${bundle}Fiber`,
+  `${bundle}Dirn`,
+]);
 
 /** One memory: a base point, a fiber and a unit direction in each of the three bundles, and what belongs to it. */
 export interface MemEntry<Handle = unknown> extends Record<CoordinateName, Float32Array> {
@@ -56,7 +58,11 @@ export function coordinateSize(name: CoordinateName, sizes: EntrySizes): number 
 }
 
 /** What is wrong with a coordinate, or nothing. */
-export function coordinateProblem(value: unknown, name: CoordinateName, sizes: EntrySizes): string | undefined {
+export function coordinateProblem(
+  value: unknown,
+  name: CoordinateName,
+  sizes: EntrySizes,
+): string | undefined {
   if (!isNumberList(value)) return `'${name}' is not a list of numbers`;
   const size = coordinateSize(name, sizes);
   if (value.length !== size) return `'${name}' has ${value.length} numbers instead of ${size}`;
@@ -102,7 +108,9 @@ export function checkPlainFields(fields: Readonly<Record<string, unknown>>): voi
   for (const name of NUMBERS) {
     const value = fields[name];
     if (value === undefined || (typeof value === 'number' && Number.isFinite(value))) continue;
-    throw new InputError(`A memory entry is not valid: '${name}' must be a finite number, but is ${String(value)}.`);
+    throw new InputError(
+      `A memory entry is not valid: '${name}' must be a finite number, but is ${String(value)}.`,
+    );
   }
   if (fields.sourceText !== undefined && typeof fields.sourceText !== 'string') {
     throw new InputError("A memory entry is not valid: 'sourceText' must be a text.");

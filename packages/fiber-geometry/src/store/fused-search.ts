@@ -42,7 +42,9 @@ export function fuse(
     unit: checkedVector(query[bundle]!, query[bundle]!.length, `The query of '${bundle}'`),
   }));
   const candidates = new Set(
-    queries.flatMap(({ bundle, unit }) => search(bundle, unit, k * CANDIDATES_PER_RESULT).map(({ id }) => id)),
+    queries.flatMap(({ bundle, unit }) =>
+      search(bundle, unit, k * CANDIDATES_PER_RESULT).map(({ id }) => id),
+    ),
   );
   const hits = [...candidates].map((id) => {
     const cosines: Partial<Record<BundleName, number>> = {};

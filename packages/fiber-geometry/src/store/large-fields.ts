@@ -26,7 +26,8 @@ export function largeFields(entry: object, leastSize: number, strict: boolean): 
       return;
     }
     if (!strict && level > 0) return;
-    for (const [key, child] of childrenOf(value)) visit(child, path === '' ? key : `${path}.${key}`, level + 1);
+    for (const [key, child] of childrenOf(value))
+      visit(child, path === '' ? key : `${path}.${key}`, level + 1);
   };
   for (const [key, value] of Object.entries(entry)) {
     if (!EXEMPT.has(key)) visit(value, key, 1);

@@ -6,10 +6,10 @@ import { createIndex } from '../indexes/create-index.js';
 import type { SearchHit, VectorIndex } from '../indexes/vector-index.js';
 import {
   BUNDLES,
-  checkedCoordinate,
-  checkPlainFields,
   COORDINATES,
   type CoordinateName,
+  checkedCoordinate,
+  checkPlainFields,
   coordinateSize,
   type MemEntry,
   type NewEntry,
@@ -185,8 +185,12 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
    * @param weights default 1 each; bundles without a query do not count.
    */
   searchFused(query: FusedQuery, weights: FusedWeights = {}, k = this.config.retrievalTopk): FusedHit[] {
-    return fuse(query, weights, k, (bundle, q, count) => this.search(bundle, q, count), (mid, bundle) =>
-      this.get(mid)![`${bundle}Dirn`],
+    return fuse(
+      query,
+      weights,
+      k,
+      (bundle, q, count) => this.search(bundle, q, count),
+      (mid, bundle) => this.get(mid)![`${bundle}Dirn`],
     );
   }
 
@@ -243,7 +247,9 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
     for (const fields of entries) {
       const mid = fields.mid as number;
       if (!(Number.isInteger(mid) && mid > last && mid < nextMid)) {
-        throw new InputError(`${source} is damaged: the id ${String(mid)} does not fit between ${last} and ${nextMid}.`);
+        throw new InputError(
+          `${source} is damaged: the id ${String(mid)} does not fit between ${last} and ${nextMid}.`,
+        );
       }
       last = mid;
       const { handleCodec } = options;
@@ -271,7 +277,8 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
   ): Promise<MemStore<Handle>> {
     const { readFile } = await import('node:fs/promises');
     const bytes = await readFile(path).catch((error: { code?: string }) => {
-      const reason = error.code === 'ENOENT' ? 'does not exist' : `cannot be read (${error.code ?? String(error)})`;
+      const reason =
+        error.code === 'ENOENT' ? 'does not exist' : `cannot be read (${error.code ?? String(error)})`;
       throw new InputError(`The memory store ${path} ${reason}.`);
     });
     return MemStore.fromBytes<Handle>(bytes, options, path);
@@ -289,7 +296,8 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
   }
 
   #checked(entry: NewEntry<Handle>, mid: number): MemEntry<Handle> {
-    if (typeof entry !== 'object' || entry === null) throw new InputError('A memory entry must be an object.');
+    if (typeof entry !== 'object' || entry === null)
+      throw new InputError('A memory entry must be an object.');
     checkPlainFields(entry);
     const ts = entry.ts ?? 0;
     const defaults = { surprise: 0, ts, last: ts, cnt: 0, version: 0, sourceText: '' };

@@ -24,13 +24,16 @@ export class ValuePacker {
     if (ArrayBuffer.isView(value)) return this.#array(value, path);
     if (Array.isArray(value)) return value.map((child, index) => this.pack(child, `${path}.${index}`));
     if (typeof value !== 'object' || value instanceof Map || value instanceof Set) {
-      throw new InputError(`The value at '${path}' cannot be saved: it is ${describe(value)}; give a handle codec.`);
+      throw new InputError(
+        `The value at '${path}' cannot be saved: it is ${describe(value)}; give a handle codec.`,
+      );
     }
     return Object.fromEntries(
       Object.entries(value)
         .filter(([, child]) => child !== undefined)
         .map(([key, child]) => {
-          if (key.startsWith('$')) throw new InputError(`The key '${path}.${key}' cannot be saved: '$' is reserved.`);
+          if (key.startsWith('$'))
+            throw new InputError(`The key '${path}.${key}' cannot be saved: '$' is reserved.`);
           return [key, this.pack(child, `${path}.${key}`)];
         }),
     );

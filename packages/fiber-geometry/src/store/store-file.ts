@@ -1,9 +1,4 @@
-import {
-  decodeSafetensors,
-  encodeSafetensors,
-  InputError,
-  type SafeTensor,
-} from '@palimpsest/tensor-core';
+import { decodeSafetensors, encodeSafetensors, InputError, type SafeTensor } from '@palimpsest/tensor-core';
 import { COORDINATES, type CoordinateName, coordinateSize, type EntrySizes, type MemEntry } from './entry.js';
 import { unpackValue, ValuePacker } from './plain-values.js';
 
