@@ -17,9 +17,16 @@ export {
   transformerConfigSchema,
 } from './config.js';
 export type { DecoderOptions, DecoderResult } from './decoder.js';
+export { continueGreedily, type GreedyOptions } from './greedy.js';
 export { type DecoderInput, paddedPositions } from './input-rows.js';
 export type { BlockParameters, TransformerParameters } from './parameters.js';
+export * from './parity/index.js';
 export { presets } from './presets.js';
+export { type ChatMessage, type ChatOptions, ChatTemplate } from './pretrained/chat-template.js';
+export { type Family, families } from './pretrained/checkpoint-config.js';
+export type { CacheOptions } from './pretrained/checkpoint-folder.js';
+export { cacheBytes, describeFolder, type FolderDescription } from './pretrained/describe-folder.js';
+export { type LoadOptions, loadPretrained, type Pretrained } from './pretrained/load-pretrained.js';
 export {
   type DecodeOptions,
   type EncodeOptions,

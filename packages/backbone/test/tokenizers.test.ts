@@ -6,21 +6,33 @@ const golden = new URL('./golden/', import.meta.url);
 const readJson = (path: string) => JSON.parse(readFileSync(new URL(path, golden), 'utf8'));
 const { folders, cases } = readJson('tokenizers.json') as {
   folders: Record<string, string>;
-  cases: Record<string, { text: string; ids: number[]; idsNoSpecial: number[]; decoded: string; decodedKeepSpecial: string | null }[]>;
+  cases: Record<
+    string,
+    {
+      text: string;
+      ids: number[];
+      idsNoSpecial: number[];
+      decoded: string;
+      decodedKeepSpecial: string | null;
+    }[]
+  >;
 };
 const load = (family: string) => new PretrainedTokenizer(readJson(`${folders[family]}/tokenizer.json`));
 
 describe.each(Object.keys(folders))('the tokenizer of %s', (family) => {
   const tokenizer = load(family);
 
-  it.each(cases[family]!.map((entry) => [JSON.stringify(entry.text), entry] as const))('%s', (_name, entry) => {
-    expect([...tokenizer.encode(entry.text, { addSpecialTokens: true })]).toEqual(entry.ids);
-    expect([...tokenizer.encode(entry.text)]).toEqual(entry.idsNoSpecial);
-    expect(tokenizer.decode(entry.ids)).toBe(entry.decoded);
-    if (entry.decodedKeepSpecial !== null) {
-      expect(tokenizer.decode(entry.ids, { skipSpecialTokens: false })).toBe(entry.decodedKeepSpecial);
-    }
-  });
+  it.each(cases[family]!.map((entry) => [JSON.stringify(entry.text), entry] as const))(
+    '%s',
+    (_name, entry) => {
+      expect([...tokenizer.encode(entry.text, { addSpecialTokens: true })]).toEqual(entry.ids);
+      expect([...tokenizer.encode(entry.text)]).toEqual(entry.idsNoSpecial);
+      expect(tokenizer.decode(entry.ids)).toBe(entry.decoded);
+      if (entry.decodedKeepSpecial !== null) {
+        expect(tokenizer.decode(entry.ids, { skipSpecialTokens: false })).toBe(entry.decodedKeepSpecial);
+      }
+    },
+  );
 
   it('streams the same text piece by piece', () => {
     for (const { idsNoSpecial, text } of cases[family]!) {

@@ -1,0 +1,91 @@
+import { InputError } from '@palimpsest/tensor-core';
+import { resolveConfig, type TransformerConfig, type TransformerOptions } from '../config.js';
+import type { JsonObject, JsonValue } from '../sequence-model.js';
+import { isObject } from '../tokenizer/component.js';
+import { PretrainedTokenizer } from '../tokenizer/pretrained-tokenizer.js';
+import { type ChatTemplate, findChatTemplate } from './chat-template.js';
+import { type CheckpointConfig, parseCheckpointConfig } from './checkpoint-config.js';
+import { readJsonFile, readTextFile, requireJsonFile } from './json-file.js';
+
+/** How the cache of a loaded model is made; everything else is the checkpoint's. */
+export type CacheOptions = Pick<TransformerOptions, 'capacity' | 'window' | 'sinks' | 'evictable'>;
+
+/** Everything in a checkpoint folder but the weights. */
+export interface CheckpointFolder extends CheckpointConfig {
+  readonly folder: string;
+  readonly config: TransformerConfig;
+  readonly tokenizer: PretrainedTokenizer;
+  readonly chatTemplate?: ChatTemplate;
+  readonly generationConfig: JsonObject;
+}
+
+/** Cache slots of models whose context is longer, unless others are asked for. */
+const DEFAULT_CAPACITY = 4096;
+
+/** @throws InputError naming the file and the key that is missing or wrong. */
+export async function readCheckpointFolder(
+  folder: string,
+  cache: CacheOptions = {},
+): Promise<CheckpointFolder> {
+  const { join } = await import('node:path');
+  const configPath = join(folder, 'config.json');
+  const checkpoint = parseCheckpointConfig(
+    await requireJsonFile(configPath, 'describes the architecture'),
+    configPath,
+  );
+  const generationPath = join(folder, 'generation_config.json');
+  const generationConfig = (await readJsonFile(generationPath)) ?? {};
+  const tokenizerConfig = (await readJsonFile(join(folder, 'tokenizer_config.json'))) ?? {};
+  const tokenizerPath = join(folder, 'tokenizer.json');
+  const tokenizerJson = await requireJsonFile(tokenizerPath, 'holds the vocabulary');
+  const tokenizer = named(tokenizerPath, () => new PretrainedTokenizer(tokenizerJson, tokenizerConfig));
+  const chatTemplate = findChatTemplate(
+    await readTextFile(join(folder, 'chat_template.jinja')),
+    tokenizerConfig,
+    folder,
+  );
+  return {
+    ...checkpoint,
+    endIds: endIdsOf(generationConfig, generationPath, checkpoint, tokenizer),
+    folder,
+    config: named(configPath, () => resolveConfig({ ...checkpoint.options, ...cacheOf(checkpoint, cache) })),
+    tokenizer,
+    ...(chatTemplate && { chatTemplate }),
+    generationConfig,
+  };
+}
+
+function cacheOf({ options }: CheckpointConfig, cache: CacheOptions): CacheOptions {
+  if (cache.window || cache.capacity !== undefined) return cache;
+  return { ...cache, capacity: Math.min(options.context!, DEFAULT_CAPACITY) };
+}
+
+/** Puts the file's name before the message. */
+function named<T>(path: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    throw new InputError(`${path}: ${(error as Error).message}`);
+  }
+}
+
+/** End ids of generation_config.json, else of config.json, else of tokenizer_config.json. */
+function endIdsOf(
+  generationConfig: JsonObject,
+  path: string,
+  { endIds }: CheckpointConfig,
+  tokenizer: PretrainedTokenizer,
+): readonly number[] {
+  const stated = generationConfig.eos_token_id;
+  if (stated !== undefined && stated !== null) return idList(stated, path);
+  if (endIds.length > 0) return endIds;
+  return tokenizer.endId === undefined ? [] : [tokenizer.endId];
+}
+
+function idList(value: JsonValue, path: string): number[] {
+  const list = Array.isArray(value) ? (value as JsonValue[]) : [value];
+  if (!isObject(value) && list.every((id) => Number.isSafeInteger(id))) return list as number[];
+  throw new InputError(
+    `${path}: the key 'eos_token_id' is ${JSON.stringify(value)}, not an id or a list of ids.`,
+  );
+}

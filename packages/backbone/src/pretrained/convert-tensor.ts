@@ -1,0 +1,96 @@
+import { InputError, sizeOf, toNDArray } from '@palimpsest/tensor-core';
+import type { StoredTensor } from './weight-files.js';
+import type { WeightEntry } from './weight-map.js';
+
+/** Bytes read at once. */
+const PIECE = 2 ** 20;
+
+let halfTable: Float32Array | undefined;
+
+/** Values of all 65,536 half-precision patterns. */
+function halves(): Float32Array {
+  halfTable ??= toNDArray({
+    dtype: 'F16',
+    shape: [2 ** 16],
+    data: Uint16Array.from({ length: 2 ** 16 }, (_, bits) => bits),
+  }).data as Float32Array;
+  return halfTable;
+}
+
+type Convert = (bytes: Uint8Array, into: Float32Array) => void;
+
+/** Little-endian values of a piece as float32. */
+const converters: Readonly<Record<string, { readonly bytes: number; readonly convert: Convert }>> = {
+  F32: {
+    bytes: 4,
+    convert: (bytes, into) => new Uint8Array(into.buffer, into.byteOffset, into.byteLength).set(bytes),
+  },
+  F16: {
+    bytes: 2,
+    convert: (bytes, into) => {
+      const table = halves();
+      const bits = new Uint16Array(bytes.buffer, bytes.byteOffset, into.length);
+      for (let i = 0; i < into.length; i++) into[i] = table[bits[i]!]!;
+    },
+  },
+  BF16: {
+    bytes: 2,
+    convert: (bytes, into) => {
+      const bits = new Uint16Array(bytes.buffer, bytes.byteOffset, into.length);
+      const patterns = new Uint32Array(into.buffer, into.byteOffset, into.length);
+      for (let i = 0; i < into.length; i++) patterns[i] = bits[i]! << 16;
+    },
+  },
+};
+
+/** Whether a tensor has values that can be weights: integers and booleans are buffers of other programs. */
+export const isFloating = (tensor: StoredTensor): boolean => tensor.dtype in converters;
+
+/**
+ * Reads a tensor into its rows of a parameter, piece by piece.
+ * @param target the whole parameter, row-major, outputs as rows
+ */
+export async function readInto(
+  tensor: StoredTensor,
+  entry: WeightEntry,
+  target: Float32Array,
+): Promise<void> {
+  const format = converters[tensor.dtype];
+  if (!format) {
+    throw new InputError(
+      `${tensor.file}: '${entry.key}' has dtype ${tensor.dtype}; weights are F32, F16 or BF16.`,
+    );
+  }
+  const count = sizeOf(tensor.shape);
+  const width = tensor.shape.length > 1 ? sizeOf(tensor.shape.slice(1)) : 1;
+  const start = (entry.row ?? 0) * width;
+  const scratch = new Uint8Array(Math.min(PIECE, count * format.bytes));
+  const values = entry.transposed ? new Float32Array(scratch.length / format.bytes) : undefined;
+  for (let done = 0; done < count; done += scratch.length / format.bytes) {
+    const size = Math.min(scratch.length / format.bytes, count - done);
+    const bytes = scratch.subarray(0, size * format.bytes);
+    await tensor.read(bytes, done * format.bytes);
+    const into = values ? values.subarray(0, size) : target.subarray(start + done, start + done + size);
+    format.convert(bytes, into);
+    if (values) scatterTransposed(into, done, tensor.shape, target);
+  }
+}
+
+/** Writes elements `from`, … of an `[inputs, outputs]` tensor into an `[outputs, inputs]` one. */
+function scatterTransposed(
+  values: Float32Array,
+  from: number,
+  [inputs, outputs]: readonly number[],
+  target: Float32Array,
+): void {
+  let row = Math.floor(from / outputs!);
+  let column = from % outputs!;
+  for (const value of values) {
+    target[column * inputs! + row] = value;
+    column += 1;
+    if (column === outputs) {
+      column = 0;
+      row += 1;
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import { sizeOf } from '@palimpsest/tensor-core';
+import { slotsOf } from '../cache.js';
+import type { TransformerConfig } from '../config.js';
+import type { Family } from './checkpoint-config.js';
+import { type CacheOptions, readCheckpointFolder } from './checkpoint-folder.js';
+import { planWeights } from './load-weights.js';
+import { WeightFiles } from './weight-files.js';
+
+/** What a checkpoint folder holds, found without reading weights. */
+export interface FolderDescription {
+  readonly folder: string;
+  readonly family: Family;
+  readonly config: TransformerConfig;
+  /** Number of weights of the model. */
+  readonly parameters: number;
+  /** Element types of the weights in the files, as F32, F16, BF16. */
+  readonly dtypes: readonly string[];
+  readonly files: readonly string[];
+  /** Bytes of the weights in the files. */
+  readonly storedBytes: number;
+  /** Bytes of the weights in memory, as float32. */
+  readonly memoryBytes: number;
+  /** Bytes of the cache of one text. */
+  readonly cacheBytes: number;
+  /** Ids of the tokenizer; models often round their vocabulary up. */
+  readonly tokenizerSize: number;
+  readonly endIds: readonly number[];
+  readonly hasChatTemplate: boolean;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Describes a Hugging Face folder, and checks that its weights fit its config.json.
+ * @throws InputError as `loadPretrained` does.
+ */
+export async function describeFolder(folder: string, cache: CacheOptions = {}): Promise<FolderDescription> {
+  const checkpoint = await readCheckpointFolder(folder, cache);
+  const files = await WeightFiles.open(folder);
+  try {
+    const { entries, warnings } = planWeights(checkpoint.family, checkpoint.config, files);
+    const tensors = entries.map(({ key }) => files.tensors.get(key)!);
+    const parameters = tensors.reduce((total, { shape }) => total + sizeOf(shape), 0);
+    return {
+      folder,
+      family: checkpoint.family,
+      config: checkpoint.config,
+      parameters,
+      dtypes: [...new Set(tensors.map(({ dtype }) => dtype))].sort(),
+      files: files.paths,
+      storedBytes: tensors.reduce((total, { begin, end }) => total + end - begin, 0),
+      memoryBytes: 4 * parameters,
+      cacheBytes: cacheBytes(checkpoint.config),
+      tokenizerSize: checkpoint.tokenizer.vocabSize,
+      endIds: checkpoint.endIds,
+      hasChatTemplate: checkpoint.chatTemplate !== undefined,
+      warnings,
+    };
+  } finally {
+    await files.close();
+  }
+}
+
+/** Bytes of the state of one text: keys, values and positions in every slot, and the next position. */
+export function cacheBytes(config: TransformerConfig): number {
+  const { layers, keyValueHeads, headWidth, evictable } = config;
+  const positions = evictable ? layers * keyValueHeads : 1;
+  return 4 * (slotsOf(config) * (2 * layers * keyValueHeads * headWidth + positions) + 1);
+}

@@ -1,0 +1,35 @@
+import { InputError } from '@palimpsest/tensor-core';
+import type { JsonObject } from '../sequence-model.js';
+import { isObject } from '../tokenizer/component.js';
+
+/** Reads a JSON object; nothing when the file does not exist. @throws InputError naming the file when it is no object. */
+export async function readJsonFile(path: string): Promise<JsonObject | undefined> {
+  const text = await readTextFile(path);
+  if (text === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new InputError(`${path} is not JSON: ${(error as Error).message}.`);
+  }
+  if (!isObject(value)) throw new InputError(`${path} does not hold a JSON object.`);
+  return value;
+}
+
+/** Reads a text file; nothing when it does not exist. @throws InputError naming the file when it cannot be read. */
+export async function readTextFile(path: string): Promise<string | undefined> {
+  const { readFile } = await import('node:fs/promises');
+  return readFile(path, 'utf8').catch((error: { code?: string }) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw new InputError(`${path} cannot be read (${error.code ?? String(error)}).`);
+  });
+}
+
+/** Reads a JSON object that must be there. @throws InputError naming the file. */
+export async function requireJsonFile(path: string, purpose: string): Promise<JsonObject> {
+  const value = await readJsonFile(path);
+  if (value) return value;
+  throw new InputError(
+    `There is no file ${path}, which ${purpose}; give the folder of a Hugging Face checkpoint.`,
+  );
+}

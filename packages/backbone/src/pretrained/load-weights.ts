@@ -1,0 +1,71 @@
+import { formatShape, InputError, type NDArray, treeToRecord, zeros } from '@palimpsest/tensor-core';
+import type { TransformerConfig } from '../config.js';
+import { parameterShapes, type TransformerParameters } from '../parameters.js';
+import type { Family } from './checkpoint-config.js';
+import { isFloating, readInto } from './convert-tensor.js';
+import type { WeightFiles } from './weight-files.js';
+import { isKnownExtra, type WeightEntry, weightMap } from './weight-map.js';
+
+/** Which tensors of a checkpoint a model takes, checked against the files. */
+export interface WeightPlan {
+  readonly entries: readonly WeightEntry[];
+  /** One sentence per oddity that does not keep the model from working. */
+  readonly warnings: readonly string[];
+}
+
+/** @throws InputError with the full list of tensors that are missing or have another shape. */
+export function planWeights(family: Family, config: TransformerConfig, files: WeightFiles): WeightPlan {
+  const prefix = family === 'gpt2' && files.tensors.has('transformer.wte.weight') ? 'transformer.' : '';
+  const entries = weightMap(family, config, prefix);
+  const missing = entries.filter(({ key }) => !files.tensors.has(key)).map(({ key }) => `'${key}'`);
+  const wrong = entries.flatMap(({ key, shape }) => {
+    const tensor = files.tensors.get(key);
+    if (!tensor || formatShape(tensor.shape) === formatShape(shape)) return [];
+    return [`'${key}' has shape ${formatShape(tensor.shape)} instead of ${formatShape(shape)}`];
+  });
+  if (missing.length + wrong.length > 0) {
+    const lacks = missing.length > 0 ? [`lacks ${missing.join(', ')}`] : [];
+    throw new InputError(
+      `${files.source} does not fit config.json: it ${[...lacks, ...(wrong.length > 0 ? [`has other shapes: ${wrong.join(', ')}`] : [])].join('; it ')}.`,
+    );
+  }
+  const wanted = new Set(entries.map(({ key }) => key));
+  const unexpected = [...files.tensors]
+    .filter(([key, tensor]) => !wanted.has(key) && isFloating(tensor) && !isKnownExtra(key, config))
+    .map(([key]) => `'${key}'`);
+  const warnings =
+    unexpected.length > 0 ? [`${files.source} has tensors that are not used: ${unexpected.join(', ')}.`] : [];
+  return { entries, warnings };
+}
+
+export interface LoadProgress {
+  readonly done: number;
+  readonly total: number;
+  readonly key: string;
+}
+
+/** Reads all weights as float32. Memory holds the parameters and one piece of a file, whatever the format. */
+export async function loadWeights(
+  config: TransformerConfig,
+  plan: WeightPlan,
+  files: WeightFiles,
+  onProgress?: (progress: LoadProgress) => void,
+): Promise<TransformerParameters<NDArray>> {
+  const parameters = allocateParameters(config);
+  const byPath = treeToRecord<NDArray>(parameters);
+  for (const [index, entry] of plan.entries.entries()) {
+    await readInto(files.tensors.get(entry.key)!, entry, byPath[entry.path]!.data as Float32Array);
+    onProgress?.({ done: index + 1, total: plan.entries.length, key: entry.key });
+  }
+  return parameters;
+}
+
+function allocateParameters(config: TransformerConfig): TransformerParameters<NDArray> {
+  // Written out because shapes are arrays, which `treeMap` would descend into.
+  const allocate = (node: unknown): unknown => {
+    if (Array.isArray(node) && node.every((item) => typeof item === 'number')) return zeros(node);
+    if (Array.isArray(node)) return node.map(allocate);
+    return Object.fromEntries(Object.entries(node as object).map(([key, child]) => [key, allocate(child)]));
+  };
+  return allocate(parameterShapes(config)) as TransformerParameters<NDArray>;
+}

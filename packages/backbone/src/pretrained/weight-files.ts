@@ -1,0 +1,140 @@
+import { headerLength, InputError, parseHeader, type SafeEntry } from '@palimpsest/tensor-core';
+import { isObject } from '../tokenizer/component.js';
+import { readJsonFile } from './json-file.js';
+
+type FileHandle = Awaited<ReturnType<typeof import('node:fs/promises')['open']>>;
+
+interface OpenFile {
+  readonly path: string;
+  readonly handle: FileHandle;
+  readonly dataStart: number;
+  readonly entries: ReadonlyMap<string, SafeEntry>;
+}
+
+/** One tensor in an open file. */
+export interface StoredTensor extends SafeEntry {
+  readonly file: string;
+  /** Reads bytes from the start of the tensor on. @throws InputError when the file ends too early. */
+  read(into: Uint8Array, offset: number): Promise<void>;
+}
+
+const SINGLE = 'model.safetensors';
+const INDEX = 'model.safetensors.index.json';
+
+/**
+ * The weight files of a folder, open for reading in pieces, so that memory never holds a tensor twice. Close it after
+ * use.
+ */
+export class WeightFiles {
+  private constructor(
+    private readonly files: readonly OpenFile[],
+    readonly tensors: ReadonlyMap<string, StoredTensor>,
+    /** What names the tensors: the only file, or the index of several. */
+    readonly source: string,
+  ) {}
+
+  /** @throws InputError naming the file that is missing, torn or foreign, or the key that is not where the index says. */
+  static async open(folder: string): Promise<WeightFiles> {
+    const { join } = await import('node:path');
+    const indexPath = join(folder, INDEX);
+    const index = await readJsonFile(indexPath);
+    const opened: OpenFile[] = [];
+    try {
+      if (!index) {
+        const file = await openFile(join(folder, SINGLE), `and no ${INDEX} beside it`);
+        opened.push(file);
+        return new WeightFiles(opened, storedTensors(file), file.path);
+      }
+      const tensors = new Map<string, StoredTensor>();
+      const byName = new Map<string, Map<string, StoredTensor>>();
+      for (const [key, name] of Object.entries(weightMapOf(index, indexPath))) {
+        let stored = byName.get(name);
+        if (!stored) {
+          const file = await openFile(join(folder, name), `which ${indexPath} names`);
+          opened.push(file);
+          stored = storedTensors(file);
+          byName.set(name, stored);
+        }
+        const tensor = stored.get(key);
+        if (!tensor)
+          throw new InputError(`${indexPath} says that '${key}' is in ${name}, but it is not there.`);
+        tensors.set(key, tensor);
+      }
+      return new WeightFiles(opened, tensors, indexPath);
+    } catch (error) {
+      await Promise.all(opened.map(({ handle }) => handle.close()));
+      throw error;
+    }
+  }
+
+  /** Paths of all files. */
+  get paths(): string[] {
+    return this.files.map(({ path }) => path);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.files.map(({ handle }) => handle.close()));
+  }
+}
+
+function weightMapOf(index: { readonly weight_map?: unknown }, path: string): Record<string, string> {
+  const map = index.weight_map;
+  const isFileName = (name: unknown) => typeof name === 'string' && /^[^/\\]+\.safetensors$/.test(name);
+  if (isObject(map) && Object.values(map).every(isFileName)) return map as Record<string, string>;
+  throw new InputError(
+    `${path}: the key 'weight_map' does not map tensors to *.safetensors files beside it.`,
+  );
+}
+
+async function openFile(path: string, where: string): Promise<OpenFile> {
+  const { open } = await import('node:fs/promises');
+  const handle = await open(path, 'r').catch((error: { code?: string }) => {
+    throw new InputError(
+      error.code === 'ENOENT'
+        ? `There is no file ${path}, ${where}.`
+        : `${path} cannot be read (${error.code ?? String(error)}).`,
+    );
+  });
+  try {
+    const { size } = await handle.stat();
+    const first = new Uint8Array(Math.min(8, size));
+    await readFully(handle, first, 0, path);
+    const json = new Uint8Array(headerLength(first, size, path));
+    await readFully(handle, json, 8, path);
+    const { entries, dataStart } = parseHeader(json, size, path);
+    return { path, handle, entries, dataStart };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+function storedTensors(file: OpenFile): Map<string, StoredTensor> {
+  return new Map(
+    [...file.entries].map(([key, entry]) => [
+      key,
+      {
+        ...entry,
+        file: file.path,
+        read: (into: Uint8Array, offset: number) =>
+          readFully(file.handle, into, file.dataStart + entry.begin + offset, `${file.path}: '${key}'`),
+      },
+    ]),
+  );
+}
+
+async function readFully(
+  handle: FileHandle,
+  into: Uint8Array,
+  position: number,
+  source: string,
+): Promise<void> {
+  let done = 0;
+  while (done < into.length) {
+    const { bytesRead } = await handle.read(into, done, into.length - done, position + done);
+    if (bytesRead === 0) {
+      throw new InputError(`${source} is cut off: the file ended ${into.length - done} bytes too early.`);
+    }
+    done += bytesRead;
+  }
+}

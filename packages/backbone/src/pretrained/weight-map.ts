@@ -1,0 +1,96 @@
+import type { TransformerConfig } from '../config.js';
+import type { Family } from './checkpoint-config.js';
+
+/** Where one tensor of a checkpoint goes. */
+export interface WeightEntry {
+  readonly key: string;
+  /** Shape in the file. */
+  readonly shape: readonly number[];
+  /** Path in the parameter tree, as `blocks.0.up.weight`. */
+  readonly path: string;
+  /** First row of the parameter that it fills; several tensors may be stacked in one parameter. Default 0. */
+  readonly row?: number;
+  /** The file has inputs as rows. Default false. */
+  readonly transposed?: boolean;
+}
+
+/** All tensors that a model needs from a checkpoint, with the keys of its family. */
+export function weightMap(family: Family, config: TransformerConfig, prefix = ''): WeightEntry[] {
+  const entries = family === 'gpt2' ? gpt2Weights(config) : rotaryWeights(config);
+  return entries.map((entry) =>
+    entry.key === 'lm_head.weight' ? entry : { ...entry, key: prefix + entry.key },
+  );
+}
+
+/** Tensors that checkpoints carry and that no model needs: masks, rotary tables, a copy of a tied head. */
+export function isKnownExtra(key: string, config: TransformerConfig): boolean {
+  if (/\.attn\.(bias|masked_bias)$/.test(key) || key.endsWith('rotary_emb.inv_freq')) return true;
+  return config.tiedHead && key === 'lm_head.weight';
+}
+
+function gpt2Weights(config: TransformerConfig): WeightEntry[] {
+  const { vocabSize, context, layers, modelWidth: d, mlpWidth: n, tiedHead } = config;
+  const norm = (key: string, path: string): WeightEntry[] => [
+    { key: `${key}.weight`, shape: [d], path: `${path}.gain` },
+    { key: `${key}.bias`, shape: [d], path: `${path}.bias` },
+  ];
+  const projection = (key: string, inputs: number, outputs: number, path: string): WeightEntry[] => [
+    { key: `${key}.weight`, shape: [inputs, outputs], path: `${path}.weight`, transposed: true },
+    { key: `${key}.bias`, shape: [outputs], path: `${path}.bias` },
+  ];
+  const blocks = Array.from({ length: layers }, (_, i) => [
+    ...norm(`h.${i}.ln_1`, `blocks.${i}.attentionNorm`),
+    ...projection(`h.${i}.attn.c_attn`, d, 3 * d, `blocks.${i}.queryKeyValue`),
+    ...projection(`h.${i}.attn.c_proj`, d, d, `blocks.${i}.output`),
+    ...norm(`h.${i}.ln_2`, `blocks.${i}.mlpNorm`),
+    ...projection(`h.${i}.mlp.c_fc`, d, n, `blocks.${i}.up`),
+    ...projection(`h.${i}.mlp.c_proj`, n, d, `blocks.${i}.down`),
+  ]);
+  return [
+    { key: 'wte.weight', shape: [vocabSize, d], path: 'tokenEmbedding' },
+    { key: 'wpe.weight', shape: [context, d], path: 'positionEmbedding' },
+    ...blocks.flat(),
+    ...norm('ln_f', 'norm'),
+    ...head(tiedHead, vocabSize, d),
+  ];
+}
+
+function rotaryWeights(config: TransformerConfig): WeightEntry[] {
+  const { vocabSize, layers, heads, keyValueHeads, headWidth, modelWidth: d, mlpWidth: f, tiedHead } = config;
+  const [queries, keys] = [heads * headWidth, keyValueHeads * headWidth];
+  const part = (
+    key: string,
+    rows: number,
+    inputs: number,
+    path: string,
+    biased: boolean,
+    row = 0,
+  ): WeightEntry[] => [
+    { key: `${key}.weight`, shape: [rows, inputs], path: `${path}.weight`, row },
+    ...(biased ? [{ key: `${key}.bias`, shape: [rows], path: `${path}.bias`, row }] : []),
+  ];
+  const { queryKeyValueBias, outputBias, mlpBias } = config;
+  const blocks = Array.from({ length: layers }, (_, i) => {
+    const [from, to] = [`model.layers.${i}`, `blocks.${i}`];
+    return [
+      { key: `${from}.input_layernorm.weight`, shape: [d], path: `${to}.attentionNorm.gain` },
+      ...part(`${from}.self_attn.q_proj`, queries, d, `${to}.queryKeyValue`, queryKeyValueBias),
+      ...part(`${from}.self_attn.k_proj`, keys, d, `${to}.queryKeyValue`, queryKeyValueBias, queries),
+      ...part(`${from}.self_attn.v_proj`, keys, d, `${to}.queryKeyValue`, queryKeyValueBias, queries + keys),
+      ...part(`${from}.self_attn.o_proj`, d, queries, `${to}.output`, outputBias),
+      { key: `${from}.post_attention_layernorm.weight`, shape: [d], path: `${to}.mlpNorm.gain` },
+      ...part(`${from}.mlp.gate_proj`, f, d, `${to}.up`, mlpBias),
+      ...part(`${from}.mlp.up_proj`, f, d, `${to}.up`, mlpBias, f),
+      ...part(`${from}.mlp.down_proj`, d, f, `${to}.down`, mlpBias),
+    ];
+  });
+  return [
+    { key: 'model.embed_tokens.weight', shape: [vocabSize, d], path: 'tokenEmbedding' },
+    ...blocks.flat(),
+    { key: 'model.norm.weight', shape: [d], path: 'norm.gain' },
+    ...head(tiedHead, vocabSize, d),
+  ];
+}
+
+const head = (tied: boolean, vocabSize: number, width: number): WeightEntry[] =>
+  tied ? [] : [{ key: 'lm_head.weight', shape: [vocabSize, width], path: 'head.weight' }];
