@@ -1,7 +1,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { evaluationSuite, formatResults, renderReport, runSuite } from '@palimpsest/harness';
-import { createEngine } from '@palimpsest/tensor-core';
+import {
+  type Evaluation,
+  evaluationSuite,
+  formatResults,
+  renderReport,
+  runSuite,
+  type SuiteSize,
+} from '@palimpsest/harness';
+import { createEngine, InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { ExitCode } from '../exit.js';
 import { engineOptions, engineSettings, outputOptions } from '../options/common.js';
@@ -37,9 +44,7 @@ export const evaluate = defineVerb({
   examples: ['palimpsest eval --quick', 'palimpsest eval --quick --only osam --json'],
   async run(options, { output, signal }) {
     const engine = await createEngine(options.engine, engineSettings(options));
-    const suite = (await evaluationSuite(options.quick ? 'quick' : 'full')).filter(({ name }) =>
-      name.includes(options.only ?? ''),
-    );
+    const suite = await chosenEvaluations(options.quick ? 'quick' : 'full', options.only);
     let progress: Progress | undefined;
     try {
       const results = await runSuite(
@@ -72,3 +77,11 @@ export const evaluate = defineVerb({
     }
   },
 });
+
+async function chosenEvaluations(size: SuiteSize, only: string | undefined): Promise<Evaluation[]> {
+  const all = await evaluationSuite(size);
+  const chosen = all.filter(({ name }) => name.includes(only ?? ''));
+  if (chosen.length > 0) return chosen;
+  const names = all.map(({ name }) => name).join(', ');
+  throw new InputError(`No evaluation has '${only}' in its name; there are ${names}.`);
+}

@@ -1,7 +1,8 @@
 import { parityHandlers as fiberGeometry } from '@palimpsest/fiber-geometry';
+import { parityHandlers as kakeya } from '@palimpsest/kakeya';
 import { parityHandlers as osam } from '@palimpsest/osam';
 import { parityHandlers as sketch } from '@palimpsest/sketch';
 import type { ParityHandler } from './types.js';
 
 /** The parity handlers of every package of the house. */
-export const parityHandlers: readonly ParityHandler[] = [...sketch, ...fiberGeometry, ...osam];
+export const parityHandlers: readonly ParityHandler[] = [...sketch, ...kakeya, ...fiberGeometry, ...osam];
