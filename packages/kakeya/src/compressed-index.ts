@@ -1,0 +1,186 @@
+import { expectInteger, expectVector } from './checks.js';
+import { expect } from './errors.js';
+import { rescale, unscaled } from './field-scaling.js';
+import type { KakeyaSet, SetState } from './kakeya-set.js';
+import { dot, type FloatArray, norm, timesVector } from './matrix.js';
+import {
+  type CodedVec,
+  type CompressedVec,
+  denseCoefficients,
+  type SparseCode,
+  type SparseVec,
+} from './record.js';
+import { type Skeleton, skeletonFrom } from './skeleton.js';
+
+export type SearchMetric = 'dot' | 'cosine';
+
+export interface SearchHit {
+  readonly id: number;
+  readonly score: number;
+}
+
+/** Sparse codes as a struct of arrays that doubles when full. */
+class SparseColumns {
+  segId = new Int32Array(0);
+  alpha = new Float32Array(0);
+  t = new Float32Array(0);
+  residualIdx = new Int32Array(0);
+  residualVals = new Float32Array(0);
+  readonly #dRes: number;
+
+  constructor(dRes: number) {
+    this.#dRes = dRes;
+  }
+
+  set(row: number, code: SparseCode): void {
+    if (row >= this.segId.length) this.#grow(Math.max(16, 2 * row));
+    this.segId[row] = code.segId;
+    this.alpha[row] = code.alpha;
+    this.t[row] = code.t;
+    this.residualIdx.set(code.residualIdx, row * this.#dRes);
+    this.residualVals.set(code.residualVals, row * this.#dRes);
+  }
+
+  move(from: number, to: number): void {
+    this.segId[to] = this.segId[from]!;
+    this.alpha[to] = this.alpha[from]!;
+    this.t[to] = this.t[from]!;
+    const start = from * this.#dRes;
+    this.residualIdx.copyWithin(to * this.#dRes, start, start + this.#dRes);
+    this.residualVals.copyWithin(to * this.#dRes, start, start + this.#dRes);
+  }
+
+  #grow(rows: number): void {
+    const grown = <A extends Float32Array | Int32Array>(fresh: A, old: A): A => {
+      fresh.set(old);
+      return fresh;
+    };
+    this.segId = grown(new Int32Array(rows), this.segId);
+    this.alpha = grown(new Float32Array(rows), this.alpha);
+    this.t = grown(new Float32Array(rows), this.t);
+    this.residualIdx = grown(new Int32Array(rows * this.#dRes), this.residualIdx);
+    this.residualVals = grown(new Float32Array(rows * this.#dRes), this.residualVals);
+  }
+}
+
+/**
+ * Exact search over the decoded vectors of one set without decoding them (spec 9.6). A sparse record costs 2 + dRes
+ * multiply-adds per query instead of D; a byte record one pass over its coefficients. Norms are kept from `add`.
+ */
+export class CompressedIndex {
+  readonly #set: KakeyaSet | null;
+  readonly #state: SetState;
+  readonly #columns: SparseColumns;
+  readonly #codes: Uint8Array[] = [];
+  readonly #ids: number[] = [];
+  readonly #norms: number[] = [];
+  readonly #rowOfId = new Map<number, number>();
+
+  /** Over a built set, or over a bare skeleton of sparse records. */
+  constructor(source: KakeyaSet | Skeleton) {
+    if ('basis' in source) {
+      const skeleton = skeletonFrom(source);
+      this.#set = null;
+      this.#state = { skeleton, coder: null, scale: null, slices: [[0, skeleton.basis.cols]], epoch: 0 };
+    } else {
+      expect(source.state !== null, () => 'A compressed index needs a built set; call build first.');
+      this.#set = source;
+      this.#state = source.state;
+    }
+    this.#columns = new SparseColumns(this.#state.skeleton.dRes);
+  }
+
+  get size(): number {
+    return this.#ids.length;
+  }
+
+  /** Adds or replaces a record. Throws on a record that the set cannot decode; the index is then as it was. */
+  add(id: number, record: CompressedVec | SparseCode): void {
+    const length = this.#normOf(record);
+    const row = this.#rowOfId.get(id) ?? this.#ids.length;
+    if (this.#state.coder === null) this.#columns.set(row, record as SparseCode);
+    else this.#codes[row] = (record as CodedVec).bytes.slice();
+    this.#ids[row] = id;
+    this.#norms[row] = length;
+    this.#rowOfId.set(id, row);
+  }
+
+  /** True if the id was there. The last row takes its place. */
+  remove(id: number): boolean {
+    const row = this.#rowOfId.get(id);
+    if (row === undefined) return false;
+    const last = this.#ids.length - 1;
+    this.#columns.move(last, row);
+    if (this.#state.coder !== null) this.#codes[row] = this.#codes[last]!;
+    this.#ids[row] = this.#ids[last]!;
+    this.#norms[row] = this.#norms[last]!;
+    this.#rowOfId.set(this.#ids[row]!, row);
+    this.#rowOfId.delete(id);
+    this.#codes.length = Math.min(this.#codes.length, last);
+    this.#ids.length = last;
+    this.#norms.length = last;
+    return true;
+  }
+
+  /**
+   * The k best ids by dot product with, or cosine to, the decoded vectors, best first, ties to the earlier row. A zero
+   * vector has cosine 0. Throws on a query of another width, non-finite numbers or k < 1.
+   */
+  search(query: FloatArray, k: number, options: { metric?: SearchMetric } = {}): SearchHit[] {
+    expectInteger(k, 1, 'k of a search');
+    const scores = this.scores(query, options);
+    const order = [...scores.keys()].sort((a, b) => scores[b]! - scores[a]! || a - b);
+    return order.slice(0, k).map((row) => ({ id: this.#ids[row]!, score: scores[row]! }));
+  }
+
+  /** Scores of all rows in the order of {@link ids}. */
+  scores(query: FloatArray, options: { metric?: SearchMetric } = {}): Float64Array {
+    expectVector(query, this.#state.skeleton.basis.cols, 'The query of a search');
+    const score = this.#scorer(query);
+    const scores = Float64Array.from(this.#ids, (_, row) => score(row));
+    if (options.metric !== 'cosine') return scores;
+    const length = Math.max(norm(Float64Array.from(query)), 1e-12);
+    return scores.map((value, row) => (this.#norms[row]! > 1e-12 ? value / (length * this.#norms[row]!) : 0));
+  }
+
+  /** Ids in row order. */
+  get ids(): readonly number[] {
+    return this.#ids;
+  }
+
+  /** q . (scale * decoded) = (q * scale) . decoded, so the query is scaled once. */
+  #scorer(query: FloatArray): (row: number) => number {
+    const { skeleton, coder, scale } = this.#state;
+    const scaledQuery = rescale(Float64Array.from(query), scale);
+    if (coder !== null) {
+      const score = coder.scorer(scaledQuery);
+      return (row) => score(this.#codes[row]!);
+    }
+    const { segId, alpha, t, residualIdx, residualVals } = this.#columns;
+    const { dRes } = skeleton;
+    const projected = timesVector(skeleton.basis, scaledQuery);
+    const constant = dot(scaledQuery, Float64Array.from(skeleton.mean));
+    const alongT = dot(projected, Float64Array.from(skeleton.tDir));
+    const alongCenters = timesVector(skeleton.centers, projected);
+    return (row) => {
+      let sum = constant + alpha[row]! * alongT + t[row]! * alongCenters[segId[row]!]!;
+      for (let j = row * dRes; j < (row + 1) * dRes; j++)
+        sum += residualVals[j]! * projected[residualIdx[j]!]!;
+      return sum;
+    };
+  }
+
+  /** |decoded|; also the check that the record belongs here. */
+  #normOf(record: CompressedVec | SparseCode): number {
+    if (this.#set !== null) return norm(this.#set.decode(record as CompressedVec));
+    return decodedNorm(record as SparseVec, this.#state.skeleton);
+  }
+}
+
+/** |decoded| from coefficients c alone: |mean|^2 + 2 c . (B mean) + |c|^2, for an orthonormal basis. */
+export function decodedNorm(code: SparseCode, skeleton: Skeleton): number {
+  const c = denseCoefficients(code, skeleton);
+  const mean = unscaled(skeleton.mean, null);
+  const squared = dot(mean, mean) + 2 * dot(c, timesVector(skeleton.basis, mean)) + dot(c, c);
+  return Math.sqrt(Math.max(squared, 0));
+}

@@ -1,0 +1,90 @@
+import { expectFiniteRows, expectInteger, expectVector } from './checks.js';
+import { expect } from './errors.js';
+import { kMeans, nearestCentroid } from './kmeans.js';
+import { dotAt, type FloatArray, type Matrix, matrix } from './matrix.js';
+import { Random } from './random.js';
+import { roundMatrixTo } from './skeleton.js';
+import { type CoderTensor, expectCodeLength, type VectorCoder } from './vector-coder.js';
+
+const CENTROIDS = 256;
+const ROUNDS = 12;
+
+/** Baseline: product quantisation (Jegou et al. 2011), m equal parts of the vector, 256 centroids each, m bytes. */
+export class ProductQuantiser implements VectorCoder {
+  readonly coder = 'pq';
+  /** Centroids of part p are rows 256 p ... 256 p + 255, [256 m, D / m]. */
+  readonly #codebook: Matrix;
+  readonly #finders: readonly ((data: FloatArray, offset: number) => number)[];
+  readonly bytesPerVec: number;
+
+  constructor(codebook: Matrix, bytesPerVec: number) {
+    this.#codebook = codebook;
+    this.bytesPerVec = bytesPerVec;
+    this.#finders = Array.from({ length: bytesPerVec }, (_, part) => nearestCentroid(this.#part(part)));
+  }
+
+  /** Learns from rows [n, D] with seeded k-means. Throws unless bytesPerVec divides D. */
+  static train(x: Matrix, options: { bytesPerVec: number; seed?: number }): ProductQuantiser {
+    const m = options.bytesPerVec;
+    expectInteger(m, 1, 'bytesPerVec of pq');
+    expect(x.cols % m === 0, () => {
+      return `Product quantisation cuts ${x.cols} dimensions into ${m} equal parts, which is impossible; pick a divisor.`;
+    });
+    expectFiniteRows(x, 'Product quantisation');
+    const width = x.cols / m;
+    const codebook = matrix(CENTROIDS * m, width);
+    const random = new Random(options.seed ?? 0);
+    for (let part = 0; part < m; part++) {
+      const rows = matrix(x.rows, width);
+      for (let i = 0; i < x.rows; i++) {
+        const from = i * x.cols + part * width;
+        rows.data.set(x.data.subarray(from, from + width), i * width);
+      }
+      codebook.data.set(kMeans(rows, CENTROIDS, ROUNDS, random).data, part * CENTROIDS * width);
+    }
+    return new ProductQuantiser(roundMatrixTo('f32', codebook), m);
+  }
+
+  get dimension(): number {
+    return this.bytesPerVec * this.#codebook.cols;
+  }
+
+  get skeletonBytes(): number {
+    return 4 * this.#codebook.data.length;
+  }
+
+  encode(v: FloatArray): Uint8Array {
+    expectVector(v, this.dimension, 'A vector for pq');
+    const width = this.#codebook.cols;
+    return Uint8Array.from(this.#finders, (find, part) => find(v, part * width));
+  }
+
+  decode(bytes: Uint8Array): Float32Array {
+    expectCodeLength(bytes, this.bytesPerVec, this.coder);
+    const width = this.#codebook.cols;
+    const result = new Float32Array(this.dimension);
+    bytes.forEach((code, part) => {
+      const from = (part * CENTROIDS + code) * width;
+      result.set(this.#codebook.data.subarray(from, from + width), part * width);
+    });
+    return result;
+  }
+
+  scorer(query: FloatArray): (bytes: Uint8Array) => number {
+    const width = this.#codebook.cols;
+    const table = Float64Array.from({ length: this.#codebook.rows }, (_, row) =>
+      dotAt(this.#codebook.data, row * width, query, Math.floor(row / CENTROIDS) * width, width),
+    );
+    return (bytes) => bytes.reduce((sum, code, part) => sum + table[part * CENTROIDS + code]!, 0);
+  }
+
+  tensors(): Record<string, CoderTensor> {
+    return { codebook: this.#codebook };
+  }
+
+  #part(part: number): Matrix {
+    const width = this.#codebook.cols;
+    const from = part * CENTROIDS * width;
+    return matrix(CENTROIDS, width, this.#codebook.data.subarray(from, from + CENTROIDS * width));
+  }
+}

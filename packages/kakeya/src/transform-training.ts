@@ -1,0 +1,129 @@
+import { solveAlignedTDir } from './alignment.js';
+import { expectInteger, expectVector } from './checks.js';
+import { symmetricEigen } from './decomposition.js';
+import { expect } from './errors.js';
+import {
+  addScaledRow,
+  centred,
+  columnMeans,
+  dotAt,
+  type FloatArray,
+  gram,
+  type Matrix,
+  matrix,
+  rowOf,
+  times,
+  timesTransposed,
+  timesVector,
+  transposed,
+} from './matrix.js';
+import { computePca } from './pca.js';
+import {
+  perpendicular,
+  perpendicularDirections,
+  roundMatrixTo,
+  roundTo,
+  type SkeletonDtype,
+} from './skeleton.js';
+import { nearestCenter } from './sparse-codec.js';
+import { sphericalKMeans } from './spherical-kmeans.js';
+import { quantise, segmentBits, type TransformOptions, type TransformState } from './transform-state.js';
+import { waterfill } from './waterfill.js';
+
+/** Variance the PCA of a transform coder keeps: more than a sparse set, as it pays for components only in bits. */
+export const TRANSFORM_VARIANCE_RATIO = 0.9999;
+
+/** Learns a transform coder's state from rows X [n, D] and an axis [D] (spec 9.2). */
+export function trainTransform(x: Matrix, axis: FloatArray, options: TransformOptions): TransformState {
+  const dtype: SkeletonDtype = options.skeletonDtype ?? 'f32';
+  expect(x.rows >= 2, () => `The transform coder needs at least two rows to learn from, got ${x.rows}.`);
+  expectInteger(options.bytesPerVec, 1, 'bytesPerVec of the transform coder');
+  expectInteger(options.k ?? 64, 1, 'k of the transform coder');
+  expectVector(axis, x.cols, 'The axis of the transform coder');
+  const { basis, mean } = computePca(x, TRANSFORM_VARIANCE_RATIO, { rankRule: 'numerical' });
+  const tDir = solveAlignedTDir(timesVector(basis, axis)).tDir;
+  const coefficients = timesTransposed(centred(x, mean), basis);
+  const centers = trainCenters(coefficients, tDir, options.k ?? 64);
+  const budget = 8 * options.bytesPerVec - segmentBits(centers.rows) - 16;
+  expect(budget >= 0, () => {
+    const needed = Math.ceil((16 + segmentBits(centers.rows)) / 8);
+    return `${options.bytesPerVec} bytes cannot hold a center number and two 8-bit lengths; give bytesPerVec at least ${needed}.`;
+  });
+  const { residuals, scales } = residualsOf(coefficients, tDir, centers);
+  const frame = rotateToResiduals({ basis, mean, tDir, centers }, residuals, dtype);
+  return { ...frame.parts, bits: waterfill(frame.variances, budget), scales: roundTo('f32', scales) };
+}
+
+/** A coder's parts before the residual's frame is known, in PCA coordinates. */
+export interface UnrotatedParts {
+  readonly basis: Matrix;
+  readonly mean: Float64Array;
+  readonly tDir: Float64Array;
+  readonly centers: Matrix;
+}
+
+/** Turns every part into the principal frame of the residuals [n, r], so that no second matrix is kept. */
+export function rotateToResiduals(
+  parts: UnrotatedParts,
+  residuals: Matrix,
+  dtype: SkeletonDtype,
+): { parts: Omit<TransformState, 'bits' | 'scales'>; variances: Float64Array } {
+  const residualMean = columnMeans(residuals);
+  const { variances, rotation } = principalFrame(centred(residuals, residualMean));
+  const rotated = (v: Float64Array) => roundTo(dtype, timesVector(rotation, v));
+  return {
+    parts: {
+      basis: roundMatrixTo(dtype, times(rotation, parts.basis)),
+      mean: roundTo(dtype, parts.mean),
+      tDir: rotated(parts.tDir),
+      centers: roundMatrixTo(dtype, timesTransposed(parts.centers, rotation)),
+      residualMean: rotated(residualMean),
+      sigma: roundTo('f32', variances.map(Math.sqrt)),
+    },
+    variances,
+  };
+}
+
+/** Segment centers of PCA coefficients [n, r]. */
+export function trainCenters(coefficients: Matrix, tDir: Float64Array, k: number): Matrix {
+  const directions = perpendicularDirections(coefficients, tDir);
+  if (directions.rows > 0) return sphericalKMeans(directions, k).centers;
+  // Rows without any direction of their own: one center that tau = 0 will never use.
+  const lone = matrix(1, tDir.length);
+  lone.data[tDir.length - 1] = 1;
+  return lone;
+}
+
+/** What alpha and tau, as they will be decoded, leave of every row; and the steps they are coded with. */
+export function residualsOf(
+  coefficients: Matrix,
+  tDir: Float64Array,
+  centers: Matrix,
+): { residuals: Matrix; scales: Float64Array } {
+  const n = coefficients.rows;
+  const alphas = timesVector(coefficients, tDir);
+  const segments = new Int32Array(n);
+  const taus = new Float64Array(n);
+  for (let i = 0; i < n; i++) {
+    const perp = perpendicular(rowOf(coefficients, i), tDir);
+    segments[i] = nearestCenter(perp, centers, false);
+    taus[i] = dotAt(perp, 0, centers.data, segments[i]! * centers.cols, centers.cols);
+  }
+  const step = (values: Float64Array) =>
+    Math.fround(values.reduce((largest, x) => Math.max(largest, Math.abs(x)), 127e-12) / 127);
+  const scales = Float64Array.of(step(alphas), step(taus));
+  const residuals = matrix(n, coefficients.cols, Float64Array.from(coefficients.data));
+  const direction = matrix(1, tDir.length, tDir);
+  for (let i = 0; i < n; i++) {
+    const row = rowOf(residuals, i);
+    addScaledRow(row, direction, 0, -quantise(alphas[i]!, scales[0]!) * scales[0]!);
+    addScaledRow(row, centers, segments[i]!, -quantise(taus[i]!, scales[1]!) * scales[1]!);
+  }
+  return { residuals, scales };
+}
+
+/** Population variances (descending) and principal directions as rows [r, r] of centred rows [n, r]. */
+function principalFrame(rows: Matrix): { variances: Float64Array; rotation: Matrix } {
+  const { values, vectors } = symmetricEigen(gram(transposed(rows)));
+  return { variances: values.map((value) => Math.max(value, 0) / rows.rows), rotation: vectors };
+}

@@ -1,0 +1,146 @@
+import { solveAlignedTDir } from './alignment.js';
+import { expectInteger, expectVector } from './checks.js';
+import { expect } from './errors.js';
+import { kMeans, nearestCentroid } from './kmeans.js';
+import {
+  addScaledRow,
+  centred,
+  columnMeans,
+  type FloatArray,
+  type Matrix,
+  matrix,
+  rowOf,
+  takeRows,
+  timesTransposed,
+  timesVector,
+} from './matrix.js';
+import { computePca } from './pca.js';
+import { Random } from './random.js';
+import { roundTo } from './skeleton.js';
+import {
+  residualsOf,
+  rotateToResiduals,
+  TRANSFORM_VARIANCE_RATIO,
+  trainCenters,
+} from './transform-training.js';
+import {
+  layoutBits,
+  type TrellisCoder,
+  type TrellisLayout,
+  type TrellisOptions,
+  type TrellisState,
+} from './trellis-coder.js';
+import { trellisDistortion } from './trellis-levels.js';
+import type { VectorCoder } from './vector-coder.js';
+import { waterfill } from './waterfill.js';
+
+interface Plan {
+  readonly layout: TrellisLayout;
+  readonly k: number;
+}
+
+/** One row in this many judges the layouts. */
+const HELD_OUT_SHARE = 5;
+/** Rows that judge at most: enough to rank layouts, few enough to stay quick. */
+const JUDGES = 200;
+/** Fewer rows than this cannot spare any to compare layouts. */
+const FEWEST_ROWS = 20;
+const ROUNDS = 12;
+
+/** Learns every layout on four fifths of the rows, keeps the one that codes the others best, and learns it on all. */
+export function trainTrellis(
+  x: Matrix,
+  axis: FloatArray,
+  options: TrellisOptions,
+  create: (state: TrellisState) => TrellisCoder,
+): TrellisCoder {
+  expect(x.rows >= 2, () => `The trellis coder needs at least two rows to learn from, got ${x.rows}.`);
+  expectInteger(options.bytesPerVec, 1, 'bytesPerVec of the trellis coder');
+  expectInteger(options.k ?? 64, 1, 'k of the trellis coder');
+  expectVector(axis, x.cols, 'The axis of the trellis coder');
+  const plans = plansFor(x.rows, options);
+  const all = [...Array(x.rows).keys()];
+  let best = plans[0]!;
+  if (plans.length > 1) {
+    const learn = preparedRows(
+      takeRows(
+        x,
+        all.filter((i) => i % HELD_OUT_SHARE !== 0),
+      ),
+      axis,
+    );
+    const judge = takeRows(x, all.filter((i) => i % HELD_OUT_SHARE === 0).slice(0, JUDGES));
+    const errors = plans.map((plan) => squaredError(create(learnState(learn, options, plan)), judge));
+    best = plans[errors.indexOf(Math.min(...errors))]!;
+  }
+  return create(learnState(preparedRows(x, axis), options, best));
+}
+
+/** What every layout shares: the PCA of the rows, the aligned direction and all coefficients. */
+interface Prepared {
+  readonly basis: Matrix;
+  readonly mean: Float64Array;
+  readonly tDir: Float64Array;
+  readonly coefficients: Matrix;
+}
+
+function preparedRows(x: Matrix, axis: FloatArray): Prepared {
+  const { basis, mean } = computePca(x, TRANSFORM_VARIANCE_RATIO, { rankRule: 'numerical' });
+  const tDir = solveAlignedTDir(timesVector(basis, axis)).tDir;
+  return { basis, mean, tDir, coefficients: timesTransposed(centred(x, mean), basis) };
+}
+
+/** Layouts that fit the budget, with enough rows per center to know it. */
+function plansFor(rows: number, options: TrellisOptions): Plan[] {
+  const most = Math.max(1, Math.min(options.k ?? 64, Math.floor(rows / 8)));
+  const plans: Plan[] = [{ layout: 'centroids', k: 1 }];
+  if (rows < FEWEST_ROWS) return plans;
+  for (const layout of ['lengths', 'centroids'] as const) {
+    if (most > 1 && layoutBits(layout, most) <= 8 * options.bytesPerVec) plans.push({ layout, k: most });
+  }
+  return plans;
+}
+
+function learnState(rows: Prepared, options: TrellisOptions, plan: Plan): TrellisState {
+  const dtype = options.skeletonDtype ?? 'f32';
+  const { basis, mean, tDir, coefficients } = rows;
+  const centers = centersFor(plan, coefficients, tDir, options.seed ?? 0);
+  const { residuals, scales } =
+    plan.layout === 'lengths'
+      ? residualsOf(coefficients, tDir, centers)
+      : { residuals: minusNearest(coefficients, centers), scales: new Float64Array(2) };
+  const frame = rotateToResiduals({ basis, mean, tDir, centers }, residuals, dtype);
+  const budget = 8 * options.bytesPerVec - layoutBits(plan.layout, centers.rows);
+  return {
+    layout: plan.layout,
+    ...frame.parts,
+    bits: waterfill(frame.variances, budget, trellisDistortion),
+    scales: roundTo('f32', scales),
+  };
+}
+
+function centersFor(plan: Plan, coefficients: Matrix, tDir: Float64Array, seed: number): Matrix {
+  if (plan.layout === 'lengths') return trainCenters(coefficients, tDir, plan.k);
+  if (plan.k === 1) return matrix(1, coefficients.cols, columnMeans(coefficients));
+  return kMeans(coefficients, plan.k, ROUNDS, new Random(seed));
+}
+
+function minusNearest(coefficients: Matrix, centers: Matrix): Matrix {
+  const find = nearestCentroid(centers);
+  const residuals = matrix(coefficients.rows, coefficients.cols, Float64Array.from(coefficients.data));
+  for (let i = 0; i < residuals.rows; i++) {
+    const row = rowOf(residuals, i);
+    addScaledRow(row, centers, find(coefficients.data, i * coefficients.cols), -1);
+  }
+  return residuals;
+}
+
+function squaredError(coder: VectorCoder, rows: Matrix): number {
+  let sum = 0;
+  for (let i = 0; i < rows.rows; i++) {
+    const row = rowOf(rows, i);
+    const decoded = coder.decode(coder.encode(row));
+    for (let j = 0; j < row.length; j++) sum += (row[j]! - decoded[j]!) ** 2;
+  }
+  return sum;
+}
