@@ -11,6 +11,7 @@ import { featureReadout, type ReadoutContext, valueReadout } from './readout.js'
 import type { BlockState } from './state.js';
 import type { BlockPlan } from './tables.js';
 import { type BlockTelemetry, blockTelemetry, collectedTokens } from './telemetry.js';
+import { valueScale } from './value-scale.js';
 
 export interface BlockContext {
   /** Drop activations by these masks. */
@@ -80,11 +81,13 @@ export function blockForward(
   const phases = positionPhases(scalars.omega, position, time);
   const every = context.compute === undefined ? config.kUpdate : 1;
   const schedule = context.compute === false ? undefined : ReadSchedule.of(position, time, every);
+  const scale = positionScale(position, time);
   const memoryInput: MemoryInput = {
     query: phaseFeatures(projected.query, scalars.thetaQ, phases, -1),
     key: phaseFeatures(projected.key, scalars.thetaK, phases, 1),
     value: projected.value,
-    positionScale: positionScale(position, time),
+    positionScale: scale,
+    valueScale: valueScale(position, time, scale, config),
     ...(params.readout && { featureWeight: params.readout.hidden.weight }),
     state,
     ...(schedule && { schedule }),

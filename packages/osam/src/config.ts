@@ -57,6 +57,12 @@ const shape = {
     .array(z.number().positive().max(1))
     .default([])
     .describe('factor on the value memory per token for every head, in place of decay'),
+  readScale: z
+    .enum(['position', 'effective'])
+    .default('position')
+    .describe(
+      'value reads are divided by the root of the position, or of what a forgetting head still holds',
+    ),
   gateInit: z.number().describe('raw value of both gates at the start'),
 
   norm: z

@@ -13,3 +13,8 @@ export async function takeToHost<T>(tree: T): Promise<MapLeaves<T, DeviceArray, 
   }
   return treeMap<DeviceArray, NDArray, T>(tree, (_leaf, path) => copies.get(path)!);
 }
+
+/** Disposes of every array of a tree. */
+export function disposeAll(tree: unknown): void {
+  for (const { leaf } of treeLeaves<DeviceArray>(tree)) leaf.dispose();
+}

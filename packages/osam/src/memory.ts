@@ -13,6 +13,8 @@ export interface MemoryInput {
   readonly value: tf.Tensor;
   /** 1 / sqrt(position + 1), [batch, time, 1]. */
   readonly positionScale: tf.Tensor;
+  /** Factor on the value read, [batch, time, 1] or [batch, time, d]. */
+  readonly valueScale: tf.Tensor;
   /** W_1 of the feature read-out, [hidden, m]. */
   readonly featureWeight?: tf.Tensor;
   readonly state: BlockState;
@@ -32,7 +34,7 @@ export interface MemoryOutput {
   readonly psi?: tf.Tensor;
   /** Norm of psi, [batch, reads]. */
   readonly psiNorm?: tf.Tensor;
-  /** Value read with its factor 1 / sqrt(position + 1), [batch, reads, d]. */
+  /** Value read with its scale, [batch, reads, d]. */
   readonly raw?: tf.Tensor;
   readonly state: Pick<BlockState, 'keySum' | 'valueMemory' | 'spectrum'>;
 }

@@ -172,7 +172,7 @@ export const readDense: MemoryReader = (input, config, plan) => {
 
 function scheduledReads(
   reads: readonly TokenRead[],
-  { positionScale, featureWeight, wantPsi, wantNorm }: MemoryInput,
+  { positionScale, valueScale, featureWeight, wantPsi, wantNorm }: MemoryInput,
   schedule: ReadSchedule,
   config: OsamConfig,
 ) {
@@ -202,7 +202,7 @@ function scheduledReads(
     ...(scaled && { feature: rowsOf(scaled.projected) }),
     ...(scaled && wantPsi && { psi: rowsOf(scaled.psi!) }),
     ...(scaled && wantNorm && { psiNorm: tf.reshape(scaled.norm!, [batch, count]) }),
-    ...(config.enableValuePath && { raw: tf.mul(rows('raw'), scale) }),
+    ...(config.enableValuePath && { raw: tf.mul(rows('raw'), schedule.select(valueScale)) }),
   };
 }
 

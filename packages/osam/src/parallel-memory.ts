@@ -181,7 +181,7 @@ function readValueMemory(
   const chunk = chunkLength(input, config);
   const read = readValues({ query, key, value, memory, decays, schedule, chunk });
   return {
-    raw: tf.mul(joinHeads(read.raw), schedule.select(input.positionScale)),
+    raw: tf.mul(joinHeads(read.raw), schedule.select(input.valueScale)),
     memory: read.memory,
   };
 }

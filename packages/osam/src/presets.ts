@@ -35,6 +35,7 @@ export const presets = {
       mlpKind: 'swiglu',
       convWidth: 4,
       headDecays: spreadDecays(heads),
+      readScale: 'effective',
       ...options,
       heads,
       mode: 'improved',

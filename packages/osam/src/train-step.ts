@@ -20,6 +20,10 @@ export interface TrainStepOptions {
   readonly gradClip?: number;
   /** Default 0. */
   readonly labelSmoothing?: number;
+  /** Targets with this id do not count. Default: all count. */
+  readonly ignoreIndex?: number;
+  /** Compute telemetry with every step; it costs a second read of the value memory. Default false. */
+  readonly telemetry?: boolean;
   /** Give the phases (theta, omega) no gradient. Default false. */
   readonly freezePhase?: boolean;
   /** Factor on the learning rate of phases and gates. Default 10. */
@@ -50,6 +54,7 @@ export interface TrainOutputs {
   /** Global gradient norm before and after clipping; the reference reports the second. */
   readonly gradNorm: tf.Tensor;
   readonly gradNormClipped: tf.Tensor;
+  /** Empty unless asked for. */
   readonly telemetry: Readonly<Record<string, tf.Tensor>>;
 }
 
@@ -84,13 +89,16 @@ export function createTrainStep(model: OsamModel, options: TrainStepOptions = {}
     const { value, gradients, aux } = valueAndGradient((current: OsamParams) => {
       const result = model.forward(current, x, model.initState(current, x.shape[0]), {
         training: true,
-        telemetry: true,
+        telemetry: options.telemetry === true,
         ...(masks && { dropout: masks.map(givenMasks) }),
         ...(dropoutKey && { dropoutKey }),
       });
       const rows = tf.reshape(result.logits, [-1, model.vocabSize]);
-      const loss = crossEntropy(rows, tf.reshape(y, [-1]), { labelSmoothing });
-      return [loss, result.telemetry!] as const;
+      const loss = crossEntropy(rows, tf.reshape(y, [-1]), {
+        labelSmoothing,
+        ...(options.ignoreIndex !== undefined && { ignoreIndex: options.ignoreIndex }),
+      });
+      return [loss, result.telemetry ?? {}] as const;
     }, params);
     const wanted = freezePhase ? withoutPhases(gradients) : gradients;
     const { gradients: clipped, norm } = clipByGlobalNorm(wanted, gradClip);

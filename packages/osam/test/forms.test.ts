@@ -43,7 +43,15 @@ const cases: Record<string, { options: OsamOptions; batch: number; time: number 
   'improved, forgetting': { options: { ...small, dModel: 8, sketchDim: 24, decay: 0.9 }, batch: 2, time: 27 },
   'improved, holding': { options: { ...small, dModel: 8, sketchDim: 24, kUpdate: 4 }, batch: 3, time: 26 },
   'improved, heads that forget at different speeds': {
-    options: { ...small, dModel: 8, sketchDim: 24, heads: 2, headDecays: [1, 0.8], kUpdate: 2 },
+    options: {
+      ...small,
+      dModel: 8,
+      sketchDim: 24,
+      heads: 2,
+      headDecays: [1, 0.8],
+      readScale: 'effective',
+      kUpdate: 2,
+    },
     batch: 2,
     time: 29,
   },

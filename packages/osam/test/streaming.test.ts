@@ -32,6 +32,7 @@ const streams: Record<string, OsamOptions> = {
     valueOnlyBlocks: [1],
     heads: 4,
     headDecays: [1, 0.99, 0.9, 0.7],
+    readScale: 'effective',
     norm: 'pre',
     convWidth: 4,
     mlpRatio: 2,
