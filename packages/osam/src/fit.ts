@@ -1,9 +1,17 @@
-import type { BatchSource } from '@palimpsest/lm';
 import { type Engine, type NDArray, Rng, treeLeaves } from '@palimpsest/tensor-core';
 import { takeToHost } from './host.js';
 import type { OsamModel } from './model.js';
 import type { OsamParams } from './parameters.js';
 import { createTrainStep, type TrainStepOptions } from './train-step.js';
+
+/** A stream of training batches; every `BatchSource` of @palimpsest/lm is one. */
+export interface FitSource {
+  readonly batch: number;
+  readonly time: number;
+  /** True when targets may be -1, which does not count. */
+  readonly hasIgnoredTargets: boolean;
+  next(): { readonly inputs: NDArray<'int32'>; readonly targets: NDArray<'int32'> };
+}
 
 export interface FitOptions extends TrainStepOptions {
   readonly steps: number;
@@ -32,7 +40,7 @@ export interface FitResult {
 export async function fit(
   engine: Engine,
   model: OsamModel,
-  source: BatchSource,
+  source: FitSource,
   options: FitOptions,
 ): Promise<FitResult> {
   const { steps, learningRate = 3e-3, seed = 1337, onStep } = options;

@@ -43,7 +43,7 @@ export {
 } from './evaluation/variants.js';
 export { complexDft } from './feature/complex-dft.js';
 export { type ComputeProfile, chooseForm } from './feature/index.js';
-export { type FitOptions, type FitResult, fit } from './fit.js';
+export { type FitOptions, type FitResult, type FitSource, fit } from './fit.js';
 export { type GeneratedToken, type GenerateOptions, OsamGenerator, type PrimedPrompt } from './generate.js';
 export type { MemoryInput, MemoryOutput, MemoryReader } from './memory.js';
 export { createOsamModel, type OsamForwardContext, type OsamForwardResult, type OsamModel } from './model.js';

@@ -1,5 +1,6 @@
 import { Mt19937 } from '@palimpsest/sketch';
 import { InputError, type NDArray } from '@palimpsest/tensor-core';
+import type { FitSource } from './fit.js';
 
 export interface WindowBatch {
   /** Inputs and targets, int32 [batch, seqLen]; targets are the inputs' successors and never corrupted. */
@@ -61,6 +62,16 @@ export class WindowLoader {
     const y: NDArray<'int32'> = { data: windows(1), shape, dtype: 'int32' };
     const corruption = corrupt > 0 ? this.#corrupt(x, corrupt) : undefined;
     return { x: { data: x, shape, dtype: 'int32' }, y, starts, ...(corruption && { corruption }) };
+  }
+
+  /** The loader as a stream for `fit`. */
+  source(): FitSource {
+    const { batchSize: batch, seqLen: time } = this.options;
+    const next = () => {
+      const { x, y } = this.next();
+      return { inputs: x, targets: y };
+    };
+    return { batch, time, hasIgnoredTargets: false, next };
   }
 
   /** Replaces inputs in place. All uniforms are drawn first, then a token for every place, used or not. */

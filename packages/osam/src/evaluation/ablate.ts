@@ -1,7 +1,6 @@
-import type { BatchSource } from '@palimpsest/lm';
 import { type Engine, InputError, type NDArray } from '@palimpsest/tensor-core';
 import type { OsamOptions } from '../config.js';
-import { type FitOptions, fit } from '../fit.js';
+import { type FitOptions, type FitSource, fit } from '../fit.js';
 import { createOsamModel, type OsamModel } from '../model.js';
 import type { OsamParams } from '../parameters.js';
 import type { Variant } from './variants.js';
@@ -28,8 +27,8 @@ export interface AblationOptions {
   readonly seeds: readonly number[];
   readonly base: OsamOptions;
   readonly training: Omit<FitOptions, 'seed' | 'params' | 'onStep'>;
-  /** The training stream of a seed. */
-  readonly source: (seed: number) => BatchSource;
+  /** The training stream of a seed, with a share of its inputs corrupted. */
+  readonly source: (seed: number, corrupt: number) => FitSource;
   /** Figures of a trained model. */
   readonly measure: (
     model: OsamModel,
@@ -87,8 +86,8 @@ export async function ablate(engine: Engine, options: AblationOptions): Promise<
 }
 
 /** Everything that decides a cell's result, as text. */
-function cellKey({ options: change }: Variant, seed: number, { base, training }: AblationOptions): string {
-  return JSON.stringify({ base, change, training, seed });
+function cellKey(variant: Variant, seed: number, { base, training }: AblationOptions): string {
+  return JSON.stringify({ base, training, variant, seed });
 }
 
 async function runCell(
@@ -99,7 +98,11 @@ async function runCell(
 ): Promise<AblationCell> {
   const start = performance.now();
   const model = createOsamModel({ ...base, ...variant.options });
-  const { params } = await fit(engine, model, source(seed), { ...training, seed });
+  const { params } = await fit(engine, model, source(seed, variant.corrupt ?? 0), {
+    ...training,
+    ...variant.training,
+    seed,
+  });
   const figures = await measure(model, params, seed);
   return { variant: variant.name, seed, figures, seconds: (performance.now() - start) / 1000 };
 }
