@@ -1,3 +1,4 @@
+import { parityHandlers as backbone } from '@palimpsest/backbone';
 import { parityHandlers as fiberGeometry } from '@palimpsest/fiber-geometry';
 import { parityHandlers as kakeya } from '@palimpsest/kakeya';
 import { parityHandlers as osam } from '@palimpsest/osam';
@@ -5,4 +6,10 @@ import { parityHandlers as sketch } from '@palimpsest/sketch';
 import type { ParityHandler } from './types.js';
 
 /** The parity handlers of every package of the house. */
-export const parityHandlers: readonly ParityHandler[] = [...sketch, ...kakeya, ...fiberGeometry, ...osam];
+export const parityHandlers: readonly ParityHandler[] = [
+  ...sketch,
+  ...kakeya,
+  ...fiberGeometry,
+  ...backbone,
+  ...osam,
+];

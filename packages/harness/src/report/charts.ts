@@ -40,8 +40,10 @@ const CONFIG = {
     tickColor: '#9a958a',
     labelColor: INK,
     titleColor: INK,
+    labelLimit: 220,
   },
   title: { color: INK, fontSize: 14, anchor: 'start' as const },
+  legend: { labelLimit: 260 },
   range: { category: PALETTE },
 };
 
