@@ -1,9 +1,10 @@
-import { applyRotary, gelu, geluTanh, layerNorm, linear, rmsNorm, swiGlu, tf } from '@palimpsest/tensor-core';
+import { gelu, geluTanh, layerNorm, linear, rmsNorm, swiGlu, tf } from '@palimpsest/tensor-core';
 import { type AttentionResult, attend } from './attention.js';
 import type { LayerCache } from './cache.js';
 import type { TransformerConfig } from './config.js';
 import type { Affine, BlockParameters, Norm } from './parameters.js';
 import type { Angles } from './position-angles.js';
+import { rotate } from './rotate.js';
 import type { SlotPlan } from './slot-plan.js';
 
 /** Keys and values that every query of a layer sees before all others, `[batch, keyValueHeads, count, headWidth]`. */
@@ -20,7 +21,7 @@ export interface BlockContext {
   readonly time: number;
   readonly cache: LayerCache;
   readonly plan: SlotPlan;
-  /** Rotary angles, broadcasting to `[batch, heads, time, headWidth / 2]`. */
+  /** Rotary angles, `[time, headWidth / 2]` or `[batch, time, headWidth / 2]`. */
   readonly angles?: Angles;
   readonly prefix?: KeyValuePrefix;
   readonly observedQueries: number;
@@ -83,13 +84,15 @@ function attentionForward(
   const all = heads + 2 * keyValueHeads;
   const split =
     time === 1 ? tf.reshape(packed, [batch, all, 1, headWidth]) : byHead(packed, batch, time, all);
-  const part = (from: number, count: number) =>
-    tf.slice(split, [0, from, 0, 0], [batch, count, time, headWidth]);
-  const rotated = (x: tf.Tensor) =>
-    context.angles ? applyRotary(x, context.angles.cos, context.angles.sin) : x;
-  const query = tf.mul(rotated(part(0, heads)), 1 / Math.sqrt(headWidth));
-  const keys = plan.append(cache.keys, rotated(part(heads, keyValueHeads)));
-  const values = plan.append(cache.values, part(heads + keyValueHeads, keyValueHeads));
+  const [q, k, v] = tf.split(split, [heads, keyValueHeads, keyValueHeads], 1) as [
+    tf.Tensor,
+    tf.Tensor,
+    tf.Tensor,
+  ];
+  const rotated = (x: tf.Tensor) => (context.angles ? rotate(x, context.angles) : x);
+  const query = tf.mul(rotated(q), 1 / Math.sqrt(headWidth));
+  const keys = plan.append(cache.keys, rotated(k));
+  const values = plan.append(cache.values, v);
   const seen = prefix
     ? {
         keys: tf.concat([prefix.keys, keys.visible], 2),

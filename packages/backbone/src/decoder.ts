@@ -4,7 +4,7 @@ import { isMarkedEmpty, type TransformerState } from './cache.js';
 import type { TransformerConfig } from './config.js';
 import { type DecoderInput, inputRows, type Rows } from './input-rows.js';
 import type { TransformerParameters } from './parameters.js';
-import type { Angles, PositionAngles } from './position-angles.js';
+import type { PositionAngles } from './position-angles.js';
 import { embedPositions, type Places, placeRows } from './positions.js';
 import { planFirstTokens, planTokens, type SlotPlan } from './slot-plan.js';
 
@@ -63,7 +63,7 @@ export function runDecoder(
   const drop = dropoutAt(config, options);
   const embedded = embedPositions(config, tables, parameters, rows.embeddings, places);
   let x = drop(tf.reshape(embedded, [batch * time, config.modelWidth]), 0);
-  const angles = tables.rotary && rotaryAngles(tables.rotary, places, time);
+  const angles = places.fromStart ? tables.rotary?.firstPositions(time) : tables.rotary?.at(places.positions);
   const planOf = cachePlans(config, rows, places, state, input.layerPrefix);
   const caches: TransformerState['layers'][number][] = [];
   const hidden: tf.Tensor[] = [x];
@@ -138,12 +138,6 @@ function memoised(make: (layer: number) => SlotPlan): (layer: number) => SlotPla
 function behindPrefix(plan: SlotPlan, count: number): SlotPlan {
   const [batch, heads, time] = plan.mask.shape as [number, number, number];
   return { ...plan, mask: tf.concat([tf.zeros([batch, heads, time, count]), plan.mask], 3) };
-}
-
-function rotaryAngles(rotary: PositionAngles, places: Places, time: number): Angles {
-  if (places.fromStart) return rotary.firstPositions(time);
-  const { cos, sin } = rotary.at(places.positions);
-  return { cos: tf.expandDims(cos, 1), sin: tf.expandDims(sin, 1) };
 }
 
 function dropoutAt(config: TransformerConfig, { training, dropoutKey }: DecoderOptions) {

@@ -107,8 +107,9 @@ function fullMask(mask: tf.Tensor, batch: number, time: number, slots: number): 
   if (covers && mask.shape[1] === time - slots) {
     return tf.cast(tf.concat([tf.ones([batch, slots], 'int32'), tf.cast(mask, 'int32')], 1), 'bool');
   }
+  const shapes = [...new Set([time, time - slots])].map((length) => formatShape([batch, length]));
   throw new InputError(
-    `'mask' needs the shape [${batch}, ${time}] or [${batch}, ${time - slots}], but ${formatShape(mask.shape)} was given.`,
+    `'mask' needs the shape ${shapes.join(' or ')}, but ${formatShape(mask.shape)} was given.`,
   );
 }
 
