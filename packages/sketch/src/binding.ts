@@ -1,21 +1,35 @@
+import type { FloatArray } from './arrays.js';
 import { positiveInteger } from './checks.js';
-import { circularConvolve, circularCorrelate } from './circular.js';
+import { type CircularOptions, circularConvolve, circularCorrelate } from './circular.js';
 import { Fft } from './fft.js';
 import { Mt19937 } from './mt19937.js';
 
-/** Binds a value to a key by circular convolution (Plate 1995). Both `[m]`. */
-export function bind(key: Float64Array, value: Float64Array): Float64Array {
-  return circularConvolve(key, value);
+/** Binds values to keys by circular convolution (Plate 1995). Shapes and options as for `circularConvolve`. */
+export function bind<K extends FloatArray, V extends FloatArray>(
+  key: K,
+  value: V,
+  options?: CircularOptions,
+): K | V {
+  return circularConvolve(key, value, options);
 }
 
-/** Reads the value that was bound to a key out of a sum of bindings; exact for one binding with a unitary key. */
-export function unbind(key: Float64Array, trace: Float64Array): Float64Array {
-  return circularCorrelate(key, trace);
+/**
+ * Reads the value that was bound to a key out of a sum of n bindings, k ⋆ trace: exact for one binding with a unitary
+ * key, of cosine similarity about 1/√(1+n) with random keys. Shapes and options as for `circularCorrelate`.
+ */
+export function unbind<K extends FloatArray, T extends FloatArray>(
+  key: K,
+  trace: T,
+  options?: CircularOptions,
+): K | T {
+  return circularCorrelate(key, trace, options);
 }
 
 /**
  * A random real key whose spectrum has magnitude 1 everywhere, so that unbinding it undoes binding.
- * @returns `[length]`, of norm 1
+ * @param length m
+ * @returns `[m]`, of norm 1
+ * @throws RangeError for a length that is no positive integer
  */
 export function unitaryKey(seed: number, length: number): Float64Array {
   positiveInteger(length, 'length');

@@ -1,23 +1,29 @@
-import { expectLength, expectNumbers } from './checks.js';
-import { createTable, type SketchTable, type TableOptions } from './sketch-table.js';
-
-/** Everything needed to build a sketch again, as JSON. */
-export interface CountSketchJson {
-  readonly dim: number;
-  readonly sketchDim: number;
-  readonly index: readonly number[];
-  readonly sign: readonly number[];
-  readonly counters: readonly number[];
-}
+import { type FloatArray, zerosLike } from './arrays.js';
+import { countRows, expectIndex, expectLength, expectNumbers } from './checks.js';
+import {
+  type CountSketchJson,
+  decodeCountSketches,
+  encodeCountSketches,
+  fromCountSketchJson,
+  toCountSketchJson,
+} from './count-sketch-format.js';
+import {
+  createTable,
+  expectSameTable,
+  expectTable,
+  type SketchTable,
+  type TableOptions,
+} from './sketch-table.js';
 
 export interface CountSketchOptions {
-  /** Refuse NaN inputs. Default false. */
+  /** Refuse NaN inputs, at the cost of one look at every value. Default false. */
   readonly validate?: boolean;
 }
 
 /**
- * CountSketch (Charikar, Chen & Farach-Colton 2002): a linear map S of rank-one rows, (Sx)_r = Σ_{h(i)=r} s(i) x_i, with
- * unbiased inner products and point queries. Holds one vector of counters that can be updated and merged.
+ * CountSketch (Charikar, Chen & Farach-Colton 2002): the linear map (Sx)_r = Σ_{h(i)=r} s(i) x_i, whose inner products
+ * and point queries are unbiased, with Var⟨Sx, Sy⟩ = (‖x‖²‖y‖² + ⟨x, y⟩² − 2 Σ x_i² y_i²) / m. Holds one vector of
+ * counters that can be updated entry by entry and merged with others of the same table.
  */
 export class CountSketch {
   readonly table: SketchTable;
@@ -25,29 +31,31 @@ export class CountSketch {
   readonly counters: Float64Array;
   readonly #validate: boolean;
 
-  /** @param source a table, or sizes and seed to draw one from */
+  /**
+   * @param source a table, or sizes and seed to draw one from
+   * @throws RangeError for sizes that are no positive integers, or a table with a wrong bucket or sign
+   */
   constructor(source: SketchTable | TableOptions, options: CountSketchOptions = {}) {
+    if ('index' in source) expectTable(source);
     this.table = 'index' in source ? source : createTable(source);
     this.counters = new Float64Array(this.table.sketchDim);
     this.#validate = options.validate ?? false;
   }
 
   /**
-   * Sketches rows of values; the counters stay as they are.
+   * Sketches rows of values; the counters stay as they are. Every bucket adds its inputs in increasing order.
    * @param values `[..., dim]`, row-major
    * @returns `[..., sketchDim]` in the same precision
-   * @throws RangeError when the number of values is no multiple of dim
+   * @throws RangeError when the values are no whole rows of dim
    */
-  apply<T extends Float32Array | Float64Array>(values: T): T {
+  apply<T extends FloatArray>(values: T): T {
     const { dim, sketchDim, index, sign } = this.table;
-    if (values.length % dim !== 0) {
-      throw new RangeError(`values must hold rows of ${dim} numbers, but has ${values.length}.`);
-    }
+    const rows = countRows(values, dim, 'values');
     if (this.#validate) expectNumbers(values, 'values');
-    const rows = values.length / dim;
-    const result = new (values.constructor as new (length: number) => T)(rows * sketchDim);
+    const result = zerosLike(values, rows * sketchDim);
     for (let row = 0; row < rows; row++) {
-      const [from, to] = [row * dim, row * sketchDim];
+      const from = row * dim;
+      const to = row * sketchDim;
       for (let i = 0; i < dim; i++) {
         const bucket = to + index[i]!;
         result[bucket] = result[bucket]! + sign[i]! * values[from + i]!;
@@ -56,9 +64,14 @@ export class CountSketch {
     return result;
   }
 
-  /** Sketches a vector given by its non-zero entries. @returns `[sketchDim]` */
+  /**
+   * Sketches a vector given by its non-zero entries; entries of one index add up.
+   * @returns `[sketchDim]`
+   * @throws RangeError for an index outside of [0, dim), or when the two lengths differ
+   */
   applySparse(indices: ArrayLike<number>, values: ArrayLike<number>): Float64Array {
     expectLength(values, indices.length, 'values');
+    if (this.#validate) expectNumbers(values, 'values');
     const result = new Float64Array(this.table.sketchDim);
     for (let k = 0; k < indices.length; k++) {
       const bucket = this.#bucket(indices[k]!);
@@ -68,7 +81,7 @@ export class CountSketch {
   }
 
   /** Adds a whole vector `[dim]` to the counters. */
-  add(vector: Float32Array | Float64Array): void {
+  add(vector: FloatArray): void {
     expectLength(vector, this.table.dim, 'vector');
     const sketched = this.apply(Float64Array.from(vector));
     for (let r = 0; r < sketched.length; r++) this.counters[r] = this.counters[r]! + sketched[r]!;
@@ -83,73 +96,68 @@ export class CountSketch {
 
   /** Unbiased estimate of x_i, of variance (‖x‖² − x_i²) / m. */
   estimate(i: number): number {
-    return this.table.sign[i]! * this.counters[this.#bucket(i)]!;
+    return this.counters[this.#bucket(i)]! * this.table.sign[i]!;
   }
 
   /** Adds the counters of a sketch with the same table. @throws RangeError when the tables differ */
   merge(other: CountSketch): void {
-    this.#expectSameTable(other, 'merge');
+    expectSameTable(this.table, other.table, 'merge');
     for (let r = 0; r < this.counters.length; r++) this.counters[r] = this.counters[r]! + other.counters[r]!;
   }
 
   /** Multiplies the sketched vector by a number. */
   scale(factor: number): void {
+    if (this.#validate && Number.isNaN(factor)) throw new RangeError('The factor of scale is NaN.');
     for (let r = 0; r < this.counters.length; r++) this.counters[r] = this.counters[r]! * factor;
   }
 
   /** Unbiased estimate of the inner product of the two sketched vectors. @throws RangeError when the tables differ */
   inner(other: CountSketch): number {
-    this.#expectSameTable(other, 'inner');
-    return this.counters.reduce((sum, value, r) => sum + value * other.counters[r]!, 0);
+    expectSameTable(this.table, other.table, 'take the inner product of');
+    let sum = 0;
+    for (let r = 0; r < this.counters.length; r++) sum += this.counters[r]! * other.counters[r]!;
+    return sum;
   }
 
-  /** Estimate of the Euclidean norm. */
+  /** Estimate of the Euclidean norm; its square is unbiased, of variance 2 (‖x‖⁴ − ‖x‖₄⁴) / m. */
   norm(): number {
     return Math.sqrt(this.inner(this));
   }
 
+  /** Table and counters as plain JSON. @throws RangeError for a counter that JSON cannot hold: NaN or an infinity */
   toJSON(): CountSketchJson {
-    const { dim, sketchDim, index, sign } = this.table;
-    return { dim, sketchDim, index: [...index], sign: [...sign], counters: [...this.counters] };
+    return toCountSketchJson(this);
   }
 
-  /** @throws RangeError for lengths that do not fit or buckets outside the sketch */
+  /** @throws RangeError naming what is missing or wrong */
   static fromJSON(json: CountSketchJson): CountSketch {
-    const { dim, sketchDim } = json;
-    expectLength(json.index, dim, 'index');
-    expectLength(json.sign, dim, 'sign');
-    expectLength(json.counters, sketchDim, 'counters');
-    const foreign = json.index.find(
-      (bucket) => !Number.isInteger(bucket) || bucket < 0 || bucket >= sketchDim,
-    );
-    if (foreign !== undefined)
-      throw new RangeError(`index holds ${foreign}, outside of ${sketchDim} buckets.`);
-    const table = { dim, sketchDim, index: Int32Array.from(json.index), sign: Float32Array.from(json.sign) };
+    return CountSketch.#restore(fromCountSketchJson(json));
+  }
+
+  /** Table and counters as bytes, little-endian: 20 + 5d + 8m of them. */
+  toBytes(): Uint8Array {
+    return encodeCountSketches([this]);
+  }
+
+  /** @throws RangeError for bytes that are torn, foreign or hold several sketches */
+  static fromBytes(bytes: Uint8Array): CountSketch {
+    const rows = decodeCountSketches(bytes);
+    if (rows.length !== 1) {
+      throw new RangeError(
+        `The bytes hold ${rows.length} sketches; read them with MultiCountSketch.fromBytes.`,
+      );
+    }
+    return CountSketch.#restore(rows[0]!);
+  }
+
+  static #restore({ table, counters }: Pick<CountSketch, 'table' | 'counters'>): CountSketch {
     const sketch = new CountSketch(table);
-    sketch.counters.set(json.counters);
+    sketch.counters.set(counters);
     return sketch;
   }
 
   #bucket(i: number): number {
-    const bucket = this.table.index[i];
-    if (bucket === undefined)
-      throw new RangeError(`Entry ${i} lies outside of the ${this.table.dim} inputs.`);
-    return bucket;
-  }
-
-  #expectSameTable(other: CountSketch, verb: string): void {
-    const [a, b] = [this.table, other.table];
-    if (a === b) return;
-    if (a.dim !== b.dim || a.sketchDim !== b.sketchDim) {
-      throw new RangeError(
-        `${verb} needs sketches of one table, but these map ${a.dim} to ${a.sketchDim} and ${b.dim} to ${b.sketchDim}.`,
-      );
-    }
-    const differs = a.index.findIndex((bucket, i) => bucket !== b.index[i] || a.sign[i] !== b.sign[i]);
-    if (differs >= 0) {
-      throw new RangeError(
-        `${verb} needs sketches of one table, but input ${differs} is hashed differently.`,
-      );
-    }
+    expectIndex(i, this.table.dim, 'The entry');
+    return this.table.index[i]!;
   }
 }

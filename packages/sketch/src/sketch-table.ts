@@ -67,11 +67,17 @@ export function createIndependentTables(degree: number, options: TableOptions): 
   );
 }
 
+/** A table before its lists become typed arrays. */
+type PlainTable = Pick<SketchTable, 'dim' | 'sketchDim'> & {
+  readonly index: ArrayLike<number>;
+  readonly sign: ArrayLike<number>;
+};
+
 /**
  * Accepts a table that came from outside.
  * @throws RangeError naming the first size, bucket or sign that is wrong
  */
-export function expectTable(table: SketchTable, name = 'The table'): void {
+export function expectTable(table: PlainTable, name = 'The table'): void {
   const { dim, sketchDim, index, sign } = table;
   positiveInteger(dim, `${name}: dim`);
   positiveInteger(sketchDim, `${name}: sketchDim`);

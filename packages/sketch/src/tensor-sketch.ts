@@ -1,159 +1,169 @@
-import { expectLength, expectNumbers, positiveInteger } from './checks.js';
-import { type ConvolutionMethod, circularConvolve } from './circular.js';
-import { type CompactTable, compactTable } from './compact-table.js';
+import { type FloatArray, zerosLike } from './arrays.js';
+import { countRows, expectLength, expectNumbers, expectOneOf, positiveInteger } from './checks.js';
+import { CONVOLUTION_METHODS, type ConvolutionMethod } from './circular.js';
+import { multiplyComplex } from './complex.js';
 import { CountSketch } from './count-sketch.js';
+import { type DirectProduct, directProductCost, planDirectProduct } from './direct-product.js';
+import { Fft } from './fft.js';
+import { fftCost } from './fft-cores.js';
 import { createIndependentTables, createTable, type SketchTable } from './sketch-table.js';
-import { sumBucketPlan } from './sum-bucket-plan.js';
 
 export interface TensorSketchOptions {
+  /** Input length d. */
   readonly dim: number;
+  /** Sketch length m. */
   readonly sketchDim: number;
   /** Degree p of the polynomial kernel, at least 1. Default 2. */
   readonly degree?: number;
-  /** Factor on the inner product. Default 1. */
+  /** Factor γ on the inner product, positive. Default 1. */
   readonly gamma?: number;
-  /** Constant term; above 0 one constant channel is appended. Default 0. */
+  /** Constant term c, not negative; above 0 one constant channel is appended. Default 0. */
   readonly coef0?: number;
+  /** Seed of the first table; the others take the following ones. Default 42. */
   readonly seed?: number;
-  /** `direct` convolves the few non-zeros; `fft` multiplies spectra; `auto` takes the cheaper. */
+  /** 'direct' convolves the few non-zeros, 'fft' multiplies spectra, 'auto' takes the cheaper one. Default 'auto'. */
   readonly method?: ConvolutionMethod;
-  /** One table for all factors: biased and symmetric, for parity with a reference only. Default false. */
+  /** One table for all factors: biased and symmetric, for parity with OSAM's reference only. Default false. */
   readonly sharedTable?: boolean;
-  /** Tables to use instead of drawing them; one per factor. */
+  /** Tables to use instead of drawing them; one per factor, for d inputs, or d + 1 with a constant channel. */
   readonly tables?: readonly SketchTable[];
   /** Refuse NaN inputs. Default false. */
   readonly validate?: boolean;
 }
 
 /**
- * TensorSketch (Pham & Pagh 2013): a random feature map of the polynomial kernel, ⟨T(x), T(y)⟩ ≈ (γ⟨x, y⟩ + c)^p,
- * unbiased with independent tables. T(x) = S₁x ⊛ … ⊛ S_px is the CountSketch of x^{⊗p} under the composite hash.
+ * TensorSketch (Pham & Pagh 2013): a random feature map of the polynomial kernel, E⟨T(x), T(y)⟩ = (γ⟨x, y⟩ + c)^p with
+ * independent tables. T(x) = S₁x ⊛ … ⊛ S_px is the CountSketch of x^{⊗p} under the composite hash Σ_j h_j(i_j) mod m.
  */
 export class TensorSketch {
   readonly tables: readonly SketchTable[];
   readonly degree: number;
   readonly sketchDim: number;
   readonly dim: number;
-  readonly #options: Required<Pick<TensorSketchOptions, 'gamma' | 'coef0' | 'method' | 'validate'>>;
+  readonly #gamma: number;
+  readonly #coef0: number;
+  readonly #validate: boolean;
+  readonly #useDirect: boolean;
   readonly #sketches: readonly CountSketch[];
-  #direct: DirectPlan | undefined;
+  #direct: DirectProduct | undefined;
 
+  /** @throws RangeError for sizes, factors, tables or a method out of their range */
   constructor(options: TensorSketchOptions) {
-    const {
-      dim,
-      sketchDim,
-      degree = 2,
-      gamma = 1,
-      coef0 = 0,
-      seed = 42,
-      method = 'auto',
-      validate = false,
-    } = options;
+    const { dim, sketchDim, degree = 2, gamma = 1, coef0 = 0, method = 'auto' } = options;
     positiveInteger(dim, 'dim');
     positiveInteger(sketchDim, 'sketchDim');
     positiveInteger(degree, 'degree');
-    if (!(gamma > 0)) throw new RangeError(`gamma must be positive, but is ${gamma}.`);
-    if (!(coef0 >= 0)) throw new RangeError(`coef0 must not be negative, but is ${coef0}.`);
+    expectOneOf(method, CONVOLUTION_METHODS, 'method');
+    if (!(gamma > 0 && gamma < Infinity)) throw new RangeError(`gamma must be positive, but is ${gamma}.`);
+    if (!(coef0 >= 0 && coef0 < Infinity))
+      throw new RangeError(`coef0 must not be negative, but is ${coef0}.`);
     this.dim = dim;
     this.degree = degree;
     this.sketchDim = sketchDim;
-    this.#options = { gamma, coef0, method, validate };
-    const width = coef0 > 0 ? dim + 1 : dim;
-    const table = { dim: width, sketchDim, seed };
-    this.tables =
-      options.tables ??
-      (options.sharedTable
-        ? new Array<SketchTable>(degree).fill(createTable(table))
-        : createIndependentTables(degree, table));
-    expectLength(this.tables, degree, 'tables');
-    for (const given of this.tables) {
-      if (given.dim !== width || given.sketchDim !== sketchDim) {
-        throw new RangeError(
-          `A table maps ${given.dim} to ${given.sketchDim}, but ${width} to ${sketchDim} is needed.`,
-        );
-      }
-    }
-    this.#sketches = this.tables.map((given) => new CountSketch(given));
+    this.#gamma = gamma;
+    this.#coef0 = coef0;
+    this.#validate = options.validate ?? false;
+    const width = this.#width;
+    this.tables = tablesOf(options, degree, width);
+    this.#sketches = this.tables.map((table) => new CountSketch(table));
+    this.#useDirect = method === 'direct' || (method === 'auto' && isDirectCheaper(width, sketchDim, degree));
   }
 
-  /** T(x) for one vector. @param x `[dim]` @returns `[sketchDim]` */
-  transform(x: ArrayLike<number>): Float64Array {
-    return this.transformFactors(new Array<ArrayLike<number>>(this.degree).fill(x));
+  /**
+   * T(x) for every row.
+   * @param x `[..., dim]`
+   * @returns `[..., sketchDim]` in the same precision
+   * @throws RangeError when the values are no whole rows of dim
+   */
+  transform<T extends FloatArray>(x: T): T {
+    return this.transformFactors(new Array<T>(this.degree).fill(x));
   }
 
-  /** S₁x¹ ⊛ … ⊛ S_px^p for a vector per factor, each `[dim]`. @returns `[sketchDim]` */
-  transformFactors(factors: readonly ArrayLike<number>[]): Float64Array {
+  /**
+   * S₁x¹ ⊛ … ⊛ S_px^p: another input for every factor, so that E⟨T(x¹..x^p), T(y¹..y^p)⟩ = Π_j (γ⟨x^j, y^j⟩ + c).
+   * @param factors p arrays `[..., dim]` with equally many rows
+   * @returns `[..., sketchDim]` in the first array's precision
+   * @throws RangeError for another number of factors, or rows that do not fit
+   */
+  transformFactors<T extends FloatArray>(factors: readonly T[]): T {
     expectLength(factors, this.degree, 'factors');
-    const inputs = factors.map((factor) => this.#input(factor));
-    if (this.degree === 2 && this.#isDirectCheaper()) return this.#pairs(inputs[0]!, inputs[1]!);
-    const { method } = this.#options;
-    return inputs
-      .map((input, factor) => this.#sketches[factor]!.apply(input))
-      .reduce((product, sketch) => circularConvolve(product, sketch, { method }));
+    const rows = countRows(factors[0]!, this.dim, 'Factor 0');
+    for (const [factor, values] of factors.entries()) {
+      expectLength(values, rows * this.dim, `Factor ${factor}`);
+      if (this.#validate) expectNumbers(values, `Factor ${factor}`);
+    }
+    const result = zerosLike(factors[0]!, rows * this.sketchDim);
+    for (let row = 0; row < rows; row++) {
+      const inputs = factors.map((values) => this.#lift(values, row));
+      result.set(
+        this.#useDirect ? this.#sumPairs(inputs) : this.#multiplySpectra(inputs),
+        row * this.sketchDim,
+      );
+    }
+    return result;
   }
 
-  /** The kernel that the inner product of two transforms estimates. */
+  /**
+   * The kernel (γ⟨x, y⟩ + c)^p that the inner product of two transforms estimates.
+   * @param x `[dim]`
+   * @param y `[dim]`
+   */
   kernel(x: ArrayLike<number>, y: ArrayLike<number>): number {
     expectLength(x, this.dim, 'x');
     expectLength(y, this.dim, 'y');
     let dot = 0;
     for (let i = 0; i < this.dim; i++) dot += x[i]! * y[i]!;
-    return (this.#options.gamma * dot + this.#options.coef0) ** this.degree;
+    return (this.#gamma * dot + this.#coef0) ** this.degree;
   }
 
-  /** The vector scaled by √γ, with √c appended. */
-  #input(x: ArrayLike<number>): Float64Array {
-    expectLength(x, this.dim, 'A vector');
-    const { gamma, coef0, validate } = this.#options;
-    if (validate) expectNumbers(x, 'A vector');
-    const scale = Math.sqrt(gamma);
-    const values = Float64Array.from(x, (value) => scale * value);
-    return coef0 > 0 ? Float64Array.of(...values, Math.sqrt(coef0)) : values;
+  get #width(): number {
+    return this.#coef0 > 0 ? this.dim + 1 : this.dim;
   }
 
-  #isDirectCheaper(): boolean {
-    const { method } = this.#options;
-    if (method !== 'auto') return method === 'direct';
-    const width = this.tables[0]!.dim;
-    // 2d² multiply-adds for real vectors against three transforms of 5 m log₂ m operations.
-    return 4 * width * width < 15 * this.sketchDim * Math.log2(Math.max(2, this.sketchDim));
+  /** One row scaled by √γ, with √c appended. */
+  #lift(values: FloatArray, row: number): Float64Array {
+    const scale = Math.sqrt(this.#gamma);
+    const lifted = new Float64Array(this.#width);
+    for (let i = 0; i < this.dim; i++) lifted[i] = scale * values[row * this.dim + i]!;
+    if (this.#coef0 > 0) lifted[this.dim] = Math.sqrt(this.#coef0);
+    return lifted;
   }
 
-  /** Degree 2 over the used buckets only. */
-  #pairs(x: Float64Array, y: Float64Array): Float64Array {
-    this.#direct ??= planDirect(this.tables as [SketchTable, SketchTable]);
-    const { first, second, buckets } = this.#direct;
-    const [a, b] = [compactApply(first, x), compactApply(second, y)];
-    const result = new Float64Array(this.sketchDim);
-    for (let i = 0, pair = 0; i < a.length; i++) {
-      for (let j = 0; j < b.length; j++, pair++) {
-        const bucket = buckets[pair]!;
-        result[bucket] = result[bucket]! + a[i]! * b[j]!;
-      }
+  #sumPairs(inputs: readonly Float64Array[]): Float64Array {
+    this.#direct ??= planDirectProduct(this.tables);
+    return this.#direct(inputs);
+  }
+
+  #multiplySpectra(inputs: readonly Float64Array[]): Float64Array {
+    const fft = Fft.plan(this.sketchDim);
+    const product = fft.forwardReal(this.#sketches[0]!.apply(inputs[0]!));
+    for (let factor = 1; factor < this.degree; factor++) {
+      multiplyComplex(product, fft.forwardReal(this.#sketches[factor]!.apply(inputs[factor]!)), product);
     }
-    return result;
+    return fft.inverseReal(product);
   }
 }
 
-/** What a direct convolution of two fixed tables needs. */
-interface DirectPlan {
-  readonly first: CompactTable;
-  readonly second: CompactTable;
-  /** Sum bucket of every pair of used buckets. */
-  readonly buckets: Int32Array;
+function tablesOf(options: TensorSketchOptions, degree: number, width: number): readonly SketchTable[] {
+  const { sketchDim, seed = 42, tables, sharedTable = false } = options;
+  if (!tables) {
+    const size = { dim: width, sketchDim, seed };
+    return sharedTable
+      ? new Array<SketchTable>(degree).fill(createTable(size))
+      : createIndependentTables(degree, size);
+  }
+  expectLength(tables, degree, 'tables');
+  for (const [factor, table] of tables.entries()) {
+    if (table.dim !== width || table.sketchDim !== sketchDim) {
+      throw new RangeError(
+        `Table ${factor} maps ${table.dim} inputs to ${table.sketchDim} buckets, but ${width} to ${sketchDim} is needed.`,
+      );
+    }
+  }
+  return tables;
 }
 
-function planDirect([first, second]: readonly [SketchTable, SketchTable]): DirectPlan {
-  const { live, pairToLive } = sumBucketPlan(first, second);
-  const buckets = pairToLive.map((place) => live[place]!);
-  return { first: compactTable(first), second: compactTable(second), buckets };
-}
-
-function compactApply({ used, index, sign }: CompactTable, x: Float64Array): Float64Array {
-  const result = new Float64Array(used.length);
-  x.forEach((value, i) => {
-    const place = index[i]!;
-    result[place] = result[place]! + sign[i]! * value;
-  });
-  return result;
+/** A transform per factor and one back against the sums over live buckets; `bench/tensor-sketch.mjs` measures both. */
+function isDirectCheaper(width: number, sketchDim: number, degree: number): boolean {
+  return directProductCost(width, sketchDim, degree) < (degree + 1) * fftCost(sketchDim);
 }

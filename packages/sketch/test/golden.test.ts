@@ -1,65 +1,69 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
-import { type ParityTensor, parityHandlers } from '../src/index.js';
+import { describe, expect, it } from 'vitest';
+import type { ParityCase } from '../src/index.js';
+import { goldenCases, miss, runCase } from './support/golden-runner.js';
 
-const folder = fileURLToPath(new URL('./golden/', import.meta.url));
+const cases = goldenCases();
 
-/** F32 and I32 tensors of a safetensors file. */
-function readTensors(path: string): Map<string, ParityTensor> {
-  const bytes = readFileSync(path);
-  const headerLength = Number(bytes.readBigUInt64LE(0));
-  const header = JSON.parse(bytes.toString('utf8', 8, 8 + headerLength)) as Record<
-    string,
-    { dtype: string; shape: number[]; data_offsets: [number, number] }
-  >;
-  return new Map(
-    Object.entries(header).map(
-      ([
-        name,
-        {
-          dtype,
-          shape,
-          data_offsets: [begin, end],
-        },
-      ]) => {
-        const { buffer } = new Uint8Array(bytes.subarray(8 + headerLength + begin, 8 + headerLength + end));
-        return [
-          name,
-          { dtype, shape, data: dtype === 'I32' ? new Int32Array(buffer) : new Float32Array(buffer) },
-        ];
-      },
-    ),
-  );
-}
+it('has a case of every kind', () => {
+  expect([...new Set(cases.map(({ json }) => json.kind))].sort()).toEqual([
+    'convolution',
+    'countsketch',
+    'phase',
+    'tensorsketch',
+  ]);
+  expect(cases).toHaveLength(5);
+});
 
-const names = readdirSync(folder).flatMap((file) => (file.endsWith('.json') ? [file.slice(0, -5)] : []));
+describe.each(cases.map((each) => [each.name, each] as const))('golden case %s', (_name, testCase) => {
+  const outputs = runCase(testCase);
 
-describe.each(names)('golden %s', (name) => {
-  const json = JSON.parse(readFileSync(`${folder}${name}.json`, 'utf8')) as Record<string, unknown>;
-  const tensors = readTensors(`${folder}${name}.safetensors`);
-  const handler = parityHandlers.find(({ kind }) => kind === json.kind)!;
-  const outputs = handler.run({ name, json, tensors, folder });
-
-  test('covers every output of the case', () => {
-    const compared = new Set(outputs.map((output) => output.name));
-    expect([...tensors.keys()].filter((key) => key.startsWith('out/') && !compared.has(key))).toEqual([]);
+  it('compares every expected output', () => {
+    const compared = new Set(outputs.map(({ name }) => name));
+    const expected = [...testCase.tensors.keys()].filter((name) => name.startsWith('out/'));
+    expect(expected.filter((name) => !compared.has(name))).toEqual([]);
+    expect(outputs.every(({ atol, rtol, exact }) => exact || atol + rtol > 0)).toBe(true);
   });
 
-  test.each(outputs.map((output) => [output.name, output] as const))('%s', (_name, output) => {
-    const [actual, expected] = [
-      Array.from(output.actual as number[]),
-      Array.from(output.expected as number[]),
-    ];
-    if (output.exact) {
-      expect(actual).toEqual(expected);
-      return;
+  it('stays within its tolerances', () => {
+    expect(outputs.map(miss).filter((each) => each !== undefined)).toEqual([]);
+  });
+});
+
+describe('parity handlers', () => {
+  const named = (name: string) => cases.find((each) => each.name === name)!;
+
+  it('notice a changed value', () => {
+    for (const testCase of cases) {
+      const [name, tensor] = [...testCase.tensors].find(([key]) => key.startsWith('out/'))!;
+      const data = Float32Array.from(tensor.data);
+      data[0] = data[0]! + 1;
+      const tensors = new Map(testCase.tensors).set(name, { ...tensor, data });
+      expect(
+        runCase({ ...testCase, tensors })
+          .map(miss)
+          .some((each) => each?.startsWith(name)),
+      ).toBe(true);
     }
-    expect(actual.length).toBe(expected.length);
-    actual.forEach((value, i) => {
-      expect(Math.abs(value - expected[i]!)).toBeLessThanOrEqual(
-        output.atol + output.rtol * Math.abs(expected[i]!),
-      );
-    });
+  });
+
+  it('refuse an output that they cannot compute', () => {
+    const testCase = named('phase');
+    const tensors = new Map(testCase.tensors).set('out/other', testCase.tensors.get('out/qRe')!);
+    expect(() => runCase({ ...testCase, tensors })).toThrow(/expects out\/other/);
+  });
+
+  it('say which tensor a case lacks', () => {
+    const testCase: ParityCase = { ...named('tensorsketch'), tensors: new Map() };
+    expect(() => runCase(testCase)).toThrow("The case 'tensorsketch' has no tensor 'in/x'.");
+  });
+
+  it('follow tolerances for single outputs', () => {
+    const testCase = named('phase');
+    const tolerances = { atol: 1, rtol: 1, score: { atol: 1e-9 }, 'out/qRe': { rtol: 0.5 }, exact: ['kIm'] };
+    const outputs = runCase({ ...testCase, json: { ...testCase.json, tolerances } });
+    const of = (name: string) => outputs.find((output) => output.name === name)!;
+    expect(of('out/score')).toMatchObject({ atol: 1e-9, rtol: 1, exact: false });
+    expect(of('out/qRe')).toMatchObject({ atol: 1, rtol: 0.5 });
+    expect(of('out/kIm').exact).toBe(true);
   });
 });

@@ -1,13 +1,34 @@
 import type { ParityCase, ParityOutput, ParityTensor } from './types.js';
 
+interface Tolerance {
+  readonly atol: number;
+  readonly rtol: number;
+}
+
 /** Reads the inputs of a case and collects what was computed beside what is expected. */
 export class CaseReader {
-  readonly outputs: ParityOutput[] = [];
-  readonly #tolerances: { atol: number; rtol: number; exact: readonly string[] };
+  readonly #outputs: ParityOutput[] = [];
+  readonly #tolerances: Readonly<Record<string, unknown>>;
 
   constructor(readonly testCase: ParityCase) {
-    const given = (testCase.json.tolerances ?? {}) as { atol?: number; rtol?: number; exact?: string[] };
-    this.#tolerances = { atol: given.atol ?? 1e-6, rtol: given.rtol ?? 1e-6, exact: given.exact ?? [] };
+    this.#tolerances = (testCase.json.tolerances ?? {}) as Record<string, unknown>;
+  }
+
+  /**
+   * Everything compared.
+   * @throws RangeError when the case expects an output that was not computed
+   */
+  get outputs(): ParityOutput[] {
+    const compared = new Set(this.#outputs.map(({ name }) => name));
+    const left = [...this.testCase.tensors.keys()].filter(
+      (name) => name.startsWith('out/') && !compared.has(name),
+    );
+    if (left.length > 0) {
+      throw new RangeError(
+        `The case '${this.testCase.name}' expects ${left.join(', ')}, which nothing here computes.`,
+      );
+    }
+    return this.#outputs;
   }
 
   config<T>(): T {
@@ -20,8 +41,13 @@ export class CaseReader {
 
   tensor(name: string): ParityTensor {
     const tensor = this.testCase.tensors.get(name);
-    if (!tensor) throw new Error(`The case '${this.testCase.name}' has no tensor '${name}'.`);
+    if (!tensor) throw new RangeError(`The case '${this.testCase.name}' has no tensor '${name}'.`);
     return tensor;
+  }
+
+  /** Values of a float tensor in the precision of the file. */
+  floats(name: string): Float32Array {
+    return Float32Array.from(this.tensor(name).data);
   }
 
   /** Values of a tensor in float64. */
@@ -29,35 +55,51 @@ export class CaseReader {
     return Float64Array.from(this.tensor(name).data);
   }
 
-  /** Compares with the tensor of the name. The last part of the name decides whether it must be exact. */
+  /** Compares with the tensor of the name, when the case holds it. */
   compare(name: string, actual: ArrayLike<number>): void {
-    const { atol, rtol, exact } = this.#tolerances;
-    const leaf = name.split('/').at(-1)!;
-    this.outputs.push({
+    if (!this.has(name)) return;
+    const tolerance = this.#toleranceOf(name);
+    this.#outputs.push({
       name,
       actual,
       expected: this.tensor(name).data,
-      atol,
-      rtol,
-      exact: exact.includes(leaf),
+      ...tolerance,
+      exact: this.#isExact(name),
     });
+  }
+
+  /** The case's tolerance, overridden by entries for a part of the name; the last and longest such entry wins. */
+  #toleranceOf(name: string): Tolerance {
+    const { atol = 0, rtol = 0 } = this.#tolerances as Partial<Tolerance>;
+    const overrides = partsOf(name).map((part) => this.#tolerances[part]);
+    return Object.assign({ atol, rtol }, ...overrides.filter((entry) => typeof entry === 'object'));
+  }
+
+  #isExact(name: string): boolean {
+    const { exact } = this.#tolerances;
+    if (typeof exact === 'boolean') return exact;
+    const parts = partsOf(name);
+    return parts.some(
+      (part) => (Array.isArray(exact) && exact.includes(part)) || this.#tolerances[part] === 'exact',
+    );
   }
 }
 
-/** Rows of the last axis. */
-export function rowsOf(tensor: ParityTensor): Float64Array[] {
-  const width = tensor.shape.at(-1)!;
-  const values = Float64Array.from(tensor.data);
-  return Array.from({ length: values.length / width }, (_, row) =>
-    values.subarray(row * width, (row + 1) * width),
-  );
+/** What an entry of the tolerances may call an output: a part between slashes, the name after `out/`, or all of it. */
+function partsOf(name: string): string[] {
+  const parts = name.split('/');
+  return [...parts, parts.slice(1).join('/'), name];
 }
 
-export const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
+export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
   return sum;
-};
+}
 
-export const concatenate = (rows: readonly ArrayLike<number>[]): number[] =>
-  rows.flatMap((row) => Array.from(row));
+/** Inner products of rows `[..., width]` of two arrays. */
+export function rowDots(a: Float32Array | Float64Array, b: typeof a, width: number): number[] {
+  return Array.from({ length: a.length / width }, (_, row) =>
+    dot(a.subarray(row * width, (row + 1) * width), b.subarray(row * width, (row + 1) * width)),
+  );
+}

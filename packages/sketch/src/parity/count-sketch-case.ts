@@ -3,8 +3,53 @@ import { CountSketch } from '../count-sketch.js';
 import { Mt19937 } from '../mt19937.js';
 import { createTable, type SketchTable } from '../sketch-table.js';
 import { sumBucketPlan } from '../sum-bucket-plan.js';
-import { CaseReader, dot } from './case-reader.js';
+import { CaseReader, rowDots } from './case-reader.js';
 import type { ParityHandler } from './types.js';
+
+interface TableConfig {
+  readonly d: number;
+  readonly m: number;
+  /** Missing when the case carries a table of another origin. */
+  readonly seed?: number;
+}
+
+/** Tables from seeds, sketches, Gram matrix, compaction, live sum buckets and raw generator output. */
+export const countSketchCase: ParityHandler = {
+  system: 'osam',
+  kind: 'countsketch',
+  run: (testCase) => {
+    const reader = new CaseReader(testCase);
+    const { tables = [] } = reader.config<{ tables?: TableConfig[] }>();
+    for (const [number, config] of tables.entries()) compareTable(reader, number, config);
+    for (const name of testCase.tensors.keys()) compareRawOutput(reader, name);
+    return reader.outputs;
+  },
+};
+
+function compareTable(reader: CaseReader, number: number, { d, m, seed }: TableConfig): void {
+  if (seed !== undefined) {
+    const drawn = createTable({ dim: d, sketchDim: m, seed });
+    reader.compare(`weights/c${number}/h`, drawn.index);
+    reader.compare(`weights/c${number}/sign`, drawn.sign);
+  }
+  // Everything else follows from the stored table, as for a checkpoint.
+  const table: SketchTable = {
+    dim: d,
+    sketchDim: m,
+    index: Int32Array.from(reader.tensor(`weights/c${number}/h`).data),
+    sign: reader.floats(`weights/c${number}/sign`),
+  };
+  const sketch = new CountSketch(table);
+  const x = sketch.apply(reader.floats(`in/c${number}/x`));
+  const y = sketch.apply(reader.floats(`in/c${number}/y`));
+  reader.compare(`out/c${number}/Sx`, x);
+  reader.compare(`out/c${number}/Sy`, y);
+  reader.compare(`out/c${number}/inner`, rowDots(x, y, m));
+  reader.compare(`out/c${number}/gram`, gram(table));
+  reader.compare(`out/c${number}/usedBuckets`, compactTable(table).used);
+  reader.compare(`out/c${number}/compact`, compactMatrix(table));
+  reader.compare(`out/c${number}/liveSumBuckets`, sumBucketPlan(table).live);
+}
 
 /** The d × d matrix SᵀS. */
 function gram({ dim, index, sign }: SketchTable): Float64Array {
@@ -19,41 +64,9 @@ function gram({ dim, index, sign }: SketchTable): Float64Array {
 function compactMatrix(table: SketchTable): Float64Array {
   const { used, index, sign } = compactTable(table);
   const result = new Float64Array(used.length * table.dim);
-  index.forEach((row, column) => {
-    result[row * table.dim + column] = sign[column]!;
-  });
+  for (const [column, row] of index.entries()) result[row * table.dim + column] = sign[column]!;
   return result;
 }
-
-/** Tables from seeds, sketches, Gram matrix, compaction, live sum buckets and raw generator output. */
-export const countSketchCase: ParityHandler = {
-  system: 'osam',
-  kind: 'countsketch',
-  run: (testCase) => {
-    const reader = new CaseReader(testCase);
-    const { tables } = reader.config<{ tables: { d: number; m: number; seed: number }[] }>();
-    tables.forEach(({ d, m, seed }, number) => {
-      const table = createTable({ dim: d, sketchDim: m, seed });
-      reader.compare(`weights/c${number}/h`, table.index);
-      reader.compare(`weights/c${number}/sign`, table.sign);
-      const sketch = new CountSketch(table);
-      const [x, y] = ['x', 'y'].map((name) => sketch.apply(reader.values(`in/c${number}/${name}`)));
-      reader.compare(`out/c${number}/Sx`, x!);
-      reader.compare(`out/c${number}/Sy`, y!);
-      const rows = x!.length / m;
-      const inner = Array.from({ length: rows }, (_, row) =>
-        dot(x!.subarray(row * m, (row + 1) * m), y!.subarray(row * m, (row + 1) * m)),
-      );
-      reader.compare(`out/c${number}/inner`, inner);
-      reader.compare(`out/c${number}/gram`, gram(table));
-      reader.compare(`out/c${number}/usedBuckets`, compactTable(table).used);
-      reader.compare(`out/c${number}/compact`, compactMatrix(table));
-      reader.compare(`out/c${number}/liveSumBuckets`, sumBucketPlan(table).live);
-    });
-    for (const name of testCase.tensors.keys()) compareRawOutput(reader, name);
-    return reader.outputs;
-  },
-};
 
 /** Outputs named `mt19937_seed<seed>_low31` and `uniform24_seed<seed>`. */
 function compareRawOutput(reader: CaseReader, name: string): void {

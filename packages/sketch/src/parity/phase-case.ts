@@ -1,31 +1,63 @@
 import { type ComplexVector, phaseFeatures, relativeScore } from '../phase-features.js';
-import { CaseReader, concatenate, rowsOf } from './case-reader.js';
+import { CaseReader } from './case-reader.js';
 import type { ParityHandler } from './types.js';
 
-/** Phase features of queries and keys `[batch, time, d]`, and their relative scores. */
+/** One number, or one per channel. */
+type Phase = number | readonly number[];
+
+interface PhaseConfig {
+  readonly thetaQ: Phase;
+  readonly thetaK: Phase;
+  readonly omega: Phase;
+}
+
+/** Phase features of queries and keys `[..., time, d]`, and their relative scores `[..., time, time]`. */
 export const phaseCase: ParityHandler = {
   system: 'osam',
   kind: 'phase',
   run: (testCase) => {
     const reader = new CaseReader(testCase);
-    const { thetaQ, thetaK, omega } = reader.config<{ thetaQ: number; thetaK: number; omega: number }>();
-    const positions = reader.tensor('in/pos').data;
-    const time = positions.length;
-    const turn = (name: string, theta: number, role: 'query' | 'key'): ComplexVector[] =>
-      rowsOf(reader.tensor(name)).map((row, i) =>
-        phaseFeatures(row, { theta, omega, position: positions[i % time]!, role }),
-      );
-    const queries = turn('in/q', thetaQ, 'query');
-    const keys = turn('in/k', thetaK, 'key');
-    reader.compare('out/qRe', concatenate(queries.map(({ re }) => re)));
-    reader.compare('out/qIm', concatenate(queries.map(({ im }) => im)));
-    reader.compare('out/kRe', concatenate(keys.map(({ re }) => re)));
-    reader.compare('out/kIm', concatenate(keys.map(({ im }) => im)));
-    const scores = queries.flatMap((query, i) => {
-      const batch = Math.floor(i / time);
-      return keys.slice(batch * time, (batch + 1) * time).map((key) => relativeScore(query, key));
-    });
-    reader.compare('out/score', scores);
+    const { thetaQ, thetaK, omega } = reader.config<PhaseConfig>();
+    const queries = features(reader, 'q', thetaQ, omega, 'query');
+    const keys = features(reader, 'k', thetaK, omega, 'key');
+    reader.compare('out/score', scores(reader, queries, keys));
     return reader.outputs;
   },
 };
+
+function features(
+  reader: CaseReader,
+  name: 'q' | 'k',
+  theta: Phase,
+  omega: Phase,
+  role: 'query' | 'key',
+): ComplexVector {
+  const { shape, data } = reader.tensor(`in/${name}`);
+  const position = reader.tensor('in/pos').data;
+  const parts = phaseFeatures(data, { theta, omega, position, role, dim: shape.at(-1)! });
+  reader.compare(`out/${name}Re`, parts.re);
+  reader.compare(`out/${name}Im`, parts.im);
+  return parts;
+}
+
+/** Scores of every query of a batch row with every key of it. */
+function scores(reader: CaseReader, queries: ComplexVector, keys: ComplexVector): number[] {
+  const [dim, timeQ, timeK] = [
+    reader.tensor('in/q').shape.at(-1)!,
+    reader.tensor('in/q').shape.at(-2) ?? 1,
+    reader.tensor('in/k').shape.at(-2) ?? 1,
+  ];
+  return rowsOf(queries, dim).flatMap((query, row) => {
+    const batch = Math.floor(row / timeQ);
+    return rowsOf(keys, dim)
+      .slice(batch * timeK, (batch + 1) * timeK)
+      .map((key) => relativeScore(query, key));
+  });
+}
+
+function rowsOf({ re, im }: ComplexVector, dim: number): ComplexVector[] {
+  return Array.from({ length: re.length / dim }, (_, row) => ({
+    re: re.subarray(row * dim, (row + 1) * dim),
+    im: im.subarray(row * dim, (row + 1) * dim),
+  }));
+}
