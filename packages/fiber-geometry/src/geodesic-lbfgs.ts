@@ -187,7 +187,7 @@ class BatchSearch {
       item.pairs.push({ s, y, rho: 1 / curvature });
       if (item.pairs.length > this.settings.history) item.pairs.shift();
     }
-    const decrease = (item.energy - energy) / Math.max(Math.abs(item.energy), Number.MIN_VALUE);
+    const decrease = (item.energy - energy) / Math.max(Math.abs(item.energy), 1e-300);
     Object.assign(item, { x, energy, scale, gradient, searching: false });
     item.iterations += 1;
     if (decrease <= this.settings.tol) {

@@ -30,6 +30,7 @@ export type { EvictionPolicy } from './store/eviction.js';
 export type { FusedHit, FusedQuery, FusedWeights } from './store/fused-search.js';
 export type { InvariantRegistry } from './store/invariants.js';
 export * from './store/mem-store.js';
+export type { StoreConfig, StoreConfigInput } from './store/store-config.js';
 export type { HandleCodec } from './store/store-file.js';
 export { plainReferenceConnection, transportStepByStep } from './transport-plain.js';
 export * from './transporter.js';

@@ -11,7 +11,7 @@ describe.each(engines)('golden cases on %s', (engineName) => {
     async (_name, testCase) => {
       const handler = parityHandlers.find(({ kind }) => kind === testCase.json.kind);
       expect(handler, `a handler for the kind '${String(testCase.json.kind)}'`).toBeDefined();
-      const engine = await createEngine(engineName);
+      const engine = await createEngine(engineName, { threads: 1 });
       const outputs = await handler!.run(testCase, { engine });
       expect(outputs.length).toBeGreaterThan(0);
       expect(outputs.map(miss).filter(Boolean)).toEqual([]);

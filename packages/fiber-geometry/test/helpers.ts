@@ -15,7 +15,7 @@ export const engineNames: EngineName[] = ['cpu', 'onnx'];
 
 const engines = new Map<EngineName, Promise<Engine>>();
 export function engineFor(name: EngineName): Promise<Engine> {
-  const known = engines.get(name) ?? createEngine(name);
+  const known = engines.get(name) ?? createEngine(name, { threads: 1 });
   engines.set(name, known);
   return known;
 }

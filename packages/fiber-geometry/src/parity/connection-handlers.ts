@@ -90,7 +90,7 @@ function compareOrthogonality(golden: GoldenCase, results: ReadonlyMap<string, A
 }
 
 /** Segments that stand for the limit of the exact transport: fourth order, so the error is far below a tolerance. */
-const LIMIT_SEGMENTS = 128;
+const LIMIT_SEGMENTS = 32;
 
 async function compareLimits(
   golden: GoldenCase,

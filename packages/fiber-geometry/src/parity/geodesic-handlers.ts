@@ -23,8 +23,8 @@ function adamSolver(golden: GoldenCase, changes: { maxSteps?: number; tol?: numb
   });
 }
 
-/** A tolerance that no relative change is below: Adam runs all its steps. */
-const NEVER = Number.MIN_VALUE;
+/** A tolerance that no relative change is below, so that Adam runs all its steps. No denormal: engines may flush them. */
+const NEVER = 1e-300;
 
 function energies(golden: GoldenCase, path: NDArray<'float32'>): Float64Array {
   const [items, points, d] = path.shape as [number, number, number];

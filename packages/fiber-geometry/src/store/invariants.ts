@@ -62,5 +62,5 @@ function relativeError(decoded: ArrayLike<number>, exact: ArrayLike<number>): nu
     difference += ((decoded[i] ?? Number.NaN) - exact[i]!) ** 2;
     size += exact[i]! ** 2;
   }
-  return Math.sqrt(difference / Math.max(size, Number.MIN_VALUE));
+  return Math.sqrt(difference / Math.max(size, 1e-300));
 }

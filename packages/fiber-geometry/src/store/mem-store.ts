@@ -1,7 +1,6 @@
 import { InputError, writeFileAtomically } from '@palimpsest/tensor-core';
-import type { z } from 'zod';
 import type { BundleName } from '../bundle.js';
-import { fiberConfigSchema, modeDefaults } from '../config.js';
+import { modeDefaults } from '../config.js';
 import { createIndex } from '../indexes/create-index.js';
 import type { SearchHit, VectorIndex } from '../indexes/vector-index.js';
 import {
@@ -18,34 +17,8 @@ import { entryToEvict } from './eviction.js';
 import { type FusedHit, type FusedQuery, type FusedWeights, fuse } from './fused-search.js';
 import { entryProblems, type InvariantRegistry, reconstructionProblems } from './invariants.js';
 import { largeFields } from './large-fields.js';
+import { type StoreConfig, type StoreConfigInput, storeConfig } from './store-config.js';
 import { decodeStore, encodeStore, type HandleCodec } from './store-file.js';
-
-const storeConfigSchema = fiberConfigSchema
-  .pick({
-    dTime: true,
-    dTopic: true,
-    dCtx: true,
-    dFTime: true,
-    dFTopic: true,
-    dFCtx: true,
-    treeK: true,
-    treeMaxLeaf: true,
-    retrievalBeam: true,
-    retrievalTopk: true,
-    compressionMinDim: true,
-    strictShapeChecks: true,
-    kakeyaReconstructionTol: true,
-    mode: true,
-    indexKind: true,
-    treeScoring: true,
-    capacity: true,
-    evictionPolicy: true,
-    evictionTau: true,
-  })
-  .strip();
-
-/** The part of the configuration that the store reads; other fields are ignored. */
-export type StoreConfig = z.output<typeof storeConfigSchema>;
 
 export interface MemStoreOptions<Handle> {
   /** How handles are saved; plain handles need none. */
@@ -71,13 +44,8 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
   #nextMid = 0;
 
   /** @throws InputError naming a field of the configuration that is out of range. */
-  constructor(config: z.input<typeof storeConfigSchema> = {}, options: MemStoreOptions<Handle> = {}) {
-    const parsed = storeConfigSchema.safeParse(config);
-    if (!parsed.success) {
-      const issue = parsed.error.issues[0]!;
-      throw new InputError(`Configuration field '${issue.path.join('.')}': ${issue.message}.`);
-    }
-    this.config = parsed.data;
+  constructor(config: StoreConfigInput = {}, options: MemStoreOptions<Handle> = {}) {
+    this.config = storeConfig(config);
     this.#options = options;
     this.#indexes = this.#emptyIndexes();
   }

@@ -1,0 +1,40 @@
+import { InputError } from '@palimpsest/tensor-core';
+import type { z } from 'zod';
+import { fiberConfigSchema } from '../config.js';
+
+const storeConfigSchema = fiberConfigSchema
+  .pick({
+    dTime: true,
+    dTopic: true,
+    dCtx: true,
+    dFTime: true,
+    dFTopic: true,
+    dFCtx: true,
+    treeK: true,
+    treeMaxLeaf: true,
+    retrievalBeam: true,
+    retrievalTopk: true,
+    compressionMinDim: true,
+    strictShapeChecks: true,
+    kakeyaReconstructionTol: true,
+    mode: true,
+    indexKind: true,
+    treeScoring: true,
+    capacity: true,
+    evictionPolicy: true,
+    evictionTau: true,
+  })
+  .strip();
+
+/** The part of the configuration that the store reads; other fields are ignored. */
+export type StoreConfig = z.output<typeof storeConfigSchema>;
+
+export type StoreConfigInput = z.input<typeof storeConfigSchema>;
+
+/** Fills in defaults. @throws InputError naming a field that is out of range. */
+export function storeConfig(input: StoreConfigInput): StoreConfig {
+  const parsed = storeConfigSchema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  throw new InputError(`Configuration field '${issue.path.join('.')}': ${issue.message}.`);
+}
