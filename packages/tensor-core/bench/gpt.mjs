@@ -2,6 +2,7 @@
 import {
   adamw,
   applyRotary,
+  cachedAttention,
   causalMask,
   clipByGlobalNorm,
   crossEntropy,
@@ -98,36 +99,17 @@ export function trainFlops(parameters, size = shape) {
   return 6 * countParameters(parameters) * tokens + 12 * size.layers * size.time * size.model * tokens;
 }
 
-/** One decode step over a full cache: keys and values `[layers, heads, context, width]` each. */
-export function decodeStep(parameters, id, cache, position, size = shape) {
-  const { heads, model: d } = size;
-  const width = d / heads;
+/** One decode step: caches of keys and values per layer, `[1, heads, capacity, width]` each. */
+export function decodeStep(parameters, id, caches, position, size = shape) {
   let x = embedding(parameters.embedding, tf.reshape(id, [1]));
-  const keys = [];
-  const values = [];
-  const slot = tf.reshape(tf.oneHot(tf.reshape(position, [1]), size.time, 1, 0, 'float32'), [
-    1,
-    size.time,
-    1,
-  ]);
-  const seen = tf.mul(
-    tf.cast(tf.greater(tf.range(0, size.time, 1, 'int32'), tf.reshape(position, [1])), 'float32'),
-    -1e9,
-  );
-  parameters.blocks.forEach((block, layer) => {
-    const [q, k, v] = tf
-      .split(tf.reshape(linear(norm(x, block.norm1), block.attention), [3, heads, 1, width]), 3, 0)
-      .map((part) => tf.reshape(part, [heads, 1, width]));
-    const key = tf.add(tf.mul(cache.keys[layer], tf.sub(1, slot)), tf.mul(k, slot));
-    const value = tf.add(tf.mul(cache.values[layer], tf.sub(1, slot)), tf.mul(v, slot));
-    keys.push(key);
-    values.push(value);
-    const scores = tf.mul(tf.matMul(q, key, false, true), 1 / Math.sqrt(width));
-    const read = tf.matMul(softmax(tf.add(scores, seen)), value);
-    x = tf.add(x, linear(tf.reshape(read, [1, d]), block.projection));
+  const next = parameters.blocks.map((block, layer) => {
+    const packed = linear(norm(x, block.norm1), block.attention);
+    const { read, cache } = cachedAttention(packed, caches[layer], position, size.heads);
+    x = tf.add(x, linear(read, block.projection));
     x = tf.add(x, linear(gelu(linear(norm(x, block.norm2), block.up)), block.down));
+    return cache;
   });
-  return { logits: linear(norm(x, parameters.norm), parameters.embedding), cache: { keys, values } };
+  return { logits: linear(norm(x, parameters.norm), parameters.embedding), caches: next };
 }
 
 /** The matrix-vector products of a decode step, and nothing else, as one graph. */

@@ -1,4 +1,5 @@
 export * from './activation.js';
+export * from './cached-attention.js';
 export * from './cross-entropy.js';
 export * from './dropout.js';
 export * from './embedding.js';

@@ -1,5 +1,6 @@
 import {
   applyRotary,
+  cachedAttention,
   causalMask,
   crossEntropy,
   cumulativeSum,
@@ -21,6 +22,7 @@ import {
   silu,
   softmax,
   swiGlu,
+  tf,
 } from '../../src/index.js';
 import { spread } from '../support/numbers.js';
 import type { OpCase } from './cases.js';
@@ -132,6 +134,26 @@ export const compositeCases: readonly OpCase[] = [
       return applyRotary(a!, cos, sin);
     },
   },
+  ...[0, 3, 4].flatMap((position) =>
+    [2, 8].map(
+      (width): OpCase => ({
+        name: `cachedAttention of width ${width} at ${position}`,
+        inputs: [
+          x([2, 9 * width]),
+          x([2, 3, 5, width], 2),
+          x([2, 3, 5, width], 3),
+          ndarray(position, [], 'int32'),
+        ],
+        differentiate: [],
+        run: ([packed, keys, values, at]) => {
+          const step = cachedAttention(packed!, { keys: keys!, values: values! }, at!, 3);
+          // Slots after the position are not defined.
+          const used = (cache: tf.Tensor) => tf.slice(cache, [0, 0, 0, 0], [2, 3, position + 1, width]);
+          return [step.read, used(step.cache.keys), used(step.cache.values)];
+        },
+      }),
+    ),
+  ),
   {
     name: 'dropoutWithMask',
     inputs: [x([2, 3]), ndarray([1, 0, 1, 1, 0, 1], [2, 3])],
