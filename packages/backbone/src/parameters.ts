@@ -1,4 +1,4 @@
-import { full, type NDArray, normalInit, type Rng, type tf, zeros } from '@palimpsest/tensor-core';
+import { full, type NDArray, normalInit, type Rng, sizeOf, type tf, zeros } from '@palimpsest/tensor-core';
 import type { TransformerConfig } from './config.js';
 import type { ParameterGroup } from './sequence-model.js';
 
@@ -99,3 +99,12 @@ export function initParameters(config: TransformerConfig, rng: Rng): Transformer
 export const transformerParameterGroups: readonly ParameterGroup[] = [
   { match: /(\.gain|\.bias|^tokenEmbedding|^positionEmbedding)$/, weightDecay: 0 },
 ];
+
+/** Number of weights of a model. */
+export function parameterCount(config: TransformerConfig): number {
+  const count = (node: unknown): number => {
+    if (Array.isArray(node) && node.every((item) => typeof item === 'number')) return sizeOf(node);
+    return Object.values(node as object).reduce((total: number, child) => total + count(child), 0);
+  };
+  return count(parameterShapes(config));
+}
