@@ -84,6 +84,10 @@ const shape = {
   tieEmbeddings: z.boolean().default(false).describe('the head is the embedding table'),
 
   form: z.enum(featureForms).default('auto').describe('how the feature path is computed'),
+  target: z
+    .enum(['native', 'matmul'])
+    .default('native')
+    .describe("what the engine is good at, for form 'auto': everything, or matrix products alone (WebGPU)"),
   chunk: positive(64).describe('tokens per chunk of the parallel form'),
   priming: z.enum(['exact', 'reference']).describe('whether the last prompt token enters once or twice'),
   topPRule: z

@@ -42,7 +42,7 @@ export {
   type Variant,
 } from './evaluation/variants.js';
 export { complexDft } from './feature/complex-dft.js';
-export { type ComputeProfile, chooseForm } from './feature/index.js';
+export { chooseForm } from './feature/index.js';
 export { type FitOptions, type FitResult, type FitSource, fit } from './fit.js';
 export { type GeneratedToken, type GenerateOptions, OsamGenerator, type PrimedPrompt } from './generate.js';
 export type { MemoryInput, MemoryOutput, MemoryReader } from './memory.js';

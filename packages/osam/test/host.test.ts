@@ -48,9 +48,9 @@ describe('configuration', () => {
   });
 
   it('picks the form by what the engine is good at', () => {
-    const formOf = (dModel: number, sketchDim: number, profile: 'native' | 'matmul') => {
-      const model = createOsamModel({ vocabSize: 2, dModel, sketchDim, mode: 'parity' });
-      return chooseForm(model.options, model.plans[0]!, profile);
+    const formOf = (dModel: number, sketchDim: number, target: 'native' | 'matmul') => {
+      const model = createOsamModel({ vocabSize: 2, dModel, sketchDim, target, mode: 'parity' });
+      return chooseForm(model.options, model.plans[0]!);
     };
     expect(formOf(64, 2048, 'native')).toBe('pairs');
     expect(formOf(512, 1024, 'native')).toBe('fft');

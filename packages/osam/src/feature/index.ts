@@ -18,9 +18,6 @@ export function featureFormOf(name: ParallelFormName): FeatureForm {
   return forms[name];
 }
 
-/** What engines are good at: everything, or matrix products only (WebGPU, WebGL). */
-export type ComputeProfile = 'native' | 'matmul';
-
 /** Widest model for which the direct convolution beats the fast transform. */
 const WIDEST_DIRECT = 500;
 
@@ -28,13 +25,9 @@ const WIDEST_DIRECT = 500;
  * The form for a configuration (osam.md 10.3): what it names, or for 'auto' the pairs on engines that gather well, and on
  * engines that are good at matrix products alone the transform by matrices for short sketches, else the bilinear form.
  */
-export function chooseForm(
-  config: Pick<OsamConfig, 'form' | 'featureScale' | 'sketchDim' | 'readoutHidden' | 'dModel'>,
-  plan: BlockPlan,
-  profile: ComputeProfile = 'native',
-): ParallelFormName {
+export function chooseForm(config: OsamConfig, plan: BlockPlan): ParallelFormName {
   if (config.form !== 'auto' && config.form !== 'sequential') return config.form;
-  if (profile === 'native') return config.dModel > WIDEST_DIRECT ? 'fft' : 'pairs';
+  if (config.target === 'native') return config.dModel > WIDEST_DIRECT ? 'fft' : 'pairs';
   const used = plan.key.used.length;
   const hidden = config.readoutHidden;
   const short = config.sketchDim < (used * hidden) / (4 + hidden / used);
