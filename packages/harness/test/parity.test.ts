@@ -119,6 +119,8 @@ describe('runParity', () => {
     const folder = goldenFolder({ a: scaleCase(2, 2, 4, 6), b: { json: { system: 'other', kind: 'x' } } });
     const report = await runParity({ folder, engine, handlers: [scale], system: 'toy' });
     expect(report.cases.map(({ system }) => system)).toEqual(['toy']);
+    const nobody = runParity({ folder, engine, handlers: [scale], system: 'nobody' });
+    await expect(nobody).rejects.toThrow("no golden case of 'nobody' here; there are cases of toy, other");
   });
 });
 

@@ -1,4 +1,4 @@
-import type { Engine } from '@palimpsest/tensor-core';
+import { type Engine, InputError } from '@palimpsest/tensor-core';
 import { type CaseFile, findCases } from './cases.js';
 import { compareOutput } from './compare.js';
 import { createParityRegistry, type ParityRegistry } from './registry.js';
@@ -19,13 +19,17 @@ export interface ParityOptions {
  * Recomputes every golden case below a folder and compares it. A kind nobody registered, a handler that throws or
  * compares nothing, and a broken case are failures of that case; the run goes on.
  *
- * @throws InputError when the folder does not exist or holds no case.
+ * @throws InputError when the folder does not exist or holds no case that was asked for.
  */
 export async function runParity(options: ParityOptions): Promise<ParityReport> {
   const registry = createParityRegistry(options.handlers);
   const found = findCases(options.folder);
   const files =
     options.system === undefined ? found : found.filter(({ system }) => system === options.system);
+  if (files.length === 0) {
+    const systems = [...new Set(found.map(({ system }) => system))].join(', ');
+    throw new InputError(`There is no golden case of '${options.system}' here; there are cases of ${systems}.`);
+  }
   const start = performance.now();
   const cases: CaseResult[] = [];
   for (const file of files) {
