@@ -28,7 +28,9 @@ export async function runParity(options: ParityOptions): Promise<ParityReport> {
     options.system === undefined ? found : found.filter(({ system }) => system === options.system);
   if (files.length === 0) {
     const systems = [...new Set(found.map(({ system }) => system))].join(', ');
-    throw new InputError(`There is no golden case of '${options.system}' here; there are cases of ${systems}.`);
+    throw new InputError(
+      `There is no golden case of '${options.system}' here; there are cases of ${systems}.`,
+    );
   }
   const start = performance.now();
   const cases: CaseResult[] = [];
