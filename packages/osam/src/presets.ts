@@ -21,15 +21,17 @@ export const presets = {
   reference: (options: Overrides): OsamConfig => resolveConfig({ ...options, mode: 'parity' }),
   /** One block with what measurements favour: the default. */
   improved: (options: Overrides): OsamConfig => resolveConfig({ ...options, mode: 'improved' }),
-  /** A stack for language modelling: pre-norm blocks with multi-head value memories, short convolutions and MLPs. */
+  /**
+   * A stack for language modelling: pre-norm blocks with multi-head value memories, short convolutions and gated MLPs.
+   * Without the feature path, which costs most and brought 0.02 bits on text (osam.md 9). On Tiny Shakespeare it reads
+   * held-out text at 1.49 nats per character after 18 minutes of training on two cores.
+   */
   text: (options: Overrides): OsamConfig => {
-    const heads = options.heads ?? 8;
+    const heads = options.heads ?? 6;
     return resolveConfig({
-      dModel: 128,
-      sketchDim: 512,
-      readoutHidden: 64,
+      dModel: 192,
       layers: 4,
-      valueOnlyBlocks: Array.from({ length: (options.layers ?? 4) - 1 }, (_, index) => index + 1),
+      featurePath: false,
       norm: 'pre',
       mlpRatio: 2.7,
       mlpKind: 'swiglu',

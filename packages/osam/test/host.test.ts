@@ -102,7 +102,7 @@ describe('parameters', () => {
   it('go to the names of the reference and back, tables included', () => {
     for (const options of [
       presets.reference({ vocabSize: 5, dModel: 6, sketchDim: 16 }),
-      presets.text({ vocabSize: 5, dModel: 16, layers: 2 }),
+      presets.text({ vocabSize: 5, dModel: 16, heads: 4, layers: 2 }),
     ]) {
       const model = createOsamModel(options);
       const params = model.init(Rng.fromSeed(1)) as OsamParams<NDArray>;
