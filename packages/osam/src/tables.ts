@@ -1,13 +1,7 @@
-import {
-  compactTable,
-  createTable,
-  type LoadGroup,
-  type SketchTable,
-  type SumBucketPlan,
-  sumBucketPlan,
-} from '@palimpsest/sketch';
+import { compactTable, createTable, type SketchTable } from '@palimpsest/sketch';
 import { tf } from '@palimpsest/tensor-core';
 import type { OsamConfig } from './config.js';
+import { type PairPlan, planPairs } from './pair-plan.js';
 
 /** The two hash tables of a block; one and the same when queries and keys share it. */
 export interface BlockTables {
@@ -59,32 +53,6 @@ export interface BlockPlan {
   readonly sums: PairPlan;
 }
 
-/**
- * The sum-bucket plan with its live buckets reordered by load, so that the sum over the pairs of a bucket is a gather,
- * a reshape and a sum.
- */
-export interface PairPlan {
-  /** Live sum buckets in the order of the load classes; their number is R. */
-  readonly live: Int32Array;
-  /** For every bucket of m its place in `live`, or R for a dead bucket. */
-  readonly place: Int32Array;
-  /** For every pair a * uKey + b its place in `live`. */
-  readonly pairToLive: Int32Array;
-  /** Sum bucket of every pair. */
-  readonly pairToBucket: Int32Array;
-  readonly classes: readonly LoadClass[];
-}
-
-/**
- * Live buckets that `load` pairs reach, or a few less: `pairs` is laid out [load, buckets] and filled up with the number
- * uQuery * uKey, which stands for a row of zeros.
- */
-export interface LoadClass {
-  readonly load: number;
-  readonly buckets: number;
-  readonly pairs: Int32Array;
-}
-
 /** Plans the feature path of a block from its tables. */
 export function planBlock(tables: BlockTables): BlockPlan {
   const query = compactSketch(tables.query);
@@ -93,53 +61,8 @@ export function planBlock(tables: BlockTables): BlockPlan {
     tables,
     query,
     key,
-    sums: orderByLoad(sumBucketPlan(tables.query, tables.key), tables.query.sketchDim),
+    sums: planPairs(tables.query, tables.key),
   };
-}
-
-/** Share of filling that saves a class: every class is three more operations, every filling one more row to copy. */
-const FILLING = 0.04;
-
-/** Joins load groups, the heaviest first, as long as the filling stays below its share of all pairs. */
-function joinGroups(plan: SumBucketPlan): LoadGroup[][] {
-  let budget = FILLING * plan.pairToLive.length;
-  const classes: LoadGroup[][] = [];
-  for (const group of [...plan.groups].sort((a, b) => b.load - a.load)) {
-    const current = classes[classes.length - 1];
-    const filling = current ? ((current[0]!.load - group.load) * group.pairs.length) / group.load : 0;
-    if (current && filling <= budget) {
-      budget -= filling;
-      current.push(group);
-    } else {
-      classes.push([group]);
-    }
-  }
-  return classes;
-}
-
-function orderByLoad(plan: SumBucketPlan, sketchDim: number): PairPlan {
-  const live: number[] = [];
-  const classes = joinGroups(plan).map((groups): LoadClass => {
-    const load = groups[0]!.load;
-    const buckets = groups.reduce((count, group) => count + group.pairs.length / group.load, 0);
-    const pairs = new Int32Array(load * buckets).fill(plan.pairToLive.length);
-    let column = 0;
-    for (const group of groups) {
-      for (let from = 0; from < group.pairs.length; from += group.load) {
-        live.push(plan.live[plan.pairToLive[group.pairs[from]!]!]!);
-        for (let i = 0; i < group.load; i++) pairs[i * buckets + column] = group.pairs[from + i]!;
-        column += 1;
-      }
-    }
-    return { load, buckets, pairs };
-  });
-  const place = new Int32Array(sketchDim).fill(live.length);
-  live.forEach((bucket, at) => {
-    place[bucket] = at;
-  });
-  const pairToBucket = plan.pairToLive.map((at) => plan.live[at]!);
-  const pairToLive = pairToBucket.map((bucket) => place[bucket]!);
-  return { live: Int32Array.from(live), place, pairToLive, pairToBucket, classes };
 }
 
 /** Applies the compact sketch to real or complex rows: [..., parts * d] to [..., parts * u], part by part. */

@@ -94,4 +94,28 @@ describe('every form equals the token-by-token form', async () => {
       }
     });
   }
+
+  it.each(['shared', 'independent'] as const)(
+    'a single token that reads a full memory, %s tables',
+    async (featureHash) => {
+      const options = { ...small, dModel: 8, sketchDim: 21, featureHash, featureScale: 'reference' } as const;
+      const reference = randomModel({ ...options, form: 'sequential' });
+      const earlier = randomTokens(1, 9, 7, 3);
+      const { state } = await runPieces(engine, reference.model, reference.params, earlier, [9]);
+      const token = randomTokens(1, 1, 7, 4);
+      const expected = await runPieces(engine, reference.model, reference.params, token, [1], state);
+      const slopes = await runGradients(engine, reference.model, reference.params, token, state);
+      for (const form of ['pairs', 'bilinear', 'dft', 'fft'] as const) {
+        const { model, params } = randomModel({ ...options, form });
+        const actual = await runPieces(engine, model, params, token, [1], state);
+        expect(maxDifference(actual.logits, expected.logits), form).toBeLessThan(2e-5);
+        const { gradients } = await runGradients(engine, model, params, token, state);
+        for (const [path, values] of gradients) {
+          const target = slopes.gradients.get(path)!;
+          const scale = Math.max(1e-2, ...target.map(Math.abs));
+          expect(maxDifference(values, target) / scale, `${form} ${path}`).toBeLessThan(2e-4);
+        }
+      }
+    },
+  );
 });

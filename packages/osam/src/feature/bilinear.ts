@@ -1,5 +1,6 @@
 import { stopGradient, tf } from '@palimpsest/tensor-core';
-import type { BlockPlan, PairPlan } from '../tables.js';
+import type { PairPlan } from '../pair-plan.js';
+import type { BlockPlan } from '../tables.js';
 import type { FeatureForm } from './feature-form.js';
 import { spreadRows } from './gather-rows.js';
 import { concatRows, pairsForm, sliceLength, sumClasses } from './pairs.js';

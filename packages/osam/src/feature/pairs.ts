@@ -1,5 +1,6 @@
 import { tf } from '@palimpsest/tensor-core';
-import { type BlockPlan, type PairPlan, spreadBuckets } from '../tables.js';
+import type { BucketSums } from '../pair-plan.js';
+import { type BlockPlan, spreadBuckets } from '../tables.js';
 import type { FeatureForm } from './feature-form.js';
 import { gatherRows } from './gather-rows.js';
 
@@ -21,12 +22,14 @@ export function sliceLength(products: number, tokens: number): number {
 export const pairsForm: FeatureForm = (input, plan) => {
   const { query, prefix, weight, energy, wantPsi } = input;
   const tokens = query.shape[0]!;
-  const liveWeight = gatherRows(tf.transpose(weight), plan.sums.live, plan.sums.place);
+  const sums = tokens === 1 ? plan.sums.single : plan.sums;
+  const liveWeight = gatherRows(tf.transpose(weight), sums.live, sums.place);
   const step = sliceLength(plan.query.used.length * plan.key.used.length, tokens);
   const slices: tf.Tensor[] = [];
   for (let from = 0; from < tokens; from += step) {
     const size = Math.min(step, tokens - from);
-    slices.push(pairSums(rowsOf(query, from, size), rowsOf(prefix, from, size), plan));
+    const rows = [rowsOf(query, from, size), rowsOf(prefix, from, size)] as const;
+    slices.push(tokens === 1 ? singlePairSums(...rows, plan) : pairSums(...rows, plan));
   }
   const projected = slices.map((psi) =>
     tf.matMul(psi as tf.Tensor2D, liveWeight as tf.Tensor2D, true, false),
@@ -36,7 +39,7 @@ export const pairsForm: FeatureForm = (input, plan) => {
     projected: concatRows(projected),
     ...(energies && { energy: concatRows(energies) }),
     ...(wantPsi && {
-      psi: spreadBuckets(concatRows(slices.map((psi) => tf.transpose(psi))), plan.sums.place),
+      psi: spreadBuckets(concatRows(slices.map((psi) => tf.transpose(psi))), sums.place),
     }),
   };
 };
@@ -79,6 +82,31 @@ function pairSums(query: tf.Tensor, prefix: tf.Tensor, plan: BlockPlan): tf.Tens
   return convolve(tf.transpose(query), tf.transpose(prefix));
 }
 
+/**
+ * Live buckets for one token, [R, 1]. All products come from one small matrix product; of a shared table's products, (a, b)
+ * and (b, a) come already added.
+ */
+function singlePairSums(query: tf.Tensor, prefix: tf.Tensor, plan: BlockPlan): tf.Tensor {
+  const [widthQuery, widthKey] = [plan.query.used.length, plan.key.used.length];
+  const shared = plan.tables.query === plan.tables.key;
+  const q = tf.reshape(query, [2, widthQuery]);
+  const k = tf.reshape(prefix, [2, widthKey]);
+  const left = shared ? tf.concat([q, k], 0) : q;
+  const right = shared ? tf.concat([k, q], 0) : k;
+  const signs = tf.tensor2d(shared ? [1, -1, 1, -1] : [1, -1], [right.shape[0]!, 1]);
+  const padded = tf.concat([left, tf.zeros([left.shape[0]!, 1])], 1);
+  const products = tf.matMul(padded as tf.Tensor2D, tf.mul(right, signs) as tf.Tensor2D, true, false);
+  const once = shared ? tf.mul(products, halvedDiagonal(widthKey)) : products;
+  return sumClasses(tf.reshape(once, [-1, 1]), plan.sums.single);
+}
+
+/** [width + 1, width]: 1/2 on the diagonal, where a product was added to itself, 1 elsewhere. */
+function halvedDiagonal(width: number): tf.Tensor2D {
+  const factors = new Float32Array((width + 1) * width).fill(1);
+  for (let i = 0; i < width; i++) factors[i * width + i] = 0.5;
+  return tf.tensor2d(factors, [width + 1, width]);
+}
+
 /** Real and imaginary half of [2 u, n] rows as [u, 1, n] or [1, u, n]. */
 function halves(x: tf.Tensor, width: number, axis: 0 | 1): [tf.Tensor, tf.Tensor] {
   const shape = axis === 1 ? [width, 1, -1] : [1, width, -1];
@@ -98,7 +126,7 @@ function outerProducts(query: tf.Tensor, key: tf.Tensor, widthQuery: number, wid
 }
 
 /** Sums the pairs of every live bucket, one load class at a time: [pairs and a row of zeros, n] to [R, n]. */
-export function sumClasses(products: tf.Tensor, sums: PairPlan): tf.Tensor {
+export function sumClasses(products: tf.Tensor, sums: BucketSums): tf.Tensor {
   const width = products.shape[1]!;
   const parts = sums.classes.map(({ load, buckets, pairs }) => {
     const rows = tf.gather(products, tf.tensor1d(pairs, 'int32'));
