@@ -1,6 +1,7 @@
 // A 4-layer, 4-head, 128-wide GPT of 0.8 M parameters: the yardstick model of the benchmarks.
 import {
   adamw,
+  addLinear,
   applyRotary,
   cachedAttention,
   causalMask,
@@ -68,8 +69,8 @@ export function forward(parameters, ids, size = shape) {
       batch * time,
       d,
     ]);
-    x = tf.add(x, linear(merged, block.projection));
-    x = tf.add(x, linear(gelu(linear(norm(x, block.norm2), block.up)), block.down));
+    x = addLinear(x, merged, block.projection);
+    x = addLinear(x, gelu(linear(norm(x, block.norm2), block.up)), block.down);
   }
   return linear(norm(x, parameters.norm), parameters.embedding);
 }
@@ -105,8 +106,8 @@ export function decodeStep(parameters, id, caches, position, size = shape) {
   const next = parameters.blocks.map((block, layer) => {
     const packed = linear(norm(x, block.norm1), block.attention);
     const { read, cache } = cachedAttention(packed, caches[layer], position, size.heads);
-    x = tf.add(x, linear(read, block.projection));
-    x = tf.add(x, linear(gelu(linear(norm(x, block.norm2), block.up)), block.down));
+    x = addLinear(x, read, block.projection);
+    x = addLinear(x, gelu(linear(norm(x, block.norm2), block.up)), block.down);
     return cache;
   });
   return { logits: linear(norm(x, parameters.norm), parameters.embedding), caches: next };

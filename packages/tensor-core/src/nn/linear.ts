@@ -3,7 +3,7 @@ import { formatShape, sizeOf } from '../ndarray.js';
 import { defineOp } from '../op.js';
 import { tf } from '../tf.js';
 
-/** Rows times a transposed weight plus a bias. Transposes are explicit, because wasm is slow with transpose flags. */
+/** Rows times a transposed weight, plus a bias or a whole matrix. Transposes are explicit, because wasm is slow with transpose flags. */
 const affine = defineOp<Record<string, never>>({
   name: 'Affine',
   infer: ([rows, weight]) => [{ shape: [rows!.shape[0]!, weight!.shape[0]!], dtype: 'float32' }],
@@ -19,7 +19,8 @@ const affine = defineOp<Record<string, never>>({
   // The weight's gradient comes out in the weight's own layout, unlike that of a product with a transposed weight.
   gradient: ({ outputGradients: [dy], inputs: [rows, weight, bias] }) => {
     const gradients = [tf.matMul(dy!, weight!), tf.matMul(tf.transpose(dy!), rows!)];
-    return bias ? [...gradients, tf.sum(dy!, 0)] : gradients;
+    if (!bias) return gradients;
+    return [...gradients, bias.rank === 2 ? dy! : tf.sum(dy!, 0)];
   },
 });
 
@@ -48,4 +49,23 @@ export function linear(x: tf.Tensor, weight: tf.Tensor, bias?: tf.Tensor): tf.Te
   const rows = x.rank === 2 ? x : tf.reshape(x, [sizeOf(leading), inputs]);
   const result = affine(bias ? [rows, weight, bias] : [rows, weight], {})[0]!;
   return x.rank === 2 ? result : tf.reshape(result, [...leading, outputs]);
+}
+
+/**
+ * A residual connection around a linear map, residual + x Wᵀ, in one node of a traced graph.
+ * @param residual `[rows, out]`
+ * @param x `[rows, in]`
+ * @param weight `[out, in]`
+ * @throws InputError when the shapes do not fit.
+ */
+export function addLinear(residual: tf.Tensor, x: tf.Tensor, weight: tf.Tensor): tf.Tensor {
+  const [outputs, inputs] = weight.shape as [number, number];
+  const fits =
+    x.rank === 2 && x.shape[1] === inputs && residual.shape.join() === [x.shape[0], outputs].join();
+  if (!fits) {
+    throw new InputError(
+      `A residual linear map needs a residual [rows, out], inputs [rows, in] and a weight [out, in], but got ${formatShape(residual.shape)}, ${formatShape(x.shape)} and ${formatShape(weight.shape)}.`,
+    );
+  }
+  return affine([x, weight, residual], {})[0]!;
 }

@@ -1,4 +1,5 @@
 import {
+  addLinear,
   applyRotary,
   cachedAttention,
   causalMask,
@@ -38,6 +39,12 @@ export const compositeCases: readonly OpCase[] = [
     inputs: [x([2, 3, 5]), x([7, 5], 2), x([7], 3)],
     differentiate: [0, 1, 2],
     run: ([a, w, b]) => linear(a!, w!, b),
+  },
+  {
+    name: 'addLinear',
+    inputs: [x([3, 7], 4), x([3, 5]), x([7, 5], 2)],
+    differentiate: [0, 1, 2],
+    run: ([r, a, w]) => addLinear(r!, a!, w!),
   },
   {
     name: 'linear without bias',
