@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { parityHandlers } from '../src/index.js';
 import { goldenCase, goldenNames, toleranceUsed } from './support/golden.js';
 
-describe('golden cases', async () => {
-  const engine = await createEngine('cpu');
+describe.each(['cpu', 'onnx', 'wasm'] as const)('golden cases on %s', async (engineName) => {
+  const engine = await createEngine(engineName);
   for (const name of goldenNames()) {
     it(name, async () => {
       const testCase = goldenCase(name);
