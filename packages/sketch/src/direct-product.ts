@@ -1,6 +1,6 @@
 import { type CompactTable, compactTable } from './compact-table.js';
 import type { SketchTable } from './sketch-table.js';
-import { sumBucketPlan } from './sum-bucket-plan.js';
+import { pairSums } from './sum-bucket-plan.js';
 
 /** S₁x¹ ⊛ … ⊛ S_px^p by sums over the buckets that can be other than zero. */
 export type DirectProduct = (inputs: readonly Float64Array[]) => Float64Array;
@@ -19,10 +19,10 @@ export function planDirectProduct(tables: readonly SketchTable[]): DirectProduct
   const steps: Step[] = [];
   let reached = first.used;
   for (const table of tables.slice(1)) {
-    const { live, pairToLive } = sumBucketPlan(asTable(reached, sketchDim), table);
-    const buckets = pairToLive.map((place) => live[place]!);
-    steps.push({ live: reached, table: compactTable(table), buckets });
-    reached = live;
+    const compact = compactTable(table);
+    const buckets = pairSums(reached, compact.used, sketchDim);
+    steps.push({ live: reached, table: compact, buckets });
+    reached = distinct(buckets, sketchDim);
   }
   return (inputs) => {
     let product: Float64Array = new Float64Array(sketchDim);
@@ -62,9 +62,11 @@ function multiply(product: Float64Array, { live, table, buckets }: Step, input: 
   return result;
 }
 
-/** A table that uses exactly the given buckets: all that a plan looks at. */
-function asTable(buckets: Int32Array, sketchDim: number): SketchTable {
-  return { dim: buckets.length, sketchDim, index: buckets, sign: new Float32Array(buckets.length).fill(1) };
+/** Which of m buckets occur, ascending. */
+function distinct(buckets: Int32Array, sketchDim: number): Int32Array {
+  const occurs = new Uint8Array(sketchDim);
+  for (const bucket of buckets) occurs[bucket] = 1;
+  return Int32Array.from(occurs.keys()).filter((bucket) => occurs[bucket] === 1);
 }
 
 function compactApply({ used, index, sign }: CompactTable, x: Float64Array): Float64Array {

@@ -41,8 +41,8 @@ export function sumBucketPlan(tableA: SketchTable, tableB: SketchTable = tableA)
   return { live, pairToLive: sums.map((bucket) => place[bucket]!), groups: groupByLoad(sums, live, load) };
 }
 
-/** The sum bucket of every pair a · uB + b. */
-function pairSums(usedA: Int32Array, usedB: Int32Array, sketchDim: number): Int32Array {
+/** The sum bucket of every pair a · uB + b of two lists of buckets. */
+export function pairSums(usedA: Int32Array, usedB: Int32Array, sketchDim: number): Int32Array {
   const sums = new Int32Array(usedA.length * usedB.length);
   let pair = 0;
   for (const a of usedA) {
