@@ -11,6 +11,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import {
   decodeSafetensors,
   fromNDArray,
@@ -345,3 +347,45 @@ it('a large tensor is read in pieces, transposed ones too', async () => {
     for (let j = 0; j < 4 * width; j += 5) expect(data[j * width + i]).toBe(wide.data[i * 4 * width + j]);
   }
 });
+
+it.each(['F32', 'F16', 'BF16'] as const)(
+  'loading %s needs at most 1.15 times the memory of the weights',
+  async (dtype) => {
+    const folder = copyOf('tiny-llama3');
+    const [width, vocabulary] = [512, 8000];
+    const sizes = {
+      hidden_size: width,
+      intermediate_size: 2048,
+      vocab_size: vocabulary,
+      tie_word_embeddings: true,
+    };
+    editJson(folder, 'config.json', (json) => Object.assign(json, sizes));
+    const growth: Record<number, number> = { 24: width, 40: 2048, 370: vocabulary };
+    await editTensors(folder, (tensors) => {
+      delete tensors['lm_head.weight'];
+      for (const [key, { shape }] of Object.entries(tensors)) {
+        const grown = shape.map((extent) => growth[extent] ?? extent);
+        const count = grown.reduce((product, extent) => product * extent, 1);
+        const data = dtype === 'F32' ? new Float32Array(count) : new Uint16Array(count);
+        tensors[key] = { dtype, shape: grown, data };
+      }
+    });
+    setFlagsFromString('--expose-gc');
+    // What writing the file has left behind must not count.
+    (runInNewContext('gc') as () => void)();
+    const before = process.memoryUsage().arrayBuffers;
+    let peak = 0;
+    const { params } = await loadPretrained(folder, {
+      onProgress: () => {
+        peak = Math.max(peak, process.memoryUsage().arrayBuffers - before);
+      },
+    });
+    const bytes = Object.values(treeToRecord<NDArray>(params)).reduce(
+      (sum, { data }) => sum + data.byteLength,
+      0,
+    );
+    expect(bytes).toBeGreaterThan(4e7);
+    expect(peak).toBeGreaterThan(0.9 * bytes);
+    expect(peak).toBeLessThan(1.15 * bytes);
+  },
+);

@@ -46,33 +46,40 @@ const converters: Readonly<Record<string, { readonly bytes: number; readonly con
 /** Whether a tensor has values that can be weights: integers and booleans are buffers of other programs. */
 export const isFloating = (tensor: StoredTensor): boolean => tensor.dtype in converters;
 
-/**
- * Reads a tensor into its rows of a parameter, piece by piece.
- * @param target the whole parameter, row-major, outputs as rows
- */
-export async function readInto(
-  tensor: StoredTensor,
-  entry: WeightEntry,
-  target: Float32Array,
-): Promise<void> {
-  const format = converters[tensor.dtype];
-  if (!format) {
-    throw new InputError(
-      `${tensor.file}: '${entry.key}' has dtype ${tensor.dtype}; weights are F32, F16 or BF16.`,
-    );
-  }
-  const count = sizeOf(tensor.shape);
-  const width = tensor.shape.length > 1 ? sizeOf(tensor.shape.slice(1)) : 1;
-  const start = (entry.row ?? 0) * width;
-  const scratch = new Uint8Array(Math.min(PIECE, count * format.bytes));
-  const values = entry.transposed ? new Float32Array(scratch.length / format.bytes) : undefined;
-  for (let done = 0; done < count; done += scratch.length / format.bytes) {
-    const size = Math.min(scratch.length / format.bytes, count - done);
-    const bytes = scratch.subarray(0, size * format.bytes);
-    await tensor.read(bytes, done * format.bytes);
-    const into = values ? values.subarray(0, size) : target.subarray(start + done, start + done + size);
-    format.convert(bytes, into);
-    if (values) scatterTransposed(into, done, tensor.shape, target);
+/** Reads tensors into parameters, piece by piece through one buffer, so that loading leaves no garbage behind. */
+export class TensorReader {
+  readonly #bytes = new Uint8Array(PIECE);
+  #values: Float32Array | undefined;
+
+  /**
+   * Reads a tensor into its rows of a parameter.
+   * @param target the whole parameter, row-major, outputs as rows
+   * @throws InputError for a tensor that is no floating one, or a file that ends too early.
+   */
+  async readInto(tensor: StoredTensor, entry: WeightEntry, target: Float32Array): Promise<void> {
+    const format = converters[tensor.dtype];
+    if (!format) {
+      throw new InputError(
+        `${tensor.file}: '${entry.key}' has dtype ${tensor.dtype}; weights are F32, F16 or BF16.`,
+      );
+    }
+    const count = sizeOf(tensor.shape);
+    const width = tensor.shape.length > 1 ? sizeOf(tensor.shape.slice(1)) : 1;
+    const start = (entry.row ?? 0) * width;
+    const perPiece = PIECE / format.bytes;
+    for (let done = 0; done < count; done += perPiece) {
+      const size = Math.min(perPiece, count - done);
+      const bytes = this.#bytes.subarray(0, size * format.bytes);
+      await tensor.read(bytes, done * format.bytes);
+      if (!entry.transposed) {
+        format.convert(bytes, target.subarray(start + done, start + done + size));
+        continue;
+      }
+      this.#values ??= new Float32Array(PIECE / 2);
+      const values = this.#values.subarray(0, size);
+      format.convert(bytes, values);
+      scatterTransposed(values, done, tensor.shape, target);
+    }
   }
 }
 

@@ -30,7 +30,7 @@ export interface Pretrained {
 
 /**
  * Loads a Hugging Face folder: GPT-2, Qwen2 and Qwen2.5, Llama 3. Weights in F32, F16 or BF16, in one file or several,
- * become float32; while loading, memory holds them and one megabyte.
+ * become float32; while loading, memory holds them and a few megabytes.
  * @param options how many slots the cache has (default: the context, at most 4096), a window and sinks
  * @throws InputError in one sentence naming the file and the key for anything missing, torn, misshapen or unsupported.
  */

@@ -2,7 +2,7 @@ import { formatShape, InputError, type NDArray, treeToRecord, zeros } from '@pal
 import type { TransformerConfig } from '../config.js';
 import { parameterShapes, type TransformerParameters } from '../parameters.js';
 import type { Family } from './checkpoint-config.js';
-import { isFloating, readInto } from './convert-tensor.js';
+import { isFloating, TensorReader } from './convert-tensor.js';
 import type { WeightFiles } from './weight-files.js';
 import { isKnownExtra, type WeightEntry, weightMap } from './weight-map.js';
 
@@ -44,7 +44,7 @@ export interface LoadProgress {
   readonly key: string;
 }
 
-/** Reads all weights as float32. Memory holds the parameters and one piece of a file, whatever the format. */
+/** Reads all weights as float32. Memory holds the parameters and a few megabytes, whatever the format. */
 export async function loadWeights(
   config: TransformerConfig,
   plan: WeightPlan,
@@ -52,9 +52,10 @@ export async function loadWeights(
   onProgress?: (progress: LoadProgress) => void,
 ): Promise<TransformerParameters<NDArray>> {
   const parameters = allocateParameters(config);
+  const reader = new TensorReader();
   const byPath = treeToRecord<NDArray>(parameters);
   for (const [index, entry] of plan.entries.entries()) {
-    await readInto(files.tensors.get(entry.key)!, entry, byPath[entry.path]!.data as Float32Array);
+    await reader.readInto(files.tensors.get(entry.key)!, entry, byPath[entry.path]!.data as Float32Array);
     onProgress?.({ done: index + 1, total: plan.entries.length, key: entry.key });
   }
   return parameters;
