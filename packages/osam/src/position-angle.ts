@@ -18,10 +18,14 @@ const HALF_WORD = 4096;
  */
 export function positionAngle(omega: tf.Tensor, position: tf.Tensor): tf.Tensor {
   const t = tf.reshape(tf.cast(position, 'float32'), [-1, 1]);
-  const product = tf.customGrad((speed) => ({
-    value: tf.mul(turnsOf(speed as tf.Tensor, t), 2 * Math.PI),
-    gradFunc: (dy: tf.Tensor) => tf.sum(tf.mul(dy, t), 0),
-  }));
+  const product = tf.customGrad((...inputs) => {
+    const save = inputs.pop() as tf.GradSaveFunc;
+    save([t]);
+    return {
+      value: tf.mul(turnsOf(inputs[0] as tf.Tensor, t), 2 * Math.PI),
+      gradFunc: (dy: tf.Tensor, [positions]: tf.Tensor[]) => tf.sum(tf.mul(dy, positions!), 0),
+    };
+  });
   return product(omega);
 }
 
