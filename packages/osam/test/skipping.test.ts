@@ -87,7 +87,7 @@ describe('reading at every third position', () => {
     }
   });
 
-  it('skips the work: a step without a read never touches the read-outs' weights, and says the same', async () => {
+  it('skips the work: a step without a read touches no weights of the read-outs, and says the same', async () => {
     const engine = await createEngine('cpu');
     const { model, params } = randomModel({ ...small, kUpdate: 2 });
     const prompt = randomTokens(1, 3, 9);
