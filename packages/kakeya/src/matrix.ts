@@ -158,10 +158,3 @@ export function centred(m: Matrix, mean: FloatArray): Matrix<Float64Array> {
   }
   return result;
 }
-
-/** Index of the largest value; the lowest index wins a tie. */
-export function argMax(values: ArrayLike<number>): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
-  return best;
-}
