@@ -1,4 +1,4 @@
-import type { Rng, ToHost, Tree, tf } from '@palimpsest/tensor-core';
+import type { Rng, ToHost, tf } from '@palimpsest/tensor-core';
 
 // The contract of `@palimpsest/lm`, restated: this package stands beside it and may not import it. A test asserts that
 // the models made here are assignable to it.
@@ -12,9 +12,6 @@ export type JsonValue =
   | readonly JsonValue[]
   | { readonly [key: string]: JsonValue | undefined };
 export type JsonObject = { readonly [key: string]: JsonValue | undefined };
-
-/** A nested plain object or array of tensors. */
-export type TensorTree = Tree<tf.Tensor>;
 
 /** How one call of `forward` is meant. */
 export interface ForwardContext {
