@@ -15,7 +15,7 @@ export interface HnswOptions {
   readonly degree?: number;
   /** Candidates looked at when a vector is linked. Default 100. */
   readonly efConstruction?: number;
-  /** Candidates of a search. Default 64, growing with the logarithm of the size beyond 10⁴ so that recall stays ≥ 0.99. */
+  /** Candidates of a search. Default 64 up to 10⁴ entries, rising to 112 at 10⁵ and beyond. */
   readonly ef?: number;
   /** Seed of the levels. Default 0. */
   readonly seed?: number;
@@ -204,9 +204,10 @@ export class HnswIndex implements VectorIndex {
   }
 }
 
-/** 64 up to 10⁴ slots and 24 more for every further factor of ten. */
+/** 64 up to 10⁴ slots, rising with the logarithm of their number to 112 at 10⁵ and beyond. */
 function defaultEf(size: number): number {
-  return 64 + Math.round(24 * Math.max(0, Math.log10(Math.max(size, 1)) - 4));
+  const decades = Math.log10(Math.max(size, 1)) - 4;
+  return 64 + Math.round(48 * Math.min(1, Math.max(0, decades)));
 }
 
 /** A 32-bit hash of the bits of a vector (FNV-1a over words, with a final mix). */
