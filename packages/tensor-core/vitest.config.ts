@@ -1,3 +1,4 @@
 import { packageTests } from '../../vitest.base.js';
 
-export default packageTests();
+// Tests of memory collect garbage before they measure.
+export default packageTests({ pool: 'forks', execArgv: ['--expose-gc'] });
