@@ -102,7 +102,10 @@ for (const make of sets) {
     console.log('no coder reaches the reconstruction tolerance of 0.15 in 52 bytes here');
   if (options.out !== undefined) {
     mkdirSync(options.out, { recursive: true });
-    const file = name.replace(/[^a-z0-9]+/gi, '-').replace(/-$/, '').toLowerCase();
+    const file = name
+      .replace(/[^a-z0-9]+/gi, '-')
+      .replace(/-$/, '')
+      .toLowerCase();
     writeFileSync(join(options.out, `${file}.svg`), rateDistortionSvg(rows, name));
   }
 }

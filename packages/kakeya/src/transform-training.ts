@@ -26,7 +26,7 @@ import {
   type SkeletonDtype,
 } from './skeleton.js';
 import { nearestCenter } from './sparse-codec.js';
-import { sphericalKMeans } from './spherical-kmeans.js';
+import { type SphericalKMeansOptions, sphericalKMeans } from './spherical-kmeans.js';
 import { quantise, segmentBits, type TransformOptions, type TransformState } from './transform-state.js';
 import { waterfill } from './waterfill.js';
 
@@ -85,9 +85,14 @@ export function rotateToResiduals(
 }
 
 /** Segment centers of PCA coefficients [n, r]. */
-export function trainCenters(coefficients: Matrix, tDir: Float64Array, k: number): Matrix {
+export function trainCenters(
+  coefficients: Matrix,
+  tDir: Float64Array,
+  k: number,
+  options: SphericalKMeansOptions = {},
+): Matrix {
   const directions = perpendicularDirections(coefficients, tDir);
-  if (directions.rows > 0) return sphericalKMeans(directions, k).centers;
+  if (directions.rows > 0) return sphericalKMeans(directions, k, options).centers;
   // Rows without any direction of their own: one center that tau = 0 will never use.
   const lone = matrix(1, tDir.length);
   lone.data[tDir.length - 1] = 1;

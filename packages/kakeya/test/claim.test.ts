@@ -9,12 +9,12 @@ import {
 } from '../src/index.js';
 import { sentenceVectors, slice } from './vectors.js';
 
-const size = { testRows: 200 };
+const size = { testRows: 100 };
 const sets: [string, number, () => VectorSplit][] = [
   ['rank 8', 0.021, () => rankEightVectors(size)],
   ['power law', 0.25, () => powerLawVectors(size)],
   ['clusters', 0.005, () => clusteredVectors(size)],
-  ['sentences', 0.46, () => sentenceVectors(200)],
+  ['sentences', 0.46, () => sentenceVectors(100)],
 ];
 
 /** Held-out medians on the four families of 4,000 training vectors of width 256 (the full table is in the README). */
