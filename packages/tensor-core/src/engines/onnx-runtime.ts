@@ -47,8 +47,6 @@ export async function loadNodeRuntime(options: OnnxRuntimeOptions): Promise<Onnx
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         logSeverityLevel: 3,
-        // Decaying memories run into denormal numbers, with which processors compute many times slower.
-        extra: { session: { set_denormal_as_zero: '1' } },
       }),
   };
 }
