@@ -13,10 +13,12 @@ const randomIds = () =>
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 const fastest = (values) => Math.min(...values);
 
+// One batch for every engine, so that their first losses can be compared.
+const [ids, targets] = [randomIds(), randomIds()];
+
 async function trainer(engine) {
   const step = engine.compile(gpt.trainStep, { donate: [0] });
   let state = gpt.initialState(gpt.initialise());
-  const [ids, targets] = [randomIds(), randomIds()];
   const started = performance.now();
   const advance = async () => {
     const before = performance.now();
