@@ -47,6 +47,8 @@ export async function loadNodeRuntime(options: OnnxRuntimeOptions): Promise<Onnx
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         logSeverityLevel: 3,
+        // Every graph has threads of its own; those of an idle graph must not spin against those of the running one.
+        extra: { session: { force_spinning_stop: '1' } },
       }),
   };
 }
