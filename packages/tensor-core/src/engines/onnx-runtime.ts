@@ -9,7 +9,8 @@ export interface OnnxRuntime {
   readonly Tensor: TensorConstructor;
   /** Whether outputs can be written into memory that the caller gives. */
   readonly preallocates: boolean;
-  createSession(bytes: Uint8Array): Promise<InferenceSession>;
+  /** @param isSmall the graph's work is less than waking further threads costs */
+  createSession(bytes: Uint8Array, isSmall: boolean): Promise<InferenceSession>;
 }
 
 export type OnnxTensor = Tensor;
@@ -40,11 +41,11 @@ export async function loadNodeRuntime(options: OnnxRuntimeOptions): Promise<Onnx
     threads,
     Tensor: ort.Tensor,
     preallocates: provider === 'cpu',
-    createSession: (bytes) =>
+    createSession: (bytes, isSmall) =>
       ort.InferenceSession.create(bytes, {
         executionProviders: [provider],
         graphOptimizationLevel: 'all',
-        intraOpNumThreads: threads,
+        intraOpNumThreads: isSmall ? 1 : threads,
         interOpNumThreads: 1,
         logSeverityLevel: 3,
         // Every graph has threads of its own; those of an idle graph must not spin against those of the running one.

@@ -91,6 +91,15 @@ export interface NamedValue {
 export interface EncodedModel {
   readonly bytes: Uint8Array;
   readonly nodes: number;
+  /** Multiply-adds of the matrix products. */
+  readonly products: number;
+}
+
+/** Multiply-adds of one node's matrix product; 0 for other nodes. */
+function productsOf({ op, inputs, outputs }: GraphNode): number {
+  if (op !== 'MatMul' && op !== 'Gemm') return 0;
+  const inner = inputs[0]!.shape.at(-1)!;
+  return outputs[0]!.shape.reduce((product, extent) => product * extent, inner);
 }
 
 /** Data of a constant; a fill becomes its repeated number. */
@@ -152,5 +161,9 @@ export function encodeModel(
       part.uint32(tag(2)).int64(domain === '' ? OPSET : 1);
     });
   }
-  return { bytes: writer.finish(), nodes: nodes.length };
+  return {
+    bytes: writer.finish(),
+    nodes: nodes.length,
+    products: nodes.reduce((sum, node) => sum + productsOf(node), 0),
+  };
 }
