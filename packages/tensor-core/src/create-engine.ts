@@ -7,7 +7,7 @@ import { EngineError } from './errors.js';
 
 /** Options of `createEngine`. */
 export interface EngineOptions {
-  /** Threads for one op. Default: `PALIMPSEST_THREADS` or all cores for `onnx`, 1 for `onnx-web`; the TensorFlow.js backends choose themselves. */
+  /** Threads for one op; graphs with little work use one. Default: `PALIMPSEST_THREADS` or all cores for `onnx`, 1 for `onnx-web`; the TensorFlow.js backends choose themselves. */
   readonly threads?: number;
   /** Execution provider of ONNX Runtime: `cpu` (default), `webgpu`, `cuda` in Node; `wasm` (default), `webgpu` in browsers. */
   readonly provider?: string;
