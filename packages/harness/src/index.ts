@@ -8,6 +8,8 @@ export {
   type Timing,
 } from './benchmark/benchmark.js';
 export { benchmarks } from './benchmark/benchmarks.js';
+export * from './cells/cell.js';
+export type * from './cells/task.js';
 export { type Diagnosis, diagnose, formatDiagnosis } from './doctor.js';
 export { evaluationSuite, type SuiteSize } from './evaluation/evaluations.js';
 export {
