@@ -2,6 +2,7 @@ import { parityHandlers as backbone } from '@palimpsest/backbone';
 import { parityHandlers as fiberGeometry } from '@palimpsest/fiber-geometry';
 import { parityHandlers as kakeya } from '@palimpsest/kakeya';
 import { parityHandlers as osam } from '@palimpsest/osam';
+import { parityHandlers as rsm } from '@palimpsest/rsm';
 import { parityHandlers as sketch } from '@palimpsest/sketch';
 import type { ParityHandler } from './types.js';
 
@@ -12,4 +13,5 @@ export const parityHandlers: readonly ParityHandler[] = [
   ...fiberGeometry,
   ...backbone,
   ...osam,
+  ...rsm,
 ];

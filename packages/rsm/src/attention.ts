@@ -1,0 +1,94 @@
+import { linear, MASKED, softmax, tf } from '@palimpsest/tensor-core';
+import type { CrossAttentionParams, SelfAttentionParams } from './parameters.js';
+
+export interface AttentionResult {
+  /** What was read, as wide as the values or the model. */
+  readonly output: tf.Tensor;
+  /** Rows that sum to 1, after dropout. */
+  readonly weights: tf.Tensor;
+}
+
+type Drop = (x: tf.Tensor) => tf.Tensor;
+const keep: Drop = (x) => x;
+
+/**
+ * Scaled dot-product attention: softmax(q kᵀ / sqrt(width) - 1e9 mask) v.
+ * @param query [..., queries, width] @param key [..., keys, width] @param value [..., keys, any]
+ * @param mask [queries, keys], 1 blocks. A row that is blocked everywhere comes out uniform.
+ */
+export function scaledDotAttention(
+  query: tf.Tensor,
+  key: tf.Tensor,
+  value: tf.Tensor,
+  mask?: tf.Tensor,
+): AttentionResult {
+  const scores = tf.mul(tf.matMul(query, key, false, true), 1 / Math.sqrt(query.shape.at(-1)!));
+  const weights = softmax(mask ? tf.add(scores, tf.mul(mask, MASKED)) : scores);
+  return { output: tf.matMul(weights, value), weights };
+}
+
+/**
+ * Additive mask of causal attention: query t sees keys t - window + 1 to t.
+ * @param window 0 sees all earlier keys. Default 0
+ * @returns [time, time] of 0 and a number that vanishes in a softmax.
+ */
+export function chunkMask(time: number, window = 0): tf.Tensor2D {
+  const values = new Float32Array(time * time);
+  for (let query = 0; query < time; query++) {
+    for (let key = 0; key < time; key++) {
+      const visible = key <= query && (window === 0 || key > query - window);
+      if (!visible) values[query * time + key] = MASKED;
+    }
+  }
+  return tf.tensor2d(values, [time, time]);
+}
+
+export interface SelfAttentionOptions {
+  /** On the attention weights. */
+  readonly dropout?: Drop;
+  /** Tokens that a token sees, itself included; 0: all earlier ones. Default 0 */
+  readonly window?: number;
+}
+
+/**
+ * Causal self-attention over one chunk, over all of it or a sliding window.
+ * @param x [batch, time, d]
+ * @returns output [batch, time, d] and weights [batch, heads, time, time], which are 0 for later keys.
+ */
+export function causalSelfAttention(
+  params: SelfAttentionParams,
+  x: tf.Tensor,
+  heads: number,
+  { dropout = keep, window = 0 }: SelfAttentionOptions = {},
+): AttentionResult {
+  const [batch, time, d] = x.shape as [number, number, number];
+  const width = d / heads;
+  const packed = tf.reshape(linear(x, params.qkv.weight), [batch, time, 3, heads, width]);
+  const [query, key, value] = tf
+    .split(tf.transpose(packed, [2, 0, 3, 1, 4]), 3, 0)
+    .map((part) => tf.reshape(part, [batch, heads, time, width])) as [tf.Tensor, tf.Tensor, tf.Tensor];
+  const scores = tf.matMul(tf.mul(query, 1 / Math.sqrt(width)), key, false, true);
+  const weights = dropout(softmax(tf.add(scores, chunkMask(time, window))));
+  const read = tf.reshape(tf.transpose(tf.matMul(weights, value), [0, 2, 1, 3]), [batch, time, d]);
+  return { output: linear(read, params.projection.weight, params.projection.bias), weights };
+}
+
+/**
+ * Cross-attention with one head over the full width: rows of `x` read rows of `y`.
+ * @param x [batch, rows, d] @param y [batch, sources, d]
+ * @param dropout on the output.
+ * @returns output [batch, rows, d] and weights [batch, rows, sources].
+ */
+export function crossAttention(
+  params: CrossAttentionParams,
+  x: tf.Tensor,
+  y: tf.Tensor,
+  dropout: Drop = keep,
+): AttentionResult {
+  const { output: read, weights } = scaledDotAttention(
+    linear(x, params.query.weight),
+    linear(y, params.key.weight),
+    linear(y, params.value.weight),
+  );
+  return { output: dropout(linear(read, params.output.weight, params.output.bias)), weights };
+}

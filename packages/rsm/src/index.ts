@@ -1,0 +1,38 @@
+export {
+  type AttentionResult,
+  causalSelfAttention,
+  chunkMask,
+  crossAttention,
+  type SelfAttentionOptions,
+  scaledDotAttention,
+} from './attention.js';
+export { type BlockConfig, type BlockInput, type BlockResult, blockForward } from './block.js';
+export {
+  isCausal,
+  memoryCount,
+  memoryOfLayer,
+  memoryShape,
+  type RsmConfig,
+  type RsmOptions,
+  resolveConfig,
+  rsmConfigSchema,
+} from './config.js';
+export {
+  type BlockSite,
+  type Dropout,
+  type DropoutSite,
+  givenMasks,
+  type KeepMasks,
+  keyedDropout,
+  noDropout,
+} from './dropout-source.js';
+export { type GatedUpdateOptions, type GatedUpdateResult, gatedUpdate } from './gated-update.js';
+export { globalSync, syncMemory } from './global-sync.js';
+export { initialMemory, joinMemory, slotIdentities, splitMemory } from './memory.js';
+export { mlp } from './mlp.js';
+export { type ChunkOptions, type ChunkResult, embedTokens, forwardChunk, readHead } from './model.js';
+export * from './parameters.js';
+export * from './parity/index.js';
+export { firstPositions, positionalEncoding, positionTable } from './positional-encoding.js';
+export { type PresetName, presetOptions } from './presets.js';
+export { fromReferenceTensors, type NamedTensors, referenceKey } from './reference-keys.js';
