@@ -18,7 +18,8 @@ export {
 export { ContiguousLanes } from './data/contiguous-lanes.js';
 export * from './data/corpus.js';
 export { DocumentLanes } from './data/document-lanes.js';
-export { loadCorpus } from './data/load-corpus.js';
+export { storiesOf, wikiArticlesOf } from './data/document-layouts.js';
+export { type CorpusLayout, corpusLayouts, loadCorpus } from './data/load-corpus.js';
 export { RandomWindows, type WindowOptions } from './data/random-windows.js';
 export * from './data/stories.js';
 export * from './evaluation/evaluate-text.js';
@@ -38,7 +39,14 @@ export * from './tokenizers/bpe-tokenizer.js';
 export { ByteTokenizer } from './tokenizers/byte-tokenizer.js';
 export { CharacterTokenizer } from './tokenizers/character-tokenizer.js';
 export { HuggingFaceTokenizer } from './tokenizers/hugging-face-tokenizer.js';
+export { readTokenizer } from './tokenizers/read-tokenizer.js';
 export { restoreTokenizer } from './tokenizers/restore-tokenizer.js';
+export {
+  BLANK_MARK,
+  type SentencePieceOptions,
+  SentencePieceTokenizer,
+} from './tokenizers/sentence-piece-tokenizer.js';
+export { SpecialCharacterTokenizer } from './tokenizers/special-character-tokenizer.js';
 export * from './tokenizers/tokenizer.js';
 export type { Merge } from './tokenizers/train-merges.js';
 export * from './training/parameter-rules.js';

@@ -1,8 +1,8 @@
 import { InputError } from '@palimpsest/tensor-core';
+import { decodePieces, streamPieces } from './byte-pieces.js';
 import { TokenChain } from './token-chain.js';
 import type { StreamingDecoder, Tokenizer, TokenizerData } from './tokenizer.js';
 import { type Merge, trainMerges } from './train-merges.js';
-import { utf8Decoder } from './utf8.js';
 
 const BYTES = 256;
 const BLANK = 0x20;
@@ -69,22 +69,11 @@ export class BpeTokenizer implements Tokenizer {
   }
 
   decode(ids: ArrayLike<number>): string {
-    const pieces = Array.from(ids, (id) => this.bytesOf(id));
-    const joined = new Uint8Array(pieces.reduce((total, piece) => total + piece.length, 0));
-    let at = 0;
-    for (const piece of pieces) {
-      joined.set(piece, at);
-      at += piece.length;
-    }
-    return utf8Decoder().decode(joined);
+    return decodePieces(ids, (id) => this.bytesOf(id));
   }
 
   streamingDecoder(): StreamingDecoder {
-    const decoder = utf8Decoder();
-    return {
-      push: (id) => decoder.decode(this.bytesOf(id), { stream: true }),
-      flush: () => decoder.decode(),
-    };
+    return streamPieces((id) => this.bytesOf(id));
   }
 
   /** The bytes that an id stands for; none for special tokens. @throws InputError for an id outside the vocabulary. */

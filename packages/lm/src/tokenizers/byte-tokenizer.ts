@@ -1,4 +1,5 @@
 import { InputError } from '@palimpsest/tensor-core';
+import { streamPieces } from './byte-pieces.js';
 import type { StreamingDecoder, Tokenizer, TokenizerData } from './tokenizer.js';
 import { utf8Decoder } from './utf8.js';
 
@@ -19,11 +20,7 @@ export class ByteTokenizer implements Tokenizer {
   }
 
   streamingDecoder(): StreamingDecoder {
-    const decoder = utf8Decoder();
-    return {
-      push: (id) => decoder.decode(Uint8Array.of(byteOf(id)), { stream: true }),
-      flush: () => decoder.decode(),
-    };
+    return streamPieces((id) => Uint8Array.of(byteOf(id)));
   }
 
   toJSON(): TokenizerData {

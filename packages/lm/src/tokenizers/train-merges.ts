@@ -50,13 +50,17 @@ class CandidateHeap {
 }
 
 /**
- * Byte-pair training (Sennrich, Haddow, Birch 2016, on bytes): merges the most frequent adjacent pair again and again;
+ * Byte-pair training (Sennrich, Haddow, Birch 2016): merges the most frequent adjacent pair again and again;
  * of equally frequent pairs the one with the smaller (left id, right id). Stops after `maxMerges`, or when no pair occurs
  * twice.
- * @param texts byte sequences; no merge spans two of them.
+ * @param texts sequences of ids, as of bytes or characters; no merge spans two of them.
  * @param firstId id of the first merge; the others follow it.
  */
-export function trainMerges(texts: readonly Uint8Array[], firstId: number, maxMerges: number): Merge[] {
+export function trainMerges(
+  texts: readonly ArrayLike<number>[],
+  firstId: number,
+  maxMerges: number,
+): Merge[] {
   const counts = new Map<number, number>();
   let touched = new Set<number>();
   const chain = new TokenChain(texts, (key, change) => {
