@@ -2,6 +2,8 @@ import { layerNorm, tf } from '@palimpsest/tensor-core';
 import { causalSelfAttention, crossAttention } from './attention.js';
 import type { RsmConfig } from './config.js';
 import type { BlockSite } from './dropout-source.js';
+import { fastGatedUpdate } from './fast-write.js';
+import { foldedCrossAttention } from './folded-read.js';
 import { gatedUpdate } from './gated-update.js';
 import { mlp } from './mlp.js';
 import type { BlockParams, NormParams } from './parameters.js';
@@ -9,6 +11,9 @@ import type { BlockParams, NormParams } from './parameters.js';
 /** The options that decide how a block computes. */
 export type BlockConfig = Pick<RsmConfig, 'numHeads'> &
   Partial<Pick<RsmConfig, 'writeSource' | 'updateRule' | 'slidingWindow'>>;
+
+/** How reads and writes are evaluated: as they are written down, or folded (rsm.md 14.2), which gives the same numbers. */
+export type BlockForm = 'plain' | 'fast';
 
 export interface BlockInput {
   /** [batch, time, d]. */
@@ -19,14 +24,17 @@ export interface BlockInput {
   readonly write?: tf.Tensor;
   /** [slots, d]. */
   readonly slotIdentity?: tf.Tensor;
+  /** Which tokens are written, float32 [batch, time] of 0 and 1. Default all */
+  readonly mask?: tf.Tensor;
   readonly dropout?: (x: tf.Tensor, site: BlockSite) => tf.Tensor;
 }
 
 export interface BlockResult {
   /** [batch, time, d]. */
   readonly output: tf.Tensor;
-  /** Memory after the write, its gate and candidate, [batch, slots, d] each. */
+  /** Memory after the write, [batch, slots, d]. */
   readonly memory: tf.Tensor;
+  /** Gate and candidate of the write, [batch, slots, d], or [batch, 1, d] where all slots share them. */
   readonly gate: tf.Tensor;
   readonly candidate: tf.Tensor;
   /** Weights of the self-attention, [batch, heads, time, time]. */
@@ -41,23 +49,27 @@ export function normalise(x: tf.Tensor, { gain, bias }: NormParams): tf.Tensor {
 }
 
 /**
- * One block over one chunk in plain form (rsm.md 3 and 13): self-attention, memory read, MLP, memory write. By default the
- * reference's block; `config` selects the other wirings.
+ * One block over one chunk (rsm.md 3 and 13): self-attention, memory read, MLP, memory write. By default the reference's
+ * block in plain form; `config` selects the other wirings.
  */
-export function blockForward(params: BlockParams, input: BlockInput, config: BlockConfig): BlockResult {
-  const { x, read, write = read, slotIdentity, dropout = (value: tf.Tensor) => value } = input;
+export function blockForward(
+  params: BlockParams,
+  input: BlockInput,
+  config: BlockConfig,
+  form: BlockForm = 'plain',
+): BlockResult {
+  const { x, read, write = read, slotIdentity, mask, dropout = (value: tf.Tensor) => value } = input;
+  const [readSlots, update] =
+    form === 'plain' ? [crossAttention, gatedUpdate] : [foldedCrossAttention, fastGatedUpdate];
   const attended = causalSelfAttention(
     params.selfAttention,
     normalise(x, params.attentionNorm),
     config.numHeads,
-    {
-      dropout: (weights) => dropout(weights, 'attention'),
-      window: config.slidingWindow ?? 0,
-    },
+    { dropout: (weights) => dropout(weights, 'attention'), window: config.slidingWindow ?? 0 },
   );
   const a = tf.add(x, attended.output);
   const slots = slotIdentity ? tf.add(read, slotIdentity) : read;
-  const fromMemory = crossAttention(params.memoryRead, normalise(a, params.readNorm), slots, (output) =>
+  const fromMemory = readSlots(params.memoryRead, normalise(a, params.readNorm), slots, (output) =>
     dropout(output, 'read'),
   );
   const h = tf.add(a, fromMemory.output);
@@ -65,16 +77,10 @@ export function blockForward(params: BlockParams, input: BlockInput, config: Blo
     h,
     mlp(params.mlp, normalise(h, params.mlpNorm), (hidden) => dropout(hidden, 'mlp')),
   );
-  const update = gatedUpdate(params.memoryWrite, config.writeSource === 'preRead' ? a : y, write, {
+  const written = update(params.memoryWrite, config.writeSource === 'preRead' ? a : y, write, {
     ...(slotIdentity && { slotIdentity }),
     ...(config.updateRule && { updateRule: config.updateRule }),
+    ...(mask && { mask }),
   });
-  return {
-    output: y,
-    memory: update.memory,
-    gate: update.gate,
-    candidate: update.candidate,
-    attention: attended.weights,
-    reads: fromMemory.weights,
-  };
+  return { output: y, ...written, attention: attended.weights, reads: fromMemory.weights };
 }

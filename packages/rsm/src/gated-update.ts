@@ -1,5 +1,4 @@
-import { InputError, linear, tf } from '@palimpsest/tensor-core';
-import { scaledDotAttention } from './attention.js';
+import { InputError, linear, MASKED, softmax, tf } from '@palimpsest/tensor-core';
 import type { GatedUpdateParams } from './parameters.js';
 
 export interface GatedUpdateOptions {
@@ -7,13 +6,14 @@ export interface GatedUpdateOptions {
   readonly slotIdentity?: tf.Tensor;
   /** 'linear' takes neither the queries nor the candidate from the memory. Default 'gatedTanh' */
   readonly updateRule?: 'gatedTanh' | 'linear';
+  /** Which tokens count, float32 [batch, time] of 0 and 1, at least one in every row. Default all */
+  readonly mask?: tf.Tensor;
 }
 
 export interface GatedUpdateResult {
   /** The memory after the write, [batch, slots, d]. */
   readonly memory: tf.Tensor;
-  /** Summary U, gate G and candidate Z, [batch, slots, d] each. */
-  readonly summary: tf.Tensor;
+  /** Gate G and candidate Z, [batch, slots, d] each. */
   readonly gate: tf.Tensor;
   readonly candidate: tf.Tensor;
 }
@@ -31,36 +31,59 @@ export function gatedUpdate(
   memory: tf.Tensor,
   options: GatedUpdateOptions = {},
 ): GatedUpdateResult {
-  if (source.shape[1] === 0) {
-    throw new InputError('A memory is written from at least one token, but the chunk is empty.');
-  }
-  const summary = pool(params, source, memory, options);
+  const summary = summarise(params, source, memory, options);
   const gate = tf.sigmoid(linear(summary, params.gate.weight, params.gate.bias));
   const input = linear(summary, params.input.weight);
   const candidate = tf.tanh(
     params.recurrence ? tf.add(linear(memory, params.recurrence.weight), input) : input,
   );
-  return { memory: tf.add(memory, tf.mul(gate, tf.sub(candidate, memory))), summary, gate, candidate };
+  return { memory: tf.add(memory, tf.mul(gate, tf.sub(candidate, memory))), gate, candidate };
 }
 
 /** One summary per slot, [batch, slots, d]. */
-function pool(
+function summarise(
   params: GatedUpdateParams,
   source: tf.Tensor,
   memory: tf.Tensor,
-  { slotIdentity, updateRule = 'gatedTanh' }: GatedUpdateOptions,
+  options: GatedUpdateOptions,
 ): tf.Tensor {
   const { salienceQuery, salienceKey } = params;
-  if (!salienceQuery || !salienceKey) {
-    return tf.add(tf.mean(source, 1, true), tf.zerosLike(memory));
-  }
-  const slots =
-    updateRule === 'gatedTanh'
-      ? slotIdentity
-        ? tf.add(memory, slotIdentity)
-        : memory
-      : tf.add(slotIdentity ?? tf.zeros(memory.shape.slice(1)), tf.zerosLike(memory));
-  const queries = linear(slots, salienceQuery.weight, salienceQuery.bias);
+  if (!salienceQuery || !salienceKey) return tf.add(meanToken(source, options.mask), tf.zerosLike(memory));
+  checkTokens(source);
+  const queries = linear(poolingSlots(memory, options), salienceQuery.weight, salienceQuery.bias);
   const keys = linear(source, salienceKey.weight, salienceKey.bias);
-  return scaledDotAttention(queries, keys, source).output;
+  const scores = tf.mul(tf.matMul(queries, keys, false, true), 1 / Math.sqrt(source.shape[2]!));
+  return tf.matMul(softmax(hideTokens(scores, options.mask)), source);
+}
+
+/**
+ * Mean of the tokens that count, [batch, 1, d].
+ * @throws InputError for a chunk without tokens.
+ */
+export function meanToken(source: tf.Tensor, mask?: tf.Tensor): tf.Tensor {
+  checkTokens(source);
+  if (!mask) return tf.mean(source, 1, true);
+  const share = tf.div(mask, tf.sum(mask, 1, true));
+  return tf.sum(tf.mul(source, tf.expandDims(share, 2)), 1, true);
+}
+
+/** What the pooling's queries are made of, [batch, slots, d]. */
+export function poolingSlots(
+  memory: tf.Tensor,
+  { slotIdentity, updateRule = 'gatedTanh' }: GatedUpdateOptions,
+): tf.Tensor {
+  if (updateRule === 'linear') {
+    return tf.add(slotIdentity ?? tf.zeros(memory.shape.slice(1)), tf.zerosLike(memory));
+  }
+  return slotIdentity ? tf.add(memory, slotIdentity) : memory;
+}
+
+/** Takes tokens that do not count out of scores [batch, slots, time]. */
+export function hideTokens(scores: tf.Tensor, mask?: tf.Tensor): tf.Tensor {
+  return mask ? tf.add(scores, tf.mul(tf.expandDims(tf.sub(1, mask), 1), MASKED)) : scores;
+}
+
+function checkTokens(source: tf.Tensor): void {
+  if (source.shape[1] !== 0) return;
+  throw new InputError('A memory is written from at least one token, but the chunk is empty.');
 }

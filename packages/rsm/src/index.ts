@@ -6,7 +6,13 @@ export {
   type SelfAttentionOptions,
   scaledDotAttention,
 } from './attention.js';
-export { type BlockConfig, type BlockInput, type BlockResult, blockForward } from './block.js';
+export {
+  type BlockConfig,
+  type BlockForm,
+  type BlockInput,
+  type BlockResult,
+  blockForward,
+} from './block.js';
 export {
   isCausal,
   memoryCount,
@@ -26,8 +32,22 @@ export {
   keyedDropout,
   noDropout,
 } from './dropout-source.js';
+export { fastGatedUpdate, foldQueries, writeSummary } from './fast-write.js';
+export { type FoldedSlots, foldedCrossAttention, foldRead, readFolded } from './folded-read.js';
 export { type GatedUpdateOptions, type GatedUpdateResult, gatedUpdate } from './gated-update.js';
 export { globalSync, syncMemory } from './global-sync.js';
+export {
+  forwardLegacyChunk,
+  initLegacy,
+  LEGACY_POSITIONS,
+  type LegacyAttentionParams,
+  type LegacyBlockParams,
+  type LegacyChunkResult,
+  type LegacyParams,
+  type LegacySyncParams,
+  legacyReferenceKey,
+  legacySync,
+} from './legacy.js';
 export { initialMemory, joinMemory, slotIdentities, splitMemory } from './memory.js';
 export { mlp } from './mlp.js';
 export { type ChunkOptions, type ChunkResult, embedTokens, forwardChunk, readHead } from './model.js';

@@ -1,5 +1,5 @@
 import { embedding, InputError, linear, tf } from '@palimpsest/tensor-core';
-import { type BlockResult, blockForward, normalise } from './block.js';
+import { type BlockForm, type BlockResult, blockForward, normalise } from './block.js';
 import { memoryOfLayer, type RsmConfig } from './config.js';
 import { type Dropout, noDropout } from './dropout-source.js';
 import { initialMemory, joinMemory, slotIdentities, splitMemory } from './memory.js';
@@ -11,6 +11,10 @@ export interface ChunkOptions {
   readonly dropout?: Dropout;
   /** Positions whose logits are wanted: all, the last one only ([batch, 1, vocabSize]). Default 'all' */
   readonly logits?: 'all' | 'last';
+  /** How blocks are evaluated; both give the same numbers. Default 'fast' */
+  readonly form?: BlockForm;
+  /** Which tokens are written into the memory, float32 [batch, time] of 0 and 1. Default all */
+  readonly mask?: tf.Tensor;
 }
 
 export interface ChunkResult {
@@ -48,7 +52,7 @@ export function checkChunk(config: RsmConfig, time: number): void {
 }
 
 /**
- * One chunk in plain form, for every wiring (rsm.md 3 and 13). With memoryRead 'running' a block reads what the block before
+ * One chunk, for every wiring (rsm.md 3 and 13). With memoryRead 'running' a block reads what the block before
  * it wrote; with 'chunkStart' all read the memory as it was at the start of the chunk.
  * @param tokens int32 [batch, time], 1 to 2 windowSize of them
  * @param memory as `memoryShape` says; default: the learned first memory
@@ -63,7 +67,7 @@ export function forwardChunk(
 ): ChunkResult {
   const [batch, time] = tokens.shape;
   checkChunk(config, time);
-  const { dropout = noDropout, logits = 'all' } = options;
+  const { dropout = noDropout, logits = 'all', form = 'fast', mask } = options;
   const start = splitMemory(config, memory ?? initialMemory(config, params, batch));
   const current = [...start];
   const identities = slotIdentities(config, params);
@@ -78,9 +82,11 @@ export function forwardChunk(
         read: (config.memoryRead === 'running' ? current : start)[place]!,
         write: current[place]!,
         ...(slotIdentity && { slotIdentity }),
+        ...(mask && { mask }),
         dropout: (value, site) => dropout(value, { site, block: layer }),
       },
       config,
+      form,
     );
     x = result.output;
     current[place] = result.memory;

@@ -96,7 +96,10 @@ const affine = (rng: Rng, out: number, into: number, bias = 0): LinearParams<Hos
   ...matrix(rng, out, into),
   bias: full([out], bias),
 });
-const norm = (width: number): NormParams<Host> => ({ gain: full([width], 1), bias: zeros([width]) });
+/** A layer norm at its start: gain 1, bias 0. */
+export function normInit(width: number): NormParams<NDArray> {
+  return { gain: full([width], 1), bias: zeros([width]) };
+}
 
 function crossAttention(
   square: () => MatrixParams<Host>,
@@ -133,15 +136,15 @@ function initGatedUpdate(config: RsmConfig, rng: Rng): GatedUpdateParams<Host> {
 export function initBlock(config: RsmConfig, rng: Rng): BlockParams<Host> {
   const d = config.hiddenSize;
   return {
-    attentionNorm: norm(d),
+    attentionNorm: normInit(d),
     selfAttention: { qkv: matrix(rng, 3 * d, d), projection: affine(rng, d, d) },
-    readNorm: norm(d),
+    readNorm: normInit(d),
     memoryRead: crossAttention(
       () => matrix(rng, d, d),
       () => affine(rng, d, d),
     ),
     memoryWrite: initGatedUpdate(config, rng),
-    mlpNorm: norm(d),
+    mlpNorm: normInit(d),
     mlp: { hidden: affine(rng, 4 * d, d), output: affine(rng, d, 4 * d) },
   };
 }
@@ -157,10 +160,10 @@ export function initGlobalSync(
   const output = () => ({ ...square(), bias: rng.uniformArray([d], -bound, bound) });
   return {
     memoryFromTokens: crossAttention(square, output),
-    memoryNorm: norm(d),
+    memoryNorm: normInit(d),
     ...(config.syncMode === 'parity' && {
       tokensFromMemory: crossAttention(square, output),
-      tokensNorm: norm(d),
+      tokensNorm: normInit(d),
     }),
   };
 }
@@ -173,7 +176,7 @@ export function initParameters(config: RsmConfig, rng: Rng): RsmParams<Host> {
     memoryInit: rng.normalArray([memoryCount(config), m, d], 0, config.memoryInitStd),
     ...(config.slotIdentity && { slotIdentity: rng.normalArray([numLayers, m, d]) }),
     blocks: Array.from({ length: numLayers }, () => initBlock(config, rng)),
-    normOut: norm(d),
+    normOut: normInit(d),
     ...(config.useGlobalSync && { sync: initGlobalSync(config, rng) }),
   };
 }

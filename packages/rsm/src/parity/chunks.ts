@@ -7,6 +7,7 @@ import {
   treeLeaves,
   valueAndGradient,
 } from '@palimpsest/tensor-core';
+import type { BlockForm } from '../block.js';
 import type { RsmConfig } from '../config.js';
 import { givenMasks, type KeepMasks } from '../dropout-source.js';
 import { forwardChunk } from '../model.js';
@@ -67,17 +68,19 @@ export async function streamGradients<P>(
   return { ...host, gradients };
 }
 
-/** Plain chunk calls with the memory carried, from a given memory or the learned first one. */
-function plainStream(config: RsmConfig, first?: tf.Tensor): StreamForward<RsmParams> {
+/** Chunk calls with the memory carried, from a given memory or the learned first one. */
+export function chunkStream(config: RsmConfig, form: BlockForm, first?: tf.Tensor): StreamForward<RsmParams> {
   return (params, chunks) => {
     let memory = first;
     return chunks.map((tokens) => {
-      const result = forwardChunk(config, params, tokens as tf.Tensor2D, memory);
+      const result = forwardChunk(config, params, tokens as tf.Tensor2D, memory, { form });
       memory = result.memory;
       return result;
     });
   };
 }
+
+const forms: readonly BlockForm[] = ['plain', 'fast'];
 
 /** Cases 04 and 05: a stream of chunks, the memory after every block and chunk, and how much of it stays. */
 export const streamHandler: ParityHandler = {
@@ -86,34 +89,39 @@ export const streamHandler: ParityHandler = {
   run: async (testCase, context) => {
     const golden = new GoldenCase(testCase);
     const config = golden.config();
-    const result = await runOnce(
-      context.engine as Engine,
-      (params: RsmParams, chunks: readonly tf.Tensor[]) => {
-        let memory: tf.Tensor | undefined;
-        return chunks.map((tokens) => {
-          const {
-            logits,
-            memory: next,
-            blocks,
-          } = forwardChunk(config, params, tokens as tf.Tensor2D, memory);
-          memory = next;
-          return { logits: logits as tf.Tensor, memory: next, layers: blocks.map((block) => block.memory) };
-        });
-      },
-      golden.params(config) as never,
-      chunksOf(golden, 'in/x') as never,
-    );
-    const runs = result as unknown as { logits: NDArray; memory: NDArray; layers: NDArray[] }[];
-    const outputs = runs.flatMap(({ logits, memory, layers }, index) => [
-      golden.compare(`out/logits_${index}`, logits),
-      golden.compare(`state/memory_${index}`, memory),
-      ...layers.flatMap((layer, block) => {
-        const name = `state/layer_${index}_${block}`;
-        return golden.has(name) ? [golden.compare(name, layer)] : [];
-      }),
-    ]);
+    const outputs: ParityOutput[] = [];
+    let memories: readonly NDArray[] = [];
+    for (const form of forms) {
+      const result = await runOnce(
+        context.engine as Engine,
+        (params: RsmParams, chunks: readonly tf.Tensor[]) => {
+          let memory: tf.Tensor | undefined;
+          return chunks.map((tokens) => {
+            const run = forwardChunk(config, params, tokens as tf.Tensor2D, memory, { form });
+            memory = run.memory;
+            return {
+              logits: run.logits as tf.Tensor,
+              memory: run.memory,
+              layers: run.blocks.map((block) => block.memory),
+            };
+          });
+        },
+        golden.params(config) as never,
+        chunksOf(golden, 'in/x') as never,
+      );
+      const runs = result as unknown as { logits: NDArray; memory: NDArray; layers: NDArray[] }[];
+      memories = runs.map(({ memory }) => memory);
+      const compare = (name: string, actual: NDArray) => golden.compare(name, actual, `${form}/${name}`);
+      for (const [index, { logits, memory, layers }] of runs.entries()) {
+        outputs.push(compare(`out/logits_${index}`, logits), compare(`state/memory_${index}`, memory));
+        for (const [block, layer] of layers.entries()) {
+          const name = `state/layer_${index}_${block}`;
+          if (golden.has(name)) outputs.push(compare(name, layer));
+        }
+      }
+    }
     if (!golden.has('out/retention')) return outputs;
-    return [...outputs, golden.compare('out/retention', retention(runs.map(({ memory }) => memory)))];
+    return [...outputs, golden.compare('out/retention', retention(memories))];
   },
 };
 
@@ -150,19 +158,25 @@ const gradientHandler = (kind: string): ParityHandler => ({
     const golden = new GoldenCase(testCase);
     const config = golden.config();
     const given = golden.has('in/memory') ? golden.array('in/memory') : undefined;
-    const forward: StreamForward<RsmParams> = (params, chunks) =>
-      plainStream(config, given && tf.tensor(given.data, [...given.shape]))(params, chunks);
-    const result = await streamGradients(
-      golden,
-      engine as Engine,
-      golden.params(config) as unknown as RsmParams,
-      forward,
-    );
-    return [
-      ...result.losses.map((loss, index) => golden.compare(`out/loss_${index}`, loss)),
-      golden.compare('state/memory', result.runs.at(-1)!.memory),
-      ...golden.compareGradients(result.gradients),
-    ];
+    const outputs: ParityOutput[] = [];
+    for (const form of forms) {
+      const result = await streamGradients(
+        golden,
+        engine as Engine,
+        golden.params(config) as unknown as RsmParams,
+        (params, chunks) =>
+          chunkStream(config, form, given && tf.tensor(given.data, [...given.shape]))(params, chunks),
+      );
+      const label = `${form}/`;
+      outputs.push(
+        ...result.losses.map((loss, index) =>
+          golden.compare(`out/loss_${index}`, loss, `${label}out/loss_${index}`),
+        ),
+        golden.compare('state/memory', result.runs.at(-1)!.memory, `${label}state/memory`),
+        ...golden.compareGradients(result.gradients, '', label),
+      );
+    }
+    return outputs;
   },
 });
 
