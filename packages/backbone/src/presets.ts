@@ -19,7 +19,7 @@ export const presets = {
   small: preset({ layers: 4, heads: 4, modelWidth: 128, context: 64, positions: 'rotary', norm: 'layer' }),
   /** What characters of Shakespeare reward: RMS norm, rotary positions, gated MLP, a longer context. */
   shakespeare: preset({
-    layers: 6,
+    layers: 5,
     heads: 6,
     modelWidth: 192,
     context: 128,

@@ -20,7 +20,7 @@ export {
   type SuiteEvent,
   type SuiteOptions,
 } from './evaluation/suite.js';
-export type { Architecture } from './models/architecture.js';
+export type { Architecture, TrainingPreset } from './models/architecture.js';
 export { architectureOf, architectures, modelRegistry } from './models/architectures.js';
 export {
   type CheckpointDescription,

@@ -25,7 +25,6 @@ export const runOptions = {
     .optional()
     .meta({ description: 'UTF-8 text file, or folder of them, to train on instead', value: 'path' }),
   ...runDataSchema.shape,
-  freezePhase: z.boolean().default(false).meta({ description: 'leave the phase parameters as they are' }),
   out: z
     .string()
     .optional()
@@ -42,8 +41,9 @@ export const runOptions = {
     .meta({ description: 'start of the samples', value: 'text', aliases: ['sample-prompt'] }),
 };
 
-/** Options of the reference program that have nothing to change here. */
-export const inertOptions = {
+/** Options of OSAM's reference program: what it freezes, and what has nothing to change here. */
+export const osamOptions = {
+  freezePhase: z.boolean().default(false).meta({ description: 'leave the phase parameters as they are' }),
   amp: z
     .enum(['none', 'bf16', 'fp16'])
     .default('none')

@@ -14,7 +14,7 @@ import { ExitCode } from '../exit.js';
 import { engineOptions, engineSettings, outputOptions } from '../options/common.js';
 import { samplingAliases, samplingOptions } from '../options/sampling.js';
 import {
-  inertOptions,
+  osamOptions,
   runOptions,
   settingsOf,
   trainingAliases,
@@ -35,16 +35,14 @@ const modelAliases: Readonly<Record<string, Readonly<Record<string, readonly str
   },
 };
 
-/** What a preset of an architecture means for the training around it. */
-const trainingPresets: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
-  reference: { schedule: 'constant', decayed: 'all', sampleTokens: 16, validationFraction: 0 },
-};
+/** Options of the reference programs that say nothing about the model itself, by architecture. */
+const referenceOptions: Readonly<Record<string, z.ZodRawShape>> = { osam: osamOptions };
 
 /** `palimpsest train <model>`: one verb for every architecture of the house. */
 export const trainVerbs: readonly Verb[] = architectures.map(trainVerb);
 
 function trainVerb(architecture: Architecture): Verb {
-  const { name, description, options: modelOptions, presets } = architecture;
+  const { name, description, options: modelOptions, presets, training } = architecture;
   const modelKeys = Object.keys(modelOptions.shape);
   return defineVerb({
     path: ['train', name],
@@ -55,14 +53,14 @@ function trainVerb(architecture: Architecture): Verb {
       ...trainingOptions,
       ...samplingOptions,
       ...optionalShape(modelOptions),
-      ...inertOptions,
+      ...referenceOptions[name],
       ...engineOptions,
       ...outputOptions,
     }) as z.ZodObject,
-    presets: Object.fromEntries(presets.map((preset) => [preset, { ...trainingPresets[preset] }])),
+    presets: Object.fromEntries(presets.map((preset) => [preset, { ...training?.[preset] }])),
     examples: [
       `palimpsest train ${name} --dataset stories --steps 300`,
-      `palimpsest train ${name} --text-path my.txt --preset text --reading lanes`,
+      `palimpsest train ${name} --text-path my.txt --preset ${presets.at(-1)} --reading lanes`,
       `palimpsest train ${name} --load runs/my-run --steps 2000`,
     ],
     async run(options: Values, context) {

@@ -1,5 +1,9 @@
-import type { AnySequenceModel, JsonObject } from '@palimpsest/lm';
+import type { AnySequenceModel, JsonObject, TrainingOptions } from '@palimpsest/lm';
 import type { z } from 'zod';
+import type { RunData } from '../runs/run-data.js';
+
+/** How a model is trained and what it reads, where that differs from the defaults. */
+export type TrainingPreset = TrainingOptions & Partial<RunData>;
 
 /** A kind of model that can be made by name: for training, and from the configuration in a checkpoint. */
 export interface Architecture {
@@ -13,6 +17,8 @@ export interface Architecture {
   readonly presets: readonly string[];
   /** Parameters that can be excluded from learning by name, as patterns of their paths. */
   readonly parameterSets: Readonly<Record<string, RegExp>>;
+  /** Settings of the training around a model that belong to a preset, by the preset's name. */
+  readonly training?: Readonly<Record<string, TrainingPreset>>;
   /**
    * Makes a model.
    * @param options what shall differ from the preset.

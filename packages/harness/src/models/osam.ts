@@ -11,6 +11,9 @@ export const osam: Architecture = {
   options: osamConfigSchema.omit({ vocabSize: true }),
   presets: presetNames,
   parameterSets: { phase: /\.(thetaQuery|thetaKey|omega)$/ },
+  training: {
+    reference: { schedule: 'constant', decayed: 'all', sampleTokens: 16, validationFraction: 0 },
+  },
   create(vocabSize, options, preset = presetNames[0]) {
     const configure = presets[preset as (typeof presetNames)[number]];
     if (!configure) {

@@ -1,0 +1,46 @@
+import {
+  createTransformer,
+  presets,
+  type TransformerOptions,
+  transformerConfigSchema,
+} from '@palimpsest/backbone';
+import { InputError } from '@palimpsest/tensor-core';
+import type { Architecture } from './architecture.js';
+
+const presetNames = ['small', 'shakespeare', 'streaming'] as const;
+type PresetName = (typeof presetNames)[number];
+
+/** The small-GPT setting for characters: 2,000 steps over 12 windows of 64. */
+const smallTraining = { steps: 2000, batchSize: 12, seqLen: 64, weightDecay: 0.1, warmupSteps: 100 };
+
+/** Decoder-only transformer: the baseline of every comparison. */
+export const transformer: Architecture = {
+  name: 'transformer',
+  description:
+    'a decoder-only transformer: full attention, a sliding window, or a window with attention sinks',
+  // The stretching of rotary frequencies is nested and belongs to checkpoints made elsewhere.
+  options: transformerConfigSchema.omit({ vocabSize: true, rotaryScaling: true }),
+  presets: presetNames,
+  parameterSets: {},
+  training: {
+    small: smallTraining,
+    streaming: { ...smallTraining, reading: 'lanes' },
+    shakespeare: {
+      steps: 1200,
+      batchSize: 32,
+      seqLen: 128,
+      learningRate: 2e-3,
+      weightDecay: 0.1,
+      warmupSteps: 100,
+    },
+  },
+  create(vocabSize, options, preset = presetNames[0]) {
+    if (!presetNames.includes(preset as PresetName)) {
+      throw new InputError(
+        `A transformer has no preset '${preset}'; the presets are ${presetNames.join(', ')}.`,
+      );
+    }
+    return createTransformer(presets[preset as PresetName]({ ...options, vocabSize }));
+  },
+  restore: (config) => createTransformer(config as TransformerOptions),
+};
