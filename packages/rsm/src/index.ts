@@ -13,6 +13,7 @@ export {
   type BlockResult,
   blockForward,
 } from './block.js';
+export { type ChunkLoopOptions, forwardChunks, syncAfterChunk } from './chunk-loop.js';
 export {
   isCausal,
   memoryCount,
@@ -48,11 +49,14 @@ export {
   legacyReferenceKey,
   legacySync,
 } from './legacy.js';
+export { linearScan, type ScanForm } from './linear-scan.js';
 export { initialMemory, joinMemory, slotIdentities, splitMemory } from './memory.js';
 export { mlp } from './mlp.js';
 export { type ChunkOptions, type ChunkResult, embedTokens, forwardChunk, readHead } from './model.js';
+export { type ChunksOptions, type ChunksResult, forwardParallel, isParallel } from './parallel.js';
 export * from './parameters.js';
 export * from './parity/index.js';
 export { firstPositions, positionalEncoding, positionTable } from './positional-encoding.js';
 export { type PresetName, presetOptions } from './presets.js';
 export { fromReferenceTensors, type NamedTensors, referenceKey } from './reference-keys.js';
+export { forwardWavefront, isWavefront } from './wavefront.js';

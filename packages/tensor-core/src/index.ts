@@ -1,3 +1,4 @@
+export { conditional } from './conditional.js';
 export { createEngine, type EngineOptions, engineNames, probeEngines } from './create-engine.js';
 export { DeviceArray } from './device-array.js';
 export type * from './engine.js';

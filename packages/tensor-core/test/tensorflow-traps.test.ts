@@ -73,6 +73,16 @@ describe.each(named)('on %s', (name, engine) => {
     expect(gradient).toEqual([3, 3, 2, 2, 1, 1]);
   });
 
+  test('a tensor that is unstacked or split into one part has a gradient', async () => {
+    const gradient = await run(
+      engine,
+      (x) =>
+        tf.grad((y) => tf.sum(tf.mul(tf.square(tf.unstack(y, 1)[0]!), tf.square(tf.split(y, 1, 0)[0]!))))(x!),
+      ndarray([2], [1, 1]),
+    );
+    expect(gradient).toEqual([32]);
+  });
+
   test('batches that broadcast in part multiply rightly', async () => {
     const product = await run(
       engine,

@@ -1,6 +1,11 @@
-import type { Engine } from '@palimpsest/tensor-core';
+import { type Engine, tf } from '@palimpsest/tensor-core';
+import { forwardChunks } from '../chunk-loop.js';
 import type { RsmConfig } from '../config.js';
+import { initialMemory } from '../memory.js';
+import { forwardChunk } from '../model.js';
+import { type ChunksResult, forwardParallel, isParallel } from '../parallel.js';
 import type { RsmParams } from '../parameters.js';
+import { forwardWavefront, isWavefront } from '../wavefront.js';
 import { chunkStream, type StreamForward, streamGradients } from './chunks.js';
 import { GoldenCase } from './golden-case.js';
 import type { ParityHandler, ParityOutput } from './types.js';
@@ -10,8 +15,38 @@ function formsOf(config: RsmConfig): Readonly<Record<string, StreamForward<RsmPa
   return {
     plain: chunkStream(config, 'plain'),
     fast: chunkStream(config, 'fast'),
+    loop: wholeStream(config, forwardChunks),
+    ...(isWavefront(config) && { wavefront: wholeStream(config, forwardWavefront) }),
+    ...(isParallel(config) && {
+      parallel: wholeStream(config, forwardParallel),
+      doubling: wholeStream(config, (...args) => forwardParallel(...args, { scan: 'doubling' })),
+    }),
   };
 }
+
+type WholeForm = (
+  config: RsmConfig,
+  params: RsmParams,
+  tokens: tf.Tensor2D,
+  memory: tf.Tensor,
+) => ChunksResult;
+
+/** All full chunks in one call, a shorter last one by itself. */
+const wholeStream =
+  (config: RsmConfig, form: WholeForm): StreamForward<RsmParams> =>
+  (params, chunks) => {
+    const full = chunks.filter(({ shape }) => shape[1] === config.chunkSize);
+    const first = initialMemory(config, params, chunks[0]!.shape[0]!);
+    const run = (count: number) =>
+      form(config, params, tf.concat(full.slice(0, count), 1) as tf.Tensor2D, first);
+    const whole = run(full.length);
+    const runs = tf.split(whole.logits, full.length, 1).map((logits, index) => ({
+      logits,
+      memory: run(index + 1).memory,
+    }));
+    const rest = chunks[full.length];
+    return rest ? [...runs, forwardChunk(config, params, rest as tf.Tensor2D, whole.memory)] : runs;
+  };
 
 /** Case 15: our own wirings, in every form they have. */
 export const derivedHandler: ParityHandler = {

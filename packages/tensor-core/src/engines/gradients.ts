@@ -59,6 +59,24 @@ export function registerGradients(): void {
   registerBroadcastingGradients();
   registerCumsumGradient();
   registerMirrorPadGradient();
+  registerSplitGradients();
+}
+
+/** TensorFlow.js expects a list of gradients from ops that give lists, but passes on a single one by itself. */
+function registerSplitGradients(): void {
+  const listOf = (dy: tf.Tensor | tf.Tensor[]) => (Array.isArray(dy) ? dy : [dy]);
+  const replace = (kernelName: string, name: string, join: (dy: tf.Tensor[], axis: number) => tf.Tensor) => {
+    tf.unregisterGradient(kernelName);
+    tf.registerGradient({
+      kernelName,
+      gradFunc: (dy, _saved, attrs) => {
+        const { axis } = attrs as unknown as { axis: number };
+        return { [name]: () => join(listOf(dy), axis) };
+      },
+    });
+  };
+  replace('Unpack', 'value', (dy, axis) => tf.stack(dy, axis));
+  replace('SplitV', 'x', (dy, axis) => tf.concat(dy, axis));
 }
 
 type Pair = (dy: tf.Tensor, a: tf.Tensor, b: tf.Tensor) => tf.Tensor;

@@ -3,7 +3,7 @@ import type { DType, TypedArray } from '../ndarray.js';
 import { type EncodedModel, encodeModel, type NamedValue } from '../onnx/protobuf.js';
 import { tf } from '../tf.js';
 import { trace } from '../trace/backend.js';
-import { GraphBuilder, orderedNodes, type Value } from '../trace/graph.js';
+import { everyNode, GraphBuilder, type Value } from '../trace/graph.js';
 import { treeMap } from '../tree.js';
 
 /** One array leaf of the arguments, as tracing sees it. */
@@ -84,8 +84,9 @@ const outputName = (path: string, index: number) => `out${index}${path ? `.${pat
 
 function usedValues(outputs: readonly Value[]): Set<Value> {
   const used = new Set<Value>(outputs);
-  for (const node of orderedNodes(outputs)) {
-    for (const input of node.inputs) if (input) used.add(input);
+  for (const { inputs, branches } of everyNode(outputs)) {
+    for (const input of inputs) if (input) used.add(input);
+    for (const output of Object.values(branches ?? {}).flat()) used.add(output);
   }
   return used;
 }

@@ -2,7 +2,7 @@ import { InputError } from '../errors.js';
 import { formatShape } from '../ndarray.js';
 import { defineOp } from '../op.js';
 import { tf } from '../tf.js';
-import { cast, reshape } from '../trace/emit.js';
+import { cast, expand, reduce, reshape } from '../trace/emit.js';
 import { MASKED } from './softmax.js';
 
 /** ONNX Runtime's fused kernel takes heads whose width is a multiple of this. */
@@ -18,15 +18,11 @@ export interface AttentionCache {
   readonly values: tf.Tensor;
 }
 
-/** Puts `row` `[batch, heads, 1, width]` into slot `position` of a cache. */
-function write(cache: tf.Tensor, row: tf.Tensor, position: tf.Tensor): tf.Tensor {
+/** Puts `row` `[batch, heads, 1, width]` into the slots that `positions` `[1 or batch]` names. */
+function write(cache: tf.Tensor, row: tf.Tensor, positions: tf.Tensor): tf.Tensor {
   const capacity = cache.shape[2]!;
-  const slot = tf.reshape(tf.oneHot(tf.reshape(position, [1]), capacity, 1, 0, 'float32'), [
-    1,
-    1,
-    capacity,
-    1,
-  ]);
+  const hot = tf.oneHot(positions as tf.Tensor1D, capacity, 1, 0, 'float32');
+  const slot = tf.reshape(hot, [positions.size, 1, capacity, 1]);
   return tf.add(tf.mul(cache, tf.sub(1, slot)), tf.mul(row, slot));
 }
 
@@ -42,9 +38,11 @@ function attend(
   const [query, key, value] = tf
     .split(packed, 3, -1)
     .map((part) => tf.reshape(part, [batch, heads, 1, width])) as [tf.Tensor, tf.Tensor, tf.Tensor];
-  const nextKeys = write(keys, key, position);
-  const nextValues = write(values, value, position);
-  const later = tf.greater(tf.range(0, capacity, 1, 'int32'), tf.reshape(position, [1]));
+  const positions = tf.reshape(position, [-1]);
+  const nextKeys = write(keys, key, positions);
+  const nextValues = write(values, value, positions);
+  const slots = tf.reshape(tf.range(0, capacity, 1, 'int32'), [1, 1, 1, capacity]);
+  const later = tf.greater(slots, tf.reshape(positions, [-1, 1, 1, 1]));
   const scores = tf.mul(tf.matMul(query, nextKeys, false, true), 1 / Math.sqrt(width));
   const weights = tf.softmax(tf.add(scores, tf.mul(tf.cast(later, 'float32'), MASKED)));
   return [tf.reshape(tf.matMul(weights, nextValues), [batch, heads * width]), nextKeys, nextValues];
@@ -66,11 +64,10 @@ const decodeOp = defineOp<CachedAttentionAttributes>({
     const [batch, , , width] = keys!.shape as [number, number, number, number];
     const model = heads * width;
     const rows = reshape(graph, packed!, [batch, 1, 3 * model]);
-    const last = cast(graph, reshape(graph, position!, [1]), 'int32');
-    const lengths =
-      batch === 1
-        ? last
-        : graph.node('Expand', [last, graph.int64([batch])], { shape: [batch], dtype: 'int32' });
+    const perText = position!.shape.length === 1 && position!.shape[0] === batch;
+    const given = cast(graph, reshape(graph, position!, [perText ? batch : 1]), 'int32');
+    const lengths = expand(graph, given, [batch]);
+    const last = reduce(graph, 'ReduceMax', given, [0], true);
     const one = graph.constant(Int32Array.of(1), [1], 'int32');
     const total = graph.node('Add', [last, one], { shape: [1], dtype: 'int32' });
     const [read, nextKeys, nextValues] = graph.nodes(
@@ -89,7 +86,7 @@ const decodeOp = defineOp<CachedAttentionAttributes>({
  * `position` and reads slots 0 to `position`. In a traced graph it is one fused node of ONNX Runtime, if the width of a
  * head is a multiple of 8.
  * @param packed query, key and value side by side, `[batch, 3 · heads · width]`
- * @param position int32 scalar, the number of tokens seen before
+ * @param position int32 scalar, or `[batch]`: the number of tokens seen before
  * @returns what was read, `[batch, heads · width]`, and the cache after the step
  */
 export function cachedAttention(

@@ -3,6 +3,7 @@ import { ONNX_TYPE } from '../trace/emit.js';
 import {
   type AttributeValue,
   type ConstantData,
+  everyNode,
   type GraphNode,
   orderedNodes,
   type Value,
@@ -16,7 +17,7 @@ const IR_VERSION = 9;
 const LENGTH_DELIMITED = 2;
 const FLOAT_BITS = 5;
 
-const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, ints: 7 } as const;
+const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, graph: 5, ints: 7 } as const;
 
 const tag = (field: number, wireType = 0) => (field << 3) | wireType;
 
@@ -48,14 +49,52 @@ function writeAttribute(writer: Writer, name: string, value: AttributeValue): vo
   }
 }
 
-function writeNode(writer: Writer, node: GraphNode, nameOf: (value: Value) => string): void {
+type NameOf = (value: Value) => string;
+
+/** @param enclosing nodes of the graphs around the node, its own included; branches use their values by name. */
+function writeNode(writer: Writer, node: GraphNode, nameOf: NameOf, enclosing: ReadonlySet<GraphNode>): void {
   for (const input of node.inputs) text(writer, 1, input ? nameOf(input) : '');
   for (const output of node.outputs) text(writer, 2, nameOf(output));
   text(writer, 4, node.op);
   for (const [name, value] of Object.entries(node.attributes)) {
     message(writer, 5, (attribute) => writeAttribute(attribute, name, value));
   }
+  for (const [name, outputs] of Object.entries(node.branches ?? {})) {
+    message(writer, 5, (attribute) => {
+      text(attribute, 1, name);
+      message(attribute, 6, (graph) =>
+        writeBranch(graph, `${nameOf(node.outputs[0]!)}.${name}`, outputs, nameOf, enclosing),
+      );
+      attribute.uint32(tag(20)).int32(ATTRIBUTE_TYPE.graph);
+    });
+  }
   if (node.domain !== '') text(writer, 7, node.domain);
+}
+
+/** One branch of a conditional. Outputs are copies, since a branch may give the values of the graph around it. */
+function writeBranch(
+  writer: Writer,
+  name: string,
+  outputs: readonly Value[],
+  nameOf: NameOf,
+  enclosing: ReadonlySet<GraphNode>,
+): void {
+  const nodes = orderedNodes(outputs, enclosing);
+  const inside = new Set([...enclosing, ...nodes]);
+  for (const node of nodes) message(writer, 1, (part) => writeNode(part, node, nameOf, inside));
+  outputs.forEach((value, index) => {
+    message(writer, 1, (part) => writeIdentity(part, nameOf(value), `${name}.${index}`));
+  });
+  text(writer, 2, name);
+  outputs.forEach((value, index) => {
+    message(writer, 12, (part) => writeValueInfo(part, `${name}.${index}`, value));
+  });
+}
+
+function writeIdentity(writer: Writer, input: string, output: string): void {
+  text(writer, 1, input);
+  text(writer, 2, output);
+  text(writer, 4, 'Identity');
 }
 
 function bytesOf(data: ConstantData): Uint8Array {
@@ -91,7 +130,7 @@ export interface NamedValue {
 export interface EncodedModel {
   readonly bytes: Uint8Array;
   readonly nodes: number;
-  /** Multiply-adds of the matrix products. */
+  /** Multiply-adds of the matrix products, without those of conditional branches. */
   readonly products: number;
 }
 
@@ -126,26 +165,27 @@ export function encodeModel(
   for (const { name, value } of outputs) {
     if (value.producer && !outputNames.has(value)) outputNames.set(value, name);
   }
-  const nameOf = (value: Value) => inputNames.get(value) ?? outputNames.get(value) ?? `v${value.id}`;
+  const nameOf: NameOf = (value) => inputNames.get(value) ?? outputNames.get(value) ?? `v${value.id}`;
   const constants = new Set<Value>();
   const note = (value: Value | undefined) => {
     if (value && !value.producer && !inputNames.has(value)) constants.add(value);
   };
-  for (const node of nodes) for (const input of node.inputs) note(input);
-  for (const { value } of outputs) note(value);
+  const values = outputs.map(({ value }) => value);
+  for (const { inputs: read, branches } of everyNode(values)) {
+    for (const input of read) note(input);
+    for (const value of Object.values(branches ?? {}).flat()) note(value);
+  }
+  for (const value of values) note(value);
 
   const writer = protobuf.Writer.create();
   writer.uint32(tag(1)).int64(IR_VERSION);
   text(writer, 2, 'palimpsest');
   message(writer, 7, (graph) => {
-    for (const node of nodes) message(graph, 1, (part) => writeNode(part, node, nameOf));
+    const enclosing = new Set(nodes);
+    for (const node of nodes) message(graph, 1, (part) => writeNode(part, node, nameOf, enclosing));
     for (const { name, value } of outputs) {
       if (outputNames.get(value) === name) continue;
-      message(graph, 1, (part) => {
-        text(part, 1, nameOf(value));
-        text(part, 2, name);
-        text(part, 4, 'Identity');
-      });
+      message(graph, 1, (part) => writeIdentity(part, nameOf(value), name));
     }
     text(graph, 2, graphName);
     for (const value of constants) {
@@ -154,7 +194,7 @@ export function encodeModel(
     for (const { name, value } of inputs) message(graph, 11, (part) => writeValueInfo(part, name, value));
     for (const { name, value } of outputs) message(graph, 12, (part) => writeValueInfo(part, name, value));
   });
-  const domains = new Set(['', ...nodes.map((node) => node.domain)]);
+  const domains = new Set(['', ...everyNode(values).map((node) => node.domain)]);
   for (const domain of domains) {
     message(writer, 8, (part) => {
       text(part, 1, domain);

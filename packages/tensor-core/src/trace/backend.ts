@@ -181,6 +181,25 @@ export function trace<T>(
   }
 }
 
+/**
+ * Adds a conditional to the graph that is being traced.
+ * @returns tensors of the taken branch, in the order of the lists.
+ */
+export function traceConditional(
+  predicate: tf.Tensor,
+  ifTrue: readonly tf.Tensor[],
+  ifFalse: readonly tf.Tensor[],
+): tf.Tensor[] {
+  const values = (tensors: readonly tf.Tensor[]) => tensors.map(({ dataId }) => backend.graphValue(dataId));
+  const graph = backend.current();
+  return graph
+    .conditional(backend.graphValue(predicate.dataId), values(ifTrue), values(ifFalse))
+    .map((value) => {
+      const { dataId, shape, dtype } = backend.infoOf(value);
+      return tf.engine().makeTensorFromDataId(dataId, shape, dtype, backend);
+    });
+}
+
 const HINTS: Record<string, string> = {
   FFT: 'use the DFT op of a package that defines one, or a matrix product with the DFT matrix',
   Einsum: 'write it as tf.transpose, tf.reshape and tf.matMul',

@@ -29,6 +29,8 @@ export interface GraphNode {
   readonly inputs: readonly (Value | undefined)[];
   readonly outputs: readonly Value[];
   readonly attributes: Readonly<Record<string, AttributeValue>>;
+  /** Outputs of the subgraphs of a conditional node, by attribute name. Subgraphs see all values of the graph around them. */
+  readonly branches?: Readonly<Record<string, readonly Value[]>>;
 }
 
 export interface OutputSpec {
@@ -126,6 +128,21 @@ export class GraphBuilder {
     return values;
   }
 
+  /** Adds an `If` node: the values of one branch or the other, of equal shapes. Only the branch that is taken is computed. */
+  conditional(predicate: Value, ifTrue: readonly Value[], ifFalse: readonly Value[]): readonly Value[] {
+    const values: Value[] = [];
+    const node: GraphNode = {
+      op: 'If',
+      domain: '',
+      inputs: [predicate],
+      outputs: values,
+      attributes: {},
+      branches: { then_branch: ifTrue, else_branch: ifFalse },
+    };
+    for (const { shape, dtype } of ifTrue) values.push(this.#value({ shape, dtype, producer: node }));
+    return values;
+  }
+
   #shared(key: string, value: Omit<Value, 'id'>): Value {
     const known = this.#constants.get(key);
     if (known) return known;
@@ -153,24 +170,27 @@ export function isConstant(value: Value): boolean {
   return value.data !== undefined || value.fill !== undefined;
 }
 
-/** Nodes that the outputs need, in an order in which every node follows its inputs. */
-export function orderedNodes(outputs: readonly Value[]): GraphNode[] {
+/** Visits the producers of values, depth first with an explicit stack: graphs of unrolled loops are deeper than the call stack. */
+function visitNodes(
+  outputs: readonly Value[],
+  dependencies: (node: GraphNode) => readonly (Value | undefined)[],
+  isOutside: (node: GraphNode) => boolean,
+): GraphNode[] {
   const ordered: GraphNode[] = [];
   const seen = new Set<GraphNode>();
-  // An explicit stack: graphs of unrolled loops are deeper than the call stack.
-  const stack: { node: GraphNode; next: number }[] = [];
+  const stack: { node: GraphNode; needs: readonly (Value | undefined)[]; next: number }[] = [];
   const push = (value: Value | undefined) => {
     const node = value?.producer;
-    if (!node || seen.has(node)) return;
+    if (!node || seen.has(node) || isOutside(node)) return;
     seen.add(node);
-    stack.push({ node, next: 0 });
+    stack.push({ node, needs: dependencies(node), next: 0 });
   };
   for (const output of outputs) {
     push(output);
     while (stack.length > 0) {
       const top = stack[stack.length - 1]!;
-      if (top.next < top.node.inputs.length) {
-        push(top.node.inputs[top.next]);
+      if (top.next < top.needs.length) {
+        push(top.needs[top.next]);
         top.next += 1;
       } else {
         ordered.push(top.node);
@@ -179,4 +199,42 @@ export function orderedNodes(outputs: readonly Value[]): GraphNode[] {
     }
   }
   return ordered;
+}
+
+const branchOutputs = ({ branches }: GraphNode): readonly Value[] => Object.values(branches ?? {}).flat();
+
+/**
+ * Nodes that the outputs need, in an order in which every node follows its inputs. Nodes that only a branch of a
+ * conditional needs are left to the branch; what a branch shares with the graph around it comes before the conditional.
+ * @param outside nodes of the graphs around this one, which are left out.
+ */
+export function orderedNodes(
+  outputs: readonly Value[],
+  outside: ReadonlySet<GraphNode> = new Set(),
+): GraphNode[] {
+  const isOutside = (node: GraphNode) => outside.has(node);
+  const nodes = visitNodes(outputs, ({ inputs }) => inputs, isOutside);
+  if (nodes.every(({ branches }) => !branches)) return nodes;
+  const own = new Set(nodes);
+  const captured = (node: GraphNode): Value[] => {
+    const found: Value[] = [];
+    const note = (value: Value | undefined) => {
+      if (value?.producer && own.has(value.producer)) found.push(value);
+    };
+    const stop = (inner: GraphNode) => own.has(inner) || outside.has(inner);
+    const everything = (inner: GraphNode) => [...inner.inputs, ...branchOutputs(inner)];
+    for (const output of branchOutputs(node)) note(output);
+    for (const inner of visitNodes(branchOutputs(node), everything, stop)) everything(inner).forEach(note);
+    return found;
+  };
+  return visitNodes(outputs, (node) => [...node.inputs, ...captured(node)], isOutside);
+}
+
+/** All nodes that the outputs need, those inside of branches included, in no particular order. */
+export function everyNode(outputs: readonly Value[]): GraphNode[] {
+  return visitNodes(
+    outputs,
+    (node) => [...node.inputs, ...branchOutputs(node)],
+    () => false,
+  );
 }

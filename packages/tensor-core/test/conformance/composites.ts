@@ -161,6 +161,26 @@ export const compositeCases: readonly OpCase[] = [
       }),
     ),
   ),
+  ...[2, 8].map(
+    (width): OpCase => ({
+      name: `cachedAttention of width ${width}, texts at different positions`,
+      inputs: [
+        x([2, 9 * width]),
+        x([2, 3, 5, width], 2),
+        x([2, 3, 5, width], 3),
+        ndarray(Int32Array.of(0, 3), [2], 'int32'),
+      ],
+      differentiate: [],
+      run: ([packed, keys, values, at]) => {
+        const step = cachedAttention(packed!, { keys: keys!, values: values! }, at!, 3);
+        const used = (cache: tf.Tensor) => [
+          tf.slice(cache, [0, 0, 0, 0], [1, 3, 1, width]),
+          tf.slice(cache, [1, 0, 0, 0], [1, 3, 4, width]),
+        ];
+        return [step.read, ...used(step.cache.keys), ...used(step.cache.values)];
+      },
+    }),
+  ),
   {
     name: 'dropoutWithMask',
     inputs: [x([2, 3]), ndarray([1, 0, 1, 1, 0, 1], [2, 3])],
