@@ -34,7 +34,8 @@ export function forwardWavefront(
   const { numLayers: layers, hiddenSize: d } = config;
   const embedded = tf.unstack(tf.reshape(embedChunks(params, tokens, layout), [batch, chunks, time, d]), 1);
   const weights = stackBlocks(params);
-  const memories: tf.Tensor[] = tf.unstack(memory, 1);
+  // A copy: the tape keeps the list that unstack gives.
+  const memories = [...tf.unstack(memory, 1)];
   const waiting: tf.Tensor[] = [];
   const gates: tf.Tensor[] = [];
   const outputs: tf.Tensor[] = [];
