@@ -24,6 +24,7 @@ export {
   resolveConfig,
   rsmConfigSchema,
 } from './config.js';
+export * from './data/index.js';
 export {
   type BlockSite,
   type Dropout,
@@ -36,6 +37,7 @@ export {
 export { fastGatedUpdate, foldQueries, writeSummary } from './fast-write.js';
 export { type FoldedSlots, foldedCrossAttention, foldRead, readFolded } from './folded-read.js';
 export { type GatedUpdateOptions, type GatedUpdateResult, gatedUpdate } from './gated-update.js';
+export * from './generation/index.js';
 export { globalSync, syncMemory } from './global-sync.js';
 export {
   forwardLegacyChunk,
@@ -59,4 +61,5 @@ export * from './parity/index.js';
 export { firstPositions, positionalEncoding, positionTable } from './positional-encoding.js';
 export { type PresetName, presetOptions } from './presets.js';
 export { fromReferenceTensors, type NamedTensors, referenceKey } from './reference-keys.js';
+export * from './training/index.js';
 export { forwardWavefront, isWavefront } from './wavefront.js';
