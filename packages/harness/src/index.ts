@@ -68,3 +68,4 @@ export { RunFolder } from './runs/run-folder.js';
 export { type NewRun, type ResumedRun, type TrainRunOptions, trainRun } from './runs/train-run.js';
 export { AssociativeRecall, type AssociativeRecallOptions } from './tasks/associative-recall.js';
 export { CorruptedInputs, type CorruptionOptions } from './tasks/corrupted-inputs.js';
+export { tasks } from './tasks/tasks.js';
