@@ -80,13 +80,15 @@ describe('cost', () => {
 
 describe('libraries', () => {
   it('parity: every golden case of a system that ships holds', async () => {
-    const outcome = await run('parity', { system: 'sketch', golden: '../sketch/test/golden' });
+    const outcome = await run('parity', { system: 'kakeya', golden: '../kakeya/test/golden' });
     expect(outcome.passed).toBe(true);
     expect(outcome.value('cases reproduced')).toBe(100);
     const shares = outcome.metrics.filter(({ name }) => name === 'share of the tolerance used');
     expect(shares.length).toBe(outcome.metrics[0]!.samples);
     expect(Math.max(...shares.map(({ value }) => value))).toBeLessThanOrEqual(100);
-    await expect(run('parity', { system: 'nobody', golden: '../sketch/test/golden' })).rejects.toThrow("no golden case of 'nobody'");
+    await expect(run('parity', { system: 'nobody', golden: '../kakeya/test/golden' })).rejects.toThrow(
+      "no golden case of 'nobody'",
+    );
   });
 
   it('sketches: the error stays below the bound and falls with the length', async () => {
