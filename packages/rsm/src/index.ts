@@ -13,6 +13,7 @@ export {
   type BlockResult,
   blockForward,
 } from './block.js';
+export * from './checkpoint/index.js';
 export { type ChunkLoopOptions, forwardChunks, syncAfterChunk } from './chunk-loop.js';
 export {
   isCausal,
