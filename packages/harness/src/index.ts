@@ -8,7 +8,25 @@ export {
   type Timing,
 } from './benchmark/benchmark.js';
 export { benchmarks } from './benchmark/benchmarks.js';
+export { canonicalJson } from './cells/canonical-json.js';
 export * from './cells/cell.js';
+export type * from './cells/executor.js';
+export { type InProcessOptions, inProcessExecutor } from './cells/in-process-executor.js';
+export { cellKey, type Versions } from './cells/key.js';
+export { cellLabel } from './cells/label.js';
+export { type MergeConflict, type MergeSummary, mergeResults } from './cells/merge.js';
+export { defaultWorkers, type ProcessExecutorOptions, processExecutor } from './cells/process-executor.js';
+export { accepts, type Cell, resolveCell, resolveCells } from './cells/resolve-cell.js';
+export { ResultStore } from './cells/result-store.js';
+export { type RunCellOptions, runCell } from './cells/run-cell.js';
+export { isInShard, parseShard, type Shard } from './cells/shard.js';
+export {
+  runSweep,
+  type SweepEvent,
+  type SweepOptions,
+  type SweepStatus,
+  type SweepSummary,
+} from './cells/sweep.js';
 export type * from './cells/task.js';
 export { type Diagnosis, diagnose, formatDiagnosis } from './doctor.js';
 export { evaluationSuite, type SuiteSize } from './evaluation/evaluations.js';
@@ -29,6 +47,7 @@ export {
 } from './models/describe-checkpoint.js';
 export { type ExportOptions, exportOnnx } from './models/export-onnx.js';
 export { openCheckpoint, type TextCheckpoint } from './models/open-checkpoint.js';
+export { byName, nearestName, unknownName } from './names.js';
 export { type CaseFile, findCases } from './parity/cases.js';
 export { compareOutput } from './parity/compare.js';
 export { embeddedGoldenFolder } from './parity/golden.js';

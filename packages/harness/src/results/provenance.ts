@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 import type { Engine } from '@palimpsest/tensor-core';
+import type { CellProvenance } from '../cells/cell.js';
 import type { Provenance } from './schema.js';
 
 /** Versions of the packages that this build was made with, written in by the build. */
@@ -11,27 +12,39 @@ export function packageVersions(): Record<string, string> {
   return { ...PACKAGE_VERSIONS };
 }
 
-/** Describes the machine, the versions and the engine behind a result. */
-export function describeProvenance(engine: Engine, seed: number): Provenance {
-  const { name, runtime, device, threads } = engine.describe();
+/** Describes the machine, the versions and the engine behind a cell. */
+export function describeCellProvenance(
+  { name, runtime, device, threads }: CellProvenance['engine'],
+  versions: Readonly<Record<string, string>> = packageVersions(),
+): CellProvenance {
   const processors = cpus();
-  const commit = currentCommit();
+  const revision = currentRevision();
   return {
-    date: new Date().toISOString(),
-    packages: packageVersions(),
+    versions: { ...versions },
     node: process.versions.node,
     platform: `${process.platform} ${process.arch}`,
     cpu: processors[0]?.model.trim() ?? 'unknown',
     cores: Math.max(1, processors.length),
     memoryBytes: totalmem(),
     engine: { name, runtime, device, threads },
+    ...(revision === undefined ? {} : { revision }),
+  };
+}
+
+/** Describes the machine, the versions and the engine behind a result. */
+export function describeProvenance(engine: Engine, seed: number): Provenance {
+  const { versions, revision, ...rest } = describeCellProvenance(engine.describe());
+  return {
+    ...rest,
+    date: new Date().toISOString(),
+    packages: versions,
     seed,
-    ...(commit === undefined ? {} : { commit }),
+    ...(revision === undefined ? {} : { commit: revision }),
   };
 }
 
 /** The commit of the working folder; undefined outside a repository or without git. */
-function currentCommit(): string | undefined {
+function currentRevision(): string | undefined {
   try {
     return execFileSync('git', ['rev-parse', 'HEAD'], {
       encoding: 'utf8',

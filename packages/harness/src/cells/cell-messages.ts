@@ -1,0 +1,21 @@
+import type { CellProvenance, CellResult, CellSpec } from './cell.js';
+import type { Versions } from './key.js';
+
+/** What a cell process is told, once. */
+export interface CellOrder {
+  readonly spec: CellSpec;
+  readonly versions: Versions;
+  /** Threads of the engine for one operation. */
+  readonly threads: number;
+  /** URL of the module whose `registry` says what cells are made of. */
+  readonly registryModule: string;
+}
+
+/** What a cell process tells. */
+export type CellReport =
+  | { readonly type: 'ready' }
+  | { readonly type: 'start'; readonly provenance: CellProvenance }
+  | { readonly type: 'progress'; readonly fraction: number; readonly note: string }
+  | { readonly type: 'result'; readonly result: CellResult }
+  /** The cell could not be begun: its names, options or engine are wrong here. */
+  | { readonly type: 'refused'; readonly error: string };

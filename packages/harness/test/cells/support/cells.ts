@@ -1,0 +1,43 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from 'vitest';
+import type { CellSpecInput } from '../../../src/cells/cell.js';
+import { registry } from './toy-registry.mjs';
+
+export { registry };
+
+export const versions = { '@palimpsest/harness': 'test' };
+export const registryModule = new URL('./toy-registry.mjs', import.meta.url).href;
+
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A new folder that is removed after the tests of the file. */
+export function emptyFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'palimpsest-cells-'));
+  folders.push(folder);
+  return folder;
+}
+
+/** Cells of a toy task that differ in their seeds. */
+export function toyCells(
+  count: number,
+  task = 'sum',
+  taskOptions: CellSpecInput['taskOptions'] = {},
+): CellSpecInput[] {
+  return Array.from({ length: count }, (_, seed) => ({
+    task,
+    ...(task === 'sum' ? { model: 'line' } : {}),
+    taskOptions,
+    seed,
+    engine: 'cpu',
+  }));
+}
+
+/** The lines that toy tasks left in a file. */
+export function linesOf(log: string): string[] {
+  return existsSync(log) ? readFileSync(log, 'utf8').split('\n').filter(Boolean) : [];
+}

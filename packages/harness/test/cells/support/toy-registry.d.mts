@@ -1,0 +1,3 @@
+import type { EvaluationRegistry } from '../../../src/cells/task.js';
+
+export declare const registry: EvaluationRegistry;
