@@ -1,3 +1,4 @@
+export { type AdvanceResult, advance } from './advance.js';
 export {
   type AttentionResult,
   causalSelfAttention,
@@ -62,5 +63,19 @@ export * from './parity/index.js';
 export { firstPositions, positionalEncoding, positionTable } from './positional-encoding.js';
 export { type PresetName, presetOptions } from './presets.js';
 export { fromReferenceTensors, type NamedTensors, referenceKey } from './reference-keys.js';
+export {
+  createRsmModel,
+  formatSummary,
+  type RsmModel,
+  type RsmSummary,
+} from './sequence-model.js';
+export {
+  type BlockState,
+  initialState,
+  type PoolState,
+  type RsmState,
+  stateBytesOf,
+} from './state.js';
+export { participationRatio, type RsmTelemetry, rsmTelemetry } from './telemetry.js';
 export * from './training/index.js';
 export { forwardWavefront, isWavefront } from './wavefront.js';

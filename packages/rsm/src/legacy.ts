@@ -3,6 +3,7 @@ import { type AttentionResult, scaledDotAttention } from './attention.js';
 import { normalise } from './block.js';
 import type { RsmConfig } from './config.js';
 import { gatedUpdate } from './gated-update.js';
+import { pickRows } from './model.js';
 import { type GatedUpdateParams, type MatrixParams, type NormParams, normInit } from './parameters.js';
 import { firstPositions } from './positional-encoding.js';
 import { referenceKey } from './reference-keys.js';
@@ -93,6 +94,13 @@ function laterKeys(time: number): tf.Tensor2D {
   return tf.tensor2d(values, [time, time]);
 }
 
+export interface LegacyChunkOptions {
+  /** Which tokens are written, float32 [batch, time] of 0 and 1. Default all */
+  readonly mask?: tf.Tensor;
+  /** The place of every text whose logits are wanted, int32 [batch]. Default all places */
+  readonly at?: tf.Tensor;
+}
+
 export interface LegacyChunkResult {
   readonly logits: tf.Tensor3D;
   /** [batch, slots, d]. */
@@ -103,13 +111,12 @@ export interface LegacyChunkResult {
  * One chunk of the first-generation model: blocks thread one memory, and the tied head reads the last output as it is.
  * @param tokens int32 [batch, time]
  * @param memory [batch, slots, d]; default: the learned first memory
- * @param mask which tokens are written, float32 [batch, time] of 0 and 1. Default all
  */
 export function forwardLegacyChunk(
   params: LegacyParams,
   tokens: tf.Tensor2D,
   memory?: tf.Tensor,
-  mask?: tf.Tensor,
+  { mask, at }: LegacyChunkOptions = {},
 ): LegacyChunkResult {
   const [batch, time] = tokens.shape;
   const later = laterKeys(time);
@@ -126,7 +133,8 @@ export function forwardLegacyChunk(
     x = tf.add(x, linear(hidden, block.mlp.output.weight));
     slots = gatedUpdate(block.memoryWrite, x, slots, mask ? { mask } : {}).memory;
   }
-  return { logits: linear(x, params.tokenEmbedding) as tf.Tensor3D, memory: slots };
+  const rows = pickRows(x, at ?? 'all');
+  return { logits: linear(rows, params.tokenEmbedding) as tf.Tensor3D, memory: slots };
 }
 
 /** The first generation's global sync: M + Cross(LN(M), X), then X + Cross(LN(X), M). */

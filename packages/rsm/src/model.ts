@@ -9,8 +9,8 @@ import { firstPositions } from './positional-encoding.js';
 export interface ChunkOptions {
   /** Drops activations; see `keyedDropout` and `givenMasks`. Default none */
   readonly dropout?: Dropout;
-  /** Positions whose logits are wanted: all, the last one only ([batch, 1, vocabSize]). Default 'all' */
-  readonly logits?: 'all' | 'last';
+  /** Places whose logits are wanted: all, or the last one, or one for every text (int32 [batch]); one place gives [batch, 1, vocabSize]. Default 'all' */
+  readonly logits?: 'all' | 'last' | tf.Tensor;
   /** How blocks are evaluated; both give the same numbers. Default 'fast' */
   readonly form?: BlockForm;
   /** Which tokens are written into the memory, float32 [batch, time] of 0 and 1. Default all */
@@ -40,6 +40,13 @@ export function embedTokens(params: RsmParams, tokens: tf.Tensor2D): tf.Tensor {
 /** Logits of rows, through the final norm and the tied head: [..., d] to [..., vocabSize]. */
 export function readHead(params: RsmParams, x: tf.Tensor): tf.Tensor {
   return linear(normalise(x, params.normOut), params.tokenEmbedding);
+}
+
+/** The rows of [batch, time, d] that are asked for. */
+export function pickRows(x: tf.Tensor, which: NonNullable<ChunkOptions['logits']>): tf.Tensor {
+  if (which === 'all') return x;
+  if (which === 'last') return tf.slice(x, [0, x.shape[1]! - 1, 0], [-1, 1, -1]);
+  return tf.gather(x, tf.expandDims(which, 1), 1, 1);
 }
 
 /** @throws InputError for a chunk that is empty or longer than the position table. */
@@ -92,9 +99,8 @@ export function forwardChunk(
     current[place] = result.memory;
     return result;
   });
-  const rows = logits === 'last' ? tf.slice(x, [0, time - 1, 0], [-1, 1, -1]) : x;
   return {
-    logits: readHead(params, rows) as tf.Tensor3D,
+    logits: readHead(params, pickRows(x, logits)) as tf.Tensor3D,
     memory: joinMemory(config, current),
     hidden: x,
     blocks,

@@ -187,6 +187,7 @@ export function initParameters(config: RsmConfig, rng: Rng): RsmParams<Host> {
  */
 export function parameterCount(config: RsmConfig): number {
   const { vocabSize, hiddenSize: d, numLayers, numMemorySlots: m } = config;
+  if (config.preset === 'legacy') return vocabSize * d + m * d + numLayers * (11 * d * d + 7 * d);
   const slots = memoryCount(config) * m * d + (config.slotIdentity ? numLayers * m * d : 0);
   const recurrence = config.updateRule === 'gatedTanh' ? d * d : 0;
   const pooling = config.useAttentionPooling ? 2 * d * d + (keepsDeadBias(config) ? 2 : 1) * d : 0;

@@ -1,0 +1,98 @@
+import { MASKED, tf } from '@palimpsest/tensor-core';
+import { isCausal, memoryShape, type RsmConfig } from './config.js';
+import { initialMemory } from './memory.js';
+import type { RsmParams } from './parameters.js';
+
+/**
+ * What the pending chunk will write, as far as it is known. Mean pooling keeps a sum; attention pooling keeps running sums of
+ * an online softmax while its queries are fixed, and the tokens themselves where queries depend on what other blocks write.
+ */
+export interface PoolState {
+  /** Sum of the sources: [batch, d] of the mean, [batch, slots, d] of the attention, relative to the peak. */
+  readonly sum?: tf.Tensor;
+  /** Highest score and sum of the exponentials of every slot, [batch, slots]. */
+  readonly peak?: tf.Tensor;
+  readonly total?: tf.Tensor;
+  /** Sources of the tokens, [batch, chunkSize, d]. */
+  readonly sources?: tf.Tensor;
+}
+
+/** What a block keeps of the pending chunk. */
+export interface BlockState {
+  /** [batch, heads, chunkSize, d / heads]; places from the position on hold anything. */
+  readonly keys: tf.Tensor;
+  readonly values: tf.Tensor;
+  readonly pool: PoolState;
+  /** Outputs that a sync will attend to, [batch, chunkSize, d]. */
+  readonly hidden?: tf.Tensor;
+}
+
+/** The state of a batch of texts; its size does not depend on how long they are. */
+export interface RsmState {
+  /** Memory at the start of the pending chunk: [batch, slots, d], or [batch, memories, slots, d]. */
+  readonly memory: tf.Tensor;
+  /** Tokens in the pending chunk, int32 [batch], below chunkSize. */
+  readonly position: tf.Tensor;
+  /** Chunks written so far, int32 [batch]; with a differentiable sync only. */
+  readonly chunk?: tf.Tensor;
+  /** Of causal wirings. */
+  readonly blocks?: readonly BlockState[];
+  /** Tokens of the pending chunk, int32 [batch, chunkSize]; of the wirings that leak, which compute it anew for every token. */
+  readonly ids?: tf.Tensor;
+}
+
+export type PoolKind = 'mean' | 'online' | 'kept';
+
+/** How a wiring pools the pending chunk. */
+export function poolKind({ useAttentionPooling, updateRule, memoryScope }: RsmConfig): PoolKind {
+  if (!useAttentionPooling) return 'mean';
+  return updateRule === 'linear' || memoryScope === 'perLayer' ? 'online' : 'kept';
+}
+
+/** Whether the differentiable sync is on. */
+export function hasHiddenSync({ useGlobalSync, syncMode }: RsmConfig): boolean {
+  return useGlobalSync && syncMode === 'hidden';
+}
+
+/** The pool of a chunk without tokens. */
+export function emptyPool(config: RsmConfig, batch: number): PoolState {
+  const { numMemorySlots: m, hiddenSize: d, chunkSize } = config;
+  switch (poolKind(config)) {
+    case 'mean':
+      return { sum: tf.zeros([batch, d]) };
+    case 'online':
+      return { sum: tf.zeros([batch, m, d]), peak: tf.fill([batch, m], MASKED), total: tf.zeros([batch, m]) };
+    case 'kept':
+      return { sources: tf.zeros([batch, chunkSize, d]) };
+  }
+}
+
+/** The state before the first token. */
+export function initialState(config: RsmConfig, params: RsmParams, batch: number): RsmState {
+  const { hiddenSize: d, numHeads, chunkSize, numLayers } = config;
+  const cache = () => tf.zeros([batch, numHeads, chunkSize, d / numHeads]);
+  return {
+    memory: initialMemory(config, params, batch),
+    position: tf.zeros([batch], 'int32'),
+    ...(hasHiddenSync(config) && { chunk: tf.zeros([batch], 'int32') }),
+    blocks: Array.from({ length: numLayers }, () => ({
+      keys: cache(),
+      values: cache(),
+      pool: emptyPool(config, batch),
+      ...(hasHiddenSync(config) && { hidden: tf.zeros([batch, chunkSize, d]) }),
+    })),
+  };
+}
+
+/** Bytes of the state of one text (4 per number): memory, keys and values, position, pool, and what a sync needs. */
+export function stateBytesOf(config: RsmConfig): number {
+  const { hiddenSize: d, numMemorySlots: m, chunkSize: c, numLayers } = config;
+  const memories = memoryNumbers(config);
+  if (!isCausal(config)) return 4 * (memories + 1 + c);
+  const pools = { mean: d, online: m * d + 2 * m, kept: c * d };
+  const perBlock = 2 * c * d + pools[poolKind(config)] + (hasHiddenSync(config) ? c * d : 0);
+  return 4 * (memories + 1 + (hasHiddenSync(config) ? 1 : 0) + numLayers * perBlock);
+}
+
+const memoryNumbers = (config: RsmConfig) =>
+  memoryShape(config, 1).reduce((size, extent) => size * extent, 1);
