@@ -4,9 +4,12 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { countReport } from './count.mjs';
 import { root, run, step } from './run.mjs';
+import { serviceTests } from './services.mjs';
 import { workspaces } from './workspaces.mjs';
 
 const rows = [];
+/** Tests that count neither as passed nor as failed, and why. */
+const notRun = [];
 const turbo = (...args) => run('turbo', ['run', ...args, '--output-logs=new-only', '--concurrency=2']);
 
 async function check(title, action) {
@@ -22,6 +25,7 @@ function finish() {
     const note = notes.length > 0 ? `  (${notes.join('; ')})` : '';
     console.log(`${failed > 0 ? '✗' : '✓'} ${name.padEnd(width)}  ${passed} passed, ${failed} failed${note}`);
   }
+  for (const reason of notRun) console.log(`- ${reason}`);
   const passed = rows.reduce((sum, row) => sum + row.passed, 0);
   const failed = rows.reduce((sum, row) => sum + row.failed, 0);
   mkdirSync(join(root, 'reports'), { recursive: true });
@@ -42,11 +46,33 @@ const testsRan = await step('Tests of every package', () => turbo('test', '--con
 for (const { folder, manifest } of members) {
   rows.push(countReport(manifest.name, join(folder, 'reports', 'vitest.json')));
 }
+let servicesRan = true;
+for (const { name, title, programs, folder, available } of serviceTests()) {
+  if (!available) {
+    const reason = `${title}: not run, ${programs[0]} is not installed; \`node scripts/services.mjs\` installs it`;
+    if (process.env.PALIMPSEST_SERVICES === 'required')
+      rows.push({ name: title, passed: 0, failed: 1, notes: [reason] });
+    else notRun.push(reason);
+    continue;
+  }
+  const report = join(root, 'packages/harness/reports', `${name}.json`);
+  const ran = await step(title, () =>
+    run(
+      'vitest',
+      ['run', '--config', 'vitest.services.config.ts', '--outputFile.json', report, join(root, folder)],
+      {
+        cwd: join(root, 'packages/harness'),
+      },
+    ),
+  );
+  servicesRan &&= ran;
+  rows.push(countReport(title, report));
+}
 const repositoryRan = await step('Tests of the repository', () => turbo('test:repository'));
 rows.push(countReport('repository', join(root, 'reports', 'vitest.json')));
 // A runner that ends badly after writing a clean report (a leak, a crash on exit) is still a failure.
 const clean = rows.every(({ failed }) => failed === 0);
-if (clean && !(testsRan && repositoryRan)) {
+if (clean && !(testsRan && servicesRan && repositoryRan)) {
   rows.push({ name: 'Test runners', passed: 0, failed: 1, notes: ['a runner failed after its report'] });
 }
 finish();

@@ -1,3 +1,6 @@
 import { packageTests } from '../../vitest.base.js';
 
-export default { ...packageTests(), define: { PACKAGE_VERSIONS: '{"@palimpsest/harness":"test"}' } };
+export default {
+  ...packageTests({ exclude: ['test/services/**'] }),
+  define: { PACKAGE_VERSIONS: '{"@palimpsest/harness":"test"}' },
+};

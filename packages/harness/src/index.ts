@@ -16,6 +16,12 @@ export { cellKey, type Versions } from './cells/key.js';
 export { cellLabel } from './cells/label.js';
 export { type MergeConflict, type MergeSummary, mergeResults } from './cells/merge.js';
 export { defaultWorkers, type ProcessExecutorOptions, processExecutor } from './cells/process-executor.js';
+export { type QueueExecutorOptions, queueExecutor } from './cells/queue/queue-executor.js';
+export {
+  type QueueWorkerEvent,
+  type QueueWorkerOptions,
+  runQueueWorker,
+} from './cells/queue/queue-worker.js';
 export { accepts, type Cell, resolveCell, resolveCells } from './cells/resolve-cell.js';
 export { ResultStore } from './cells/result-store.js';
 export { type RunCellOptions, runCell } from './cells/run-cell.js';

@@ -1,9 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { describeCellProvenance } from '../results/provenance.js';
 import type { CellProvenance, CellResult } from './cell.js';
 import type { CellOrder, CellReport } from './cell-messages.js';
+import { failedResult } from './failed-result.js';
 import type { Versions } from './key.js';
 import type { Cell } from './resolve-cell.js';
 
@@ -59,7 +59,9 @@ export async function runCellProcess(cell: Cell, options: CellProcessOptions): P
     if (life.result) return { result: life.result, crashed: false };
     const error = life.refused ?? (timedOut ? timeoutSentence(options.timeoutSeconds!) : crashSentence(life));
     const seconds = (performance.now() - start) / 1000;
-    return { result: failedResult(cell, error, seconds, life.provenance, options), crashed: !life.refused };
+    const { versions, threads } = options;
+    const failure = { error, seconds, versions, threads, provenance: life.provenance };
+    return { result: failedResult(cell, failure), crashed: !life.refused };
   } finally {
     clearTimeout(timer);
     options.signal?.removeEventListener('abort', kill);
@@ -98,29 +100,6 @@ function follow(child: ChildProcess, { spec }: Cell, options: CellProcessOptions
     });
     child.on('close', (code, endSignal) => resolve({ ...life, code, endSignal }));
   });
-}
-
-function failedResult(
-  cell: Cell,
-  error: string,
-  seconds: number,
-  provenance: CellProvenance | undefined,
-  { versions, threads }: CellProcessOptions,
-): CellResult {
-  const engine = { name: cell.spec.engine, runtime: 'unknown', device: 'unknown', threads };
-  return {
-    format: 'palimpsest-cell',
-    version: 1,
-    key: cell.key,
-    spec: cell.spec,
-    status: 'failed',
-    error,
-    provenance: provenance ?? describeCellProvenance(engine, versions),
-    date: new Date().toISOString(),
-    seconds,
-    cpuSeconds: 0,
-    peakMemoryBytes: 0,
-  };
 }
 
 function timeoutSentence(seconds: number): string {

@@ -67,7 +67,7 @@ export async function runSweep(options: SweepOptions): Promise<SweepSummary> {
   const cells = shard ? all.filter(({ key }) => isInShard(key, shard)) : all;
   const results = await knownResults(store, cells, options);
   const waiting = cells.filter(({ key }) => !results.has(key));
-  const progress = new SweepProgress(waiting, cells.length, executor.width, [...results.values()]);
+  const progress = new SweepProgress(waiting, cells.length, executor, [...results.values()]);
   const tell = (event: SweepEvent) => onEvent(event, progress.status());
   tell({ type: 'plan', cells: waiting, finished: results.size });
   let computed = 0;
@@ -116,14 +116,14 @@ class SweepProgress {
   readonly #running = new Map<string, { readonly cell: Cell; readonly since: number }>();
   readonly #estimate = new TimeEstimate();
   readonly #total: number;
-  readonly #width: number;
+  readonly #executor: Executor;
   #done = 0;
   #failed = 0;
 
-  constructor(waiting: readonly Cell[], total: number, width: number, known: readonly CellResult[]) {
+  constructor(waiting: readonly Cell[], total: number, executor: Executor, known: readonly CellResult[]) {
     this.#waiting = new Map(waiting.map((cell) => [cell.key, cell]));
     this.#total = total;
-    this.#width = width;
+    this.#executor = executor;
     for (const result of known) this.#count(result);
   }
 
@@ -149,7 +149,7 @@ class SweepProgress {
       done: this.#done,
       failed: this.#failed,
       running: running.length,
-      secondsLeft: this.#estimate.secondsLeft(waiting, running, this.#width),
+      secondsLeft: this.#estimate.secondsLeft(waiting, running, this.#executor.width),
     };
   }
 
