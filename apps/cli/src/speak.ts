@@ -1,10 +1,14 @@
-import { openCheckpoint, type TextCheckpoint } from '@palimpsest/harness';
+import { type LanguageModel, openLanguageModel } from '@palimpsest/harness';
 import { generate, Session } from '@palimpsest/lm';
 import { createEngine } from '@palimpsest/tensor-core';
+import { createPrompting } from './chat/prompting.js';
 import { runRepl } from './chat/repl.js';
 import { ExitCode } from './exit.js';
 import { engineSettings } from './options/common.js';
+import { cacheOf } from './options/pretrained.js';
 import { samplingOf } from './options/sampling.js';
+import type { Output } from './terminal/output.js';
+import { createProgress, type Progress } from './terminal/progress.js';
 import type { VerbContext } from './verb.js';
 
 export interface SpeakOptions {
@@ -17,7 +21,7 @@ export interface SpeakOptions {
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** Opens a checkpoint and lets it speak: one reply to the prompt, or a REPL. */
+/** Opens a model and lets it speak: one reply to the prompt, or a REPL. */
 export async function speak(
   path: string,
   options: Values,
@@ -26,13 +30,19 @@ export async function speak(
 ): Promise<ExitCode> {
   const engine = await createEngine(options.engine as 'auto', engineSettings(options));
   try {
-    const checkpoint = await openCheckpoint(path);
-    const { model, params, parametersId } = checkpoint;
+    const language = await open(path, options, context.output);
+    const { model, params, parametersId } = language;
     const seed = options.seed as number;
-    const session = await Session.create({ engine, model, params, parametersId, seed });
+    const session = await Session.create({
+      engine,
+      model,
+      params,
+      seed,
+      ...(parametersId === undefined ? {} : { parametersId }),
+    });
     try {
-      if (how.interactive) await converse(checkpoint, session, options, context, how);
-      else await reply(checkpoint, session, options, context);
+      if (how.interactive) await converse(language, session, options, context, how);
+      else await reply(language, session, options, context);
     } finally {
       await session.dispose();
     }
@@ -42,22 +52,37 @@ export async function speak(
   }
 }
 
+async function open(path: string, options: Values, output: Output): Promise<LanguageModel> {
+  let progress: Progress | undefined;
+  const language = await openLanguageModel(path, {
+    ...cacheOf(options),
+    onProgress: ({ done, total }) => {
+      progress ??= createProgress({ title: 'load', total, unit: 'tensors', quiet: output.quiet });
+      progress.update(done);
+    },
+  });
+  progress?.stop();
+  for (const warning of language.warnings) output.note(`warning: ${warning}`);
+  return language;
+}
+
 async function reply(
-  checkpoint: TextCheckpoint,
+  language: LanguageModel,
   session: Session,
   options: Values,
-  { output, signal }: VerbContext,
+  { output, signal, given }: VerbContext,
 ): Promise<void> {
   const { prompt, stop } = options as { prompt: string; stop?: string };
   output.write(prompt);
   let text = '';
   const events = generate({
     session,
-    tokenizer: checkpoint.tokenizer,
-    prompt,
+    tokenizer: language.tokenizer,
+    prompt: language.encodeStart(prompt),
     maximumTokens: options.maxNewTokens as number,
-    sampling: samplingOf(options),
-    priming: primingOf(options, checkpoint),
+    sampling: samplingOf(options, given, language.sampling),
+    priming: primingOf(options, language),
+    stopIds: language.endIds,
     ...(stop === undefined ? {} : { stop: [stop] }),
     signal,
   });
@@ -76,24 +101,30 @@ async function reply(
 }
 
 async function converse(
-  checkpoint: TextCheckpoint,
+  language: LanguageModel,
   session: Session,
   options: Values,
-  { output, interrupts }: VerbContext,
+  { output, interrupts, given }: VerbContext,
   { conversation, emptyLine }: SpeakOptions,
 ): Promise<void> {
-  output.note(`${checkpoint.model.name}, ${session.stateBytes} bytes of memory. :help lists the commands.`);
+  output.note(`${language.model.name}, ${session.stateBytes} bytes of memory. :help lists the commands.`);
   await runRepl({
-    state: { session, sampling: samplingOf(options), conversation },
-    tokenizer: checkpoint.tokenizer,
+    state: {
+      session,
+      sampling: samplingOf(options, given, language.sampling),
+      conversation,
+      prompting: createPrompting(language),
+    },
+    tokenizer: language.tokenizer,
     maximumTokens: options.maxNewTokens as number,
-    priming: primingOf(options, checkpoint),
+    priming: primingOf(options, language),
+    stopIds: language.endIds,
     ...(emptyLine === undefined ? {} : { emptyLine }),
     interrupts,
   });
 }
 
 /** How prompts are read: as asked, or as the model's configuration says. */
-function primingOf(options: Values, { model }: TextCheckpoint): 'exact' | 'reference' {
+function primingOf(options: Values, { model }: LanguageModel): 'exact' | 'reference' {
   return (options.priming ?? model.config.priming) === 'reference' ? 'reference' : 'exact';
 }

@@ -25,8 +25,14 @@ export { presets } from './presets.js';
 export { type ChatMessage, type ChatOptions, ChatTemplate } from './pretrained/chat-template.js';
 export { type Family, families } from './pretrained/checkpoint-config.js';
 export type { CacheOptions } from './pretrained/checkpoint-folder.js';
-export { cacheBytes, describeFolder, type FolderDescription } from './pretrained/describe-folder.js';
+export {
+  cacheBytes,
+  cacheBytesPerToken,
+  describeFolder,
+  type FolderDescription,
+} from './pretrained/describe-folder.js';
 export { type LoadOptions, loadPretrained, type Pretrained } from './pretrained/load-pretrained.js';
+export type { LoadProgress } from './pretrained/load-weights.js';
 export {
   type DecodeOptions,
   type EncodeOptions,

@@ -51,8 +51,14 @@ export {
   describeCheckpoint,
   formatCheckpoint,
 } from './models/describe-checkpoint.js';
+export { type Description, describeModel, formatPretrained } from './models/describe-model.js';
 export { type ExportOptions, exportOnnx } from './models/export-onnx.js';
 export { openCheckpoint, type TextCheckpoint } from './models/open-checkpoint.js';
+export {
+  type LanguageModel,
+  openLanguageModel,
+  type PretrainedOptions,
+} from './models/open-language-model.js';
 export { byName, nearestName, unknownName } from './names.js';
 export { type CaseFile, findCases } from './parity/cases.js';
 export { compareOutput } from './parity/compare.js';

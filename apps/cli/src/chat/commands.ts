@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { encodeSnapshot, parseSampling, type SamplingOptions, type Session } from '@palimpsest/lm';
 import { InputError, writeFileAtomically } from '@palimpsest/tensor-core';
+import type { Prompting } from './prompting.js';
 
 /** What a REPL keeps besides the memory itself. */
 export interface ChatState {
@@ -8,6 +9,7 @@ export interface ChatState {
   sampling: SamplingOptions;
   /** Whether a line goes on from what was said before, or starts from an empty memory. */
   conversation: boolean;
+  readonly prompting: Prompting;
 }
 
 interface ChatCommand {
@@ -22,8 +24,9 @@ const commands: Readonly<Record<string, ChatCommand>> = {
   reset: {
     argument: '',
     description: 'forget everything',
-    async run({ session }) {
+    async run({ session, prompting }) {
       await session.reset();
+      prompting.forget();
       return 'The memory is empty.';
     },
   },
@@ -44,8 +47,9 @@ const commands: Readonly<Record<string, ChatCommand>> = {
   load: {
     argument: '<file>',
     description: 'go on from a memory in a file',
-    async run({ session }, file) {
+    async run({ session, prompting }, file) {
       await session.restore(await readSnapshot(required(file, ':load')));
+      prompting.forget();
       return `Went back to position ${session.position}.`;
     },
   },

@@ -9,6 +9,8 @@ export interface ReplOptions {
   readonly tokenizer: Tokenizer;
   readonly maximumTokens: number;
   readonly priming: 'exact' | 'reference';
+  /** Ids that end a reply. */
+  readonly stopIds: readonly number[];
   /** What an empty line stands for; undefined: empty lines are passed over. */
   readonly emptyLine?: string;
   readonly interrupts: Interrupts;
@@ -56,18 +58,29 @@ async function answer(options: ReplOptions, line: string, signal: AbortSignal): 
   }
 }
 
-async function speak(options: ReplOptions, prompt: string, signal: AbortSignal): Promise<void> {
-  const { state, tokenizer, maximumTokens, priming } = options;
+async function speak(options: ReplOptions, line: string, signal: AbortSignal): Promise<void> {
+  const { state, tokenizer, maximumTokens, priming, stopIds } = options;
+  const { session, sampling, prompting, conversation } = state;
+  const { ids, keepContext } = prompting.read(line, !conversation, session.position === 0);
+  const drawn: number[] = [];
+  let text = '';
   const events = generate({
-    session: state.session,
+    session,
     tokenizer,
-    prompt,
+    prompt: ids,
     maximumTokens,
-    sampling: state.sampling,
-    keepContext: state.conversation,
+    sampling,
+    keepContext,
     priming,
+    stopIds,
     signal,
   });
-  for await (const { text } of events) process.stdout.write(text);
+  for await (const event of events) {
+    const id = event.type === 'token' ? event.id : event.stopId;
+    if (id !== undefined) drawn.push(id);
+    text += event.text;
+    process.stdout.write(event.text);
+  }
+  prompting.replied(drawn, text);
   process.stdout.write('\n');
 }

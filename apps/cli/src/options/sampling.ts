@@ -26,8 +26,17 @@ export const primingOption = {
 
 const schema = z.object(samplingOptions);
 
-/** The part of a verb's options that says how to draw. */
-export function samplingOf(options: Readonly<Record<string, unknown>>): SamplingOptions {
-  const { greedy, maxNewTokens: _, temperature, ...rest } = schema.parse(options);
-  return { ...rest, temperature: greedy ? 0 : temperature };
+/**
+ * The part of a verb's options that says how to draw.
+ * @param given keys that the user set
+ * @param usual how the model's makers draw: what holds where the user said nothing
+ */
+export function samplingOf(
+  options: Readonly<Record<string, unknown>>,
+  given: ReadonlySet<string>,
+  usual: SamplingOptions,
+): SamplingOptions {
+  const { greedy, maxNewTokens: _, ...asked } = schema.parse(options);
+  const unsaid = Object.fromEntries(Object.entries(usual).filter(([key]) => !given.has(key)));
+  return { ...asked, ...unsaid, ...(greedy && { temperature: 0 }) };
 }

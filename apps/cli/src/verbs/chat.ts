@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { engineOptions, outputOptions } from '../options/common.js';
+import { modelArgument, placeOf, pretrainedOptions } from '../options/pretrained.js';
 import { primingOption, samplingAliases, samplingOptions, seedOption } from '../options/sampling.js';
 import { speak } from '../speak.js';
 import { defineVerb } from '../verb.js';
@@ -8,20 +9,25 @@ import { defineVerb } from '../verb.js';
 export const chat = defineVerb({
   path: ['chat'],
   description: 'talk with a model; its memory is kept from line to line (:help lists the commands)',
-  arguments: [{ name: 'checkpoint', description: 'run folder or checkpoint', required: true }],
+  arguments: [modelArgument],
   aliases: samplingAliases,
   schema: z.object({
     conversation: z.boolean().default(true).meta({ description: 'keep the memory from line to line' }),
     ...primingOption,
     ...samplingOptions,
     ...seedOption,
+    ...pretrainedOptions,
     ...engineOptions,
     quiet: outputOptions.quiet,
   }),
   examples: [
     'palimpsest chat runs/my-run --temp 0.8',
+    'palimpsest chat --model models/Qwen2.5-0.5B-Instruct --max-new-tokens 200',
     'echo "To be" | palimpsest chat runs/my-run --no-conversation',
   ],
-  run: (options, context, [path]) =>
-    speak(path!, options, context, { interactive: true, conversation: options.conversation }),
+  run: (options, context, positional) =>
+    speak(placeOf(options, positional), options, context, {
+      interactive: true,
+      conversation: options.conversation,
+    }),
 });

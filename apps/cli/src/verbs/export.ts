@@ -1,4 +1,4 @@
-import { exportOnnx, openCheckpoint } from '@palimpsest/harness';
+import { exportOnnx, openLanguageModel } from '@palimpsest/harness';
 import { writeFileAtomically } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { ExitCode } from '../exit.js';
@@ -9,7 +9,9 @@ import { defineVerb } from '../verb.js';
 export const exportModel = defineVerb({
   path: ['export'],
   description: "write a model's step (or its parallel form) as a standard ONNX file",
-  arguments: [{ name: 'checkpoint', description: 'run folder or checkpoint', required: true }],
+  arguments: [
+    { name: 'checkpoint', description: 'run folder, checkpoint or Hugging Face folder', required: true },
+  ],
   schema: z.object({
     out: z.string().default('model.onnx').meta({ description: 'file to write', value: 'file' }),
     batch: z.int().min(1).default(1).meta({ description: 'texts side by side', value: 'count' }),
@@ -25,7 +27,7 @@ export const exportModel = defineVerb({
     'palimpsest export runs/my-run --time 64 --out prefill.onnx',
   ],
   async run(options, { output }, [path]) {
-    const { model, params } = await openCheckpoint(path!);
+    const { model, params } = await openLanguageModel(path!);
     const { bytes, nodes, inputs, outputs } = await exportOnnx(model, params, options);
     await writeFileAtomically(options.out, bytes);
     output.print(

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { engineOptions, outputOptions } from '../options/common.js';
+import { modelArgument, placeOf, pretrainedOptions } from '../options/pretrained.js';
 import { primingOption, samplingAliases, samplingOptions, seedOption } from '../options/sampling.js';
 import { speak } from '../speak.js';
 import { defineVerb } from '../verb.js';
@@ -8,7 +9,7 @@ import { defineVerb } from '../verb.js';
 export const generate = defineVerb({
   path: ['generate'],
   description: 'continue a prompt, token by token',
-  arguments: [{ name: 'checkpoint', description: 'run folder or checkpoint', required: true }],
+  arguments: [modelArgument],
   aliases: samplingAliases,
   schema: z.object({
     prompt: z.string().default('').meta({ description: 'text to go on from', value: 'text' }),
@@ -19,10 +20,14 @@ export const generate = defineVerb({
     ...primingOption,
     ...samplingOptions,
     ...seedOption,
+    ...pretrainedOptions,
     ...engineOptions,
     ...outputOptions,
   }),
-  examples: ['palimpsest generate runs/my-run --prompt "To be" --temp 0.8 --topk 40 --max-new-tokens 200'],
-  run: (options, context, [path]) =>
-    speak(path!, options, context, { interactive: false, conversation: false }),
+  examples: [
+    'palimpsest generate runs/my-run --prompt "To be" --temp 0.8 --topk 40 --max-new-tokens 200',
+    'palimpsest generate --model models/Qwen2.5-0.5B --prompt "To be" --window 1020 --sinks 4',
+  ],
+  run: (options, context, positional) =>
+    speak(placeOf(options, positional), options, context, { interactive: false, conversation: false }),
 });

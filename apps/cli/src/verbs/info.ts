@@ -1,20 +1,22 @@
-import { describeCheckpoint, formatCheckpoint } from '@palimpsest/harness';
+import { describeModel } from '@palimpsest/harness';
 import { z } from 'zod';
 import { ExitCode } from '../exit.js';
 import { outputOptions } from '../options/common.js';
 import { defineVerb } from '../verb.js';
 
-/** `palimpsest info`: what a checkpoint holds. */
+/** `palimpsest info`: what a checkpoint or a Hugging Face folder holds. */
 export const info = defineVerb({
   path: ['info'],
-  description: 'say what a checkpoint holds: architecture, parameters, bytes of memory, training',
-  arguments: [{ name: 'checkpoint', description: 'run folder or checkpoint', required: true }],
+  description: 'say what a model folder holds: architecture, parameters, bytes of memory, context, training',
+  arguments: [
+    { name: 'checkpoint', description: 'run folder, checkpoint or Hugging Face folder', required: true },
+  ],
   schema: z.object({ ...outputOptions }),
   examples: ['palimpsest info runs/my-run --json'],
   async run(_options, { output }, [path]) {
-    const description = await describeCheckpoint(path!);
-    output.print(formatCheckpoint(description));
-    output.emit(description);
+    const { text, data } = await describeModel(path!);
+    output.print(text);
+    output.emit(data);
     return ExitCode.ok;
   },
 });

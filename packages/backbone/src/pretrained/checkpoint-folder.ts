@@ -55,7 +55,14 @@ export async function readCheckpointFolder(
   };
 }
 
+/** @throws InputError for more slots than the checkpoint has learned positions. */
 function cacheOf({ options }: CheckpointConfig, cache: CacheOptions): CacheOptions {
+  const slots = cache.window || cache.capacity;
+  if (options.positions === 'learned' && slots && slots > options.context!) {
+    throw new InputError(
+      `the key 'n_positions' is ${options.context}, so a cache of ${slots} slots has too many; ask for at most ${options.context}.`,
+    );
+  }
   if (cache.window || cache.capacity !== undefined) return cache;
   return { ...cache, capacity: Math.min(options.context!, DEFAULT_CAPACITY) };
 }

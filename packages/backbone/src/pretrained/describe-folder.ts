@@ -22,6 +22,8 @@ export interface FolderDescription {
   readonly memoryBytes: number;
   /** Bytes of the cache of one text. */
   readonly cacheBytes: number;
+  /** Bytes that one token takes in it: its keys and values in every layer. */
+  readonly cacheBytesPerToken: number;
   /** Ids of the tokenizer; models often round their vocabulary up. */
   readonly tokenizerSize: number;
   readonly endIds: readonly number[];
@@ -50,6 +52,7 @@ export async function describeFolder(folder: string, cache: CacheOptions = {}): 
       storedBytes: tensors.reduce((total, { begin, end }) => total + end - begin, 0),
       memoryBytes: 4 * parameters,
       cacheBytes: cacheBytes(checkpoint.config),
+      cacheBytesPerToken: cacheBytesPerToken(checkpoint.config),
       tokenizerSize: checkpoint.tokenizer.vocabSize,
       endIds: checkpoint.endIds,
       hasChatTemplate: checkpoint.chatTemplate !== undefined,
@@ -62,7 +65,12 @@ export async function describeFolder(folder: string, cache: CacheOptions = {}): 
 
 /** Bytes of the state of one text: keys, values and positions in every slot, and the next position. */
 export function cacheBytes(config: TransformerConfig): number {
-  const { layers, keyValueHeads, headWidth, evictable } = config;
+  const { layers, keyValueHeads, evictable } = config;
   const positions = evictable ? layers * keyValueHeads : 1;
-  return 4 * (slotsOf(config) * (2 * layers * keyValueHeads * headWidth + positions) + 1);
+  return slotsOf(config) * (cacheBytesPerToken(config) + 4 * positions) + 4;
+}
+
+/** Bytes of the keys and values of one token in all layers. */
+export function cacheBytesPerToken({ layers, keyValueHeads, headWidth }: TransformerConfig): number {
+  return 4 * 2 * layers * keyValueHeads * headWidth;
 }

@@ -1,5 +1,6 @@
 import type { NDArray } from '@palimpsest/tensor-core';
 import type { TransformerParameters } from '../parameters.js';
+import type { JsonObject } from '../sequence-model.js';
 import type { PretrainedTokenizer } from '../tokenizer/pretrained-tokenizer.js';
 import { createTransformer, type Transformer } from '../transformer.js';
 import type { ChatTemplate } from './chat-template.js';
@@ -24,6 +25,8 @@ export interface Pretrained {
   readonly chatTemplate?: ChatTemplate;
   /** Ids that end a text. */
   readonly endIds: readonly number[];
+  /** generation_config.json, which says how the makers of the checkpoint draw; empty when there is none. */
+  readonly generationConfig: JsonObject;
   /** One sentence per oddity of the folder, such as unused tensors. */
   readonly warnings: readonly string[];
 }
@@ -49,6 +52,7 @@ export async function loadPretrained(folder: string, options: LoadOptions = {}):
       tokenizer: checkpoint.tokenizer,
       ...(checkpoint.chatTemplate && { chatTemplate: checkpoint.chatTemplate }),
       endIds: checkpoint.endIds,
+      generationConfig: checkpoint.generationConfig,
       warnings: plan.warnings,
     };
   } finally {

@@ -53,10 +53,13 @@ export function formatCheckpoint(description: CheckpointDescription): string {
     ['configuration', JSON.stringify(description.config)],
   ];
   const tensors = description.tensors.map(({ path, shape }) => [path, formatShape(shape)]);
-  const width = Math.max(...facts.map(([term]) => term!.length));
-  return [
-    ...facts.map(([term, fact]) => `${term!.padEnd(width)}  ${fact}`),
-    '',
-    textTable(['parameter', 'shape'], tensors),
-  ].join('\n');
+  return [formatFacts(facts as [string, string][]), '', textTable(['parameter', 'shape'], tensors)].join(
+    '\n',
+  );
+}
+
+/** Terms and what is to be said about them, one a line. */
+export function formatFacts(facts: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...facts.map(([term]) => term.length));
+  return facts.map(([term, fact]) => `${term.padEnd(width)}  ${fact}`).join('\n');
 }

@@ -6,8 +6,8 @@ import { StopMatcher } from './stop-matcher.js';
 export interface GenerateOptions {
   readonly session: Session;
   readonly tokenizer: Tokenizer;
-  /** Text to go on from. Empty: the tokenizer's start id. Default ''. */
-  readonly prompt?: string;
+  /** Text to go on from, or its ids. Empty: the tokenizer's start id. Default ''. */
+  readonly prompt?: string | ArrayLike<number>;
   /** Most tokens to write. Default 256. */
   readonly maximumTokens?: number;
   readonly sampling?: SamplingOptions;
@@ -39,6 +39,8 @@ export interface TokenEvent {
 export interface GenerationEnd {
   readonly type: 'end';
   readonly reason: 'length' | 'stop' | 'aborted';
+  /** The id that ended it; the session has read it, and no token event tells it. */
+  readonly stopId?: number;
   /** Text that was still held back. */
   readonly text: string;
   /** Tokens written. */
@@ -59,16 +61,17 @@ export async function* generate(options: GenerateOptions): AsyncGenerator<Genera
   const decoder = tokenizer.streamingDecoder();
   const start = performance.now();
   let tokens = 0;
-  const end = (reason: GenerationEnd['reason'], text: string): GenerationEnd => {
+  const end = (reason: GenerationEnd['reason'], text: string, stopId?: number): GenerationEnd => {
     const seconds = (performance.now() - start) / 1000;
-    return { type: 'end', reason, text, tokens, tokensPerSecond: tokens / Math.max(seconds, 1e-9) };
+    const rate = { tokens, tokensPerSecond: tokens / Math.max(seconds, 1e-9) };
+    return { type: 'end', reason, text, ...rate, ...(stopId === undefined ? {} : { stopId }) };
   };
   await readPrompt(options);
   while (tokens < maximumTokens) {
     if (signal?.aborted) return yield end('aborted', decoderRest());
     const { id, logProbability } = await session.next(sampling);
     tokens += 1;
-    if (stopIds.includes(id)) return yield end('stop', decoderRest());
+    if (stopIds.includes(id)) return yield end('stop', decoderRest(), id);
     const { text, stopped } = matcher.push(decoder.push(id));
     yield { type: 'token', id, text, logProbability };
     if (stopped) return yield end('stop', '');
@@ -85,8 +88,8 @@ async function readPrompt(options: GenerateOptions): Promise<void> {
   const { session, tokenizer, prompt = '', keepContext = false, priming = 'exact', seed } = options;
   if (seed !== undefined) session.reseed(seed);
   if (!keepContext) await session.prefill([]);
-  const encoded = tokenizer.encode(prompt);
-  const ids = encoded.length === 0 && session.position === 0 ? [tokenizer.startId] : [...encoded];
+  const encoded = Array.from(typeof prompt === 'string' ? tokenizer.encode(prompt) : prompt);
+  const ids = encoded.length === 0 && session.position === 0 ? [tokenizer.startId] : encoded;
   const again = priming === 'reference' ? ids.slice(-1) : [];
   await session.append([...ids, ...again]);
 }

@@ -76,7 +76,12 @@ describe('generate', () => {
   it('ends at a stop id, which is no text', async () => {
     const list = await events({ prompt: 'a', stopIds: [3] });
     expect(texts(list)).toEqual(['b', 'c', '']);
-    expect(list.at(-1)).toMatchObject({ reason: 'stop', tokens: 3 });
+    expect(list.at(-1)).toMatchObject({ reason: 'stop', tokens: 3, stopId: 3 });
+  });
+
+  it('goes on from ids as from their text', async () => {
+    expect(texts(await events({ prompt: [7, 2], maximumTokens: 2 }))).toEqual(['d', 'e', '']);
+    expect(texts(await events({ prompt: [], maximumTokens: 1 }))).toEqual(['b', '']);
   });
 
   it('stops between two tokens when aborted, and the session goes on', async () => {

@@ -1,0 +1,54 @@
+import type { PretrainedOptions } from '@palimpsest/harness';
+import { InputError } from '@palimpsest/tensor-core';
+import { z } from 'zod';
+import type { VerbArgument } from '../verb.js';
+
+/** What a verb that opens a model of any kind is given: a place, or `--model`. */
+export const modelArgument: VerbArgument = {
+  name: 'checkpoint',
+  description: 'run folder, checkpoint or Hugging Face folder',
+  required: false,
+};
+
+/** The place of a model, and how a model from elsewhere gets its cache. */
+export const pretrainedOptions = {
+  model: z.string().optional().meta({
+    description: 'Hugging Face folder: GPT-2, Qwen2 or Llama 3, with tokenizer.json and safetensors',
+    value: 'folder',
+  }),
+  context: z.int().min(1).optional().meta({
+    description: 'tokens that a Hugging Face model sees (default: its own context, at most 4096)',
+    value: 'count',
+  }),
+  window: z.int().min(1).optional().meta({
+    description: 'newest tokens that a Hugging Face model sees, so that its cache streams without end',
+    value: 'count',
+  }),
+  sinks: z.int().min(0).optional().meta({
+    description: 'first tokens of the text that stay visible beside the window',
+    value: 'count',
+  }),
+};
+
+type Values = Readonly<Record<string, unknown>>;
+
+/** The folder that a verb shall open. @throws InputError when there is none, or more than one. */
+export function placeOf(options: Values, [argument]: readonly string[]): string {
+  const { model } = options as { model?: string };
+  if (argument !== undefined && model !== undefined) {
+    throw new InputError(`Give one model, but both '${argument}' and --model ${model} were given.`);
+  }
+  const place = argument ?? model;
+  if (place !== undefined) return place;
+  throw new InputError('Which model? Give a run folder, or a Hugging Face folder with --model.');
+}
+
+/** The cache that the options ask for. */
+export function cacheOf(options: Values): PretrainedOptions {
+  const { context, window, sinks } = options as { context?: number; window?: number; sinks?: number };
+  return {
+    ...(context !== undefined && { capacity: context }),
+    ...(window !== undefined && { window }),
+    ...(sinks !== undefined && { sinks }),
+  };
+}

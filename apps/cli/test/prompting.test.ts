@@ -1,0 +1,77 @@
+import type { LanguageModel } from '@palimpsest/harness';
+import { CharacterTokenizer } from '@palimpsest/lm';
+import { describe, expect, it } from 'vitest';
+import { createPrompting } from '../src/chat/prompting.js';
+
+const tokenizer = CharacterTokenizer.fromText('abcdefgh[]|');
+/** Turns stand in brackets; an assistant's turn begins with a bar. */
+const chatTemplate = {
+  render: (turns: readonly { role: string; content: string }[]) =>
+    `${turns.map(({ role, content }) => (role === 'user' ? `[${content}]` : `|${content}]`)).join('')}|`,
+};
+const prompting = (render = chatTemplate.render) =>
+  createPrompting({
+    tokenizer,
+    encodeStart: (text: string) => tokenizer.encode(`h${text}`),
+    chatTemplate: { render },
+  } as unknown as LanguageModel);
+
+type Prompting = ReturnType<typeof prompting>;
+function asker(chat: Prompting) {
+  return (line: string, fresh = false) => {
+    const { ids, keepContext } = chat.read(line, fresh, false);
+    return `${keepContext ? '…' : ''}${tokenizer.decode(ids)}`;
+  };
+}
+const reply = (chat: Prompting, written: string, text = written) =>
+  chat.replied(Array.from(tokenizer.encode(written)), text);
+
+describe('prompts of a chat with a template', () => {
+  it('hold only what the memory has not read', () => {
+    const chat = prompting();
+    const ask = asker(chat);
+    expect(ask('a')).toBe('…[a]|');
+    reply(chat, 'b]', 'b');
+    expect(ask('c')).toBe('…[c]|');
+    reply(chat, 'd');
+    expect(ask('e')).toBe('…][e]|');
+  });
+
+  it('begin anew when lines shall stand alone', () => {
+    const chat = prompting();
+    const ask = asker(chat);
+    expect(ask('a', true)).toBe('[a]|');
+    reply(chat, 'b]', 'b');
+    expect(ask('c', true)).toBe('[c]|');
+  });
+
+  it('hold everything when the template changed a former turn', () => {
+    const chat = prompting((turns) => chatTemplate.render(turns.slice(-1)));
+    const ask = asker(chat);
+    ask('a');
+    reply(chat, 'b]', 'b');
+    expect(ask('c')).toBe('[c]|');
+  });
+
+  it('stand behind a memory that came from elsewhere', () => {
+    const chat = prompting((turns) => chatTemplate.render(turns.slice(-1)));
+    const ask = asker(chat);
+    ask('a');
+    chat.forget();
+    expect(ask('c')).toBe('…[c]|');
+    reply(chat, 'b]', 'b');
+    expect(ask('d')).toBe('…[d]|');
+  });
+});
+
+describe('prompts without a template', () => {
+  it('are the lines, the first with what begins a text', () => {
+    const chat = createPrompting({
+      tokenizer,
+      encodeStart: (text: string) => tokenizer.encode(`h${text}`),
+    } as unknown as LanguageModel);
+    expect(tokenizer.decode(chat.read('a', false, true).ids)).toBe('ha');
+    expect(tokenizer.decode(chat.read('a', false, false).ids)).toBe('a');
+    expect(chat.read('a', true, false)).toMatchObject({ keepContext: false });
+  });
+});

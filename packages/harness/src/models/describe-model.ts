@@ -1,0 +1,53 @@
+import { describeFolder, type FolderDescription } from '@palimpsest/backbone';
+import { describeCheckpoint, formatCheckpoint, formatFacts } from './describe-checkpoint.js';
+import { isPretrainedFolder } from './pretrained-folder.js';
+
+/** A description for machines, and the same for people. */
+export interface Description {
+  readonly data: object;
+  readonly text: string;
+}
+
+/**
+ * Says what a checkpoint, a run folder or a Hugging Face folder holds. Of the latter the weights are checked against
+ * config.json and not read.
+ * @throws InputError when it is missing, torn or foreign.
+ */
+export async function describeModel(folder: string): Promise<Description> {
+  if (isPretrainedFolder(folder)) {
+    const data = await describeFolder(folder);
+    return { data, text: formatPretrained(data) };
+  }
+  const data = await describeCheckpoint(folder);
+  return { data, text: formatCheckpoint(data) };
+}
+
+const FAMILY_NAMES = { gpt2: 'GPT-2', qwen2: 'Qwen2', llama: 'Llama' } as const;
+
+/** The description for people. */
+export function formatPretrained(description: FolderDescription): string {
+  const { config, family, dtypes, files, endIds } = description;
+  const heads = `${config.heads} heads of ${config.headWidth} over ${config.keyValueHeads} key/value heads`;
+  const facts = [
+    ['folder', description.folder],
+    [
+      'architecture',
+      `${FAMILY_NAMES[family]}, ${config.layers} layers of width ${config.modelWidth}, ${heads}`,
+    ],
+    [
+      'parameters',
+      `${description.parameters}, ${dtypes.join(' and ')} in ${files.length} ${files.length === 1 ? 'file' : 'files'} of ${description.storedBytes} bytes, ${description.memoryBytes} bytes in memory`,
+    ],
+    [
+      'cache',
+      `${description.cacheBytesPerToken} bytes per token; ${description.cacheBytes} bytes for ${config.capacity}`,
+    ],
+    ['context', `${config.context} tokens`],
+    ['vocabulary', `${config.vocabSize} rows, ${description.tokenizerSize} tokens`],
+    ['end', endIds.length > 0 ? `ids ${endIds.join(', ')}` : 'no id ends a text'],
+    ['chat template', description.hasChatTemplate ? 'yes' : 'none'],
+    ['configuration', JSON.stringify(config)],
+    ...description.warnings.map((warning) => ['warning', warning]),
+  ];
+  return formatFacts(facts as [string, string][]);
+}

@@ -1,0 +1,20 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Files that a Hugging Face folder has and a run folder of this program has not. */
+const FILES = ['tokenizer.json', 'model.safetensors', 'model.safetensors.index.json'];
+
+/**
+ * Whether a folder is a Hugging Face one rather than a checkpoint of this program, whose config.json names its format.
+ * A folder without config.json is one when other files of such a folder are there.
+ */
+export function isPretrainedFolder(folder: string): boolean {
+  const path = join(folder, 'config.json');
+  if (!existsSync(path)) return FILES.some((name) => existsSync(join(folder, name)));
+  try {
+    const config: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    return typeof config === 'object' && config !== null && !('format' in config);
+  } catch {
+    return false;
+  }
+}
