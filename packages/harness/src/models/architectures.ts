@@ -2,10 +2,11 @@ import type { ModelRegistry } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 import type { Architecture } from './architecture.js';
 import { osam } from './osam.js';
+import { rsm } from './rsm.js';
 import { transformer } from './transformer.js';
 
 /** Every architecture that can be trained and loaded by name. */
-export const architectures: readonly Architecture[] = [osam, transformer];
+export const architectures: readonly Architecture[] = [osam, rsm, transformer];
 
 /** The architecture of a name. @throws InputError listing the names when there is none. */
 export function architectureOf(name: string): Architecture {

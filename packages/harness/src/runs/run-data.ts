@@ -5,12 +5,17 @@ import {
   CharacterTokenizer,
   ContiguousLanes,
   type Corpus,
+  corpusLayouts,
   corpusText,
   encodeCorpus,
   RandomWindows,
+  readTokenizer,
+  SentencePieceTokenizer,
+  SpecialCharacterTokenizer,
   splitCorpus,
   type Tokenizer,
 } from '@palimpsest/lm';
+import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { CorruptedInputs } from '../tasks/corrupted-inputs.js';
 
@@ -22,8 +27,26 @@ export const runDataSchema = z.object({
     .enum(['windows', 'lanes'])
     .default('windows')
     .describe('windows at random places with a fresh memory, or consecutive ones that carry the memory'),
-  tokenizer: z.enum(['character', 'byte', 'bpe']).default('character').describe('how text becomes tokens'),
+  layout: z
+    .enum(corpusLayouts)
+    .default('plain')
+    .describe('how files are cut into documents: plain text, TinyStories, WikiText'),
+  tokenizer: z
+    .enum(['character', 'special-character', 'byte', 'bpe', 'sentence-piece', 'file'])
+    .default('character')
+    .describe('how text becomes tokens'),
+  tokenizerPath: z
+    .string()
+    .optional()
+    .describe('tokenizer.json, or the folder that holds it, for the tokenizer file'),
   bpeVocabulary: z.int().min(257).default(512).describe('tokens of a trained bpe vocabulary'),
+  pieceVocabulary: z.int().min(4).default(4096).describe('pieces of a trained sentence-piece vocabulary'),
+  characterCoverage: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.9995)
+    .describe('share of the text whose characters get pieces of their own'),
   validationFraction: z
     .number()
     .min(0)
@@ -80,7 +103,19 @@ function makeTokenizer(data: RunData, whole: Corpus, train: Corpus): Tokenizer {
       return new ByteTokenizer();
     case 'bpe':
       return BpeTokenizer.train(corpusText(train), { vocabSize: data.bpeVocabulary });
+    case 'sentence-piece':
+      return SentencePieceTokenizer.train(train.documents, {
+        vocabSize: data.pieceVocabulary,
+        characterCoverage: data.characterCoverage,
+      });
+    case 'file':
+      if (data.tokenizerPath !== undefined) return readTokenizer(data.tokenizerPath);
+      throw new InputError(
+        "The tokenizer 'file' needs tokenizerPath: a tokenizer.json or the folder that holds it.",
+      );
     case 'character':
       return CharacterTokenizer.fromText(corpusText(whole));
+    case 'special-character':
+      return SpecialCharacterTokenizer.fromText(corpusText(whole));
   }
 }

@@ -86,7 +86,7 @@ export async function* trainRun(options: TrainRunOptions): AsyncGenerator<Traini
 
 function prepareNew(run: NewRun): PreparedRun {
   const { architecture, preset, modelOptions, text, data, settings, frozen = [] } = run;
-  const corpus = loadCorpus(text);
+  const corpus = loadCorpus(text, data.layout);
   const seed = settings.seed ?? 0;
   const prepared = prepareText(corpus, data, seed);
   const model = architecture.create(prepared.tokenizer.vocabSize, modelOptions, preset);
@@ -103,7 +103,7 @@ function prepareResumed(checkpoint: LoadedCheckpoint): PreparedRun {
     );
   }
   const notes = parsed.data;
-  const corpus = loadCorpus(notes.text);
+  const corpus = loadCorpus(notes.text, notes.data.layout);
   const frozen = withFrozen(model, architectureOf(model.name), notes.frozen);
   return {
     ...prepareText(corpus, notes.data, notes.seed, tokenizer),

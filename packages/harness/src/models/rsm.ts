@@ -1,0 +1,72 @@
+import { createRsmModel, type RsmOptions, rsmConfigSchema } from '@palimpsest/rsm';
+import { InputError } from '@palimpsest/tensor-core';
+import type { Architecture, TrainingPreset } from './architecture.js';
+
+type Options = Partial<RsmOptions>;
+
+/** Ready-made models: what differs from RSM's own presets, and how they are trained. */
+interface RsmPreset {
+  readonly options: Options;
+  readonly training: TrainingPreset;
+}
+
+const lanes = { reading: 'lanes', warmupSteps: 100, weightDecay: 0.1 } as const;
+/** The optimiser of the reference's notebooks (rsm.md 7). */
+const reference = {
+  reading: 'lanes',
+  learningRate: 3e-4,
+  schedule: 'constant',
+  betas: [0.9, 0.999],
+  weightDecay: 0.01,
+  decayed: 'all',
+  batchSize: 32,
+} as const satisfies TrainingPreset;
+
+/** `seqLen` is the number of tokens that gradients flow through: `tbpttChunks` x `chunkSize`. */
+const presets: Readonly<Record<string, RsmPreset>> = {
+  parallel: { options: { preset: 'parallel' }, training: { ...lanes, seqLen: 8 * 256, batchSize: 4 } },
+  causal: { options: { preset: 'causal' }, training: { ...lanes, seqLen: 4 * 256, batchSize: 8 } },
+  parity: { options: { preset: 'parity' }, training: { ...reference, seqLen: 256 } },
+  legacy: { options: { preset: 'legacy' }, training: { ...reference, seqLen: 256 } },
+  shakespeare: {
+    options: {
+      preset: 'parallel',
+      hiddenSize: 128,
+      numLayers: 4,
+      numHeads: 4,
+      numMemorySlots: 16,
+      windowSize: 32,
+      chunkSize: 32,
+      dropout: 0,
+    },
+    training: { ...lanes, seqLen: 8 * 32, batchSize: 16, steps: 1000, learningRate: 2e-3 },
+  },
+};
+const presetNames = Object.keys(presets);
+
+/** Rolling state memory transformer. */
+export const rsm: Architecture = {
+  name: 'rsm',
+  description: 'a rolling state memory transformer: chunks of text linked by a small matrix of slots',
+  // How a text is cut into lanes and how far gradients flow are settings of the training around the model.
+  options: rsmConfigSchema.omit({
+    vocabSize: true,
+    preset: true,
+    tbpttChunks: true,
+    laneBatching: true,
+    overlapRatio: true,
+    maxGradNorm: true,
+    resetMemoryEvery: true,
+  }),
+  presets: presetNames,
+  parameterSets: { memory: /^(memoryInit|slotIdentity)$|\.memory(Read|Write)\./ },
+  training: Object.fromEntries(Object.entries(presets).map(([name, { training }]) => [name, training])),
+  create(vocabSize, options, preset = presetNames[0]!) {
+    const chosen = Object.hasOwn(presets, preset) ? presets[preset] : undefined;
+    if (!chosen) {
+      throw new InputError(`RSM has no preset '${preset}'; the presets are ${presetNames.join(', ')}.`);
+    }
+    return createRsmModel({ ...chosen.options, ...options, vocabSize });
+  },
+  restore: (config) => createRsmModel(config as RsmOptions),
+};
