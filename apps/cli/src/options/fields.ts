@@ -48,13 +48,14 @@ function fieldOf(key: string, type: z.ZodType, moreAliases: readonly string[]): 
   return { key, flag, kind, choices, defaultValue, meta: { ...(meta as FlagMeta), aliases } };
 }
 
-/** The type below defaults, optionals and transforms, with the description of the outermost that has one. */
+/** The type below defaults, optionals and transforms, with the default and the description of the outermost that has one. */
 function unwrap(type: z.ZodType): { inner: z.ZodType; defaultValue: unknown; meta: Partial<FlagMeta> } {
   let inner = type;
   let defaultValue: unknown;
   let meta = (inner.meta() ?? {}) as Partial<FlagMeta>;
   while (inner instanceof z.ZodDefault || inner instanceof z.ZodOptional || inner instanceof z.ZodPipe) {
-    if (inner instanceof z.ZodDefault) defaultValue = inner.def.defaultValue;
+    // The outermost default counts, as it does when the schema parses.
+    if (inner instanceof z.ZodDefault) defaultValue ??= inner.def.defaultValue;
     inner = (inner instanceof z.ZodPipe ? inner.in : inner.unwrap()) as z.ZodType;
     meta = { ...((inner.meta() ?? {}) as Partial<FlagMeta>), ...meta };
   }

@@ -49,8 +49,7 @@ function trainVerb(architecture: Architecture): Verb {
     description: `train ${description}`,
     aliases: { ...trainingAliases, ...samplingAliases, ...modelAliases[name] },
     schema: z.object({
-      ...runOptions,
-      ...trainingOptions,
+      ...withDefaults({ ...runOptions, ...trainingOptions }, training?.[presets[0]!]),
       ...samplingOptions,
       ...optionalShape(modelOptions),
       ...referenceOptions[name],
@@ -94,6 +93,16 @@ function optionalShape(options: z.ZodObject): z.ZodRawShape {
 }
 
 type Values = Readonly<Record<string, unknown>>;
+
+/** Options whose defaults are those of the preset that is used when none is asked for. */
+function withDefaults(shape: z.ZodRawShape, defaults: Values = {}): z.ZodRawShape {
+  return Object.fromEntries(
+    Object.entries(shape as Record<string, z.ZodType>).map(([key, type]) => [
+      key,
+      key in defaults ? type.default(defaults[key]).meta({ ...type.meta() }) : type,
+    ]),
+  );
+}
 
 function newRun(
   architecture: Architecture,
