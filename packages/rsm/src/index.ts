@@ -27,6 +27,7 @@ export {
   rsmConfigSchema,
 } from './config.js';
 export * from './data/index.js';
+export { CausalDecoder, type CausalDecoderOptions } from './decode.js';
 export {
   type BlockSite,
   type Dropout,
@@ -76,6 +77,7 @@ export {
   type RsmState,
   stateBytesOf,
 } from './state.js';
+export { type StepMaps, type StepResult, step, stepMaps } from './step.js';
 export { participationRatio, type RsmTelemetry, rsmTelemetry } from './telemetry.js';
 export * from './training/index.js';
 export { forwardWavefront, isWavefront } from './wavefront.js';
