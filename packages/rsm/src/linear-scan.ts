@@ -5,7 +5,7 @@ export type ScanForm = 'sequential' | 'doubling';
 
 /**
  * All states of the diagonal recurrence s_{t+1} = a_t s_t + b_t (rsm.md 14.4).
- * @param decay a, [batch, chunks, ...] @param input b, as a
+ * @param decay a, [batch, chunks, ...] @param input b, as a; both may broadcast to the states
  * @param first s_0, [batch, ...]
  * @param form 'sequential' takes one small step per chunk, 'doubling' ceil(log2 chunks) large ones. Default 'sequential'
  * @returns s_1 to s_chunks, [batch, chunks, ...]
@@ -31,7 +31,7 @@ function sequentialScan(decay: tf.Tensor, input: tf.Tensor, first: tf.Tensor): t
 
 /** Pairs (a, b) compose as (a a', a' b + b'); after round r every pair covers the last 2^r chunks. */
 function doublingScan(decay: tf.Tensor, input: tf.Tensor, first: tf.Tensor): tf.Tensor {
-  const [batch, chunks, ...rest] = decay.shape as [number, number, ...number[]];
+  const chunks = decay.shape[1]!;
   const head = (x: tf.Tensor, count: number) => sliceChunks(x, 0, count);
   let [a, b] = [decay, input];
   for (let reach = 1; reach < chunks; reach *= 2) {
@@ -42,7 +42,7 @@ function doublingScan(decay: tf.Tensor, input: tf.Tensor, first: tf.Tensor): tf.
     a = tf.concat([head(a, reach), nextA], 1);
     b = tf.concat([head(b, reach), nextB], 1);
   }
-  return tf.add(tf.mul(a, tf.reshape(first, [batch, 1, ...rest])), b);
+  return tf.add(tf.mul(a, tf.expandDims(first, 1)), b);
 }
 
 /** A run of chunks, [batch, count, ...]. */
