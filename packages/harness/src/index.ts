@@ -34,6 +34,7 @@ export {
   type SweepSummary,
 } from './cells/sweep.js';
 export type * from './cells/task.js';
+export { contenders } from './contenders/contenders.js';
 export { type Diagnosis, diagnose, formatDiagnosis } from './doctor.js';
 export { evaluationSuite, type SuiteSize } from './evaluation/evaluations.js';
 export {
@@ -68,6 +69,7 @@ export { createParityRegistry, type ParityRegistry } from './parity/registry.js'
 export { type ParityOptions, runParity } from './parity/run.js';
 export { formatParityReport } from './parity/table.js';
 export type * from './parity/types.js';
+export { standardRegistry } from './registry.js';
 export {
   type ChartOptions,
   type ChartPoint,

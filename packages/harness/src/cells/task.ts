@@ -23,7 +23,7 @@ export interface Contender {
   readonly learningRate: number;
   /**
    * Makes the model; only for trained contenders.
-   * @param need vocabulary, and the longest text that training shows (tokens), for models that need a context length.
+   * @param need vocabulary, and how long texts are, for models that need a context length.
    * @throws InputError for options that are wrong or do not fit together.
    */
   create(need: ModelNeed, options: Readonly<Record<string, unknown>>): AnySequenceModel;
@@ -33,6 +33,8 @@ export interface ModelNeed {
   readonly vocabSize: number;
   /** Longest training sequence, tokens. */
   readonly trainLength: number;
+  /** Longest text that will be read at all, tokens; at least `trainLength`. */
+  readonly longestLength: number;
 }
 
 /** What a task gets to work with. */

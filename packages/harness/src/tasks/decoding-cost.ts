@@ -66,7 +66,7 @@ export const decodingCost: Task = {
 
 function build({ contender, modelOptions }: TaskContext, vocabSize: number, length: number) {
   if (!contender) throw new InputError('The cost of a token can only be measured of a model.');
-  return contender.create({ vocabSize, trainLength: length }, modelOptions);
+  return contender.create({ vocabSize, trainLength: length, longestLength: length }, modelOptions);
 }
 
 interface Measured {

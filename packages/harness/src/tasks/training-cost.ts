@@ -24,7 +24,7 @@ export const trainingCost: Task = {
   async run({ engine, contender, modelOptions, options: given, seed, signal, progress }) {
     const { batch, time, steps, vocabSize } = options.parse(given);
     if (!contender) throw new InputError('Training speed can only be measured of a model.');
-    const model = contender.create({ vocabSize, trainLength: time }, modelOptions);
+    const model = contender.create({ vocabSize, trainLength: time, longestLength: time }, modelOptions);
     const rng = Rng.fromSeed(seed);
     const ids = Int32Array.from({ length: 4 * batch * time }, () => rng.int(vocabSize));
     const source = new RandomWindows(ids, { batch, time, seed });

@@ -1,0 +1,159 @@
+import { createTransformer, type TransformerOptions } from '@palimpsest/backbone';
+import { createOsamModel } from '@palimpsest/osam';
+import { InputError } from '@palimpsest/tensor-core';
+import { z } from 'zod';
+import type { Contender, ModelNeed } from '../cells/task.js';
+import { type ControlOptions, createControlModel } from './control-model.js';
+
+const size = {
+  width: z.int().min(8).default(64).describe('width of the residual stream'),
+  layers: z.int().min(1).default(2).describe('blocks'),
+};
+const heads = z.int().min(1).default(4).describe('heads of every block');
+const sized = z.strictObject(size);
+const attention = z.strictObject({ ...size, heads });
+const windowed = attention.extend({
+  window: z.int().min(2).default(32).describe('newest tokens that a query sees'),
+});
+const controlled = attention.extend({
+  taps: z.int().min(1).default(4).describe('taps of the causal convolution'),
+});
+
+/** The decoder that every transformer here is: rotary positions, RMS norm, gated MLP. */
+function transformer(
+  { vocabSize, trainLength }: ModelNeed,
+  { width, layers, heads: count }: z.output<typeof attention>,
+  more: Partial<TransformerOptions>,
+) {
+  return createTransformer({
+    vocabSize,
+    layers,
+    heads: count,
+    modelWidth: width,
+    context: trainLength,
+    positions: 'rotary',
+    norm: 'rms',
+    activation: 'swiglu',
+    ...more,
+  });
+}
+
+function control(need: ModelNeed, mixer: ControlOptions['mixer'], given: z.output<typeof controlled>) {
+  return createControlModel({ ...given, vocabSize: need.vocabSize, mixer, forgetting: 'none' });
+}
+
+/** Every contender of the house. A mechanism joins with one entry here. */
+export const contenders: readonly Contender[] = [
+  {
+    name: 'osam',
+    title: 'OSAM',
+    mechanism: 'osam',
+    description: 'One-Shot Algebraic Map: the text in two sums of fixed size, read by algebra.',
+    kind: 'trained',
+    options: sized.extend({
+      sketchRatio: z.int().min(1).default(4).describe('sketch length in units of the width'),
+    }),
+    learningRate: 3e-3,
+    create({ vocabSize }, given) {
+      const { width, layers, sketchRatio } = given as { width: number; layers: number; sketchRatio: number };
+      return createOsamModel({
+        vocabSize,
+        dModel: width,
+        layers,
+        sketchDim: sketchRatio * width,
+        readoutHidden: 2 * width,
+      });
+    },
+  },
+  {
+    name: 'osam-reference',
+    title: 'OSAM, published arithmetic',
+    mechanism: 'osam',
+    description: "The published program's arithmetic, flaws included.",
+    kind: 'trained',
+    options: sized,
+    learningRate: 3e-3,
+    create({ vocabSize }, given) {
+      const { width, layers } = given as z.output<typeof sized>;
+      return createOsamModel({
+        vocabSize,
+        mode: 'parity',
+        dModel: width,
+        layers,
+        sketchDim: 4 * width,
+        readoutHidden: 2 * width,
+      });
+    },
+  },
+  {
+    name: 'transformer',
+    title: 'Transformer, full attention',
+    mechanism: 'transformer',
+    description: 'Keys and values of the whole text: the memory that grows with it.',
+    kind: 'trained',
+    options: attention,
+    learningRate: 3e-3,
+    create: (need, given) =>
+      transformer(need, given as z.output<typeof attention>, { capacity: need.longestLength }),
+  },
+  {
+    name: 'transformer-window',
+    title: 'Transformer, sliding window',
+    mechanism: 'transformer-window',
+    description: 'Keys and values of the newest tokens only.',
+    kind: 'trained',
+    options: windowed,
+    learningRate: 3e-3,
+    create(need, given) {
+      const { window, ...rest } = given as z.output<typeof windowed>;
+      return transformer(need, rest, { window });
+    },
+  },
+  {
+    name: 'transformer-sinks',
+    title: 'Transformer, window and sinks',
+    mechanism: 'transformer-sinks',
+    description: 'Keys and values of the newest tokens and of the first four (Xiao et al. 2023).',
+    kind: 'trained',
+    options: windowed.extend({ sinks: z.int().min(1).default(4).describe('first tokens that stay') }),
+    learningRate: 3e-3,
+    create(need, given) {
+      const { window, sinks, ...rest } = given as z.output<typeof windowed> & { sinks: number };
+      return transformer(need, rest, { window, sinks });
+    },
+  },
+  {
+    name: 'linear-attention',
+    title: 'Linear attention',
+    mechanism: 'linear-attention',
+    description: 'Plain linear attention (Katharopoulos et al. 2020) behind a short convolution.',
+    kind: 'trained',
+    options: controlled,
+    learningRate: 3e-3,
+    create: (need, given) => control(need, 'linear', given as z.output<typeof controlled>),
+  },
+  {
+    name: 'no-memory',
+    title: 'No memory',
+    mechanism: 'no-memory',
+    description:
+      'The same block without attention: it sees the last few tokens through its convolution only.',
+    kind: 'trained',
+    options: controlled,
+    learningRate: 3e-3,
+    create: (need, given) => control(need, 'none', given as z.output<typeof controlled>),
+  },
+  {
+    name: 'ngram',
+    title: 'n-gram table',
+    mechanism: 'ngram',
+    description:
+      'Counts of the training text, interpolated (Witten & Bell 1991): the floor that a model must beat.',
+    kind: 'counted',
+    options: z.strictObject({ order: z.int().min(1).max(7).default(5).describe('longest n-gram') }),
+    learningRate: 1,
+    create() {
+      throw new InputError('An n-gram table is counted, not trained: it can only be asked to read text.');
+    },
+  },
+];

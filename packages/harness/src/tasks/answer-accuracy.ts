@@ -1,0 +1,118 @@
+import { type AnySequenceModel, IGNORED_TARGET } from '@palimpsest/lm';
+import {
+  type Compiled,
+  type DeviceArray,
+  type Engine,
+  ndarray,
+  Rng,
+  tf,
+  treeLeaves,
+} from '@palimpsest/tensor-core';
+import type { Draw, Example } from './examples.js';
+
+/** Share of asked positions that are answered rightly, as the mean over examples. */
+export interface AnswerAccuracy {
+  readonly value: number;
+  /** Standard error of the mean over examples. */
+  readonly standardError: number;
+  readonly examples: number;
+}
+
+export interface AccuracyOptions {
+  readonly examples: number;
+  readonly batch: number;
+  readonly seed: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Tokens per call: longer texts go through the memory piece by piece, so that any length can be asked about. */
+const PIECE = 256;
+
+/**
+ * Asks a trained model fresh examples. Texts are streamed through its state, so they may be longer than any it was trained
+ * on. Compiled forms are kept for further questions.
+ */
+export class AnswerMeter {
+  readonly #params: unknown;
+  readonly #guess: Compiled<readonly unknown[], { readonly ids: tf.Tensor; readonly state: unknown }>;
+  readonly #initState: Compiled<readonly unknown[], unknown>;
+
+  /** @param params on the host. */
+  constructor(
+    engine: Engine,
+    readonly model: AnySequenceModel,
+    params: unknown,
+    readonly batch: number,
+  ) {
+    this.#params = engine.put(params);
+    this.#guess = engine.compile(
+      (tree: unknown, tokens: tf.Tensor2D, before: unknown) => {
+        const { logits, state } = model.forward(tree, tokens, before, { training: false });
+        return { ids: tf.argMax(logits, 2), state };
+      },
+      { name: `${model.name}.guess`, donate: [2] },
+    ) as never;
+    this.#initState = engine.compile((tree: unknown) => model.initState(tree, batch), {
+      name: `${model.name}.initState`,
+    }) as never;
+  }
+
+  /** Accuracy on examples of one drawing. */
+  async measure(
+    draw: Draw,
+    { examples, seed, signal }: Omit<AccuracyOptions, 'batch'>,
+  ): Promise<AnswerAccuracy> {
+    const rng = Rng.fromSeed(seed);
+    const shares: number[] = [];
+    while (shares.length < examples) {
+      signal?.throwIfAborted();
+      const drawn = Array.from({ length: this.batch }, () => draw(rng));
+      const guesses = await this.#read(drawn);
+      drawn.forEach(({ targets }, row) => {
+        let [asked, right] = [0, 0];
+        targets.forEach((target, at) => {
+          if (target === IGNORED_TARGET) return;
+          asked += 1;
+          if (guesses[row]![at] === target) right += 1;
+        });
+        if (asked > 0) shares.push(right / asked);
+      });
+    }
+    const value = shares.reduce((sum, share) => sum + share, 0) / shares.length;
+    const variance =
+      shares.reduce((sum, share) => sum + (share - value) ** 2, 0) / Math.max(1, shares.length - 1);
+    return { value, standardError: Math.sqrt(variance / shares.length), examples: shares.length };
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all([this.#guess.dispose(), this.#initState.dispose()]);
+    for (const { leaf } of treeLeaves<DeviceArray>(this.#params)) leaf.dispose();
+  }
+
+  /** The likeliest token after every input, row by row. */
+  async #read(examples: readonly Example[]): Promise<Int32Array[]> {
+    const length = examples[0]!.inputs.length;
+    const guesses = examples.map(() => new Int32Array(length));
+    let state: unknown = await this.#initState(this.#params);
+    for (let from = 0; from < length; from += PIECE) {
+      const count = Math.min(PIECE, length - from);
+      const tokens = new Int32Array(examples.length * count);
+      examples.forEach(({ inputs }, row) => {
+        tokens.set(inputs.subarray(from, from + count), row * count);
+      });
+      const result = (await this.#guess(
+        this.#params,
+        ndarray(tokens, [examples.length, count], 'int32'),
+        state,
+      )) as { ids: DeviceArray; state: unknown };
+      const ids = await result.ids.data();
+      result.ids.dispose();
+      ({ state } = result);
+      guesses.forEach((guess, row) => {
+        guess.set(ids.slice(row * count, (row + 1) * count) as Int32Array, from);
+      });
+    }
+    for (const { leaf } of treeLeaves<DeviceArray>(state)) leaf.dispose();
+    return guesses;
+  }
+}

@@ -1,0 +1,211 @@
+import {
+  type AnySequenceModel,
+  CharacterTokenizer,
+  ContiguousLanes,
+  corpusText,
+  Evaluator,
+  encodeCorpus,
+  generateStories,
+  loadCorpus,
+  NgramModel,
+  RandomWindows,
+  splitCorpus,
+  type TextEvaluation,
+  type Tokenizer,
+  type TrainingOptions,
+  train,
+} from '@palimpsest/lm';
+import { InputError } from '@palimpsest/tensor-core';
+import { z } from 'zod';
+import type { CellMetric, Curve, TaskOutcomeInput } from '../cells/cell.js';
+import type { Task, TaskContext } from '../cells/task.js';
+import { median } from './median.js';
+import { thinned } from './thinned.js';
+
+const options = z.strictObject({
+  text: z.string().default('stories').describe('`stories` (generated), or path of a text file or folder'),
+  characters: z.int().min(1000).default(120_000).describe('characters of generated stories'),
+  validationFraction: z.number().gt(0).lt(1).default(0.1).describe('share at the end of the text held out'),
+  steps: z.int().min(1).default(300).describe('training steps'),
+  seconds: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe('equal-time comparison: as many steps as fit into this wall time, measured; 0: `steps`'),
+  batch: z.int().min(1).default(16).describe('windows per step'),
+  window: z.int().min(2).default(64).describe('tokens per window'),
+  reading: z
+    .enum(['windows', 'lanes'])
+    .default('windows')
+    .describe('windows at random places with a fresh memory, or consecutive ones that carry it'),
+  lanes: z.int().min(1).default(8).describe('parts of the held-out text read side by side'),
+});
+type LanguageOptions = z.output<typeof options>;
+
+interface Texts {
+  readonly tokenizer: Tokenizer;
+  readonly train: Int32Array;
+  readonly heldOut: Int32Array;
+}
+
+/** Bits per character of a whole held-out text, streamed through the memory and in windows. */
+export const language: Task = {
+  name: 'language',
+  family: 'language',
+  title: 'Held-out text',
+  description:
+    'Characters. A model is trained on the first part of a text and reads the whole rest: as one stream whose memory is carried (the headline), and in windows that each begin afresh. Loss by distance from the start says what older text is worth. Counted n-grams (interpolated Witten-Bell) stand in the same table: below the best of them a mechanism has learned nothing that a table does not know.',
+  options,
+  contenders: 'any',
+  headline: { metric: 'bits per character', unit: 'bits', higherIsBetter: false },
+  async run(context) {
+    const given = options.parse(context.options);
+    const { contender } = context;
+    if (!contender) throw new InputError('Held-out text needs a model that reads it.');
+    const texts = prepare(given);
+    return contender.kind === 'counted' ? count(context, texts) : learn(context, given, texts);
+  },
+};
+
+function prepare({ text, characters, validationFraction }: LanguageOptions): Texts {
+  // Every seed of a sweep reads the same generated text, so that losses can be compared.
+  const corpus = text === 'stories' ? generateStories({ characters, seed: 1 }) : loadCorpus(text);
+  const tokenizer = CharacterTokenizer.fromText(corpusText(corpus));
+  const parts = splitCorpus(corpus, validationFraction);
+  return {
+    tokenizer,
+    train: encodeCorpus(tokenizer, parts.train).ids,
+    heldOut: encodeCorpus(tokenizer, parts.validation).ids,
+  };
+}
+
+/** An n-gram table: counted on the training text, no gradient anywhere. */
+function count({ modelOptions }: TaskContext, { tokenizer, train: ids, heldOut }: Texts): TaskOutcomeInput {
+  const order = Number(modelOptions.order);
+  const start = performance.now();
+  const losses = new NgramModel(ids, { order, vocabSize: tokenizer.vocabSize }).evaluate(heldOut);
+  const loss = losses[order - 1]!;
+  return {
+    metrics: [
+      bits('bits per character', loss / Math.LN2),
+      nats('nats per character', loss),
+      { name: 'counting time', value: (performance.now() - start) / 1000, unit: 's', higherIsBetter: false },
+    ],
+    modelConfig: { order },
+  };
+}
+
+async function learn(context: TaskContext, given: LanguageOptions, texts: Texts): Promise<TaskOutcomeInput> {
+  const { contender, modelOptions, engine } = context;
+  const { vocabSize } = texts.tokenizer;
+  const need = { vocabSize, trainLength: given.window, longestLength: given.window };
+  const model = contender!.create(need, modelOptions);
+  const steps = given.seconds > 0 ? await stepsWithin(context, given, texts, model) : given.steps;
+  const trained = await trainModel(context, { ...given, steps }, texts, model);
+  const read = async (regime: 'streaming' | 'windowed', lanes: number): Promise<TextEvaluation> => {
+    const evaluator = new Evaluator(engine, model, {
+      chunk: given.window,
+      lanes,
+      regime,
+      tokenizer: texts.tokenizer,
+    });
+    try {
+      return await evaluator.run(trained.params, texts.heldOut);
+    } finally {
+      await evaluator.dispose();
+    }
+  };
+  context.progress(0.9, 'held-out text as a stream');
+  const streaming = await read('streaming', given.lanes);
+  context.progress(0.95, 'held-out text in windows');
+  const windowed = await read('windowed', 32);
+  return {
+    parameters: trained.parameters,
+    stateBytes: trained.stateBytes,
+    modelConfig: model.config as never,
+    metrics: [
+      bits('bits per character', streaming.bitsPerCharacter),
+      bits('bits per character in windows', windowed.bitsPerCharacter),
+      nats('nats per character', streaming.loss),
+      nats('nats per character in windows', windowed.loss),
+      { name: 'accuracy', value: 100 * streaming.accuracy, unit: '%', higherIsBetter: true },
+      ...streaming.buckets.map(({ from, loss }) => ({
+        ...bits('bits by distance', loss / Math.LN2),
+        slice: { from },
+      })),
+      { name: 'training', value: trained.tokensPerSecond, unit: 'tokens/s', higherIsBetter: true },
+      { name: 'training time', value: trained.seconds, unit: 's' },
+      { name: 'training steps', value: steps, unit: '' },
+    ],
+    curves: [trained.curve],
+    notes: given.seconds > 0 ? [`${steps} steps fitted into ${given.seconds} s of training.`] : [],
+  };
+}
+
+const TRIAL_STEPS = 12;
+
+/** How many steps this machine makes in the given time. */
+async function stepsWithin(
+  context: TaskContext,
+  given: LanguageOptions,
+  texts: Texts,
+  model: AnySequenceModel,
+): Promise<number> {
+  const { tokensPerSecond } = await trainModel(context, { ...given, steps: TRIAL_STEPS }, texts, model);
+  return Math.max(1, Math.floor((given.seconds * tokensPerSecond) / (given.batch * given.window)));
+}
+
+async function trainModel(
+  { engine, seed, learningRate, signal, progress }: TaskContext,
+  { steps, batch, window, reading }: LanguageOptions,
+  { train: ids }: Texts,
+  model: AnySequenceModel,
+) {
+  const size = { batch, time: window };
+  const source =
+    reading === 'lanes' ? new ContiguousLanes(ids, size) : new RandomWindows(ids, { ...size, seed });
+  const settings: TrainingOptions = {
+    steps,
+    learningRate,
+    seed,
+    warmupSteps: Math.ceil(steps / 20),
+    weightDecay: 0.1,
+    telemetry: false,
+  };
+  const points: [number, number][] = [];
+  const rates: number[] = [];
+  const start = performance.now();
+  let [params, parameters, stateBytes]: [unknown, number, number] = [undefined, 0, 0];
+  for await (const event of train({ engine, model, source, settings })) {
+    signal?.throwIfAborted();
+    if (event.type === 'start') ({ parameters, stateBytes } = event);
+    if (event.type === 'end') ({ params } = event);
+    if (event.type !== 'step') continue;
+    rates.push(event.tokensPerSecond);
+    points.push([event.step, event.loss / Math.LN2]);
+    progress((0.85 * event.step) / steps, `step ${event.step} of ${steps}, loss ${event.loss.toFixed(3)}`);
+  }
+  const curve: Curve = {
+    name: 'training',
+    xTitle: 'step',
+    yTitle: 'bits per character',
+    points: thinned(points),
+  };
+  const seconds = (performance.now() - start) / 1000;
+  return { params, parameters, stateBytes, curve, seconds, tokensPerSecond: median(rates) };
+}
+
+const bits = (name: string, value: number | undefined): CellMetric => ({
+  name,
+  value: value ?? Number.NaN,
+  unit: 'bits',
+  slice: {},
+  higherIsBetter: false,
+});
+const nats = (name: string, value: number): CellMetric => ({
+  name,
+  value,
+  unit: 'nats',
+  slice: {},
+  higherIsBetter: false,
+});

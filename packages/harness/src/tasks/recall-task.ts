@@ -1,0 +1,198 @@
+import { type AnySequenceModel, type TrainingOptions, train } from '@palimpsest/lm';
+import { InputError } from '@palimpsest/tensor-core';
+import { z } from 'zod';
+import type { CellMetric, Curve } from '../cells/cell.js';
+import type { Task, TaskContext } from '../cells/task.js';
+import { AnswerMeter } from './answer-accuracy.js';
+import { type Draw, GeneratedExamples } from './examples.js';
+import { thinned } from './thinned.js';
+
+/** Options that every generated task has: how long it is trained, and how much is asked. */
+const trainingShape = {
+  steps: z.int().min(1).default(400).describe('training steps'),
+  batch: z.int().min(1).default(32).describe('sequences per step'),
+  examples: z.int().min(1).default(256).describe('fresh sequences asked per slice'),
+  stopAt: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe('training ends early once the loss of 20 steps falls below this; 0: never'),
+};
+
+/** One way of asking: what stands in the metric's slice, and how examples are drawn. */
+export interface Asking {
+  readonly slice: Readonly<Record<string, number | string>>;
+  /** Tokens of an example. */
+  readonly length: number;
+  readonly draw: Draw;
+}
+
+/** How a generated task is trained and tested under given options. */
+export interface RecallPlan {
+  readonly vocabSize: number;
+  /** Drawn at random in training. */
+  readonly training: readonly Asking[];
+  /** Asked one after the other; the headline is the mean over those that count. */
+  readonly testing: readonly (Asking & { readonly beyondTraining?: boolean })[];
+  /** Accuracy of a blind guess. */
+  readonly chance: number;
+}
+
+interface RecallDefinition<Shape extends z.ZodRawShape> {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly shape: Shape;
+  /** Replaces defaults of the options that every generated task has. */
+  readonly defaults?: Partial<Record<keyof typeof trainingShape, number>>;
+  plan(options: z.output<z.ZodObject<Shape>>): RecallPlan;
+  /** Puts something around the contender's model, for tasks that ask in another way than by the next token. */
+  wrap?(model: AnySequenceModel, options: z.output<z.ZodObject<Shape>>): AnySequenceModel;
+}
+
+type RecallOptions = Readonly<Record<keyof typeof trainingShape, number>>;
+
+/**
+ * A task on generated sequences: a fresh model is trained on examples that are drawn as they are needed, then asked fresh
+ * ones slice by slice, through its state. Metric: mean over examples of the share of asked positions that are right.
+ */
+export function recallTask<Shape extends z.ZodRawShape>(definition: RecallDefinition<Shape>): Task {
+  const { name, title, description, shape, defaults = {} } = definition;
+  const common = Object.fromEntries(
+    Object.entries(trainingShape).map(([key, type]) => {
+      const changed = defaults[key as keyof typeof trainingShape];
+      const meaning = type.description ?? '';
+      return [key, changed === undefined ? type : type.default(changed).describe(meaning)];
+    }),
+  );
+  const options = z.strictObject({ ...shape, ...common }) as unknown as z.ZodObject<Shape>;
+  return {
+    name,
+    family: 'recall',
+    title,
+    description,
+    options: options as unknown as z.ZodObject,
+    contenders: 'trained',
+    headline: { metric: 'accuracy', unit: '%', higherIsBetter: true },
+    chance: (given) => 100 * definition.plan(options.parse(given)).chance,
+    async run(context) {
+      const parsed = options.parse(context.options);
+      const plan = definition.plan(parsed);
+      const model = modelFor(context, plan, (made) => definition.wrap?.(made, parsed) ?? made);
+      const trained = await trainOn(name, context, model, plan, parsed as unknown as RecallOptions);
+      const { examples, batch } = parsed as unknown as RecallOptions;
+      const metrics = await ask(context, model, trained.params, plan, { examples, batch });
+      return {
+        parameters: trained.parameters,
+        stateBytes: trained.stateBytes,
+        modelConfig: model.config as never,
+        metrics,
+        curves: [trained.curve],
+      };
+    },
+  };
+}
+
+function modelFor(
+  { contender, modelOptions }: TaskContext,
+  { vocabSize, training, testing }: RecallPlan,
+  wrap: (model: AnySequenceModel) => AnySequenceModel,
+): AnySequenceModel {
+  if (!contender) throw new InputError('A recall task needs a model to ask.');
+  const longest = (askings: readonly Asking[]) => Math.max(...askings.map(({ length }) => length));
+  const trainLength = longest(training);
+  const longestLength = Math.max(trainLength, longest(testing));
+  return wrap(contender.create({ vocabSize, trainLength, longestLength }, modelOptions));
+}
+
+async function trainOn(
+  name: string,
+  { engine, seed, learningRate, signal, progress }: TaskContext,
+  model: AnySequenceModel,
+  { training }: RecallPlan,
+  { steps, batch, stopAt }: RecallOptions,
+) {
+  const time = Math.max(...training.map(({ length }) => length));
+  const draws = training.map(({ draw }) => draw);
+  const source = new GeneratedExamples(draws, { name, batch, time, seed: seed + 1 });
+  const settings: TrainingOptions = {
+    steps,
+    learningRate,
+    seed,
+    warmupSteps: Math.ceil(steps / 10),
+    weightDecay: 0.1,
+    telemetry: false,
+  };
+  const stop = new AbortController();
+  const points: [number, number][] = [];
+  let [params, parameters, stateBytes]: [unknown, number, number] = [undefined, 0, 0];
+  for await (const event of train({ engine, model, source, settings, signal: stop.signal })) {
+    signal?.throwIfAborted();
+    if (event.type === 'start') ({ parameters, stateBytes } = event);
+    if (event.type === 'end' || event.type === 'interrupted') ({ params } = event);
+    if (event.type !== 'step') continue;
+    points.push([event.step, event.loss]);
+    progress(
+      (0.9 * event.step) / steps,
+      `training: step ${event.step} of ${steps}, loss ${event.loss.toFixed(3)}`,
+    );
+    if (isSolved(points, stopAt)) stop.abort();
+  }
+  const curve: Curve = {
+    name: 'training loss',
+    xTitle: 'step',
+    yTitle: 'nats per answer',
+    points: thinned(points),
+  };
+  return { params, parameters, stateBytes, curve };
+}
+
+/** Whether the mean loss of the last steps is below the bound. */
+function isSolved(points: readonly (readonly [number, number])[], stopAt: number): boolean {
+  const last = points.slice(-20);
+  return last.length === 20 && last.reduce((sum, [, loss]) => sum + loss, 0) / 20 < stopAt;
+}
+
+async function ask(
+  { engine, seed, signal, progress }: TaskContext,
+  model: AnySequenceModel,
+  params: unknown,
+  { testing }: RecallPlan,
+  size: { examples: number; batch: number },
+) {
+  const meter = new AnswerMeter(engine, model, params, size.batch);
+  const asked: (CellMetric & { counts: boolean })[] = [];
+  try {
+    for (const [index, { slice, draw, beyondTraining = false }] of testing.entries()) {
+      progress(0.9 + (0.1 * index) / testing.length, `asking: ${JSON.stringify(slice)}`);
+      const accuracy = await meter.measure(draw, {
+        examples: size.examples,
+        // Fresh sequences: training draws from seed + 1.
+        seed: seed + 1_000_003 + index,
+        ...(signal && { signal }),
+      });
+      asked.push({ ...metric(accuracy), slice: { ...slice }, counts: !beyondTraining });
+    }
+  } finally {
+    await meter.dispose();
+  }
+  const counted = asked.filter(({ counts }) => counts);
+  const value = counted.reduce((sum, entry) => sum + entry.value, 0) / counted.length;
+  const standardError =
+    Math.sqrt(counted.reduce((sum, entry) => sum + (entry.standardError ?? 0) ** 2, 0)) / counted.length;
+  const samples = counted.reduce((sum, entry) => sum + (entry.samples ?? 0), 0);
+  const headline = { name: 'accuracy', value, standardError, samples, unit: '%', higherIsBetter: true };
+  return [headline, ...asked.map(({ counts: _, ...entry }) => ({ ...entry, name: 'accuracy by slice' }))];
+}
+
+function metric({ value, standardError, examples }: Awaited<ReturnType<AnswerMeter['measure']>>): CellMetric {
+  return {
+    name: 'accuracy',
+    value: 100 * value,
+    standardError: 100 * standardError,
+    samples: examples,
+    unit: '%',
+    slice: {},
+    higherIsBetter: true,
+  };
+}
