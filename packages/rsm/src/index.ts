@@ -37,6 +37,7 @@ export {
   keyedDropout,
   noDropout,
 } from './dropout-source.js';
+export * from './evaluation/index.js';
 export { fastGatedUpdate, foldQueries, writeSummary } from './fast-write.js';
 export { type FoldedSlots, foldedCrossAttention, foldRead, readFolded } from './folded-read.js';
 export { type GatedUpdateOptions, type GatedUpdateResult, gatedUpdate } from './gated-update.js';
