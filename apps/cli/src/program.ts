@@ -18,7 +18,9 @@ export async function runCommandLine(
   const program = buildProgram(verbs, interrupts, (result) => {
     code = result;
   });
-  const verb = verbs.find(({ path }) => path.every((word, index) => args[index] === word));
+  const called = verbs.filter(({ path }) => path.every((word, index) => args[index] === word));
+  // Of `sweep` and `sweep merge` the longer one is meant.
+  const verb = called.toSorted((a, b) => b.path.length - a.path.length)[0];
   const normal = verb ? normaliseSpellings(args, fieldsOf(verb.schema, verb.aliases)) : [...args];
   try {
     await program.parseAsync(normal, { from: 'user' });
@@ -36,6 +38,8 @@ function buildProgram(
   const program = new Command('palimpsest')
     .description('Train, stream, compare and ship sequence models whose memory never grows.')
     .version(CLI_VERSION)
+    // Flags behind `merge` in `sweep merge` are those of `sweep merge`, whatever `sweep` calls its own.
+    .enablePositionalOptions()
     .showHelpAfterError('(palimpsest --help lists the commands and flags)')
     .exitOverride();
   for (const verb of verbs) addVerb(program, verb, interrupts, finish);
@@ -54,6 +58,7 @@ function addVerb(
     .command(verb.path.at(-1)!)
     .description(verb.description)
     .showHelpAfterError(`(palimpsest ${verb.path.join(' ')} --help lists the flags)`)
+    .enablePositionalOptions()
     .exitOverride();
   for (const { name, description, required } of verb.arguments ?? []) {
     command.argument(required ? `<${name}>` : `[${name}]`, description);

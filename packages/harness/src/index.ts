@@ -8,9 +8,18 @@ export {
   type Timing,
 } from './benchmark/benchmark.js';
 export { benchmarks } from './benchmark/benchmarks.js';
+export {
+  type CatalogueEntry,
+  describeEntry,
+  formatEntry,
+  type NamedProfile,
+  type OptionDescription,
+} from './catalogue.js';
 export { canonicalJson } from './cells/canonical-json.js';
 export * from './cells/cell.js';
+export { formatCells } from './cells/cell-table.js';
 export type * from './cells/executor.js';
+export { expandGrid, type Grid, type GridInput, gridSchema, parseGrid, readGridFile } from './cells/grid.js';
 export { type InProcessOptions, inProcessExecutor } from './cells/in-process-executor.js';
 export { cellKey, type Versions } from './cells/key.js';
 export { cellLabel } from './cells/label.js';

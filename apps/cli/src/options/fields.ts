@@ -11,7 +11,7 @@ export interface FlagMeta {
   readonly inert?: string;
 }
 
-export type FieldKind = 'number' | 'text' | 'switch' | 'choice' | 'list';
+export type FieldKind = 'number' | 'text' | 'switch' | 'choice' | 'list' | 'names';
 
 /** One option as the schema defines it. */
 export interface Field {
@@ -68,11 +68,10 @@ function kindOf(key: string, type: z.ZodType): FieldKind {
   if (type instanceof z.ZodEnum) return 'choice';
   if (type instanceof z.ZodString) return 'text';
   if (type instanceof z.ZodArray && type.element instanceof z.ZodNumber) return 'list';
+  if (type instanceof z.ZodArray && type.element instanceof z.ZodString) return 'names';
   if (type instanceof z.ZodTuple && type.def.items.every((item) => item instanceof z.ZodNumber))
     return 'list';
-  throw new Error(
-    `The option '${key}' is neither a number, a list of numbers, a text, a choice nor a switch.`,
-  );
+  throw new Error(`The option '${key}' is neither a number, a text, a list of these, a choice nor a switch.`);
 }
 
 function kebab(key: string): string {

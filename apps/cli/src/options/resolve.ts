@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { nearestName } from '@palimpsest/harness';
 import { InputError } from '@palimpsest/tensor-core';
-import { closest, distance } from 'fastest-levenshtein';
 import type { z } from 'zod';
 import type { Field, OptionSchema } from './fields.js';
 
@@ -54,6 +54,7 @@ function parseFlag(field: Field, given: unknown): unknown {
   if (typeof given !== 'string') return given;
   if (field.kind === 'number') return parseNumber(field, given);
   if (field.kind === 'list') return given.split(',').map((part) => parseNumber(field, part));
+  if (field.kind === 'names') return given.split(',').map((part) => part.trim());
   return given;
 }
 
@@ -84,9 +85,9 @@ function readConfig(path: string, fields: readonly Field[]): Values {
 
 function unknownKey(path: string, key: string, fields: readonly Field[]): string {
   const keys = fields.map((field) => field.key);
-  const nearest = keys.length > 0 ? closest(key, keys) : '';
-  const near = nearest !== '' && distance(key, nearest) <= Math.max(2, key.length / 3);
-  return `The configuration file '${path}' has an unknown key '${key}'${near ? `; did you mean '${nearest}'?` : `; the keys are ${keys.join(', ')}.`}`;
+  const nearest = nearestName(key, keys);
+  const hint = nearest === undefined ? `the keys are ${keys.join(', ')}.` : `did you mean '${nearest}'?`;
+  return `The configuration file '${path}' has an unknown key '${key}'; ${hint}`;
 }
 
 function lowerFirst(text: string): string {

@@ -1,12 +1,15 @@
 import type { Verb } from '../verb.js';
 import { bench } from './bench.js';
 import { chat } from './chat.js';
+import { describe } from './describe.js';
 import { doctor } from './doctor.js';
 import { evaluate } from './eval.js';
 import { exportModel } from './export.js';
 import { generate } from './generate.js';
 import { info } from './info.js';
+import { list } from './ls.js';
 import { parity } from './parity.js';
+import { sweepVerbs } from './sweep.js';
 import { trainVerbs } from './train.js';
 
 /** Every verb, in the order of the help. */
@@ -17,6 +20,9 @@ export const verbs: readonly Verb[] = [
   info,
   exportModel,
   evaluate,
+  ...sweepVerbs,
+  list,
+  describe,
   parity,
   bench,
   doctor,

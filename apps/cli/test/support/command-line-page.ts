@@ -14,9 +14,10 @@ ${sections.join('\n')}`;
 }
 
 function sectionOf(verb: Verb): string {
-  const words = ['palimpsest', ...verb.path, ...(verb.arguments ?? []).map(({ name }) => `<${name}>`)].join(
-    ' ',
+  const positional = (verb.arguments ?? []).map(({ name, required }) =>
+    required ? `<${name}>` : `[${name}]`,
   );
+  const words = ['palimpsest', ...verb.path, ...positional].join(' ');
   const rows = fieldsOf(verb.schema, verb.aliases).map(rowOf);
   const presets = Object.keys(verb.presets ?? {});
   return `## ${verb.path.join(' ')}

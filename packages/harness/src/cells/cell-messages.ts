@@ -7,8 +7,8 @@ export interface CellOrder {
   readonly versions: Versions;
   /** Threads of the engine for one operation. */
   readonly threads: number;
-  /** URL of the module whose `registry` says what cells are made of. */
-  readonly registryModule: string;
+  /** URL of a module whose `registry` says what cells are made of. Default: the registry of the house. */
+  readonly registryModule?: string;
 }
 
 /** What a cell process tells. */

@@ -40,7 +40,8 @@ async function answer({ spec, versions, threads, registryModule }: CellOrder): P
   }
 }
 
-async function loadRegistry(module: string): Promise<EvaluationRegistry> {
+async function loadRegistry(module: string | undefined): Promise<EvaluationRegistry> {
+  if (module === undefined) return (await import('../registry.js')).standardRegistry;
   return ((await import(module)) as { readonly registry: EvaluationRegistry }).registry;
 }
 

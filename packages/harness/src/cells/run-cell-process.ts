@@ -14,8 +14,8 @@ export interface CellProcessOptions {
   readonly versions: Versions;
   /** Threads of the engine for one operation. */
   readonly threads: number;
-  /** URL of the module whose `registry` says what cells are made of. */
-  readonly registryModule: string;
+  /** URL of a module whose `registry` says what cells are made of. Default: the registry of the house. */
+  readonly registryModule?: string;
   /** Seconds after which the cell is given up. Default: as long as it takes. */
   readonly timeoutSeconds?: number;
   /** Flags for Node, as `--max-old-space-size=4096`. */
@@ -81,6 +81,7 @@ interface Life {
 /** Tells a cell process its cell and listens until it ends. */
 function follow(child: ChildProcess, { spec }: Cell, options: CellProcessOptions): Promise<Life> {
   const { versions, threads, registryModule } = options;
+  const order: CellOrder = { spec, versions, threads, ...(registryModule ? { registryModule } : {}) };
   const life: Life = { code: null, endSignal: null, words: '' };
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     life.words = (life.words + text).slice(-KEPT_CHARACTERS);
@@ -88,8 +89,7 @@ function follow(child: ChildProcess, { spec }: Cell, options: CellProcessOptions
   return new Promise((resolve) => {
     child.on('message', (report: CellReport) => {
       // A process that dies before it hears its cell is known by its exit; the failed sending adds nothing.
-      if (report.type === 'ready')
-        child.send({ spec, versions, threads, registryModule } satisfies CellOrder, () => {});
+      if (report.type === 'ready') child.send(order, () => {});
       else if (report.type === 'start') life.provenance = report.provenance;
       else if (report.type === 'progress') options.onProgress?.(report.fraction, report.note);
       else if (report.type === 'result') life.result = report.result;

@@ -1,0 +1,92 @@
+import {
+  type CellSpecInput,
+  type Executor,
+  inProcessExecutor,
+  packageVersions,
+  parseShard,
+  processExecutor,
+  queueExecutor,
+  ResultStore,
+  runSweep,
+  type SweepSummary,
+  standardRegistry,
+} from '@palimpsest/harness';
+import { createEngine, InputError } from '@palimpsest/tensor-core';
+import type { z } from 'zod';
+import { ExitCode } from '../exit.js';
+import type { cellOptions, queueOptions, workerOptions } from '../options/cells.js';
+import { createSweepReport } from '../terminal/sweep-report.js';
+import type { VerbContext } from '../verb.js';
+
+type Options<T extends z.ZodRawShape> = z.output<z.ZodObject<T>>;
+
+/** Computes the cells that have no result in the folder yet, with progress, and saves each as it is finished. */
+export async function runCells(
+  cells: readonly CellSpecInput[],
+  folder: string,
+  options: Options<typeof cellOptions>,
+  { output, signal }: VerbContext,
+): Promise<SweepSummary> {
+  const { resume, retryFailed, shard } = options;
+  const engine = await engineNameOf(options.engine);
+  const store = await ResultStore.open(folder);
+  const report = createSweepReport(output);
+  try {
+    return await runSweep({
+      registry: standardRegistry,
+      cells,
+      store,
+      executor: executorOf(options),
+      engine,
+      versions: packageVersions(),
+      resume,
+      retryFailed,
+      ...(shard === undefined ? {} : { shard: parseShard(shard) }),
+      signal,
+      onEvent: report.show,
+    });
+  } finally {
+    report.stop();
+  }
+}
+
+/** What the exit code says about cells: interrupted, something failed or missed its tolerance, or all is well. */
+export function exitCodeOf({ interrupted, results }: SweepSummary): ExitCode {
+  if (interrupted) return ExitCode.interrupted;
+  const isGood = results.every(({ status, outcome }) => status === 'done' && outcome?.passed !== false);
+  return isGood ? ExitCode.ok : ExitCode.failed;
+}
+
+/** The options of processes on this machine. */
+export function processSettings({ workers, threads, timeout, nodeOptions }: Options<typeof workerOptions>) {
+  return {
+    versions: packageVersions(),
+    ...(workers === undefined ? {} : { workers }),
+    ...(threads === undefined ? {} : { threads }),
+    ...(timeout === undefined ? {} : { timeoutSeconds: timeout }),
+    ...(nodeOptions === undefined ? {} : { nodeArguments: nodeOptions.split(/\s+/) }),
+  };
+}
+
+/** The queue's address. @throws InputError when no server was named. */
+export function queueAddress({ redis, queue }: Options<typeof queueOptions>) {
+  if (redis !== undefined) return { redis, queue };
+  throw new InputError('A queue needs a server; give it as --redis redis://host:6379.');
+}
+
+function executorOf(options: Options<typeof cellOptions>): Executor {
+  if (options.executor === 'bullmq') {
+    return queueExecutor({ ...queueAddress(options), versions: packageVersions() });
+  }
+  const settings = processSettings(options);
+  if (options.executor === 'processes') return processExecutor(settings);
+  const { threads, versions } = settings;
+  return inProcessExecutor(standardRegistry, { versions, ...(threads === undefined ? {} : { threads }) });
+}
+
+/** The name of the engine that will be used, which must load here. */
+async function engineNameOf(name: Options<typeof cellOptions>['engine']): Promise<string> {
+  const engine = await createEngine(name);
+  await engine.dispose();
+  return engine.name;
+}

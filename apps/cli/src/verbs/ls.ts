@@ -1,0 +1,87 @@
+import { existsSync } from 'node:fs';
+import { formatCells, nearestName, ResultStore, standardRegistry, textTable } from '@palimpsest/harness';
+import { InputError, probeEngines } from '@palimpsest/tensor-core';
+import { z } from 'zod';
+import { ExitCode } from '../exit.js';
+import { outputOptions } from '../options/common.js';
+import type { Output } from '../terminal/output.js';
+import { defineVerb } from '../verb.js';
+
+interface Listing {
+  readonly entries: readonly object[];
+  readonly table: string;
+}
+
+/** What can be listed, in the order of the list of everything. */
+const listings: Readonly<Record<string, () => Listing | Promise<Listing>>> = {
+  tasks() {
+    const entries = standardRegistry.tasks.map(({ name, family, contenders, title }) => ({
+      name,
+      family,
+      models: contenders,
+      title,
+    }));
+    const rows = entries.map(({ name, family, models, title }) => [name, family, models, title]);
+    return { entries, table: textTable(['task', 'family', 'models', 'about'], rows) };
+  },
+  models() {
+    const entries = standardRegistry.contenders.map(({ name, mechanism, kind, title, description }) => ({
+      name,
+      mechanism,
+      kind,
+      title,
+      description,
+    }));
+    const rows = entries.map(({ name, kind, description }) => [name, kind, description]);
+    return { entries, table: textTable(['model', 'learning', 'about'], rows) };
+  },
+  async engines() {
+    const entries = await probeEngines();
+    const rows = entries.map(({ name, available, reason }) => [name, available ? 'yes' : 'no', reason]);
+    return { entries, table: textTable(['engine', 'loads here', 'why'], rows) };
+  },
+};
+
+/** `palimpsest ls`: what can be evaluated, and what a result folder holds. */
+export const list = defineVerb({
+  path: ['ls'],
+  description: 'list tasks, models, profiles and engines, or the cells of a result folder',
+  arguments: [
+    { name: 'what', description: 'tasks, models, profiles, engines, or a result folder', required: false },
+  ],
+  schema: z.object(outputOptions),
+  examples: ['palimpsest ls', 'palimpsest ls tasks --json', 'palimpsest ls palimpsest-report'],
+  async run(_, { output }, [what]) {
+    if (what === undefined) await listEverything(output);
+    else if (what in listings) {
+      const { entries, table } = await listings[what]!();
+      output.print(table);
+      output.emit(entries);
+    } else await listFolder(what, output);
+    return ExitCode.ok;
+  },
+});
+
+async function listEverything(output: Output): Promise<void> {
+  const everything: Record<string, readonly object[]> = {};
+  for (const [name, make] of Object.entries(listings)) {
+    const { entries, table } = await make();
+    everything[name] = entries;
+    output.print(`${table}\n`);
+  }
+  output.print('`palimpsest describe <name>` tells more about one of them.');
+  output.emit(everything);
+}
+
+async function listFolder(folder: string, output: Output): Promise<void> {
+  if (!existsSync(folder)) {
+    const names = Object.keys(listings);
+    const nearest = nearestName(folder, names);
+    throw new InputError(
+      `There is no list '${folder}'${nearest === undefined ? '' : ` (did you mean '${nearest}'?)`}, nor a folder of that name; there are ${names.join(', ')}.`,
+    );
+  }
+  const results = await (await ResultStore.openExisting(folder)).list();
+  output.print(results.length === 0 ? `'${folder}' holds no cell.` : formatCells(results, standardRegistry));
+  output.emit(results);
+}
