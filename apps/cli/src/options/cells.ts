@@ -18,14 +18,10 @@ export const queueOptions = {
 
 /** How cells are computed on one machine. */
 export const workerOptions = {
-  workers: z
-    .int()
-    .min(1)
-    .optional()
-    .meta({
-      description: 'cells side by side, each in its own process (default: by cores and memory)',
-      value: 'count',
-    }),
+  workers: z.int().min(1).optional().meta({
+    description: 'cells side by side, each in its own process (default: by cores and memory)',
+    value: 'count',
+  }),
   threads,
   timeout: z
     .number()
@@ -47,13 +43,10 @@ export const cellOptions = {
     .default('processes')
     .meta({ description: 'processes of this machine, this very process, or the workers of a queue' }),
   ...queueOptions,
-  shard: z
-    .string()
-    .optional()
-    .meta({
-      description: 'only part i of n of the cells, as in 2/8: the key of a cell decides',
-      value: 'i/n',
-    }),
+  shard: z.string().optional().meta({
+    description: 'only part i of n of the cells, as in 2/8: the key of a cell decides',
+    value: 'i/n',
+  }),
   resume: z.boolean().default(true).meta({ description: 'leave finished cells of the folder as they are' }),
   retryFailed: z.boolean().default(true).meta({ description: 'compute cells again that failed before' }),
   ...outputOptions,
