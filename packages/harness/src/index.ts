@@ -78,6 +78,7 @@ export { createParityRegistry, type ParityRegistry } from './parity/registry.js'
 export { type ParityOptions, runParity } from './parity/run.js';
 export { formatParityReport } from './parity/table.js';
 export type * from './parity/types.js';
+export { type Profile, profiles } from './profiles/profiles.js';
 export { standardRegistry } from './registry.js';
 export {
   type ChartOptions,

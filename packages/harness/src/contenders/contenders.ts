@@ -1,5 +1,6 @@
 import { createTransformer, type TransformerOptions } from '@palimpsest/backbone';
 import { createOsamModel } from '@palimpsest/osam';
+import { createRsmModel } from '@palimpsest/rsm';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import type { Contender, ModelNeed } from '../cells/task.js';
@@ -82,6 +83,38 @@ export const contenders: readonly Contender[] = [
         layers,
         sketchDim: 4 * width,
         readoutHidden: 2 * width,
+      });
+    },
+  },
+  {
+    name: 'rsm',
+    title: 'RSM',
+    mechanism: 'rsm',
+    description:
+      'Rolling state memory: a causal transformer per chunk, and slots that chunks are written to.',
+    kind: 'trained',
+    options: attention.extend({
+      slots: z.int().min(1).default(8).describe('memory slots of every block'),
+      chunk: z.int().min(2).default(16).describe('tokens per chunk'),
+    }),
+    learningRate: 3e-3,
+    create({ vocabSize, trainLength }, given) {
+      const {
+        width,
+        layers,
+        heads: count,
+        slots,
+        chunk,
+      } = given as Record<'width' | 'layers' | 'heads' | 'slots' | 'chunk', number>;
+      return createRsmModel({
+        vocabSize,
+        hiddenSize: width,
+        numLayers: layers,
+        numHeads: count,
+        numMemorySlots: slots,
+        windowSize: chunk,
+        dropout: 0,
+        tbpttChunks: Math.ceil(trainLength / chunk),
       });
     },
   },
