@@ -24,7 +24,9 @@ for (let id = 0; id < n; id++) {
   if (id % 1000 === 0) building += cpu() - before;
   flat.insert(id, vector);
 }
-console.log(`${n} directions; about ${((1000 * building) / Math.ceil(n / 1000)).toFixed(0)} µs per insertion`);
+console.log(
+  `${n} directions; about ${((1000 * building) / Math.ceil(n / 1000)).toFixed(0)} µs per insertion`,
+);
 
 const questions = Array.from({ length: QUERIES }, draw);
 const start = cpu();
