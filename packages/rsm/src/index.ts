@@ -43,6 +43,7 @@ export { type FoldedSlots, foldedCrossAttention, foldRead, readFolded } from './
 export { type GatedUpdateOptions, type GatedUpdateResult, gatedUpdate } from './gated-update.js';
 export * from './generation/index.js';
 export { globalSync, syncMemory } from './global-sync.js';
+export * from './inspect/index.js';
 export {
   forwardLegacyChunk,
   initLegacy,

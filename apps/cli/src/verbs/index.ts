@@ -7,6 +7,7 @@ import { evaluate } from './eval.js';
 import { exportModel } from './export.js';
 import { generate } from './generate.js';
 import { info } from './info.js';
+import { inspect } from './inspect.js';
 import { list } from './ls.js';
 import { parity } from './parity.js';
 import { sweepVerbs } from './sweep.js';
@@ -18,6 +19,7 @@ export const verbs: readonly Verb[] = [
   generate,
   chat,
   info,
+  inspect,
   exportModel,
   evaluate,
   ...sweepVerbs,
