@@ -38,6 +38,21 @@ describe('palimpsest train rsm', () => {
     expect(description.stateBytes).toBe(4 * (256 + 4096 + 272 + 1));
     expect(reply).toMatchObject({ tokens: 40, stateBytes: description.stateBytes });
 
+    const page = join(run, 'memory.html');
+    const inspected = JSON.parse(
+      (await palimpsest(['inspect', run, '--text', prompt.repeat(2), '--out', page, '--json'])).stdout,
+    );
+    expect(inspected).toMatchObject({ tokens: 2 * prompt.length, page });
+    // 134 tokens are five chunks of 32, the last one of 6.
+    expect(inspected.chunks.map(({ tokens }: { tokens: number }) => tokens)).toEqual([32, 32, 32, 32, 6]);
+    for (const { slotRank } of inspected.chunks) {
+      for (const rank of slotRank) expect(rank >= 1 && rank <= 4).toBe(true);
+    }
+    const html = readFileSync(page, 'utf8');
+    // Ranks, gates, two slot maps, two charts of norms, and reads of two blocks on three lines of 64 tokens.
+    expect(html.match(/<svg/g)).toHaveLength(1 + 1 + 2 + 2 + 2 * 3);
+    expect(html).not.toMatch(/(src|href)=/);
+
     const resumed = await palimpsest(['train', 'rsm', '--load', run, '--steps', '52', '--json']);
     expect(JSON.parse(resumed.stdout)).toMatchObject({ step: 52, tokens: 52 * 4 * 256 });
   });
@@ -61,6 +76,8 @@ describe('palimpsest train rsm', () => {
     };
     expect(await errorOf('--hidden-size', '33')).toContain('hiddenSize 33 is odd');
     expect(await errorOf('--num-heads', '3')).toContain('cannot be split over 3 heads');
+    const inspect = await palimpsest(['inspect', '/nowhere']);
+    expect(inspect).toMatchObject({ code: 2, stderr: "error: There is no checkpoint folder '/nowhere'.\n" });
     expect(await errorOf('--tokenizer', 'file')).toContain('needs tokenizerPath');
     expect(await errorOf('--tokenizer', 'file', '--tokenizer-path', '/nowhere')).toContain(
       'There is no tokenizer',

@@ -54,6 +54,12 @@ export {
   type SuiteEvent,
   type SuiteOptions,
 } from './evaluation/suite.js';
+export {
+  type InspectCheckpointOptions,
+  type InspectedCheckpoint,
+  inspectCheckpoint,
+} from './inspect/inspect-checkpoint.js';
+export { type InspectionPageOptions, inspectionPage } from './inspect/inspection-page.js';
 export type { Architecture, TrainingPreset } from './models/architecture.js';
 export { architectureOf, architectures, modelRegistry } from './models/architectures.js';
 export {

@@ -124,7 +124,7 @@ function readFigures(inspection: TextInspection, { texts, readTokens = 192 }: In
     const layers = Array.from({ length: inspection.numLayers }, (_, layer) =>
       readMap(inspection, layer, from, to, texts),
     );
-    lines.push(figure(layers.join('<br>')));
+    lines.push(figure(layers.join('')));
   }
   const shown = first > 0 ? `The last ${end - first} of ${end} tokens. ` : '';
   return `<p>${shown}A row per slot, darker where more of the read comes from it; red lines mark chunk borders.</p>${lines.join('')}`;
