@@ -112,6 +112,9 @@ export {
   type Results,
   resultsSchema,
 } from './results/schema.js';
+export { type RsmSuiteRun, rsmSuiteModelSchema, runRsmSuite } from './rsm-suite/run-rsm-suite.js';
+export { suiteCharts } from './rsm-suite/suite-charts.js';
+export { drawSuite, type SuitePictures } from './rsm-suite/suite-page.js';
 export { type PreparedText, prepareText, type RunData, runDataSchema } from './runs/run-data.js';
 export { RunFolder } from './runs/run-folder.js';
 export { type NewRun, type ResumedRun, type TrainRunOptions, trainRun } from './runs/train-run.js';

@@ -10,6 +10,7 @@ import { info } from './info.js';
 import { inspect } from './inspect.js';
 import { list } from './ls.js';
 import { parity } from './parity.js';
+import { rsmSuite } from './rsm-suite.js';
 import { sweepVerbs } from './sweep.js';
 import { trainVerbs } from './train.js';
 
@@ -22,6 +23,7 @@ export const verbs: readonly Verb[] = [
   inspect,
   exportModel,
   evaluate,
+  rsmSuite,
   ...sweepVerbs,
   list,
   describe,

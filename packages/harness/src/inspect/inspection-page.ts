@@ -1,7 +1,8 @@
 import type { TextInspection } from '@palimpsest/rsm';
+import { escapeMarkup } from '../pages/markup.js';
+import { figure, htmlPage, section } from '../pages/page.js';
 import { lineChart, renderChart } from '../report/charts.js';
 import { gateHistograms, readMap, slotHeatMap } from './memory-pictures.js';
-import { escapeMarkup } from './svg.js';
 
 export interface InspectionPageOptions {
   /** Name of the checkpoint. */
@@ -45,31 +46,13 @@ export async function inspectionPage(
     section('Norms of the first slots over time', await normCharts(inspection, each, name)),
     section('Which slots each token reads', readFigures(inspection, options)),
   ];
-  const facts = options.facts
-    .map(([term, value]) => `<dt>${escapeMarkup(term)}</dt><dd>${escapeMarkup(value)}</dd>`)
-    .join('');
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Memory of ${escapeMarkup(options.checkpoint)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<header><h1>What the memory did</h1><dl>${facts}</dl></header>
-<main>
-${sections.join('\n')}
-</main>
-</body>
-</html>
-`;
+  return htmlPage({
+    title: `Memory of ${options.checkpoint}`,
+    heading: 'What the memory did',
+    facts: options.facts,
+    sections,
+  });
 }
-
-const figure = (content: string) => `<figure>${content}</figure>`;
-
-const section = (title: string, content: string) =>
-  `<section><h2>${escapeMarkup(title)}</h2>${content}</section>`;
 
 /** The text with a background that grows darker with the loss of each token. */
 function textParagraph({ losses, chunks }: TextInspection, texts: readonly string[]): string {
@@ -129,22 +112,3 @@ function readFigures(inspection: TextInspection, { texts, readTokens = 192 }: In
   const shown = first > 0 ? `The last ${end - first} of ${end} tokens. ` : '';
   return `<p>${shown}A row per slot, darker where more of the read comes from it; red lines mark chunk borders.</p>${lines.join('')}`;
 }
-
-const STYLE = `
-:root { --ink: #2b2b2b; --soft: #6d675c; --line: #e0dbd0; --paper: #faf8f3; }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--paper); color: var(--ink);
-  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", sans-serif; }
-header, main { max-width: 900px; margin: 0 auto; padding: 0 24px; }
-header { padding-top: 36px; }
-h1 { font: 600 32px/1.2 Georgia, "Times New Roman", serif; margin: 0 0 12px; }
-h2 { font: 600 21px/1.3 Georgia, "Times New Roman", serif; margin: 0 0 8px; }
-h3 { font-size: 14px; font-weight: 600; margin: 16px 0 4px; }
-p { margin: 6px 0 10px; color: var(--soft); font-size: 14.5px; }
-section { background: #fff; border: 1px solid var(--line); border-radius: 8px; padding: 20px 24px; margin: 24px 0; }
-figure { margin: 8px 0 16px; overflow-x: auto; } figure svg { max-width: 100%; height: auto; display: block; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; font-size: 14px; }
-dt { color: var(--soft); } dd { margin: 0; }
-.text { white-space: pre-wrap; font: 14px/1.7 ui-monospace, Menlo, Consolas, monospace; margin: 0; }
-.chunk { border-left: 2px solid #a8372f; padding-left: 1px; }
-`;

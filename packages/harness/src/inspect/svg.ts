@@ -1,11 +1,4 @@
-/** Text inside markup. */
-export function escapeMarkup(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;');
-}
+import { escapeMarkup } from '../pages/markup.js';
 
 /** A coordinate with at most two digits behind the point. */
 const short = (value: number) => String(Math.round(value * 100) / 100);
