@@ -1,8 +1,8 @@
 // node bench/decode.mjs: cached decoding of a causal wiring against the parity generator, which computes its window anew for
 // every token; whether the cost grows with the text; the bytes of the state.
-import { createEngine, ndarray, Rng } from '../../tensor-core/dist/index.js';
+import { createEngine, Rng } from '../../tensor-core/dist/index.js';
 import { CausalDecoder, createRsmModel, forwardChunk, initialMemory, stateBytesOf } from '../dist/index.js';
-import { median, randomTokens } from './common.mjs';
+import { measured, milliseconds, randomTokens, ratios } from './common.mjs';
 
 const shapes = {
   'd 128, L 4': { hiddenSize: 128, numLayers: 4 },
@@ -31,14 +31,15 @@ async function recomputer(options) {
   let memory = await start(params);
   const window = randomTokens(1, options.windowSize - 1, options.vocabSize);
   return async () => {
-    const before = performance.now();
-    const result = await chunk(params, window, memory);
-    await result.logits.data();
-    const elapsed = performance.now() - before;
+    const { result, time } = await measured(async () => {
+      const next = await chunk(params, window, memory);
+      await next.logits.data();
+      return next;
+    });
     result.logits.dispose();
     memory.dispose();
     memory = result.memory;
-    return elapsed;
+    return time;
   };
 }
 
@@ -50,11 +51,7 @@ for (const [name, shape] of Object.entries(shapes)) {
     const recompute = await recomputer(options);
     await recompute();
     const token = [3];
-    const tokenTime = async () => {
-      const before = performance.now();
-      await decoder.next(token);
-      return performance.now() - before;
-    };
+    const tokenTime = async () => (await measured(() => decoder.next(token))).time;
     const [first, later, generator] = [[], [], []];
     // A first whole chunk, then the chunk at ten times its length; the generator in turn with both.
     for (const times of [first, later]) {
@@ -64,13 +61,17 @@ for (const [name, shape] of Object.entries(shapes)) {
       }
       if (times === first) await decoder.prefill(randomTokens(1, 8 * windowSize, 65));
     }
-    const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    const sum = (times) => ({
+      wall: times.reduce((total, { wall }) => total + wall, 0) / times.length,
+      cpu: times.reduce((total, { cpu }) => total + cpu, 0) / times.length,
+    });
     console.log(
-      `${name}, C ${windowSize}: ${median(later).toFixed(2)} ms a token (mean with the write ${mean(later).toFixed(2)}), ` +
-        `parity generator ${median(generator).toFixed(1)} ms: ${(median(generator) / median(later)).toFixed(0)} times ` +
-        `(mean to mean ${(mean(generator) / mean(later)).toFixed(0)}); ` +
-        `tenth chunk against the first ${(median(later) / median(first)).toFixed(2)}; state ${stateBytesOf(model.options)} bytes`,
+      `${name}, C ${windowSize}: ${milliseconds(later, 2)} a token, parity generator ${milliseconds(generator)}; state ${stateBytesOf(model.options)} bytes`,
     );
+    console.log(
+      `  times as fast as the generator: ${ratios(generator, later)}; means, with the writes: ${ratios([sum(generator)], [sum(later)])}`,
+    );
+    console.log(`  tenth chunk against the first: ${ratios(later, first)}`);
     await decoder.dispose();
   }
 }

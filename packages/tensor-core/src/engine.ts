@@ -17,7 +17,7 @@ export interface CompileOptions {
   readonly name?: string;
   /** Arguments whose device arrays the call may consume: their memory is reused and they are disposed. */
   readonly donate?: readonly number[];
-  /** Arguments baked into the graph as constants (parameters of a frozen model). Re-traced when they change. */
+  /** Arguments baked into the graph as constants (parameters of a frozen model). Re-traced when another tree is given. */
   readonly freeze?: readonly number[];
   /** Check every output for NaN and infinity and say which one has it. Default false. */
   readonly validate?: boolean;

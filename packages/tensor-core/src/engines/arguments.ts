@@ -20,41 +20,49 @@ const DTYPES = new Set<string>(['float32', 'int32', 'bool']);
  * @throws InputError naming the function, the argument and the path of a leaf that is no array or is disposed.
  */
 export function bindArguments(functionName: string, args: readonly unknown[], engineId: number): BoundLeaf[] {
-  return args.flatMap((argument, index) =>
-    treeLeaves<InputLeaf>(argument).map(({ path, leaf }) => {
-      const where = `argument ${index}${path === '' ? '' : ` at '${path}'`} of '${functionName}'`;
-      const value = typeof leaf === 'number' ? ndarray(leaf) : leaf;
-      if (value instanceof DeviceArray) checkDeviceArray(value, where, engineId);
-      else checkHostArray(value, where);
-      return { argument: index, path, shape: value.shape, dtype: value.dtype, value };
-    }),
-  );
+  return args.flatMap((argument, index) => bindArgument(functionName, argument, index, engineId));
 }
 
-function checkDeviceArray(value: DeviceArray, where: string, engineId: number): void {
+/** The leaves of one argument; see `bindArguments`. */
+export function bindArgument(
+  functionName: string,
+  argument: unknown,
+  index: number,
+  engineId: number,
+): BoundLeaf[] {
+  return treeLeaves<InputLeaf>(argument).map(({ path, leaf }) => {
+    const where = () => `argument ${index}${path === '' ? '' : ` at '${path}'`} of '${functionName}'`;
+    const value = typeof leaf === 'number' ? ndarray(leaf) : leaf;
+    if (value instanceof DeviceArray) checkDeviceArray(value, where, engineId);
+    else checkHostArray(value, where);
+    return { argument: index, path, shape: value.shape, dtype: value.dtype, value };
+  });
+}
+
+function checkDeviceArray(value: DeviceArray, where: () => string, engineId: number): void {
   if (value.isDisposed) {
     throw new InputError(
-      `The array of shape ${formatShape(value.shape)} given as ${where} was disposed or donated to an earlier call; pass the result of that call instead.`,
+      `The array of shape ${formatShape(value.shape)} given as ${where()} was disposed or donated to an earlier call; pass the result of that call instead.`,
     );
   }
   if (value.engineId !== engineId) {
     throw new InputError(
-      `The array given as ${where} belongs to another engine; copy it with toHost() and put() first.`,
+      `The array given as ${where()} belongs to another engine; copy it with toHost() and put() first.`,
     );
   }
 }
 
-function checkHostArray(value: unknown, where: string): asserts value is NDArray {
+function checkHostArray(value: unknown, where: () => string): asserts value is NDArray {
   if (!isNDArray(value)) {
-    throw new InputError(`Expected an array or a number as ${where}, but got ${describe(value)}.`);
+    throw new InputError(`Expected an array or a number as ${where()}, but got ${describe(value)}.`);
   }
   if (!DTYPES.has(value.dtype)) {
-    throw new InputError(`Expected dtype float32, int32 or bool as ${where}, but got '${value.dtype}'.`);
+    throw new InputError(`Expected dtype float32, int32 or bool as ${where()}, but got '${value.dtype}'.`);
   }
   const size = value.shape.reduce((product, extent) => product * extent, 1);
   if (value.data.length !== size) {
     throw new InputError(
-      `The array given as ${where} has shape ${formatShape(value.shape)}, which needs ${size} values, but holds ${value.data.length}.`,
+      `The array given as ${where()} has shape ${formatShape(value.shape)}, which needs ${size} values, but holds ${value.data.length}.`,
     );
   }
 }

@@ -11,7 +11,7 @@ import type {
 import { EngineError, InputError } from '../errors.js';
 import { type DType, isNDArray, type NDArray, sizeOf, type TypedArray } from '../ndarray.js';
 import { type MapLeaves, treeLeaves, treeMap } from '../tree.js';
-import { type BoundLeaf, bindArguments, checkFinite, signatureOf } from './arguments.js';
+import { type BoundLeaf, bindArgument, checkFinite, signatureOf } from './arguments.js';
 import { BufferPool } from './buffer-pool.js';
 import { LiveArrays, nextEngineId } from './live-arrays.js';
 import type { OnnxRuntime, OnnxTensor } from './onnx-runtime.js';
@@ -19,10 +19,19 @@ import { type TracedModel, traceFunction } from './traced-graph.js';
 
 interface OnnxStorage extends DeviceStorage {
   readonly tensor: OnnxTensor;
+  /** Another array has taken the memory over. */
+  moved?: boolean;
 }
 
 /** Graphs with fewer multiply-adds, such as decode steps, run faster on one thread. */
 const SMALL_PRODUCTS = 4e6;
+
+/** A frozen argument as it was bound; the same tree is not looked through again. */
+interface BakedArgument {
+  readonly tree: unknown;
+  readonly leaves: readonly BoundLeaf[];
+  readonly key: string;
+}
 
 /** A traced function with the session that runs it. */
 interface Program extends Omit<TracedModel, 'bytes'> {
@@ -55,9 +64,21 @@ export class OnnxEngine implements Engine {
     const identities = new Identities();
     const frozen = new Set(options.freeze ?? []);
     const donated = new Set(options.donate ?? []);
+    const baked = new Map<number, BakedArgument>();
+    const bind = (argument: unknown, index: number) => {
+      if (!frozen.has(index)) return bindArgument(name, argument, index, this.id);
+      const known = baked.get(index);
+      if (known && known.tree === argument) return known.leaves;
+      const leaves = bindArgument(name, argument, index, this.id);
+      baked.set(index, { tree: argument, leaves, key: signatureOf(leaves) + identities.key(leaves) });
+      return leaves;
+    };
     const run = async (...args: unknown[]) => {
-      const leaves = bindArguments(name, args, this.id);
-      const key = signatureOf(leaves) + identities.key(leaves.filter((leaf) => frozen.has(leaf.argument)));
+      const perArgument = args.map(bind);
+      const leaves = perArgument.flat();
+      const key = perArgument
+        .map((part, index) => (frozen.has(index) ? baked.get(index)!.key : signatureOf(part)))
+        .join(';');
       let program = programs.get(key);
       if (!program) {
         program = this.#build(name, fn as never, args, leaves, frozen);
@@ -132,12 +153,16 @@ export class OnnxEngine implements Engine {
       if (inputName) feeds[inputName] = this.#feed(leaves[index]!);
     });
     const fetches: Record<string, OnnxTensor | null> = {};
-    for (const { name: outputName, dtype, shape } of program.outputs) {
+    const moved: OnnxStorage[] = [];
+    for (const { name: outputName, dtype, shape, inPlaceOf } of program.outputs) {
+      const cache = inPlaceOf === undefined ? undefined : takenOver(leaves, inPlaceOf, donated);
+      if (cache) moved.push(cache);
       fetches[outputName] = this.runtime.preallocates
-        ? this.#tensor(dtype, this.#pool.take(dtype, sizeOf(shape)), shape)
+        ? (cache?.tensor ?? this.#tensor(dtype, this.#pool.take(dtype, sizeOf(shape)), shape))
         : null;
     }
     const results = await guarded(name, () => program.session.run(feeds, fetches));
+    for (const storage of this.runtime.preallocates ? moved : []) storage.moved = true;
     for (const leaf of leaves) {
       if (donated.has(leaf.argument) && leaf.value instanceof DeviceArray) leaf.value.dispose();
     }
@@ -159,18 +184,32 @@ export class OnnxEngine implements Engine {
   }
 
   #hold(tensor: OnnxTensor, dtype: DType, shape: readonly number[]): DeviceArray {
-    const array: DeviceArray = new DeviceArray(shape, dtype, this.id, {
+    const storage: OnnxStorage = {
       tensor,
       // A copy, because the memory is handed out again after the array is gone.
       read: async () => ((await tensor.getData()) as TypedArray).slice() as TypedArray,
       release: () => {
         this.#live.remove(array);
+        if (storage.moved) return;
         if (tensor.location === 'cpu') this.#pool.give(dtype, tensor.data as TypedArray);
         else tensor.dispose();
       },
-    } as OnnxStorage);
+    };
+    const array: DeviceArray = new DeviceArray(shape, dtype, this.id, storage);
     return this.#live.add(array);
   }
+}
+
+/** The memory of a donated leaf that an output may take over: nobody else is given the same array. */
+function takenOver(
+  leaves: readonly BoundLeaf[],
+  index: number,
+  donated: ReadonlySet<number>,
+): OnnxStorage | undefined {
+  const { argument, value } = leaves[index]!;
+  if (!donated.has(argument) || !(value instanceof DeviceArray)) return undefined;
+  const storage = value.storage() as OnnxStorage;
+  return leaves.filter((leaf) => leaf.value === value).length === 1 ? storage : undefined;
 }
 
 /** Numbers the frozen arrays, so that a graph is built anew when other arrays are frozen into it. */

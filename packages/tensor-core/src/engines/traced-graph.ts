@@ -21,6 +21,8 @@ export interface TracedOutput {
   readonly path: string;
   readonly shape: readonly number[];
   readonly dtype: DType;
+  /** Number of the leaf whose memory the output may take over, because its node updates a cache in place. */
+  readonly inPlaceOf?: number;
 }
 
 /** A function as a static graph, ready to be saved or run. */
@@ -63,11 +65,13 @@ export function traceFunction(
         value,
         shape: value.shape,
         dtype: value.dtype as DType,
+        ...cacheUpdate(value, values),
       };
       return outputs.push(output) - 1;
     });
   });
   const used = usedValues(outputs.map(({ value }) => value));
+  const shared = sharedInputs(outputs.map(({ value }) => value));
   const inputNames = leaves.map((leaf, index) => {
     if (leaf.frozen || !used.has(values[index]!)) return undefined;
     return inputName(leaf, index);
@@ -75,12 +79,44 @@ export function traceFunction(
   const named = inputNames.flatMap((inputName, index) =>
     inputName ? [{ name: inputName, value: values[index]! }] : [],
   );
-  return { ...encodeModel(name, named, outputs), inputNames, outputs, template };
+  const checked = outputs.map(({ inPlaceOf, ...output }) =>
+    inPlaceOf === undefined || shared.has(values[inPlaceOf]!) ? output : { ...output, inPlaceOf },
+  );
+  return { ...encodeModel(name, named, outputs), inputNames, outputs: checked, template };
 }
 
 const inputName = (leaf: TracedLeaf, index: number) =>
   `in${index}.${leaf.argument}${leaf.path ? `.${leaf.path}` : ''}`;
 const outputName = (path: string, index: number) => `out${index}${path ? `.${path}` : ''}`;
+
+/** Nodes that write into a cache: where the cache comes in, by where it goes out. */
+const CACHE_INPUTS: Readonly<Record<string, Readonly<Record<number, number>>>> = {
+  GroupQueryAttention: { 1: 3, 2: 4 },
+};
+
+/** The leaf that an output updates, if the node that makes it can do so in the leaf's own memory. */
+function cacheUpdate(value: Value, leaves: readonly Value[]): { inPlaceOf?: number } {
+  const node = value.producer;
+  const input = node && CACHE_INPUTS[node.op]?.[node.outputs.indexOf(value)];
+  if (input === undefined) return {};
+  const leaf = leaves.indexOf(node!.inputs[input]!);
+  return leaf < 0 ? {} : { inPlaceOf: leaf };
+}
+
+/** Inputs that more than one node reads, or that are given back as they are; these must not change during a run. */
+function sharedInputs(outputs: readonly Value[]): Set<Value> {
+  const seen = new Set<Value>(outputs);
+  const shared = new Set<Value>(outputs);
+  const note = (value: Value | undefined) => {
+    if (value && seen.has(value)) shared.add(value);
+    if (value) seen.add(value);
+  };
+  for (const { inputs, branches } of everyNode(outputs)) {
+    inputs.forEach(note);
+    for (const value of Object.values(branches ?? {}).flat()) note(value);
+  }
+  return shared;
+}
 
 function usedValues(outputs: readonly Value[]): Set<Value> {
   const used = new Set<Value>(outputs);

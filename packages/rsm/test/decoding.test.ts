@@ -1,0 +1,122 @@
+import { stateBytes } from '@palimpsest/lm';
+import { createEngine, type NDArray, ndarray, type tf } from '@palimpsest/tensor-core';
+import { afterAll, describe, expect, it } from 'vitest';
+import { CausalDecoder, createRsmModel, type RsmParams, type RsmState, stateBytesOf } from '../src/index.js';
+import { columns, lively, randomTokens, small, smallModel, toHost, wirings } from './support/models.js';
+
+const engines = await Promise.all((['cpu', 'onnx'] as const).map((name) => createEngine(name)));
+afterAll(async () => {
+  for (const engine of engines) await engine.dispose();
+});
+const [, onnx] = engines;
+
+const cases = engines.flatMap((engine) =>
+  Object.entries(wirings)
+    .filter(([wiring]) => wiring !== 'sliding window')
+    .filter(([wiring]) => engine.name === 'cpu' || ['parallel', 'shared memory', 'sync'].includes(wiring))
+    .map(([wiring, options]) => [engine.name, wiring, engine, options] as const),
+);
+
+describe('cached decoding', () => {
+  it.each(cases)(
+    'on %s, %s: equals the step, also around prompts',
+    async (_name, _wiring, engine, options) => {
+      const model = smallModel(options);
+      const params = lively(model);
+      const tokens = randomTokens(2, 24, model.vocabSize);
+      const run = engine.compile((weights: RsmParams, token: tf.Tensor1D, state: RsmState) => {
+        const { logits, state: next } = model.step(weights, token, state);
+        return { logits: logits as tf.Tensor, state: next };
+      });
+      const init = engine.compile((weights: RsmParams) => model.initState(weights, 2));
+      let state = await toHost(await init(params as never));
+      const expected: NDArray[] = [];
+      const token = (place: number) => Int32Array.of(tokens.data[place]!, tokens.data[24 + place]!);
+      for (let place = 0; place < 24; place++) {
+        const result = (await toHost(
+          await run(params as never, ndarray(token(place), [2], 'int32') as never, state as never),
+        )) as { logits: NDArray; state: unknown };
+        expected.push(result.logits);
+        ({ state } = result);
+      }
+      const before = engine.memory().arrays;
+      const decoder = await CausalDecoder.create({ engine, model, params, batch: 2 });
+      for (const prompts of [
+        [],
+        [[0, 7]],
+        [
+          [3, 5],
+          [9, 12],
+        ],
+      ] as const) {
+        await decoder.reset();
+        for (let place = 0; place < 24; ) {
+          const prompt = prompts.find(([from]) => from === place);
+          const size = prompt ? prompt[1] : 1;
+          const logits = prompt
+            ? await decoder.prefill(columns(tokens, place, size))
+            : await decoder.next(token(place));
+          place += size;
+          const target = expected[place - 1]!.data;
+          const scale = Math.max(1, ...target.map((value) => Math.abs(Number(value))));
+          logits.forEach((value, index) => {
+            expect(Math.abs(value - Number(target[index]))).toBeLessThan(2e-5 * scale);
+          });
+        }
+      }
+      await decoder.dispose();
+      expect(engine.memory().arrays).toBe(before);
+    },
+  );
+
+  it('refuses what cannot be cached', async () => {
+    const create = (options: Parameters<typeof smallModel>[0]) => {
+      const model = smallModel(options);
+      return CausalDecoder.create({ engine: engines[0]!, model, params: lively(model) });
+    };
+    await expect(create({ preset: 'parity' })).rejects.toThrow(
+      "The preset 'parity' cannot be decoded from caches",
+    );
+    await expect(create({ slidingWindow: 2 })).rejects.toThrow('sees whole chunks');
+  });
+
+  it('costs the same at ten chunks as at one, and holds the same memory over 1,000 tokens', async () => {
+    const model = createRsmModel({ ...small, hiddenSize: 64, windowSize: 64, numLayers: 4 });
+    const decoder = await CausalDecoder.create({ engine: onnx!, model, params: lively(model) });
+    const cost = async () => {
+      const before = process.cpuUsage();
+      for (let place = 0; place < 64; place++) await decoder.next([place % 11]);
+      return process.cpuUsage(before).user;
+    };
+    for (let warm = 0; warm < 2; warm++) await cost();
+    const held = onnx!.memory();
+    const first = Math.min(await cost(), await cost(), await cost());
+    for (let chunk = 0; chunk < 5; chunk++) await cost();
+    const later = Math.min(await cost(), await cost(), await cost());
+    console.log(`CPU time of chunks 11 to 13 against chunks 3 to 5: ${(later / first).toFixed(2)}`);
+    expect(later / first).toBeLessThan(1.3);
+    for (let place = 0; place < 1000 - 13 * 64; place++) await decoder.next([place % 11]);
+    await decoder.prefill(randomTokens(1, 64 - ((1000 - 13 * 64) % 64), 11));
+    expect(onnx!.memory()).toEqual(held);
+    await decoder.dispose();
+  });
+});
+
+describe('the state', () => {
+  it.each([...Object.entries(wirings), ['parity', { preset: 'parity', useGlobalSync: false }] as const])(
+    'of %s has the bytes that the formula says',
+    async (_wiring, options) => {
+      const model = smallModel(options);
+      expect(await stateBytes(model)).toBe(stateBytesOf(model.options));
+      expect(await stateBytes(model, 3)).toBe(3 * stateBytesOf(model.options));
+    },
+  );
+
+  it('holds 4 B L m d bytes of memory and 8 B L C d of keys and values, and what pooling needs', () => {
+    const { options } = createRsmModel({ vocabSize: 65, hiddenSize: 256, numLayers: 8, windowSize: 256 });
+    const memory = 4 * 8 * 32 * 256;
+    const cache = 8 * 8 * 256 * 256;
+    const pool = 4 * 8 * (32 * 256 + 2 * 32);
+    expect(stateBytesOf(options)).toBe(memory + cache + pool + 4);
+  });
+});
