@@ -1,4 +1,5 @@
-// `npm start`: install, build, then the quick evaluation of every mechanism on embedded data.
+// `npm start`: install, build, then the quick profile: every mechanism, small, on embedded data. What is finished in
+// palimpsest-report/ is not computed again.
 import { install, pnpm, requireNode, run, step } from './run.mjs';
 
 requireNode();
@@ -10,7 +11,15 @@ if (
 ) {
   process.exit(1);
 }
-console.log('\n▸ palimpsest eval --quick');
+console.log(
+  '\n▸ palimpsest eval --profile quick (minutes; Ctrl-C saves what is finished, and the next run goes on)',
+);
 process.exit(
-  await run(process.execPath, ['apps/cli/dist/main.js', 'eval', '--quick', ...process.argv.slice(2)]),
+  await run(process.execPath, [
+    'apps/cli/dist/main.js',
+    'eval',
+    '--profile',
+    'quick',
+    ...process.argv.slice(2),
+  ]),
 );

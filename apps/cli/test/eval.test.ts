@@ -1,43 +1,64 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { resultsSchema } from '@palimpsest/harness';
 import { describe, expect, it } from 'vitest';
 import { emptyFolder, palimpsest } from './support/cli.js';
 
+const smoke = ['eval', '--profile', 'smoke', '--executor', 'in-process'];
+
 describe('palimpsest eval', () => {
-  it('ends in a table, a results file that fits its schema, and a report with the chart inside', async () => {
+  it('runs the smoke profile: a table, results that fit their schema, a report with charts, nothing repeated', async () => {
     const cwd = emptyFolder();
-    const { code, stdout, stderr } = await palimpsest(['eval', '--quick', '--only', 'kernel-error'], { cwd });
+    const { code, stdout, stderr } = await palimpsest(['eval', '--profile', 'smoke'], { cwd });
+    expect(stderr).toMatch(/ 0 running, 0 failed, 0 s left\n$/);
     expect(code).toBe(0);
-    expect(stderr).toContain('✓ TensorSketch: kernel error against sketch length');
-    expect(stdout).toMatch(/✓ +sketch\/kernel-error +error at sketch length 64 +0\.\d+ RMS/);
-    const report = /^Report: (.*)$/m.exec(stdout)![1]!;
-    expect(report).toBe(join(cwd, 'palimpsest-report', 'report.html'));
-    expect(readFileSync(report, 'utf8').match(/<svg /g)).toHaveLength(1);
-    const results = resultsSchema.parse(JSON.parse(readFileSync(join(report, '..', 'results.json'), 'utf8')));
-    expect(results.evaluations.map(({ name, passed }) => [name, passed])).toEqual([
-      ['sketch/kernel-error', true],
-    ]);
-    expect(results.provenance.seed).toBe(1337);
+    expect(stdout).toMatch(/^✓ +mqar +OSAM +accuracy +[\d.]+ ± [\d.]+ % +[\d ]+$/m);
+    expect(stdout).toMatch(/^✓ +parity +Parity with the original program +cases reproduced +100 %$/m);
+    const report = /Report: (.*)$/m.exec(stdout)![1]!;
+    expect(report).toBe(join('palimpsest-report', 'report.html'));
+    expect(readFileSync(join(cwd, report), 'utf8')).toMatch(/<svg /);
+    const json = readFileSync(join(cwd, 'palimpsest-report', 'results.json'), 'utf8');
+    const { cells } = resultsSchema.parse(JSON.parse(json));
+    expect(cells.every(({ status }) => status === 'done')).toBe(true);
+    expect(readdirSync(join(cwd, 'palimpsest-report', 'cells'))).toHaveLength(cells.length);
+    const again = await palimpsest(['eval', '--profile', 'smoke', '--json', '--quiet'], { cwd });
+    expect(JSON.parse(again.stdout)).toMatchObject({ profile: 'smoke', total: cells.length, computed: 0 });
   });
 
-  it('gives the results as one JSON document, decided by the seed', async () => {
-    const run = async (seed: string) => {
-      const flags = ['--quick', '--only', 'kernel-error', '--quiet', '--json', '--seed', seed];
-      const { stdout, stderr } = await palimpsest(['eval', ...flags]);
-      expect(stderr).toBe('');
-      return JSON.parse(stdout).evaluations[0].metrics;
+  it('is decided by the seeds, and asks language tasks for the given text', async () => {
+    const cwd = emptyFolder();
+    writeFileSync(join(cwd, 'my.txt'), 'the cat sat on the mat. '.repeat(200));
+    const run = async (...flags: string[]) => {
+      const args = [...smoke, '--task', 'language', '--model', 'ngram', '--json', '--quiet', ...flags];
+      const { stdout } = await palimpsest(args, { cwd });
+      return JSON.parse(stdout).cells;
     };
-    const first = await run('1');
-    expect(await run('1')).toEqual(first);
-    expect(await run('2')).not.toEqual(first);
+    const [own] = await run('--text', 'my.txt', '--seeds', '4,5');
+    expect(own.spec).toMatchObject({ taskOptions: { text: 'my.txt' }, seed: 4 });
+    const [stories] = await run();
+    const bits = (cell: { outcome: { metrics: { name: string; value: number }[] } }) =>
+      cell.outcome.metrics.find(({ name }) => name === 'bits per character')!.value;
+    // A text that repeats itself is far easier to tell in advance.
+    expect(bits(own)).toBeLessThan(0.6 * bits(stories));
+    expect(readdirSync(join(cwd, 'palimpsest-report', 'cells'))).toHaveLength(3);
   });
 
-  it('names the evaluations when none is meant, with code 2', async () => {
-    const { code, stderr } = await palimpsest(['eval', '--quick', '--only', 'telepathy']);
-    expect(code).toBe(2);
-    expect(stderr).toMatch(
-      /^error: No evaluation has 'telepathy' in its name; there are osam\/recall, osam\/text, /,
-    );
+  it.each([
+    [
+      ['--profile', 'quik'],
+      "There is no profile 'quik' (did you mean 'quick'?); there are smoke, quick, full.",
+    ],
+    [['--task', 'mqra'], "There is no task 'mqra' (did you mean 'mqar'?); there are parity, mqar,"],
+    [['--model', 'rms'], "There is no model 'rms' (did you mean 'rsm'?); there are osam,"],
+    [
+      ['--profile', 'smoke', '--only', 'telepathy'],
+      "The profile 'smoke' has no such cell; it has parity, mqar/osam,",
+    ],
+    [['--quick', '--profile', 'full'], '--quick and --profile full cannot both be meant; give one.'],
+  ])('refuses %j in one sentence, with code 2', async (flags, sentence) => {
+    const { code, stdout, stderr } = await palimpsest(['eval', ...flags]);
+    expect(stderr.startsWith(`error: ${sentence}`), stderr).toBe(true);
+    expect(stderr.split('\n')).toHaveLength(2);
+    expect([code, stdout]).toEqual([2, '']);
   });
 });

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { CellSpecInput } from './cells/cell.js';
 import { accepts } from './cells/resolve-cell.js';
 import type { Contender, EvaluationRegistry, Task } from './cells/task.js';
 import { unknownName } from './names.js';
+import type { Profile } from './profiles/profiles.js';
 import { textTable } from './report/table.js';
 
 /** What an option means, for people and programs that choose one. */
@@ -52,17 +52,10 @@ export type CatalogueEntry =
       readonly learningRates: readonly number[];
     };
 
-/** A named set of cells. */
-export interface NamedProfile {
-  readonly name: string;
-  readonly description: string;
-  readonly cells: readonly CellSpecInput[];
-}
-
 /** Describes what a name stands for. @throws InputError listing every name, the nearest one first. */
 export function describeEntry(
   registry: EvaluationRegistry,
-  profiles: readonly NamedProfile[],
+  profiles: readonly Profile[],
   name: string,
 ): CatalogueEntry {
   const task = registry.tasks.find((candidate) => candidate.name === name);
@@ -107,7 +100,7 @@ function describeModel(contender: Contender, { tasks }: EvaluationRegistry): Cat
   };
 }
 
-function describeProfile({ name, description, cells }: NamedProfile): CatalogueEntry {
+function describeProfile({ name, description, cells }: Profile): CatalogueEntry {
   const distinct = <T>(values: readonly (T | undefined)[]) =>
     [...new Set(values)].filter((value): value is T => value !== undefined);
   return {

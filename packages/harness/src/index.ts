@@ -12,7 +12,6 @@ export {
   type CatalogueEntry,
   describeEntry,
   formatEntry,
-  type NamedProfile,
   type OptionDescription,
 } from './catalogue.js';
 export { canonicalJson } from './cells/canonical-json.js';
@@ -45,15 +44,6 @@ export {
 export type * from './cells/task.js';
 export { contenders } from './contenders/contenders.js';
 export { type Diagnosis, diagnose, formatDiagnosis } from './doctor.js';
-export { evaluationSuite, type SuiteSize } from './evaluation/evaluations.js';
-export {
-  type Evaluation,
-  type EvaluationContext,
-  type EvaluationOutcome,
-  runSuite,
-  type SuiteEvent,
-  type SuiteOptions,
-} from './evaluation/suite.js';
 export {
   type InspectCheckpointOptions,
   type InspectedCheckpoint,
@@ -99,19 +89,12 @@ export {
 export { formatMetric, formatNumber } from './report/format.js';
 export { renderReport } from './report/html.js';
 export { type CurvePoint, type LearningCurveOptions, learningCurveSvg } from './report/learning-curve.js';
-export { formatResults } from './report/summary.js';
+export { formatAggregates } from './report/summary.js';
 export { type Alignment, textTable } from './report/table.js';
-export { describeProvenance, packageVersions } from './results/provenance.js';
-export {
-  type EvaluationResult,
-  evaluationSchema,
-  type Metric,
-  metricSchema,
-  type Provenance,
-  provenanceSchema,
-  type Results,
-  resultsSchema,
-} from './results/schema.js';
+export { writeReport } from './report/write-report.js';
+export { type Aggregate, aggregate, type RateSummary } from './results/aggregate.js';
+export { packageVersions } from './results/provenance.js';
+export { type Results, resultsSchema } from './results/schema.js';
 export { type RsmSuiteRun, rsmSuiteModelSchema, runRsmSuite } from './rsm-suite/run-rsm-suite.js';
 export { suiteCharts } from './rsm-suite/suite-charts.js';
 export { drawSuite, type SuitePictures } from './rsm-suite/suite-page.js';

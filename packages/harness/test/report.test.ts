@@ -1,100 +1,120 @@
-import { createEngine, type Engine } from '@palimpsest/tensor-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import type { CellMetric, CellResult } from '../src/cells/cell.js';
+import { runCell } from '../src/cells/run-cell.js';
 import {
-  type Evaluation,
+  formatAggregates,
   formatNumber,
-  formatResults,
   learningCurveSvg,
-  lineChart,
+  type Results,
   renderChart,
   renderReport,
   resultsSchema,
-  runSuite,
   scatterChart,
   textTable,
 } from '../src/index.js';
+import { aggregate } from '../src/results/aggregate.js';
+import { registry, toyCells, versions } from './cells/support/cells.js';
 
-let engine: Engine;
-beforeAll(async () => {
-  engine = await createEngine('cpu');
-});
-afterAll(() => engine.dispose());
-
-const measures: Evaluation = {
-  name: 'toy/measures',
-  system: 'toy',
-  title: 'Toy <measures>',
-  async run({ progress, seed }) {
-    progress(0.5, 'half');
-    return {
-      summary: 'Two & two.',
-      passed: true,
-      config: { seed },
-      metrics: [{ name: 'recall', value: 0.98765, unit: '', standardError: 0.01, samples: 3 }],
-      charts: [
-        lineChart(
-          [
-            { x: 1, y: 2, series: 'a' },
-            { x: 2, y: 1, series: 'a' },
-          ],
-          { title: 'Falls', xTitle: 'x', yTitle: 'y' },
-        ),
+/** A finished cell of the toy task with chosen numbers. */
+async function cell(
+  value: number,
+  {
+    seed = 0,
+    rate = 0.01,
+    width = 8,
+    model = 'line',
+    bytes = 8 * width,
+  }: Record<string, number> & { model?: string } = {},
+): Promise<CellResult> {
+  const spec = { ...toyCells(1)[0]!, model, seed, learningRate: rate, modelOptions: { width } };
+  const result = await runCell(registry, spec, { versions });
+  const metric = (name: string, y: number, slice = {}): CellMetric => ({ name, value: y, unit: '%', slice });
+  return {
+    ...result,
+    outcome: {
+      ...result.outcome!,
+      metrics: [
+        metric('sum', value),
+        metric('sum', value, { length: 16 }),
+        metric('sum', value / 2, { length: 32 }),
       ],
-    };
-  },
-};
-const breaks: Evaluation = {
-  name: 'toy/breaks',
-  system: 'toy',
-  title: 'Breaks',
-  run: () => Promise.reject(new Error('no such memory')),
-};
+      curves: [
+        {
+          name: 'loss',
+          xTitle: 'step',
+          yTitle: 'nats',
+          points: [
+            [0, 2],
+            [1, 1],
+          ],
+        },
+      ],
+      stateBytes: bytes,
+      notes: ['Two & two.'],
+    },
+  };
+}
 
-describe('runSuite', () => {
-  it('gives results that fit the schema, and goes on after an evaluation that throws', async () => {
-    const events: string[] = [];
-    const results = await runSuite([breaks, measures], { name: 'test', engine, seed: 7 }, (event) =>
-      events.push(event.type),
-    );
-    expect(events).toEqual(['start', 'result', 'start', 'progress', 'result']);
-    expect(resultsSchema.parse(JSON.parse(JSON.stringify(results)))).toEqual(results);
-    expect(results.evaluations.map(({ passed }) => passed)).toEqual([false, true]);
-    expect(results.evaluations[0]!.error).toBe('no such memory');
-    expect(results.evaluations[1]!.config).toEqual({ seed: 7 });
-    expect(results.provenance.engine.name).toBe('cpu');
-    expect(results.provenance.packages).toHaveProperty('@palimpsest/harness');
+async function failure(seed: number): Promise<CellResult> {
+  const { outcome: _, ...rest } = await cell(0, { seed });
+  return { ...rest, status: 'failed', error: 'no such <memory>' };
+}
+
+describe('aggregate', () => {
+  it('takes the best rate by the mean over seeds, with its standard error, and keeps the others', async () => {
+    const cells = [
+      await cell(10, { seed: 1 }),
+      await cell(14, { seed: 2 }),
+      await cell(99, { seed: 1, rate: 0.1 }),
+      await cell(-99, { seed: 2, rate: 0.1 }),
+      await failure(3),
+    ];
+    const [group, ...others] = aggregate(cells, registry);
+    expect(others).toEqual([]);
+    expect(group!.rates.map(({ learningRate, mean }) => [learningRate, mean])).toEqual([
+      [0.01, 12],
+      [0.1, 0],
+    ]);
+    expect(group!.best).toMatchObject({ learningRate: 0.01, mean: 12, standardError: 2 });
+    expect(group!.best.failures).toHaveLength(1);
   });
 
-  it('stops at an abort with what it has', async () => {
-    const abort = new AbortController();
-    const results = await runSuite(
-      [measures, measures],
-      { name: 'test', engine, signal: abort.signal },
-      (event) => {
-        if (event.type === 'result') abort.abort();
-      },
-    );
-    expect(results.evaluations).toHaveLength(1);
+  it('keeps apart what differs in more than seed and rate, in the order of the tasks', async () => {
+    const crashed = await runCell(registry, toyCells(1, 'crash')[0]!, { versions });
+    const cells = [crashed, await cell(1), await cell(2, { width: 16 })];
+    expect(aggregate(cells, registry).map(({ task, best }) => [task.name, best.mean])).toEqual([
+      ['sum', 1],
+      ['sum', 2],
+      ['crash', undefined],
+    ]);
   });
 });
 
 describe('renderReport', () => {
   it('is one page: charts inside, nothing fetched, text escaped, results embedded', async () => {
-    const results = await runSuite([measures, breaks], { name: 'quick', engine });
-    const page = await renderReport(results);
-    expect(page.match(/<svg /g)).toHaveLength(1);
-    expect(page).toContain('Toy &lt;measures&gt;');
+    const cells = [await cell(1), await cell(2, { width: 16 }), await failure(2)];
+    const results: Results = { format: 'palimpsest-results', version: 2, title: 'A <test>', cells };
+    expect(resultsSchema.parse(JSON.parse(JSON.stringify(results)))).toEqual(results);
+    const page = await renderReport(results, registry);
+    // Against memory, by length, and the loss.
+    expect(page.match(/<svg /g)).toHaveLength(3);
+    expect(page).toContain('A &lt;test&gt;');
     expect(page).toContain('Two &amp; two.');
-    expect(page).toContain('no such memory');
+    expect(page).toContain('no such &lt;memory&gt;');
+    expect(page).toContain('a blind guess reaches 0.3');
     expect(page).not.toMatch(/<(script|link|img)[^>]+(src|href)=/);
     const embedded = /<script type="application\/json" id="results">(.*)<\/script>/.exec(page)![1]!;
     expect(JSON.parse(embedded)).toEqual(JSON.parse(JSON.stringify(results)));
   });
 
-  it('has a text form with a row per metric', async () => {
-    const text = formatResults(await runSuite([measures, breaks], { name: 'quick', engine }));
-    expect(text).toMatch(/✓ +toy\/measures +recall +0\.9877 ± 0\.01/);
-    expect(text).toMatch(/✗ +toy\/breaks +no such memory/);
+  it('has a text form with a row per model and size', async () => {
+    const cells = [await cell(1, { seed: 1 }), await cell(2, { seed: 2 }), await cell(3, { width: 16 })];
+    const text = formatAggregates(aggregate(cells, registry));
+    expect(text).toMatch(/✓ +sum +Line +sum +1\.5 ± 0\.5 +64\n/);
+    expect(text).toMatch(/✓ +Line, width 16 +sum +3 +128$/);
+    expect(formatAggregates(aggregate([await failure(1)], registry))).toMatch(
+      /✗ +sum +Line +no such <memory> +-/,
+    );
   });
 });
 

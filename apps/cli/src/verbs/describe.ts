@@ -1,4 +1,4 @@
-import { describeEntry, formatEntry, standardRegistry } from '@palimpsest/harness';
+import { describeEntry, formatEntry, profiles, standardRegistry } from '@palimpsest/harness';
 import { z } from 'zod';
 import { ExitCode } from '../exit.js';
 import { outputOptions } from '../options/common.js';
@@ -12,7 +12,7 @@ export const describe = defineVerb({
   schema: z.object(outputOptions),
   examples: ['palimpsest describe mqar', 'palimpsest describe osam --json', 'palimpsest describe quick'],
   async run(_, { output }, [name]) {
-    const entry = describeEntry(standardRegistry, [], name!);
+    const entry = describeEntry(standardRegistry, profiles, name!);
     output.print(formatEntry(entry));
     output.emit(entry);
     return ExitCode.ok;

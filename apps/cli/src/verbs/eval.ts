@@ -1,87 +1,117 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
 import {
-  type Evaluation,
-  evaluationSuite,
-  formatResults,
-  renderReport,
-  runSuite,
-  type SuiteSize,
+  aggregate,
+  byName,
+  type CellSpecInput,
+  formatAggregates,
+  type Profile,
+  profiles,
+  standardRegistry,
+  writeReport,
 } from '@palimpsest/harness';
-import { createEngine, InputError } from '@palimpsest/tensor-core';
+import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import { ExitCode } from '../exit.js';
-import { engineOptions, engineSettings, outputOptions } from '../options/common.js';
-import { createProgress, type Progress } from '../terminal/progress.js';
+import { exitCodeOf, runCells } from '../cells/run-cells.js';
+import { cellOptions } from '../options/cells.js';
 import { defineVerb } from '../verb.js';
 
-/** `palimpsest eval`: every mechanism's evaluations, a table, and a report that is one HTML file. */
+const profileNames = profiles.map(({ name }) => name);
+
+const choiceOptions = {
+  profile: z
+    .string()
+    .default('quick')
+    .meta({ description: `which cells: ${profileNames.join(', ')}`, value: 'name' }),
+  quick: z.boolean().default(false).meta({ description: 'the same as --profile quick' }),
+  task: z
+    .array(z.string())
+    .optional()
+    .meta({ description: 'only these tasks, with commas between them', aliases: ['tasks'] }),
+  model: z
+    .array(z.string())
+    .optional()
+    .meta({ description: 'only these models, with commas between them', aliases: ['models'] }),
+  only: z
+    .string()
+    .optional()
+    .meta({ description: 'only cells with this text in task/model, as in mqar/osam', value: 'text' }),
+  seeds: z
+    .array(z.int().min(0))
+    .optional()
+    .meta({ description: 'seeds, in place of those of the profile', aliases: ['seed'] }),
+  text: z.string().optional().meta({
+    description: 'text file or folder that language tasks read, in place of generated stories',
+    value: 'path',
+  }),
+};
+
+type Choice = z.output<z.ZodObject<typeof choiceOptions>>;
+
+/** `palimpsest eval`: the cells of a profile, a table, and a report that is one HTML file. */
 export const evaluate = defineVerb({
   path: ['eval'],
-  description: 'evaluate every mechanism: parity, learning, recall, cost; ends in a table and an HTML report',
+  description: 'compare every mechanism: parity, recall, language, cost; ends in a table and an HTML report',
   schema: z.object({
-    quick: z
-      .boolean()
-      .default(false)
-      .meta({ description: 'small models and few steps: minutes on two cores' }),
-    only: z.string().optional().meta({
-      description: 'only evaluations whose name contains this text, as in osam/recall',
-      value: 'text',
+    ...choiceOptions,
+    out: z.string().default('palimpsest-report').meta({
+      description: 'folder for cells and report.html; what is finished there is not computed again',
+      value: 'folder',
     }),
-    out: z
-      .string()
-      .default('palimpsest-report')
-      .meta({ description: 'folder for report.html and results.json', value: 'folder' }),
-    seed: z
-      .number()
-      .int()
-      .min(0)
-      .default(1337)
-      .meta({ description: 'seed of every random choice', value: 'number' }),
-    ...engineOptions,
-    ...outputOptions,
+    ...cellOptions,
   }),
-  examples: ['palimpsest eval --quick', 'palimpsest eval --quick --only osam --json'],
-  async run(options, { output, signal }) {
-    const engine = await createEngine(options.engine, engineSettings(options));
-    const suite = await chosenEvaluations(options.quick ? 'quick' : 'full', options.only);
-    let progress: Progress | undefined;
-    try {
-      const results = await runSuite(
-        suite,
-        { name: options.quick ? 'quick' : 'full', engine, seed: options.seed, signal },
-        (event) => {
-          if (event.type === 'start') {
-            const title = `[${event.index + 1}/${event.total}] ${event.evaluation.name}`;
-            progress = createProgress({ title, total: 100, quiet: output.quiet });
-          } else if (event.type === 'progress') {
-            progress?.update(Math.round(event.fraction * 100), event.note);
-          } else {
-            progress?.stop();
-            const { passed, title, seconds } = event.result;
-            output.note(`${passed ? '✓' : '✗'} ${title} (${seconds.toFixed(1)} s)`);
-          }
-        },
-      );
-      const folder = resolve(options.out);
-      await mkdir(folder, { recursive: true });
-      await writeFile(join(folder, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
-      await writeFile(join(folder, 'report.html'), await renderReport(results));
-      output.print(`\n${formatResults(results)}\n\nReport: ${join(folder, 'report.html')}`);
-      output.emit({ ...results, report: join(folder, 'report.html') });
-      if (signal.aborted) return ExitCode.interrupted;
-      return results.evaluations.every(({ passed }) => passed) ? ExitCode.ok : ExitCode.failed;
-    } finally {
-      progress?.stop();
-      await engine.dispose();
+  examples: [
+    'palimpsest eval',
+    'palimpsest eval --profile smoke --only mqar --json',
+    'palimpsest eval --profile full --text shakespeare.txt --seeds 1,2,3 --out full-report',
+  ],
+  async run(options, context) {
+    const { output } = context;
+    const { name, cells } = chosenCells(options);
+    const summary = await runCells(cells, options.out, options, context);
+    const { results, ...counts } = summary;
+    if (results.length === 0) {
+      output.emit({ profile: name, folder: options.out, ...counts, cells: [] });
+      return exitCodeOf(summary);
     }
+    const report = await writeReport(options.out, `${name} evaluation`, results, standardRegistry);
+    output.print(`\n${formatAggregates(aggregate(results, standardRegistry))}`);
+    output.print(
+      `\n${counts.done} of ${counts.total} cells done, ${counts.failed} failed. Report: ${report}`,
+    );
+    output.emit({ profile: name, folder: options.out, report, ...counts, cells: results });
+    return exitCodeOf(summary);
   },
 });
 
-async function chosenEvaluations(size: SuiteSize, only: string | undefined): Promise<Evaluation[]> {
-  const all = await evaluationSuite(size);
-  const chosen = all.filter(({ name }) => name.includes(only ?? ''));
-  if (chosen.length > 0) return chosen;
-  const names = all.map(({ name }) => name).join(', ');
-  throw new InputError(`No evaluation has '${only}' in its name; there are ${names}.`);
+/** The cells of the profile that the flags leave, with the seeds and the text that they ask for. */
+function chosenCells(choice: Choice): Profile {
+  const { quick, profile, task: tasks, model: models, only = '', seeds, text } = choice;
+  if (quick && profile !== 'quick')
+    throw new InputError(`--quick and --profile ${profile} cannot both be meant; give one.`);
+  const chosen = byName('profile', profiles, profile);
+  for (const name of tasks ?? []) byName('task', standardRegistry.tasks, name);
+  for (const name of models ?? []) byName('model', standardRegistry.contenders, name);
+  const cells = chosen.cells.filter(
+    ({ task, model }) =>
+      (!tasks || tasks.includes(task)) &&
+      (!models || models.includes(model ?? '')) &&
+      `${task}/${model ?? ''}`.includes(only),
+  );
+  if (cells.length > 0)
+    return { ...chosen, cells: cells.flatMap((cell) => reseeded(withText(cell, text), seeds)) };
+  const names = [...new Set(chosen.cells.map(({ task, model }) => (model ? `${task}/${model}` : task)))];
+  throw new InputError(
+    `The profile '${profile}' has no such cell; it has ${names.join(', ')}, and \`palimpsest sweep\` runs any combination.`,
+  );
+}
+
+/** The cell with the user's text, when its task reads one. */
+function withText(cell: CellSpecInput, text: string | undefined): CellSpecInput {
+  const task = standardRegistry.tasks.find(({ name }) => name === cell.task);
+  if (text === undefined || !task || !('text' in task.options.shape)) return cell;
+  return { ...cell, taskOptions: { ...cell.taskOptions, text } };
+}
+
+/** The cell with each of the seeds. Cells that are the same then are computed once. */
+function reseeded(cell: CellSpecInput, seeds: readonly number[] | undefined): CellSpecInput[] {
+  return seeds ? seeds.map((seed) => ({ ...cell, seed })) : [cell];
 }

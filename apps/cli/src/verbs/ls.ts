@@ -1,5 +1,12 @@
 import { existsSync } from 'node:fs';
-import { formatCells, nearestName, ResultStore, standardRegistry, textTable } from '@palimpsest/harness';
+import {
+  formatCells,
+  nearestName,
+  profiles,
+  ResultStore,
+  standardRegistry,
+  textTable,
+} from '@palimpsest/harness';
 import { InputError, probeEngines } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { ExitCode } from '../exit.js';
@@ -34,6 +41,15 @@ const listings: Readonly<Record<string, () => Listing | Promise<Listing>>> = {
     }));
     const rows = entries.map(({ name, kind, description }) => [name, kind, description]);
     return { entries, table: textTable(['model', 'learning', 'about'], rows) };
+  },
+  profiles() {
+    const entries = profiles.map(({ name, description, cells }) => ({
+      name,
+      cells: cells.length,
+      description,
+    }));
+    const rows = entries.map(({ name, cells, description }) => [name, String(cells), description]);
+    return { entries, table: textTable(['profile', 'cells', 'about'], rows, ['left', 'right']) };
   },
   async engines() {
     const entries = await probeEngines();

@@ -7,6 +7,8 @@ import { type CellResult, cellResultSchema } from './cell.js';
 import { firstIssue } from './resolve-cell.js';
 
 const RESULT_FILE = /^([0-9a-f]{64})\.json$/;
+/** What a result folder may hold without any cell: reports. */
+const REPORT_FILES = new Set(['report.html', 'results.json', 'results.md', 'results.csv', 'data']);
 /** What a writer that was killed may leave behind; nobody reads it. */
 const TEMPORARY_FILE = /^\.[0-9a-f]{64}\.[0-9a-f-]+\.tmp$/;
 
@@ -113,7 +115,7 @@ async function refuseForeign(folder: string, remedy: string): Promise<void> {
   if (!(await stat(folder)).isDirectory())
     throw new InputError(`'${folder}' is a file, not a folder; ${remedy}.`);
   const names = await namesIn(folder);
-  if (names.length > 0 && !names.includes('cells')) {
+  if (!names.includes('cells') && !names.every((name) => REPORT_FILES.has(name))) {
     throw new InputError(`The folder '${folder}' holds other things than results of cells; ${remedy}.`);
   }
 }

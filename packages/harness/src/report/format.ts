@@ -1,4 +1,4 @@
-import type { Metric } from '../results/schema.js';
+import type { CellMetric } from '../cells/cell.js';
 
 /** Rounds a number for a table: four significant digits, thousands apart, no exponent in the usual range. */
 export function formatNumber(value: number): string {
@@ -11,7 +11,11 @@ export function formatNumber(value: number): string {
 }
 
 /** A metric's value with its standard error, if it has one, and its unit. */
-export function formatMetric({ value, unit, standardError }: Metric): string {
+export function formatMetric({
+  value,
+  unit,
+  standardError,
+}: Pick<CellMetric, 'value' | 'unit' | 'standardError'>): string {
   const error = standardError === undefined ? '' : ` ± ${formatNumber(standardError)}`;
   return `${formatNumber(value)}${error} ${unit}`.trim();
 }

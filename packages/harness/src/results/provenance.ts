@@ -1,8 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
-import type { Engine } from '@palimpsest/tensor-core';
 import type { CellProvenance } from '../cells/cell.js';
-import type { Provenance } from './schema.js';
 
 /** Versions of the packages that this build was made with, written in by the build. */
 declare const PACKAGE_VERSIONS: Record<string, string>;
@@ -28,18 +26,6 @@ export function describeCellProvenance(
     memoryBytes: totalmem(),
     engine: { name, runtime, device, threads },
     ...(revision === undefined ? {} : { revision }),
-  };
-}
-
-/** Describes the machine, the versions and the engine behind a result. */
-export function describeProvenance(engine: Engine, seed: number): Provenance {
-  const { versions, revision, ...rest } = describeCellProvenance(engine.describe());
-  return {
-    ...rest,
-    date: new Date().toISOString(),
-    packages: versions,
-    seed,
-    ...(revision === undefined ? {} : { commit: revision }),
   };
 }
 
