@@ -1,12 +1,21 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type JsonObject, loadCheckpoint } from '@palimpsest/lm';
 import { createEngine, type Engine, Rng } from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   batchesOf,
   ChunkedSequences,
   type ChunkReport,
+  createRsmModel,
+  type EpochEvent,
   EpochTrainer,
   type EpochTrainerOptions,
+  type RsmOptions,
   resolveConfig,
+  type TrainEpochsOptions,
+  trainEpochs,
 } from '../src/index.js';
 
 const options = {
@@ -113,5 +122,39 @@ describe('the epoch trainer', () => {
     const trainer = new EpochTrainer({ engine, config: resolveConfig(options) });
     await expect(trainer.run([])).rejects.toThrow('at least one batch');
     await trainer.dispose();
+  });
+});
+
+describe('training in epochs', () => {
+  it('goes on from a checkpoint with the same numbers, dropout and shuffling included', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'palimpsest-rsm-epochs-'));
+    const config = resolveConfig({ ...options, dropout: 0.2, useGlobalSync: true, syncCadence: 2 });
+    const base = { engine, config, dataset, batchSize: 4, learningRate: 1e-2, seed: 5, folder };
+    const run = async (settings: Partial<TrainEpochsOptions>) => {
+      const events: EpochEvent[] = [];
+      for await (const event of trainEpochs({ ...base, ...settings })) events.push(event);
+      return events;
+    };
+    const whole = await run({ epochs: 4, checkpointEvery: 2 });
+    expect(whole.map(({ checkpoint }) => checkpoint)).toEqual([
+      undefined,
+      `${folder}/epoch-2`,
+      undefined,
+      `${folder}/epoch-4`,
+    ]);
+    const models = { rsm: (stored: JsonObject) => createRsmModel(stored as RsmOptions) };
+    const half = await loadCheckpoint(`${folder}/epoch-2`, models);
+    const resumed = await run({ epochs: 4, checkpointEvery: 4, resume: half, folder: `${folder}/resumed` });
+    expect(resumed.map(({ epoch }) => epoch)).toEqual([3, 4]);
+    expect(resumed.at(-1)!.history).toEqual(whole.at(-1)!.history);
+    const [a, b] = [`${folder}/epoch-4`, `${folder}/resumed/epoch-4`].map((path) =>
+      loadCheckpoint(path, models),
+    );
+    expect((await a!).parametersId).toBe((await b!).parametersId);
+    expect((await a!).model.config).toEqual(config);
+    const { best, history } = whole.at(-1)!;
+    expect(best.loss).toBe(Math.min(...history.trainLoss));
+    expect(best.accuracyEpoch).toBe(history.trainAccuracy.indexOf(best.accuracy) + 1);
+    rmSync(folder, { recursive: true });
   });
 });

@@ -5,6 +5,7 @@ import {
   InputError,
   type NDArray,
   Rng,
+  type RngState,
 } from '@palimpsest/tensor-core';
 import type { RsmConfig } from '../config.js';
 import type { ChunkBatch } from '../data/chunk-example.js';
@@ -27,6 +28,8 @@ export interface EpochTrainerOptions {
   readonly optimizerState?: unknown;
   /** Of parameters and dropout. Default 0. */
   readonly seed?: number;
+  /** Random numbers of an earlier trainer to go on with. Default: by the seed. */
+  readonly rng?: RngState;
 }
 
 /** What one chunk of an epoch gave. */
@@ -80,7 +83,7 @@ export class EpochTrainer {
   constructor(options: EpochTrainerOptions) {
     const { engine, config, seed = 0 } = options;
     this.#options = options;
-    this.#rng = Rng.fromSeed(seed);
+    this.#rng = options.rng ? Rng.fromState(options.rng) : Rng.fromSeed(seed);
     const params = options.params ?? initParameters(config, this.#rng);
     this.#optimizer = epochOptimizer(options.optimizer);
     this.#params = engine.put(params);
@@ -118,9 +121,10 @@ export class EpochTrainer {
     };
   }
 
-  /** Parameters and optimiser state on the host. */
-  async toHost(): Promise<{ params: RsmParams<NDArray>; optimizer: unknown }> {
+  /** Parameters, optimiser state and random numbers on the host: what another trainer needs to go on. */
+  async toHost(): Promise<{ params: RsmParams<NDArray>; optimizer: unknown; rng: RngState }> {
     return {
+      rng: this.#rng.state(),
       params: (await copyToHost(this.#params)) as RsmParams<NDArray>,
       optimizer: await copyToHost(this.#optimizerState),
     };
