@@ -1,8 +1,8 @@
-import { cachedAttention, embedding, linear, tf } from '@palimpsest/tensor-core';
+import { cachedAttention, embedding, linear, softmax, tf } from '@palimpsest/tensor-core';
 import { normalise } from './block.js';
 import { commitMemory } from './commit.js';
 import { memoryOfLayer, type RsmConfig } from './config.js';
-import { type FoldedSlots, foldRead, readFolded } from './folded-read.js';
+import { foldRead, readFolded } from './folded-read.js';
 import { slotIdentities, splitMemory } from './memory.js';
 import { mlp } from './mlp.js';
 import { readHead } from './model.js';
@@ -26,15 +26,33 @@ export interface PendingRows {
   readonly counts: tf.Tensor;
 }
 
-/** The slots as they are read throughout a chunk, with the projections folded in. */
-export function openChunk(config: RsmConfig, params: RsmParams, memory: tf.Tensor): FoldedSlots[] {
+/** The slots of a block as they are read throughout a chunk: K' [batch, slots, d] and V' transposed, [batch, d, slots]. */
+export interface OpenSlots {
+  readonly keys: tf.Tensor;
+  readonly values: tf.Tensor;
+}
+
+/** Folds the reads' projections into the slots, once for a chunk. */
+export function openChunk(config: RsmConfig, params: RsmParams, memory: tf.Tensor): OpenSlots[] {
   const memories = splitMemory(config, memory);
   const identities = slotIdentities(config, params);
   return params.blocks.map((block, layer) => {
     const slots = memories[memoryOfLayer(config, layer)]!;
     const identity = identities[layer];
-    return foldRead(block.memoryRead, identity ? tf.add(slots, identity) : slots);
+    const { keys, values } = foldRead(block.memoryRead, identity ? tf.add(slots, identity) : slots);
+    return { keys, values: tf.transpose(values, [0, 2, 1]) };
   });
+}
+
+/** What the tokens read from the slots, [batch, d]. One text takes two products and no moves. */
+function readOpen({ keys, values }: OpenSlots, query: tf.Tensor, bias: tf.Tensor): tf.Tensor {
+  const [batch, slots, d] = keys.shape as [number, number, number];
+  if (batch === 1) {
+    const weights = softmax(linear(query, tf.reshape(keys, [slots, d])));
+    return linear(weights, tf.reshape(values, [d, slots]), bias);
+  }
+  const folded = { keys, values: tf.transpose(values, [0, 2, 1]) };
+  return tf.reshape(readFolded(tf.expandDims(query, 1), folded, bias).output, [batch, d]);
 }
 
 export interface DecodedToken {
@@ -53,7 +71,7 @@ export interface DecodedToken {
 export function decodeToken(
   config: RsmConfig,
   params: RsmParams,
-  reads: readonly FoldedSlots[],
+  reads: readonly OpenSlots[],
   token: tf.Tensor1D,
   position: tf.Tensor,
   caches: readonly Cache[],
@@ -86,7 +104,7 @@ function decodeBlock(
   config: RsmConfig,
   params: BlockParams,
   x: tf.Tensor,
-  reads: FoldedSlots,
+  reads: OpenSlots,
   cached: Cache,
   position: tf.Tensor,
 ): DecodedBlock {
@@ -94,9 +112,7 @@ function decodeBlock(
   const packed = linear(normalise(x, params.attentionNorm), qkv.weight);
   const { read, cache } = cachedAttention(packed, cached, position, config.numHeads);
   const a = tf.add(x, linear(read, projection.weight, projection.bias));
-  const query = tf.expandDims(normalise(a, params.readNorm), 1);
-  const fromMemory = readFolded(query, reads, params.memoryRead.output.bias).output;
-  const h = tf.add(a, tf.reshape(fromMemory, x.shape));
+  const h = tf.add(a, readOpen(reads, normalise(a, params.readNorm), params.memoryRead.output.bias));
   const y = tf.add(h, mlp(params.mlp, normalise(h, params.mlpNorm)));
   return { output: y, source: config.writeSource === 'preRead' ? a : y, cache };
 }

@@ -16,12 +16,12 @@ import {
   closeChunk,
   type DecodedToken,
   decodeToken,
+  type OpenSlots,
   openChunk,
   type Pending,
   type PendingRows,
   settlePools,
 } from './decode-graphs.js';
-import type { FoldedSlots } from './folded-read.js';
 import { forwardExactly } from './forward.js';
 import { disposeTree, isOnEngine } from './host.js';
 import type { RsmParams } from './parameters.js';
@@ -40,8 +40,8 @@ export interface CausalDecoderOptions {
 /** The compiled parts of a decoder. */
 interface Graphs {
   readonly init: Compiled<[RsmParams], RsmState>;
-  readonly open: Compiled<[RsmParams, tf.Tensor], FoldedSlots[]>;
-  readonly token: Compiled<[RsmParams, FoldedSlots[], tf.Tensor1D, tf.Tensor, Cache[]], DecodedToken>;
+  readonly open: Compiled<[RsmParams, tf.Tensor], OpenSlots[]>;
+  readonly token: Compiled<[RsmParams, OpenSlots[], tf.Tensor1D, tf.Tensor, Cache[]], DecodedToken>;
   readonly settle: Compiled<[RsmParams, tf.Tensor, Pending[], PendingRows], Pending[]>;
   readonly close: Compiled<[RsmParams, ClosedChunk, PendingRows], ClosedChunk>;
   readonly prefill: Compiled<[RsmParams, tf.Tensor2D, RsmState], { logits: tf.Tensor; state: RsmState }>;
@@ -55,7 +55,7 @@ function compileGraphs(engine: Engine, model: RsmModel, batch: number): Graphs {
       name: 'rsm chunk start',
     }),
     token: engine.compile(
-      (params: RsmParams, reads: FoldedSlots[], token: tf.Tensor1D, position: tf.Tensor, caches: Cache[]) =>
+      (params: RsmParams, reads: OpenSlots[], token: tf.Tensor1D, position: tf.Tensor, caches: Cache[]) =>
         decodeToken(config, params, reads, token, position, caches),
       { name: 'rsm token', freeze: [0], donate: [4] },
     ),
@@ -91,7 +91,7 @@ export class CausalDecoder {
   readonly #rows: RowBuffer;
   #closed!: ToDevice<ClosedChunk>;
   #caches!: ToDevice<Cache[]>;
-  #reads: ToDevice<FoldedSlots[]> | undefined;
+  #reads: ToDevice<OpenSlots[]> | undefined;
   #position = 0;
 
   private constructor(

@@ -51,10 +51,24 @@ function writeAttribute(writer: Writer, name: string, value: AttributeValue): vo
 
 type NameOf = (value: Value) => string;
 
+/** What the writer of a node knows of the graph. */
+interface GraphNames {
+  readonly nameOf: NameOf;
+  /** Values that a node reads or that the model gives; trailing outputs that are none of these are left out. */
+  readonly used: ReadonlySet<Value>;
+}
+
 /** @param enclosing nodes of the graphs around the node, its own included; branches use their values by name. */
-function writeNode(writer: Writer, node: GraphNode, nameOf: NameOf, enclosing: ReadonlySet<GraphNode>): void {
+function writeNode(
+  writer: Writer,
+  node: GraphNode,
+  names: GraphNames,
+  enclosing: ReadonlySet<GraphNode>,
+): void {
+  const { nameOf, used } = names;
   for (const input of node.inputs) text(writer, 1, input ? nameOf(input) : '');
-  for (const output of node.outputs) text(writer, 2, nameOf(output));
+  const count = Math.max(1, node.outputs.findLastIndex((output) => used.has(output)) + 1);
+  for (const output of node.outputs.slice(0, count)) text(writer, 2, nameOf(output));
   text(writer, 4, node.op);
   for (const [name, value] of Object.entries(node.attributes)) {
     message(writer, 5, (attribute) => writeAttribute(attribute, name, value));
@@ -63,7 +77,7 @@ function writeNode(writer: Writer, node: GraphNode, nameOf: NameOf, enclosing: R
     message(writer, 5, (attribute) => {
       text(attribute, 1, name);
       message(attribute, 6, (graph) =>
-        writeBranch(graph, `${nameOf(node.outputs[0]!)}.${name}`, outputs, nameOf, enclosing),
+        writeBranch(graph, `${nameOf(node.outputs[0]!)}.${name}`, outputs, names, enclosing),
       );
       attribute.uint32(tag(20)).int32(ATTRIBUTE_TYPE.graph);
     });
@@ -76,12 +90,13 @@ function writeBranch(
   writer: Writer,
   name: string,
   outputs: readonly Value[],
-  nameOf: NameOf,
+  names: GraphNames,
   enclosing: ReadonlySet<GraphNode>,
 ): void {
+  const { nameOf } = names;
   const nodes = orderedNodes(outputs, enclosing);
   const inside = new Set([...enclosing, ...nodes]);
-  for (const node of nodes) message(writer, 1, (part) => writeNode(part, node, nameOf, inside));
+  for (const node of nodes) message(writer, 1, (part) => writeNode(part, node, names, inside));
   outputs.forEach((value, index) => {
     message(writer, 1, (part) => writeIdentity(part, nameOf(value), `${name}.${index}`));
   });
@@ -171,18 +186,20 @@ export function encodeModel(
     if (value && !value.producer && !inputNames.has(value)) constants.add(value);
   };
   const values = outputs.map(({ value }) => value);
+  const used = new Set(values);
   for (const { inputs: read, branches } of everyNode(values)) {
-    for (const input of read) note(input);
-    for (const value of Object.values(branches ?? {}).flat()) note(value);
+    for (const input of read) if (input) used.add(input);
+    for (const value of Object.values(branches ?? {}).flat()) used.add(value);
   }
-  for (const value of values) note(value);
+  used.forEach(note);
+  const names: GraphNames = { nameOf, used };
 
   const writer = protobuf.Writer.create();
   writer.uint32(tag(1)).int64(IR_VERSION);
   text(writer, 2, 'palimpsest');
   message(writer, 7, (graph) => {
     const enclosing = new Set(nodes);
-    for (const node of nodes) message(graph, 1, (part) => writeNode(part, node, nameOf, enclosing));
+    for (const node of nodes) message(graph, 1, (part) => writeNode(part, node, names, enclosing));
     for (const { name, value } of outputs) {
       if (outputNames.get(value) === name) continue;
       message(graph, 1, (part) => writeIdentity(part, nameOf(value), name));
