@@ -87,14 +87,23 @@ export {
   stripChart,
 } from './report/charts.js';
 export { formatMetric, formatNumber } from './report/format.js';
-export { renderReport } from './report/html.js';
 export { type CurvePoint, type LearningCurveOptions, learningCurveSvg } from './report/learning-curve.js';
-export { formatAggregates } from './report/summary.js';
+export { type RenderedPage, renderPage } from './report/page.js';
 export { type Alignment, textTable } from './report/table.js';
-export { writeReport } from './report/write-report.js';
-export { type Aggregate, aggregate, type RateSummary } from './results/aggregate.js';
+export { formatDocument } from './report/terminal.js';
+export { type WriteReportOptions, writeReport } from './report/write-report.js';
+export { renderCsv } from './results/csv.js';
+export {
+  type AggregatedMetric,
+  type Entry,
+  type FailedCell,
+  type Rate,
+  type ResultsDocument,
+  resultsDocument,
+  resultsDocumentSchema,
+} from './results/document.js';
+export { renderMarkdown } from './results/markdown.js';
 export { packageVersions } from './results/provenance.js';
-export { type Results, resultsSchema } from './results/schema.js';
 export { type RsmSuiteRun, rsmSuiteModelSchema, runRsmSuite } from './rsm-suite/run-rsm-suite.js';
 export { suiteCharts } from './rsm-suite/suite-charts.js';
 export { drawSuite, type SuitePictures } from './rsm-suite/suite-page.js';

@@ -1,173 +1,232 @@
-import { describe, expect, it } from 'vitest';
-import type { CellMetric, CellResult } from '../src/cells/cell.js';
-import { runCell } from '../src/cells/run-cell.js';
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
 import {
-  formatAggregates,
+  formatDocument,
+  formatMetric,
   formatNumber,
   learningCurveSvg,
-  type Results,
+  lineChart,
+  type ResultsDocument,
   renderChart,
-  renderReport,
-  resultsSchema,
-  scatterChart,
+  renderCsv,
+  renderMarkdown,
+  renderPage,
+  resultsDocument,
+  resultsDocumentSchema,
+  standardRegistry,
   textTable,
+  writeReport,
 } from '../src/index.js';
-import { aggregate } from '../src/results/aggregate.js';
-import { registry, toyCells, versions } from './cells/support/cells.js';
+import { formatBytes } from '../src/report/format.js';
+import { crossover } from '../src/report/sections/efficiency.js';
+import { syntheticResult, syntheticResults } from './support/synthetic-results.js';
 
-/** A finished cell of the toy task with chosen numbers. */
-async function cell(
-  value: number,
-  {
-    seed = 0,
-    rate = 0.01,
-    width = 8,
-    model = 'line',
-    bytes = 8 * width,
-  }: Record<string, number> & { model?: string } = {},
-): Promise<CellResult> {
-  const spec = { ...toyCells(1)[0]!, model, seed, learningRate: rate, modelOptions: { width } };
-  const result = await runCell(registry, spec, { versions });
-  const metric = (name: string, y: number, slice = {}): CellMetric => ({ name, value: y, unit: '%', slice });
-  return {
-    ...result,
-    outcome: {
-      ...result.outcome!,
-      metrics: [
-        metric('sum', value),
-        metric('sum', value, { length: 16 }),
-        metric('sum', value / 2, { length: 32 }),
-      ],
-      curves: [
-        {
-          name: 'loss',
-          xTitle: 'step',
-          yTitle: 'nats',
-          points: [
-            [0, 2],
-            [1, 1],
-          ],
-        },
-      ],
-      stateBytes: bytes,
-      notes: ['Two & two.'],
-    },
-  };
-}
+let document: ResultsDocument;
+let html: string;
+let data: Readonly<Record<string, unknown>>;
+beforeAll(async () => {
+  document = resultsDocument(syntheticResults(), standardRegistry, 'A <made-up> evaluation');
+  ({ html, data } = await renderPage(document, standardRegistry));
+});
 
-async function failure(seed: number): Promise<CellResult> {
-  const { outcome: _, ...rest } = await cell(0, { seed });
-  return { ...rest, status: 'failed', error: 'no such <memory>' };
-}
+const entriesOf = (task: string) => document.entries.filter((entry) => entry.task === task);
 
-describe('aggregate', () => {
-  it('takes the best rate by the mean over seeds, with its standard error, and keeps the others', async () => {
-    const cells = [
-      await cell(10, { seed: 1 }),
-      await cell(14, { seed: 2 }),
-      await cell(99, { seed: 1, rate: 0.1 }),
-      await cell(-99, { seed: 2, rate: 0.1 }),
-      await failure(3),
-    ];
-    const [group, ...others] = aggregate(cells, registry);
-    expect(others).toEqual([]);
-    expect(group!.rates.map(({ learningRate, mean }) => [learningRate, mean])).toEqual([
-      [0.01, 12],
-      [0.1, 0],
+describe('the results document', () => {
+  it('fits its schema and survives JSON', () => {
+    expect(resultsDocumentSchema.parse(JSON.parse(JSON.stringify(document)))).toEqual(document);
+  });
+
+  it('picks the better learning rate by the mean over seeds, keeps the grid, and gives the error over seeds', () => {
+    const entry = entriesOf('mqar').find(
+      ({ model, modelOptions }) => model === 'osam' && modelOptions.width === 16,
+    )!;
+    // 40 + 16 + 10 + seed at the rate 0.01; 40 + 16 + 1 + seed at 0.001. Seeds 1 and 2: mean 1.5, standard error 0.5.
+    expect(entry.learningRate).toBe(1e-2);
+    expect(entry.metrics[0]).toMatchObject({ value: 67.5, standardError: 0.5, seeds: 2 });
+    expect(entry.rates.map(({ learningRate, headline }) => [learningRate, headline])).toEqual([
+      [1e-3, 58.5],
+      [1e-2, 67.5],
     ]);
-    expect(group!.best).toMatchObject({ learningRate: 0.01, mean: 12, standardError: 2 });
-    expect(group!.best.failures).toHaveLength(1);
+    expect(entry.seeds).toEqual([1, 2]);
+    expect(entry.cells).toHaveLength(2);
   });
 
-  it('keeps apart what differs in more than seed and rate, in the order of the tasks', async () => {
-    const crashed = await runCell(registry, toyCells(1, 'crash')[0]!, { versions });
-    const cells = [crashed, await cell(1), await cell(2, { width: 16 })];
-    expect(aggregate(cells, registry).map(({ task, best }) => [task.name, best.mean])).toEqual([
-      ['sum', 1],
-      ['sum', 2],
-      ['crash', undefined],
-    ]);
-  });
-});
-
-describe('renderReport', () => {
-  it('is one page: charts inside, nothing fetched, text escaped, results embedded', async () => {
-    const cells = [await cell(1), await cell(2, { width: 16 }), await failure(2)];
-    const results: Results = { format: 'palimpsest-results', version: 2, title: 'A <test>', cells };
-    expect(resultsSchema.parse(JSON.parse(JSON.stringify(results)))).toEqual(results);
-    const page = await renderReport(results, registry);
-    // Against memory, by length, and the loss.
-    expect(page.match(/<svg /g)).toHaveLength(3);
-    expect(page).toContain('A &lt;test&gt;');
-    expect(page).toContain('Two &amp; two.');
-    expect(page).toContain('no such &lt;memory&gt;');
-    expect(page).toContain('a blind guess reaches 0.3');
-    expect(page).not.toMatch(/<(script|link|img)[^>]+(src|href)=/);
-    const embedded = /<script type="application\/json" id="results">(.*)<\/script>/.exec(page)![1]!;
-    expect(JSON.parse(embedded)).toEqual(JSON.parse(JSON.stringify(results)));
-  });
-
-  it('has a text form with a row per model and size', async () => {
-    const cells = [await cell(1, { seed: 1 }), await cell(2, { seed: 2 }), await cell(3, { width: 16 })];
-    const text = formatAggregates(aggregate(cells, registry));
-    expect(text).toMatch(/✓ +sum +Line +sum +1\.5 ± 0\.5 +64\n/);
-    expect(text).toMatch(/✓ +Line, width 16 +sum +3 +128$/);
-    expect(formatAggregates(aggregate([await failure(1)], registry))).toMatch(
-      /✗ +sum +Line +no such <memory> +-/,
-    );
-  });
-});
-
-describe('charts', () => {
-  it('draw every point, and leave out what a logarithmic axis cannot show', async () => {
-    const points = [0, 1, 10, 100].map((x) => ({ x, y: x + 1, series: 's' }));
-    const axes = { title: 'T', xTitle: 'bytes', yTitle: 'recall' };
-    const dots = (svg: string) => svg.match(/aria-roledescription="point"/g)?.length;
-    expect(dots(await renderChart(scatterChart(points, axes)))).toBe(4);
-    expect(dots(await renderChart(scatterChart(points, { ...axes, xScale: 'log' })))).toBe(3);
-  });
-
-  it('draw a learning curve whose smoothed line starts at the first loss', async () => {
-    const svg = await learningCurveSvg(
-      Array.from({ length: 1000 }, (_, step) => ({
-        step,
-        loss: 3 / (1 + step / 100),
-        ...(step % 500 === 0 ? { validationLoss: 2 } : {}),
-      })),
-      { title: 'A run' },
-    );
-    expect(svg).toMatch(/^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
-    expect(svg).toContain('A run');
-    expect(svg).toContain('held-out');
-    expect(svg).toContain('step: 0; loss (nats per token): 3; series: training (smoothed)');
-    expect(svg.length).toBeLessThan(200_000);
-  });
-});
-
-describe('text', () => {
-  it('sets columns', () => {
-    expect(
-      textTable(
-        ['name', 'n'],
-        [
-          ['é', '1'],
-          ['long name', '10'],
-        ],
-        ['left', 'right'],
+  it('takes the lower value where lower is better', () => {
+    const cells = [0.9, 1.1].map((value, index) =>
+      syntheticResult(
+        { task: 'language', model: 'osam', learningRate: 0.001 * (index + 1) },
+        { metrics: [{ name: 'bits per character', value, unit: 'bits', slice: {} }] },
       ),
-    ).toBe('name        n\n---------  --\né           1\nlong name  10');
+    );
+    expect(resultsDocument(cells, standardRegistry, 't').entries[0]!.learningRate).toBe(0.001);
   });
 
-  it('writes numbers with four significant digits', () => {
-    expect([0, 0.123456, 12.34567, 1234.5, 1234567, 0.00001234, -3, Number.NaN].map(formatNumber)).toEqual([
-      '0',
-      '0.1235',
-      '12.35',
-      '1 235',
-      '1 234 567',
-      '1.23e-5',
-      '-3',
-      'NaN',
+  it('keeps the error within a cell when there is one seed, lists failures, counts cells by machine', () => {
+    expect(entriesOf('passkey')[0]!.metrics[0]).toMatchObject({ standardError: 1, samples: 64, seeds: 1 });
+    expect(document.failed).toEqual([
+      expect.objectContaining({
+        label: 'copying/rsm, seed 1',
+        error: 'the process was killed <by> a signal',
+      }),
     ]);
+    expect(document.provenance).toEqual([expect.objectContaining({ cells: 23, cpu: 'made up for a test' })]);
+    expect(document.cpuSeconds).toBe(23 * 3);
+  });
+});
+
+describe('tables', () => {
+  it('the terminal shows every task, the best first, marks checks, and ends with what failed', () => {
+    const text = formatDocument(document, standardRegistry);
+    expect(text.indexOf('Transformer, sliding window, width 32')).toBeLessThan(
+      text.indexOf('OSAM, width 32'),
+    );
+    expect(text).toMatch(/OSAM, width 16 +67\.5 ± 0\.5 % +0\.01 +2 +1 000 +1\.6 kB/);
+    expect(text).toMatch(/✓ osam +100 %/);
+    expect(text).toContain('✗ copying/rsm, seed 1: the process was killed <by> a signal');
+  });
+
+  it('CSV has a row per metric, quoted where needed', () => {
+    const rows = renderCsv(document).trimEnd().split('\r\n');
+    expect(rows).toHaveLength(1 + document.entries.reduce((sum, { metrics }) => sum + metrics.length, 0));
+    expect(rows[0]).toMatch(/^task,task options,model,/);
+    expect(rows.some((row) => row.includes('"{""width"":16}"'))).toBe(true);
+  });
+
+  it('Markdown has the tasks, the rates and the failures', () => {
+    const text = renderMarkdown(document, standardRegistry);
+    expect(text).toContain('## Multi-query associative recall');
+    expect(text).toContain('| OSAM, width 16 | 58.5 | 67.5 |');
+    expect(text).toContain('- copying/rsm, seed 1');
+  });
+
+  it('numbers have sensible digits', () => {
+    expect([0, 1234567, 0.000012, Math.PI, 1e20].map(formatNumber)).toEqual([
+      '0',
+      '1 234 567',
+      '1.20e-5',
+      '3.142',
+      '1.00e+20',
+    ]);
+    expect(formatMetric({ value: 98.64321, unit: '%', standardError: 0.4321 })).toBe('98.64 ± 0.43 %');
+    expect([512, 8500, 2.5e6].map(formatBytes)).toEqual(['512 B', '8.5 kB', '2.5 MB']);
+    expect(textTable(['a', 'b'], [['x', '10']], ['left', 'right'])).toBe('a   b\n-  --\nx  10');
+  });
+});
+
+describe('the page', () => {
+  it('stands alone: no address outside of it but names of XML namespaces', () => {
+    const addresses = html.match(/(?:https?:)?\/\/[^\s"'<>)]+/g) ?? [];
+    const outside = addresses.filter((address) => !/w3\.org|vega\.github\.io\/schema/.test(address));
+    expect(outside).toEqual([]);
+    expect(/<(?:script(?! type="application\/json")|link|img|iframe)/.test(html)).toBe(false);
+  });
+
+  it('has every section, each reachable from the contents, and escapes what it was given', () => {
+    for (const id of [
+      'overview',
+      'recall',
+      'language',
+      'efficiency',
+      'parity',
+      'failed',
+      'models',
+      'provenance',
+    ]) {
+      expect(html.includes(`<section id="${id}"`), `<section id="${id}"`).toBe(true);
+      expect(html.includes(`href="#${id}"`), `href="#${id}"`).toBe(true);
+    }
+    expect(html.includes('A &lt;made-up&gt; evaluation'), 'A &lt;made-up&gt; evaluation').toBe(true);
+    expect(html.includes('killed &lt;by&gt; a signal'), 'killed &lt;by&gt; a signal').toBe(true);
+    expect(html.includes('<made-up>')).toBe(false);
+  });
+
+  it('draws the pictures that were asked for, each with a description and its data', () => {
+    expect(Object.keys(data)).toEqual(
+      expect.arrayContaining([
+        'mqar-frontier.json',
+        'passkey-heat-map.json',
+        'time-per-token.json',
+        'parity.json',
+      ]),
+    );
+    const figures = html.match(/<figure>.*?<\/figure>/gs)!;
+    expect(figures).toHaveLength(Object.keys(data).length);
+    for (const figure of figures) {
+      expect(figure).toMatch(/<svg role="img" aria-label="[^"]{20,}"/);
+      const encoded = /href="data:application\/json;base64,([^"]+)"/.exec(figure)![1]!;
+      expect(Array.isArray(JSON.parse(Buffer.from(encoded, 'base64').toString()))).toBe(true);
+    }
+    const frontier = data['mqar-frontier.json'] as { x: number; y: number; series: string; error: number }[];
+    expect(frontier).toContainEqual(
+      expect.objectContaining({ x: 1600, y: 67.5, series: 'OSAM', error: 0.5 }),
+    );
+  });
+
+  it('every table has headers for its columns and rows', () => {
+    const tables = html.match(/<table>.*?<\/table>/gs)!;
+    expect(tables.length).toBeGreaterThan(6);
+    for (const table of tables) {
+      const columns = (/<thead>(.*?)<\/thead>/s.exec(table)?.[1]?.match(/<th scope="col"/g) ?? []).length;
+      const rows = table.split('<tbody>')[1]!.match(/<tr>.*?<\/tr>/gs)!;
+      expect(columns).toBeGreaterThan(1);
+      for (const row of rows) expect(row.match(/<t[hd]/g)).toHaveLength(columns);
+    }
+  });
+
+  it('says who is below the floor, what older rates gave, and from where on a token is cheaper', () => {
+    expect(/the best table of counts is the ([^<]*)</.exec(html)?.[1]).toBe(
+      '3-gram table with 2.7 bits; below it: OSAM.',
+    );
+    expect(html.includes('every learning rate that was tried')).toBe(true);
+    expect(/OSAM: from about (\d+) tokens on/.exec(html)?.[1]).toBe('224');
+  });
+});
+
+describe('crossover', () => {
+  it('is interpolated on logarithmic axes, and absent when the line is not below at the end', () => {
+    const flat = [100, 1000].map((x) => ({ x, y: 10 }));
+    const linear = [100, 1000].map((x) => ({ x, y: x / 31.6227766 }));
+    expect(crossover(flat, linear)).toBeCloseTo(316.227766, 3);
+    expect(crossover(linear, flat)).toBeUndefined();
+    expect(
+      crossover(
+        flat,
+        flat.map(({ x }) => ({ x, y: 20 })),
+      ),
+    ).toBe(100);
+  });
+});
+
+describe('files', () => {
+  it('writes the page, the tables and the data of every picture, and refuses to report on nothing', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'palimpsest-report-'));
+    await writeReport(syntheticResults(), { folder, registry: standardRegistry, title: 'Written' });
+    expect(readdirSync(folder).sort()).toEqual([
+      'data',
+      'report.html',
+      'results.csv',
+      'results.json',
+      'results.md',
+    ]);
+    expect(readdirSync(join(folder, 'data')).sort()).toEqual(Object.keys(data).sort());
+    const written = resultsDocumentSchema.parse(
+      JSON.parse(readFileSync(join(folder, 'results.json'), 'utf8')),
+    );
+    expect(written.title).toBe('Written');
+    await expect(writeReport([], { folder, registry: standardRegistry })).rejects.toThrow(
+      'There is no result in',
+    );
+  });
+
+  it('pictures of runs are drawn as before', async () => {
+    const svg = await learningCurveSvg([
+      { step: 1, loss: 3 },
+      { step: 2, loss: 2, validationLoss: 2.5 },
+    ]);
+    expect(svg).toMatch(/^<svg/);
+    const chart = lineChart([{ x: 1, y: 2, series: 'a' }], { title: 't', xTitle: 'x', yTitle: 'y' });
+    expect(await renderChart(chart)).toContain('</svg>');
   });
 });

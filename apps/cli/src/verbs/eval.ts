@@ -1,8 +1,8 @@
+import { join, resolve } from 'node:path';
 import {
-  aggregate,
   byName,
   type CellSpecInput,
-  formatAggregates,
+  formatDocument,
   type Profile,
   profiles,
   standardRegistry,
@@ -72,8 +72,11 @@ export const evaluate = defineVerb({
       output.emit({ profile: name, folder: options.out, ...counts, cells: [] });
       return exitCodeOf(summary);
     }
-    const report = await writeReport(options.out, `${name} evaluation`, results, standardRegistry);
-    output.print(`\n${formatAggregates(aggregate(results, standardRegistry))}`);
+    const folder = resolve(options.out);
+    const title = `Palimpsest: ${name} evaluation`;
+    const document = await writeReport(results, { folder, registry: standardRegistry, title });
+    const report = join(folder, 'report.html');
+    output.print(`\n${formatDocument(document, standardRegistry)}`);
     output.print(
       `\n${counts.done} of ${counts.total} cells done, ${counts.failed} failed. Report: ${report}`,
     );

@@ -7,10 +7,9 @@ import { evaluate } from './eval.js';
 import { exportModel } from './export.js';
 import { generate } from './generate.js';
 import { info } from './info.js';
-import { inspect } from './inspect.js';
 import { list } from './ls.js';
 import { parity } from './parity.js';
-import { rsmSuite } from './rsm-suite.js';
+import { report } from './report.js';
 import { sweepVerbs } from './sweep.js';
 import { trainVerbs } from './train.js';
 
@@ -20,10 +19,9 @@ export const verbs: readonly Verb[] = [
   generate,
   chat,
   info,
-  inspect,
   exportModel,
   evaluate,
-  rsmSuite,
+  report,
   ...sweepVerbs,
   list,
   describe,

@@ -1,7 +1,7 @@
 import { createTransformer, type TransformerOptions } from '@palimpsest/backbone';
 import { createOsamModel } from '@palimpsest/osam';
 import { createRsmModel } from '@palimpsest/rsm';
-import { InputError } from '@palimpsest/tensor-core';
+import { InputError, type NDArray, ndarray, type Rng, treeMap } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import type { Contender, ModelNeed } from '../cells/task.js';
 import { type ControlOptions, createControlModel } from './control-model.js';
@@ -26,7 +26,7 @@ function transformer(
   { width, layers, heads: count }: z.output<typeof attention>,
   more: Partial<TransformerOptions>,
 ) {
-  return createTransformer({
+  const model = createTransformer({
     vocabSize,
     layers,
     heads: count,
@@ -37,6 +37,23 @@ function transformer(
     activation: 'swiglu',
     ...more,
   });
+  return { ...model, init: (rng: Rng) => widened(model.init(rng), width) };
+}
+
+/**
+ * Matrices that start at a deviation of 0.02, as large models do, brought to 1 / √width: at the widths compared here
+ * attention would otherwise be even for thousands of steps.
+ */
+function widened<T>(params: T, width: number): T {
+  const factor = 1 / Math.sqrt(width) / 0.02;
+  return treeMap<NDArray, NDArray>(params, (leaf) =>
+    leaf.shape.length < 2
+      ? leaf
+      : ndarray(
+          Float32Array.from(leaf.data, (value) => value * factor),
+          leaf.shape,
+        ),
+  ) as T;
 }
 
 function control(need: ModelNeed, mixer: ControlOptions['mixer'], given: z.output<typeof controlled>) {

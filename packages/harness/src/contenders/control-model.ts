@@ -55,7 +55,6 @@ interface BlockState {
 type ControlState = readonly BlockState[];
 
 const MLP_RATIO = 8 / 3;
-const DEVIATION = 0.02;
 
 /**
  * The two plainest models with a state of fixed size, against which mechanisms are compared: blocks of a short causal
@@ -144,15 +143,11 @@ function decaysOf({ heads, forgetting }: ControlOptions): number[] {
 
 function initParams({ vocabSize, width, layers, taps, mixer }: ControlOptions, rng: Rng) {
   const hidden = Math.ceil((MLP_RATIO * width) / 8) * 8;
-  const residual = DEVIATION / Math.sqrt(2 * layers);
-  const matrix = (out: number, into: number, deviation = DEVIATION): NDArray =>
+  const start = 1 / Math.sqrt(width);
+  const residual = start / Math.sqrt(2 * layers);
+  const matrix = (out: number, into: number, deviation = start): NDArray =>
     rng.normalArray([out, into], 0, deviation);
-  const kernel = (): NDArray => {
-    const taken = rng.normalArray([taps, width], 0, DEVIATION);
-    // The present token passes at first.
-    taken.data.fill(1, 0, width);
-    return taken;
-  };
+  const kernel = (): NDArray => rng.uniformArray([taps, width], -1 / Math.sqrt(taps), 1 / Math.sqrt(taps));
   return {
     tokenEmbedding: matrix(vocabSize, width),
     blocks: Array.from({ length: layers }, () => ({

@@ -10,16 +10,29 @@ export function formatNumber(value: number): string {
   return String(Number(value.toPrecision(4)));
 }
 
-/** A metric's value with its standard error, if it has one, and its unit. */
+/** A metric's value with its standard error, if it has one, and its unit, as in '98.6 ± 0.4 %'. */
 export function formatMetric({
   value,
   unit,
   standardError,
 }: Pick<CellMetric, 'value' | 'unit' | 'standardError'>): string {
-  const error = standardError === undefined ? '' : ` ± ${formatNumber(standardError)}`;
+  const error = standardError === undefined ? '' : ` ± ${formatError(standardError)}`;
   return `${formatNumber(value)}${error} ${unit}`.trim();
 }
 
 function groupThousands(value: number): string {
   return String(value).replace(/\B(?=(\d{3})+(?!\d))/g, ' ');
+}
+
+/** Two significant digits: an error tells no more. */
+function formatError(error: number): string {
+  return error === 0 ? '0' : String(Number(error.toPrecision(2)));
+}
+
+/** Bytes in units of 1000, as in '8.5 kB'. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  const units = ['kB', 'MB', 'GB', 'TB'];
+  const power = Math.min(units.length, Math.floor(Math.log10(bytes) / 3));
+  return `${Number((bytes / 1000 ** power).toPrecision(3))} ${units[power - 1]}`;
 }

@@ -1,80 +1,150 @@
 import { canonicalJson } from '../cells/canonical-json.js';
-import type { CellMetric, CellResult, CellSpec } from '../cells/cell.js';
-import type { Contender, EvaluationRegistry, Task } from '../cells/task.js';
-import { groupBy } from './group-by.js';
+import type { CellMetric, CellResult, Curve } from '../cells/cell.js';
+import { cellLabel } from '../cells/label.js';
+import type { EvaluationRegistry, Task } from '../cells/task.js';
+import type { AggregatedMetric, Entry, FailedCell, Rate } from './document.js';
 
-/** The headline at one learning rate. */
-export interface RateSummary {
-  readonly learningRate: number | undefined;
-  /** Mean over seeds; undefined when every cell failed. */
-  readonly mean: number | undefined;
-  /** Over seeds; with one seed, that of the cell itself. */
-  readonly standardError: number | undefined;
-  readonly results: readonly CellResult[];
-  readonly failures: readonly CellResult[];
-}
-
-/** Cells that differ only in seed and learning rate. */
-export interface Aggregate {
-  readonly task: Task;
-  readonly contender: Contender | undefined;
-  readonly taskOptions: CellSpec['taskOptions'];
-  readonly modelOptions: CellSpec['modelOptions'];
-  readonly engine: string;
-  /** Every rate that was tried, in ascending order. */
-  readonly rates: readonly RateSummary[];
-  /** The rate with the best mean headline. */
-  readonly best: RateSummary;
-}
+type Done = CellResult & { readonly outcome: NonNullable<CellResult['outcome']> };
 
 /**
- * Groups cells that differ only in seed and learning rate, and picks each group's best rate by the mean of its task's
- * headline. Cells of tasks that the registry does not know are left out. Order: tasks as registered, then first mention.
+ * Puts cells together that differ in nothing but seed and learning rate. The rate with the best mean headline counts; the
+ * others stay as a grid. Values are means over seeds with their standard error; with one seed the cell's own error stands.
  */
-export function aggregate(results: readonly CellResult[], registry: EvaluationRegistry): Aggregate[] {
-  return registry.tasks.flatMap((task) => {
-    const groups = groupBy(
-      results.filter(({ spec }) => spec.task === task.name),
-      ({ spec: { seed: _, learningRate: __, ...rest } }) => canonicalJson(rest),
-    );
-    return [...groups.values()].map((group) => summarise(task, group, registry));
+export function aggregate(results: readonly CellResult[], { tasks }: EvaluationRegistry): Entry[] {
+  const done = results.filter((result): result is Done => result.status === 'done' && !!result.outcome);
+  const groups = groupBy(done, ({ spec: { task, taskOptions, model, modelOptions, engine } }) =>
+    canonicalJson({ task, taskOptions, modelOptions, engine, ...(model === undefined ? {} : { model }) }),
+  );
+  return [...groups.values()].map((group) => {
+    const task = tasks.find(({ name }) => name === group[0]!.spec.task);
+    const byRate = [...groupBy(group, ({ spec }) => String(spec.learningRate ?? '')).values()];
+    const rates = byRate.map((cells) => rateOf(cells, task));
+    const best = indexOfBest(rates, task);
+    return entryOf(byRate[best]!, rates, rates[best]!);
   });
 }
 
-/** The number that stands for a cell: that without a slice, or the first of that name. */
-export function headlineMetric({ outcome }: CellResult, { headline }: Task): CellMetric | undefined {
-  const named = outcome?.metrics.filter(({ name }) => name === headline.metric) ?? [];
-  return named.find(({ slice }) => Object.keys(slice).length === 0) ?? named[0];
+/** Cells that could not be computed, with the reason. */
+export function failedCells(results: readonly CellResult[]): FailedCell[] {
+  return results
+    .filter(({ status }) => status === 'failed')
+    .map(({ key, spec, error }) => ({ key, label: cellLabel(spec), error: error ?? 'no reason was given' }));
 }
 
-function summarise(task: Task, group: readonly CellResult[], { contenders }: EvaluationRegistry): Aggregate {
-  const { model, taskOptions, modelOptions, engine } = group[0]!.spec;
-  const byRate = [...groupBy(group, ({ spec }) => spec.learningRate)];
-  byRate.sort(([a = 0], [b = 0]) => a - b);
-  const rates = byRate.map(([learningRate, results]) => summariseRate(task, learningRate, results));
-  const better = task.headline.higherIsBetter ? 1 : -1;
-  const worth = ({ mean }: RateSummary) => (mean === undefined ? Number.NEGATIVE_INFINITY : better * mean);
-  const best = rates.reduce((chosen, rate) => (worth(rate) > worth(chosen) ? rate : chosen));
-  const contender = contenders.find(({ name }) => name === model);
-  return { task, contender, taskOptions, modelOptions, engine, rates, best };
+function rateOf(cells: readonly Done[], task: Task | undefined): Rate {
+  const { learningRate } = cells[0]!.spec;
+  const metric = task?.headline.metric ?? cells[0]!.outcome.metrics[0]?.name;
+  const values = cells.flatMap(({ outcome }) => {
+    const found = outcome.metrics.find(({ name }) => name === metric);
+    return found ? [found.value] : [];
+  });
+  const { mean, error } = summary(values);
+  return {
+    ...(learningRate === undefined ? {} : { learningRate }),
+    ...(values.length > 0 ? { headline: mean } : {}),
+    ...(error === undefined ? {} : { standardError: error }),
+    seeds: cells.map(({ spec }) => spec.seed).sort((a, b) => a - b),
+  };
 }
 
-function summariseRate(
-  task: Task,
-  learningRate: number | undefined,
-  group: readonly CellResult[],
-): RateSummary {
-  const results = group.filter(({ status }) => status === 'done');
-  const failures = group.filter(({ status }) => status === 'failed');
-  const metrics = results.flatMap((result) => headlineMetric(result, task) ?? []);
-  return { learningRate, ...meanOf(metrics), results, failures };
+function indexOfBest(rates: readonly Rate[], task: Task | undefined): number {
+  const sign = (task?.headline.higherIsBetter ?? true) ? 1 : -1;
+  const score = ({ headline }: Rate) => (headline === undefined ? Number.NEGATIVE_INFINITY : sign * headline);
+  return rates.reduce((best, rate, index) => (score(rate) > score(rates[best]!) ? index : best), 0);
 }
 
-function meanOf(metrics: readonly CellMetric[]): Pick<RateSummary, 'mean' | 'standardError'> {
-  const count = metrics.length;
-  if (count === 0) return { mean: undefined, standardError: undefined };
-  const mean = metrics.reduce((sum, { value }) => sum + value, 0) / count;
-  if (count === 1) return { mean, standardError: metrics[0]!.standardError };
-  const variance = metrics.reduce((sum, { value }) => sum + (value - mean) ** 2, 0) / (count - 1);
-  return { mean, standardError: Math.sqrt(variance / count) };
+function entryOf(cells: readonly Done[], rates: readonly Rate[], best: Rate): Entry {
+  const first = cells[0]!;
+  const { task, taskOptions, model, modelOptions, engine } = first.spec;
+  const { parameters, stateBytes, modelConfig } = first.outcome;
+  const checked = cells.filter(({ outcome }) => outcome.passed !== undefined);
+  return {
+    task,
+    taskOptions,
+    ...(model === undefined ? {} : { model }),
+    modelOptions,
+    engine,
+    ...(best.learningRate === undefined ? {} : { learningRate: best.learningRate }),
+    seeds: best.seeds,
+    rates: [...rates].sort((a, b) => (a.learningRate ?? 0) - (b.learningRate ?? 0)),
+    metrics: aggregateMetrics(cells),
+    curves: meanCurves(cells),
+    ...(parameters === undefined ? {} : { parameters }),
+    ...(stateBytes === undefined ? {} : { stateBytes }),
+    ...(modelConfig === undefined ? {} : { modelConfig }),
+    ...(checked.length === 0 ? {} : { passed: checked.every(({ outcome }) => outcome.passed) }),
+    notes: [...new Set(cells.flatMap(({ outcome }) => outcome.notes))],
+    seconds: mean(cells.map(({ seconds }) => seconds)),
+    cpuSeconds: mean(cells.map(({ cpuSeconds }) => cpuSeconds)),
+    peakMemoryBytes: Math.max(...cells.map(({ peakMemoryBytes }) => peakMemoryBytes)),
+    cells: cells.map(({ key }) => key),
+  };
+}
+
+function aggregateMetrics(cells: readonly Done[]): AggregatedMetric[] {
+  const all = cells.flatMap(({ outcome }) => outcome.metrics);
+  const groups = groupBy(all, ({ name, slice }) => canonicalJson({ name, slice }));
+  return [...groups.values()].map((metrics) => {
+    const { name, unit, slice, higherIsBetter, samples } = metrics[0]!;
+    const { mean: value, error } = summary(metrics.map((metric) => metric.value));
+    const standardError = error ?? metrics[0]!.standardError;
+    return {
+      name,
+      unit,
+      slice,
+      value,
+      seeds: metrics.length,
+      ...(higherIsBetter === undefined ? {} : { higherIsBetter }),
+      ...(standardError === undefined ? {} : { standardError }),
+      ...(samples === undefined ? {} : { samples }),
+    };
+  });
+}
+
+/** Curves of equal name, averaged over seeds where all have the same points; else that of the first seed. */
+function meanCurves(cells: readonly Done[]): Curve[] {
+  return cells[0]!.outcome.curves.map((curve) => {
+    const others = cells.map(({ outcome }) => outcome.curves.find(({ name }) => name === curve.name));
+    const isAligned = others.every(
+      (other) =>
+        other?.points.length === curve.points.length &&
+        other.points.every(([x], index) => x === curve.points[index]![0]),
+    );
+    if (!isAligned) return curve;
+    const points = curve.points.map(([x], index): [number, number] => [
+      x,
+      mean(others.map((other) => other!.points[index]![1])),
+    ]);
+    return { ...curve, points };
+  });
+}
+
+/** Mean, and standard error of the mean when there are two values or more. */
+function summary(values: readonly number[]): { mean: number; error?: number } {
+  const average = mean(values);
+  if (values.length < 2) return { mean: average };
+  const variance = values.reduce((sum, value) => sum + (value - average) ** 2, 0) / (values.length - 1);
+  return { mean: average, error: Math.sqrt(variance / values.length) };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const group = groups.get(key(item));
+    if (group) group.push(item);
+    else groups.set(key(item), [item]);
+  }
+  return groups;
+}
+
+/** The first metric of a name, the one that heads a task among them. */
+export function metricOf<M extends Pick<CellMetric, 'name'>>(
+  { metrics }: { readonly metrics: readonly M[] },
+  name: string,
+): M | undefined {
+  return metrics.find((metric) => metric.name === name);
 }

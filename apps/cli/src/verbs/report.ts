@@ -1,0 +1,37 @@
+import { join, resolve } from 'node:path';
+import { formatDocument, ResultStore, standardRegistry, writeReport } from '@palimpsest/harness';
+import { z } from 'zod';
+import { ExitCode } from '../exit.js';
+import { outputOptions } from '../options/common.js';
+import { defineVerb } from '../verb.js';
+
+/** `palimpsest report`: tables and pictures from a result folder, as often as one likes. */
+export const report = defineVerb({
+  path: ['report'],
+  description:
+    'write the report of a result folder: HTML page, Markdown, CSV, JSON, and the data of every picture',
+  arguments: [{ name: 'folder', description: 'folder that eval or sweep wrote', required: true }],
+  schema: z.object({
+    out: z
+      .string()
+      .optional()
+      .meta({ description: 'folder for the files (default: the result folder)', value: 'folder' }),
+    title: z
+      .string()
+      .default('Palimpsest evaluation')
+      .meta({ description: 'heading of the report', value: 'text' }),
+    ...outputOptions,
+  }),
+  examples: [
+    'palimpsest report palimpsest-report',
+    'palimpsest report merged --title "Recall, three machines"',
+  ],
+  async run({ out, title }, { output }, [path]) {
+    const store = await ResultStore.openExisting(path!);
+    const folder = resolve(out ?? path!);
+    const document = await writeReport(await store.list(), { folder, registry: standardRegistry, title });
+    output.print(`${formatDocument(document, standardRegistry)}\n\nReport: ${join(folder, 'report.html')}`);
+    output.emit({ ...document, report: join(folder, 'report.html') });
+    return ExitCode.ok;
+  },
+});

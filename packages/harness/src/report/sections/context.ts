@@ -1,0 +1,43 @@
+import type { EvaluationRegistry } from '../../cells/task.js';
+import type { Entry, ResultsDocument } from '../../results/document.js';
+import { Labels } from '../../results/labels.js';
+import { type TaskGroup, taskGroups } from '../../results/tables.js';
+import { colourOf } from '../colours.js';
+import type { Figure } from '../figure.js';
+
+/** What every section draws on. */
+export class ReportContext {
+  readonly labels: Labels;
+  readonly groups: readonly TaskGroup[];
+  /** Pictures of the page, in their order; their data are written beside it. */
+  readonly figures: Figure[] = [];
+  readonly #mechanisms: readonly string[];
+
+  constructor(
+    readonly document: ResultsDocument,
+    readonly registry: EvaluationRegistry,
+  ) {
+    this.labels = new Labels(registry);
+    this.groups = taskGroups(document, registry);
+    this.#mechanisms = [...new Set(registry.contenders.map(({ mechanism }) => mechanism))];
+  }
+
+  /** The colour of an entry's mechanism, the same in every picture. */
+  colour({ model }: Pick<Entry, 'model'>): string {
+    const mechanism = this.labels.mechanism(model ?? '');
+    return colourOf(mechanism, this.#mechanisms.indexOf(mechanism) + 1);
+  }
+
+  /** Groups of a family. */
+  family(family: string): TaskGroup[] {
+    return this.groups.filter(({ task }) => task?.family === family);
+  }
+
+  /** Adds a picture to the page's list and gives it back. */
+  figure(figure: Figure): Figure {
+    const taken = this.figures.filter(({ name }) => name.startsWith(figure.name)).length;
+    const named = taken === 0 ? figure : { ...figure, name: `${figure.name}-${taken + 1}` };
+    this.figures.push(named);
+    return named;
+  }
+}

@@ -1,0 +1,49 @@
+import { sliceWords } from '../../results/labels.js';
+import type { TaskGroup } from '../../results/tables.js';
+import { colourOf } from '../colours.js';
+import { type Figure, renderFigure } from '../figure.js';
+import { formatMetric } from '../format.js';
+import { details, htmlTable, paragraph, type Section } from '../html-parts.js';
+import { linePicture } from '../pictures.js';
+import type { ReportContext } from './context.js';
+
+/** Libraries that stand alone: sketches, compression, indexes. */
+export async function librarySection(context: ReportContext): Promise<Section | undefined> {
+  const groups = context.family('library');
+  if (groups.length === 0) return undefined;
+  const parts: string[] = [];
+  for (const group of groups) {
+    parts.push(`<h3>${group.title}</h3>`, paragraph(group.task?.description ?? ''));
+    const figure = curves(group);
+    if (figure) parts.push(await renderFigure(context.figure(figure)));
+    parts.push(metricsTable(group));
+    parts.push(...group.entries.flatMap(({ notes }) => notes.map((note) => paragraph(note, 'soft'))));
+  }
+  return { id: 'libraries', title: 'Libraries', body: parts.join('\n') };
+}
+
+function curves({ name, title, entries }: TaskGroup): Figure | undefined {
+  const [entry] = entries;
+  if (!entry || entry.curves.length === 0) return undefined;
+  const { xTitle, yTitle } = entry.curves[0]!;
+  return {
+    name,
+    spec: linePicture(
+      entry.curves.map((curve, index) => ({
+        name: curve.name,
+        colour: colourOf('', index),
+        points: curve.points.map(([x, y]) => ({ x, y })),
+        dashed: curve.name === 'bound',
+      })),
+      { title, xTitle, yTitle, xScale: 'log', yScale: 'log' },
+    ),
+    caption: `${yTitle} against ${xTitle}.`,
+  };
+}
+
+function metricsTable({ entries }: TaskGroup): string {
+  const rows = entries.flatMap(({ metrics }) =>
+    metrics.map((metric) => [`${metric.name}, ${sliceWords(metric.slice)}`, formatMetric(metric)]),
+  );
+  return details('every number', htmlTable(['measured', 'value'], rows));
+}

@@ -1,0 +1,66 @@
+import { metricOf } from '../../results/aggregate.js';
+import type { Entry } from '../../results/document.js';
+import { renderFigure } from '../figure.js';
+import { htmlTable, paragraph, type Section } from '../html-parts.js';
+import { stripPicture } from '../pictures.js';
+import type { ReportContext } from './context.js';
+
+/** Equal values have no place on a logarithmic axis: they are drawn at this share, in percent. */
+const SMALLEST_SHARE = 0.01;
+
+/** Golden cases per mechanism and engine, with the largest errors. */
+export async function paritySection(context: ReportContext): Promise<Section | undefined> {
+  const entries = context.family('parity').flatMap((group) => group.entries);
+  if (entries.length === 0) return undefined;
+  const rows = entries.map((entry) => {
+    const headline = metricOf(entry, 'cases reproduced');
+    const cases = headline?.samples ?? 0;
+    return [
+      context.labels.entry(entry),
+      entry.engine,
+      `${Math.round(((headline?.value ?? 0) * cases) / 100)} of ${cases}`,
+      scientific(largest(entry, 'largest absolute error')),
+      scientific(largest(entry, 'largest relative error')),
+      `${largest(entry, 'share of the tolerance used').toFixed(0)} %`,
+    ];
+  });
+  const shares = entries.flatMap((entry) =>
+    entry.metrics
+      .filter(({ name }) => name === 'share of the tolerance used')
+      .map(({ value }) => ({ label: context.labels.entry(entry), value: Math.max(SMALLEST_SHARE, value) })),
+  );
+  const figure = context.figure({
+    name: 'parity',
+    spec: stripPicture(shares, {
+      title: 'Share of its tolerance that each golden case uses',
+      xTitle: 'percent; 100 is the limit, exact cases stand at the left',
+      limit: 100,
+    }),
+    caption: 'Every dot is a golden case of the original program; right of the red line it would fail.',
+  });
+  return {
+    id: 'parity',
+    title: 'Parity with the original programs',
+    body: [
+      paragraph(context.family('parity')[0]!.task?.description ?? ''),
+      htmlTable(
+        [
+          'mechanism',
+          'engine',
+          'cases',
+          'largest absolute error',
+          'largest relative error',
+          'of the tolerance',
+        ],
+        rows,
+      ),
+      await renderFigure(figure),
+    ].join('\n'),
+  };
+}
+
+function largest({ metrics }: Entry, name: string): number {
+  return Math.max(0, ...metrics.filter((metric) => metric.name === name).map(({ value }) => value));
+}
+
+const scientific = (value: number) => (value === 0 ? '0' : value.toExponential(1));

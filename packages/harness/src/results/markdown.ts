@@ -1,0 +1,91 @@
+import type { EvaluationRegistry } from '../cells/task.js';
+import { formatNumber } from '../report/format.js';
+import type { Entry, ResultsDocument } from './document.js';
+import { Labels, sliceWords } from './labels.js';
+import { headlineColumns, headlineRow, type TaskGroup, taskGroups } from './tables.js';
+
+/** The results as Markdown: one table per task, slices and learning rates below it. */
+export function renderMarkdown(document: ResultsDocument, registry: EvaluationRegistry): string {
+  const labels = new Labels(registry);
+  const parts = [
+    `# ${document.title}`,
+    `${document.date.slice(0, 10)}. Values are means over seeds ± their standard error (with one seed: over samples).`,
+    ...taskGroups(document, registry).map((group) => groupText(group, labels)),
+    ...(document.failed.length > 0
+      ? [`## Failed\n\n${document.failed.map(({ label, error }) => `- ${label}: ${error}`).join('\n')}`]
+      : []),
+    `## Computed with\n\n${document.provenance.map(provenanceLine).join('\n')}`,
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
+
+function groupText({ task, title, options, entries }: TaskGroup, labels: Labels): string {
+  const heading = [
+    `## ${title}`,
+    ...(task ? [task.description] : []),
+    ...(options ? [`Options: ${options}.`] : []),
+  ];
+  const unit = task?.headline;
+  const columns = headlineColumns.map((column, index) =>
+    index === 1 && unit ? `${unit.metric} (${unit.higherIsBetter ? 'higher' : 'lower'} is better)` : column,
+  );
+  const tables = [
+    table(
+      columns,
+      entries.map((entry) => headlineRow(entry, task, labels)),
+    ),
+    sliceTable(entries, labels),
+    rateTable(entries, labels),
+  ];
+  return [...heading, ...tables.filter((part) => part !== '')].join('\n\n');
+}
+
+/** Metrics by slice, one column per model; empty when there are none or too many to read. */
+function sliceTable(entries: readonly Entry[], labels: Labels): string {
+  const sliced = entries.flatMap(({ metrics }) =>
+    metrics.filter(({ slice }) => Object.keys(slice).length > 0),
+  );
+  const rows = [...new Set(sliced.map(({ name, slice, unit }) => JSON.stringify([name, slice, unit])))];
+  if (rows.length === 0 || rows.length > 60) return '';
+  const cells = rows.map((key) => {
+    const [name, slice, unit] = JSON.parse(key) as [string, Record<string, number | string>, string];
+    const values = entries.map(({ metrics }) => {
+      const found = metrics.find(
+        (metric) => metric.name === name && JSON.stringify(metric.slice) === JSON.stringify(slice),
+      );
+      return found ? formatNumber(found.value) : '';
+    });
+    return [`${name}${unit ? `, ${unit}` : ''}: ${sliceWords(slice)}`, ...values];
+  });
+  return table(['slice', ...entries.map((entry) => labels.entry(entry))], cells);
+}
+
+/** Every learning rate that was tried; empty when there was one only. */
+function rateTable(entries: readonly Entry[], labels: Labels): string {
+  const rates = [...new Set(entries.flatMap((entry) => entry.rates.map(({ learningRate }) => learningRate)))]
+    .filter((rate) => rate !== undefined)
+    .sort((a, b) => a - b);
+  if (!entries.some((entry) => entry.rates.length > 1)) return '';
+  return table(
+    ['learning rate', ...rates.map(String)],
+    entries.map((entry) => [
+      labels.entry(entry),
+      ...rates.map((rate) => {
+        const found = entry.rates.find(({ learningRate }) => learningRate === rate);
+        return found?.headline === undefined ? '' : formatNumber(found.headline);
+      }),
+    ]),
+  );
+}
+
+function table(columns: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(columns), line(columns.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+function provenanceLine(provenance: ResultsDocument['provenance'][number]): string {
+  const { cells, cpu, cores, platform, node, engine, revision } = provenance;
+  const at = revision === undefined ? '' : `, revision ${revision.slice(0, 12)}`;
+  return `- ${cells} cells: ${cpu}, ${cores} cores, ${platform}, Node ${node}, ${engine.name} (${engine.runtime})${at}`;
+}
