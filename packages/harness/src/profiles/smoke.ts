@@ -5,6 +5,7 @@ const models = ['osam', 'rsm', 'transformer-window', 'no-memory'].map((model) =>
   model,
   options: { width: 16, layers: 1 },
 }));
+const text = { characters: 5000, steps: 10, batch: 4, window: 32 };
 const once = { seeds: [1] };
 
 /** One cell of everything, too small to learn anything: does it all still run? */
@@ -12,8 +13,8 @@ export const smokeCells = [
   single('parity', { system: 'kakeya' }),
   ...grid('mqar', few, models, once),
   ...grid('passkey', { ...few, factors: [1, 2], depths: [0, 1] }, models.slice(0, 1), once),
-  ...grid('language', { characters: 5000, steps: 10, batch: 4, window: 32 }, models.slice(0, 2), once),
-  ...grid('language', { characters: 5000 }, [{ model: 'ngram', options: { order: 2 } }], once),
+  ...grid('language', text, models.slice(0, 2), once),
+  ...grid('language', text, [{ model: 'ngram', options: { order: 2 } }], once),
   ...grid('training-cost', { batch: 2, time: 16, steps: 3 }, models.slice(0, 2), once),
   ...grid(
     'decoding-cost',

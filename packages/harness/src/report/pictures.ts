@@ -45,14 +45,14 @@ const CONFIG = {
     titleFontSize: 12,
     labelLimit: 240,
   },
-  title: { color: INK, fontSize: 14, anchor: 'start', fontWeight: 600, offset: 12, limit: WIDTH },
+  title: { color: INK, fontSize: 14, anchor: 'start', fontWeight: 600, offset: 12, limit: 0 },
   legend: {
     orient: 'bottom',
-    columns: 3,
+    columns: 2,
     labelColor: INK,
     titleColor: INK,
     labelFontSize: 12,
-    labelLimit: 220,
+    labelLimit: 0,
     symbolStrokeWidth: 3,
     title: null,
   },
@@ -185,11 +185,11 @@ export function heatPicture(
     facet: { field: 'panel', type: 'nominal', sort: panels, title: null },
     columns: 2,
     spec: {
-      width: Math.max(120, columns * 46),
-      height: { step: 24 },
+      width: Math.max(200, columns * 48),
+      height: { step: 28 },
       encoding: {
         x: { field: 'x', type: 'ordinal', title: axes.xTitle, axis: { labelAngle: 0 } },
-        y: { field: 'y', type: 'ordinal', title: axes.yTitle, sort: 'ascending' },
+        y: { field: 'y', type: 'ordinal', title: axes.yTitle, sort: 'ascending', axis: { titlePadding: 12 } },
       },
       layer: [
         {

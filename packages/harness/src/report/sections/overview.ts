@@ -8,7 +8,7 @@ import type { ReportContext } from './context.js';
 /** Which memory keeps what, at what cost: one row per model at its usual size, one column per task. */
 export function overview(context: ReportContext): Section {
   const asked = context.groups.filter(
-    ({ task, entries }) => task && task.contenders !== 'none' && entries.some(({ model }) => model),
+    ({ task, entries }) => task && entries.some(({ model }) => model !== undefined && model !== 'ngram'),
   );
   const models = [...new Set(asked.flatMap(({ entries }) => entries.map(({ model }) => model)))].filter(
     (model) => model !== undefined && model !== 'ngram',
