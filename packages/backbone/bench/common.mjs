@@ -44,3 +44,14 @@ export function forwardFlops({ options }, batch, time) {
   const perToken = layers * (projections + mlp + 2 * time * heads * headWidth) + vocabSize * modelWidth;
   return 2 * perToken * batch * time;
 }
+
+/** Bytes per millisecond of copying a block that fits in no cache, read and write counted once. */
+export function copyBandwidth(bytes = 2 ** 27, rounds = 12) {
+  const [from, to] = [new Float32Array(bytes / 4).fill(1), new Float32Array(bytes / 4)];
+  const times = Array.from({ length: rounds }, () => {
+    const before = performance.now();
+    to.set(from);
+    return performance.now() - before;
+  });
+  return { median: bytes / median(times), fastest: bytes / fastest(times) };
+}

@@ -2,6 +2,7 @@
 import { createEngine, ndarray, normalInit, Rng, tf } from '../../tensor-core/dist/index.js';
 import { cacheBytes, createTransformer } from '../dist/index.js';
 import {
+  copyBandwidth,
   countParameters,
   dispose,
   fastest,
@@ -36,7 +37,7 @@ console.log(
 // Memory of the cache.
 const initState = engine.compile((tree) => model.initState(tree, 1));
 const before = engine.memory().bytes;
-let state = await initState(params);
+const state = await initState(params);
 console.log(
   `cache of ${model.slots} slots: ${engine.memory().bytes - before} bytes held by the engine, ${cacheBytes(model.options)} by the formula`,
 );
@@ -60,32 +61,54 @@ console.log(
   `prefill of 512 tokens: median ${median(prefills).toFixed(1)} ms, share of the GEMM peak ${share(fastest)} fastest to fastest, ${share(median)} median to median`,
 );
 
-// Decoding over a full cache. The bound: a product of one row with a frozen matrix of as many bytes as the weights.
-const step = (freeze) => engine.compile(model.step, { name: 'step', freeze });
-const [frozen, fed] = [step([0]), step([])];
+// Decoding over a full cache. Bounds: reading the weights at the speed of a copy, and a product of one row with a frozen
+// matrix of as many bytes.
+const step = (freeze) => engine.compile(model.step, { name: 'step', freeze, donate: [2] });
 const rows = 1024;
 const columns = Math.round(weights / rows);
 const matrix = engine.put(normalInit(rng, [rows, columns], 0.02));
 const multiply = engine.compile((m, x) => tf.matMul(x, m), { freeze: [0] });
 const row = engine.put(normalInit(rng, [1, rows], 1));
 const id = ndarray(Int32Array.of(3), [1], 'int32');
-({ after: state } = await prefill(params, prompt));
+
+/** Decodes with a state of its own, which every step takes over. */
+async function decoder(freeze) {
+  const advance = step(freeze);
+  let { after: own } = await prefill(params, prompt);
+  return async () => {
+    const before = performance.now();
+    const { logits, state: next } = await advance(params, id, own);
+    const elapsed = performance.now() - before;
+    logits.dispose();
+    own = next;
+    return elapsed;
+  };
+}
+const [frozen, fed] = [await decoder([0]), await decoder([])];
 const times = { bound: [], frozen: [], fed: [], recompute: [] };
 for (let round = -2; round < 2 * ROUNDS; round++) {
   const measured = {
     bound: await timed(async () => ({ y: await multiply(matrix, row) })),
-    frozen: await timed(() => frozen(params, id, state)),
-    fed: await timed(() => fed(params, id, state)),
+    frozen: await frozen(),
+    fed: await fed(),
     ...(round % 5 === 0 && { recompute: await timed(() => prefill(params, prompt)) }),
   };
   if (round >= 0) for (const [name, value] of Object.entries(measured)) times[name].push(value);
 }
+const copy = copyBandwidth();
 const bytes = 4 * weights;
 const report = (name, what) =>
   console.log(
     `${what}: median ${median(times[name]).toFixed(2)} ms (${Math.round(1000 / median(times[name]))} tokens/s), ` +
       `${(median(times[name]) / median(times.bound)).toFixed(2)} times the bound (fastest to fastest ${(fastest(times[name]) / fastest(times.bound)).toFixed(2)})`,
   );
+const gigabytes = (perMillisecond) => (perMillisecond / 1e6).toFixed(1);
+// A copy reads and writes every byte, so the same traffic reads twice as much.
+const reading = { median: bytes / (2 * copy.median), fastest: bytes / (2 * copy.fastest) };
+console.log(
+  `copy bandwidth: ${gigabytes(copy.median)} GB/s on one thread (fastest ${gigabytes(copy.fastest)}); reading the weights at twice that takes ${reading.median.toFixed(2)} ms: ` +
+    `the frozen step takes ${(median(times.frozen) / reading.median).toFixed(2)} times as long (fastest to fastest ${(fastest(times.frozen) / reading.fastest).toFixed(2)})`,
+);
 console.log(
   `bandwidth bound: reading ${(bytes / 1e6).toFixed(0)} MB once in a frozen product takes ${median(times.bound).toFixed(2)} ms (${(bytes / 1e6 / median(times.bound)).toFixed(1)} GB/s)`,
 );

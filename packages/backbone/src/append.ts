@@ -1,7 +1,7 @@
 import { tf } from '@palimpsest/tensor-core';
 import type { TransformerConfig } from './config.js';
 
-/** Rows that this call may attend to, and the rows of the cache after it. Both have the newest row last. */
+/** Rows that this call may attend to, and the rows of the cache after it. Several rows leave the newest one last. */
 export interface Appended {
   readonly visible: tf.Tensor;
   readonly next: tf.Tensor;
@@ -40,7 +40,7 @@ function newest(tail: tf.Tensor, capacity: number, empty: number): tf.Tensor {
 }
 
 /**
- * Appends to a cache that may hold anything. The oldest row of the window drops out before the new rows are seen: the
+ * Appends to a cache whose window is in order. The oldest row of the window drops out before the new rows are seen: the
  * first new query sees its own row and the capacity − 1 before it.
  * @param cached `[batch, heads, slots, …]`, or nothing for a cache that is known to be empty
  * @param fresh new rows `[batch, heads, time, …]`

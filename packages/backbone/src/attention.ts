@@ -1,4 +1,5 @@
 import { softmax, tf } from '@palimpsest/tensor-core';
+import { groupProduct } from './group-product.js';
 
 export interface AttentionResult {
   /** `[batch · time, heads · headWidth]` */
@@ -38,6 +39,32 @@ export function attend(
       probabilities: newestQueries(probabilities, [batch, heads, time, columns], observed),
     }),
   };
+}
+
+/**
+ * `attend` for one query, over cached rows and the query's own row, which need not stand side by side in memory.
+ * @param query `[batch, heads, 1, headWidth]`, scaled
+ * @param cached keys and values `[batch, keyValueHeads, slots, headWidth]`
+ * @param own key and value `[batch, keyValueHeads, 1, headWidth]`
+ * @param mask additive, `[1 or batch, 1 or keyValueHeads, 1, slots + 1]`
+ * @returns `[batch, heads · headWidth]`
+ */
+export function attendBeside(
+  query: tf.Tensor,
+  cached: { readonly keys: tf.Tensor; readonly values: tf.Tensor },
+  own: { readonly key: tf.Tensor; readonly value: tf.Tensor },
+  mask: tf.Tensor,
+): tf.Tensor2D {
+  const [batch, heads, , width] = query.shape as [number, number, number, number];
+  const [, keyValueHeads, slots] = cached.keys.shape as [number, number, number, number];
+  const group = tf.reshape(query, [batch, keyValueHeads, heads / keyValueHeads, width]);
+  const scores = tf.concat(
+    [groupProduct(group, cached.keys, true), tf.matMul(group, own.key, false, true)],
+    3,
+  );
+  const [old, newest] = tf.split(softmax(tf.add(scores, mask)), [slots, 1], 3) as [tf.Tensor, tf.Tensor];
+  const read = tf.add(groupProduct(old, cached.values, false), tf.mul(newest, own.value));
+  return tf.reshape(read, [batch, heads * width]) as tf.Tensor2D;
 }
 
 /** Adds one mask to the stacked queries of every group. */

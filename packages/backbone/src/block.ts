@@ -1,5 +1,5 @@
-import { gelu, geluTanh, layerNorm, linear, rmsNorm, swiGlu, tf } from '@palimpsest/tensor-core';
-import { type AttentionResult, attend } from './attention.js';
+import { addLinear, gelu, geluTanh, layerNorm, linear, rmsNorm, swiGlu, tf } from '@palimpsest/tensor-core';
+import { type AttentionResult, attend, attendBeside } from './attention.js';
 import type { LayerCache } from './cache.js';
 import type { TransformerConfig } from './config.js';
 import type { Affine, BlockParameters, Norm } from './parameters.js';
@@ -25,8 +25,8 @@ export interface BlockContext {
   readonly angles?: Angles;
   readonly prefix?: KeyValuePrefix;
   readonly observedQueries: number;
-  /** Drops activations of one of the two branches. */
-  dropout(x: tf.Tensor, branch: 0 | 1): tf.Tensor;
+  /** Drops activations of one of the two branches; absent when nothing is dropped. */
+  readonly dropout?: (x: tf.Tensor, branch: 0 | 1) => tf.Tensor;
 }
 
 export interface BlockResult {
@@ -54,11 +54,11 @@ export function blockForward(
 ): BlockResult {
   const { config, plan, cache } = context;
   const attention = attentionForward(parameters, rows, context);
-  const attended = tf.add(rows, context.dropout(affine(attention.read, parameters.output), 0));
+  const attended = addBranch(rows, attention.read, parameters.output, context, 0);
   const hidden = normalise(attended, parameters.mlpNorm, config);
   const expanded = activate(affine(hidden, parameters.up), config);
   return {
-    rows: tf.add(attended, context.dropout(affine(expanded, parameters.down), 1)),
+    rows: addBranch(attended, expanded, parameters.down, context, 1),
     cache: {
       keys: attention.keys,
       values: attention.values,
@@ -66,6 +66,19 @@ export function blockForward(
     },
     ...(attention.probabilities && { probabilities: attention.probabilities }),
   };
+}
+
+/** x + dropout(W branch + b) */
+function addBranch(
+  x: tf.Tensor,
+  branch: tf.Tensor,
+  projection: Affine,
+  { dropout }: BlockContext,
+  site: 0 | 1,
+): tf.Tensor {
+  if (!dropout && !projection.bias) return addLinear(x, branch, projection.weight);
+  const added = affine(branch, projection);
+  return tf.add(x, dropout ? dropout(added, site) : added);
 }
 
 interface AttentionForward extends AttentionResult {
@@ -81,17 +94,20 @@ function attentionForward(
   const { config, batch, time, cache, plan, prefix } = context;
   const { heads, keyValueHeads, headWidth } = config;
   const packed = affine(normalise(rows, parameters.attentionNorm, config), parameters.queryKeyValue);
-  const all = heads + 2 * keyValueHeads;
+  const turned = heads + keyValueHeads;
+  const all = turned + keyValueHeads;
   const split =
     time === 1 ? tf.reshape(packed, [batch, all, 1, headWidth]) : byHead(packed, batch, time, all);
-  const [q, k, v] = tf.split(split, [heads, keyValueHeads, keyValueHeads], 1) as [
-    tf.Tensor,
-    tf.Tensor,
-    tf.Tensor,
-  ];
-  const rotated = (x: tf.Tensor) => (context.angles ? rotate(x, context.angles) : x);
-  const query = tf.mul(rotated(q), 1 / Math.sqrt(headWidth));
-  const keys = plan.append(cache.keys, rotated(k));
+  const [queryKey, v] = tf.split(split, [turned, keyValueHeads], 1) as [tf.Tensor, tf.Tensor];
+  const rotated = context.angles ? rotate(queryKey, context.angles) : queryKey;
+  const [q, k] = tf.split(rotated, [heads, keyValueHeads], 1) as [tf.Tensor, tf.Tensor];
+  const query = tf.mul(q, 1 / Math.sqrt(headWidth));
+  if (plan.beside && !prefix && context.observedQueries === 0) {
+    const { mask, write } = plan.beside;
+    const read = attendBeside(query, cache, { key: k, value: v }, mask);
+    return { read, keys: write(cache.keys, k), values: write(cache.values, v) };
+  }
+  const keys = plan.append(cache.keys, k);
   const values = plan.append(cache.values, v);
   const seen = prefix
     ? {

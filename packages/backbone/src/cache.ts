@@ -1,9 +1,10 @@
-import { full, type NDArray, tf, zeros } from '@palimpsest/tensor-core';
+import { full, type NDArray, readRows, tf, zeros } from '@palimpsest/tensor-core';
 import type { TransformerConfig } from './config.js';
 
 /**
- * Keys and values of one layer. Slots: first the sinks, then the window with the newest entry last. Keys are stored
- * after rotation, so an entry keeps its original position wherever it is moved.
+ * Keys and values of one layer. Slots: first the sinks, then the window in any order, which its positions tell: a single
+ * token takes the slot of the oldest entry, so that nothing has to move. Keys are stored after rotation, so an entry
+ * keeps its original position wherever it is.
  */
 export type LayerCache<T = tf.Tensor> = {
   /** `[batch, keyValueHeads, slots, headWidth]` */
@@ -88,17 +89,37 @@ export function evict(cache: LayerCache & { readonly positions: tf.Tensor }, kee
 }
 
 /**
- * Moves the entries that are left to the newest slots, in their order, so that the empty ones are used first: appending
- * always drops the oldest slot, empty or not.
+ * Moves the entries that are left to the last slots, oldest first, and the empty slots before them.
  * @param cache a layer of an evictable cache without sinks
  */
 export function compact(cache: LayerCache & { readonly positions: tf.Tensor }): LayerCache {
-  const slots = cache.positions.shape[2]!;
-  const index = tf.range(0, slots, 1, 'int32');
-  const kept = tf.greaterEqual(cache.positions, tf.scalar(0, 'int32'));
-  // Distinct integers that sort empty slots before kept ones and keep the order within both.
-  const order = tf.add(tf.mul(tf.cast(kept, 'int32'), tf.scalar(slots, 'int32')), index);
-  const { indices } = tf.topk(tf.neg(tf.cast(order, 'float32')), slots, true);
-  const pick = (rows: tf.Tensor) => tf.gather(rows, indices as tf.Tensor, 2, 2);
-  return { keys: pick(cache.keys), values: pick(cache.values), positions: pick(cache.positions) };
+  const sorted = inOrder(cache.positions, 0);
+  return {
+    keys: sorted.rows(cache.keys),
+    values: sorted.rows(cache.values),
+    positions: sorted.rows(cache.positions),
+  };
+}
+
+/** A window brought into order: empty slots first, then the entries by their positions. */
+export interface Order {
+  /** Rows of all slots, `[batch, heads, slots, ...]`, with those of the window in order. */
+  rows(cached: tf.Tensor): tf.Tensor;
+}
+
+/** @param positions int32 `[batch, 1 or heads, slots]` */
+export function inOrder(positions: tf.Tensor, sinks: number): Order {
+  const [batch, heads, slots] = positions.shape as [number, number, number];
+  const window = tf.slice(positions, [0, 0, sinks], [batch, heads, slots - sinks]);
+  const { indices } = tf.topk(tf.neg(window), slots - sinks, true);
+  const moved = tf.add(indices as tf.Tensor, tf.scalar(sinks, 'int32'));
+  const first = tf.broadcastTo(tf.reshape(tf.range(0, sinks, 1, 'int32'), [1, 1, sinks]), [
+    batch,
+    heads,
+    sinks,
+  ]);
+  const sources = sinks > 0 ? tf.concat([first, moved], 2) : moved;
+  return {
+    rows: (cached) => readRows(cached, tf.broadcastTo(sources, [batch, cached.shape[1]!, slots])),
+  };
 }

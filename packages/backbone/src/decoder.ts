@@ -33,8 +33,8 @@ export interface DecoderResult {
    */
   readonly hidden?: readonly tf.Tensor3D[];
   /**
-   * Per layer `[batch, heads, queries, columns]`. Columns are aligned with the cache after the call at the right end:
-   * the last column is the newest slot. A per-layer prefix takes the columns at the left end.
+   * Per layer `[batch, heads, queries, columns]`. Columns are aligned with the slots of the cache after the call at the
+   * right end; positions tell which entry a slot holds. A per-layer prefix takes the columns at the left end.
    */
   readonly attention?: readonly tf.Tensor4D[];
 }
@@ -62,7 +62,8 @@ export function runDecoder(
   const places = placeRows(config, rows, input, state);
   const drop = dropoutAt(config, options);
   const embedded = embedPositions(config, tables, parameters, rows.embeddings, places);
-  let x = drop(tf.reshape(embedded, [batch * time, config.modelWidth]), 0);
+  const first = tf.reshape(embedded, [batch * time, config.modelWidth]);
+  let x = drop ? drop(first, 0) : first;
   const angles = places.fromStart ? tables.rotary?.firstPositions(time) : tables.rotary?.at(places.positions);
   const planOf = cachePlans(config, rows, places, state, input.layerPrefix);
   const caches: TransformerState['layers'][number][] = [];
@@ -79,7 +80,7 @@ export function runDecoder(
       ...(angles && { angles }),
       ...(prefix && { prefix }),
       observedQueries: options.observedQueries ?? 0,
-      dropout: (value, branch) => drop(value, 1 + 2 * layer + branch),
+      ...(drop && { dropout: (value: tf.Tensor, branch: 0 | 1) => drop(value, 1 + 2 * layer + branch) }),
     });
     x = result.rows;
     caches.push(result.cache);
@@ -141,7 +142,7 @@ function behindPrefix(plan: SlotPlan, count: number): SlotPlan {
 }
 
 function dropoutAt(config: TransformerConfig, { training, dropoutKey }: DecoderOptions) {
-  if (!training || !dropoutKey || config.dropout === 0) return (x: tf.Tensor) => x;
+  if (!training || !dropoutKey || config.dropout === 0) return undefined;
   return (x: tf.Tensor, site: number) =>
     dropout(x, config.dropout, tf.add(dropoutKey, tf.tensor1d([0, site + 1], 'int32')));
 }

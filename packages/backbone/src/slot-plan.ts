@@ -1,5 +1,6 @@
-import { MASKED, tf } from '@palimpsest/tensor-core';
+import { MASKED, tf, writeRows } from '@palimpsest/tensor-core';
 import { type Appended, append, appendFirst } from './append.js';
+import { inOrder } from './cache.js';
 import type { TransformerConfig } from './config.js';
 
 /** What one call does to the cache of a layer, decided once for keys, values and positions. */
@@ -10,6 +11,13 @@ export interface SlotPlan {
   readonly positions: tf.Tensor;
   /** Appends keys or values `[batch, keyValueHeads, time, headWidth]`. */
   append(cached: tf.Tensor, fresh: tf.Tensor): Appended;
+  /** How a single query sees the cache as it was, and its own row beside it, so that nothing is copied before it is read. */
+  readonly beside?: {
+    /** Additive, broadcasts to `[batch, keyValueHeads, 1, slots + 1]`; the last column is the query's own. */
+    readonly mask: tf.Tensor;
+    /** The cache after the call. */
+    write(cached: tf.Tensor, fresh: tf.Tensor): tf.Tensor;
+  };
 }
 
 /** A query sees its own column and the capacity − 1 before it; columns end with the queries' own. */
@@ -78,18 +86,55 @@ function updateSinks(
 }
 
 /**
+ * The plan for one token behind any cache: it takes the slot of the window that is empty or has the oldest entry, and a
+ * sink takes its own slot. Nothing moves, so that the cache can be written in place.
+ * @param fresh int32 `[batch, 1]`: its position, −1 for padding
+ * @param cached positions in the cache, `[batch, 1 or keyValueHeads, slots]`
+ */
+function planOneToken({ sinks, capacity }: TransformerConfig, fresh: tf.Tensor, cached: tf.Tensor): SlotPlan {
+  const [batch, heads, slots] = cached.shape as [number, number, number];
+  const window = tf.slice(cached, [0, 0, sinks], [batch, heads, capacity]);
+  const oldest = tf.add(tf.argMin(window, 2), tf.scalar(sinks, 'int32'));
+  const zero = tf.scalar(0, 'int32');
+  const isSink = tf.logicalAnd(tf.greaterEqual(fresh, zero), tf.less(fresh, tf.scalar(sinks, 'int32')));
+  const every = (x: tf.Tensor) => tf.broadcastTo(x, [batch, heads]);
+  const slot = sinks > 0 ? tf.where(every(isSink), every(fresh), oldest) : oldest;
+  const place = tf.reshape(slot, [batch, heads, 1]);
+  const positions = writeRows(cached, tf.reshape(every(fresh), [batch, heads, 1]), place);
+  const blocked = (isHidden: tf.Tensor) =>
+    tf.mul(tf.reshape(tf.cast(isHidden, 'float32'), [batch, heads, 1, isHidden.shape[2]!]), MASKED);
+  const isPlace = tf.equal(tf.reshape(tf.range(0, slots, 1, 'int32'), [1, 1, slots]), place);
+  const old = tf.logicalOr(tf.less(cached, zero), isPlace);
+  const own = tf.reshape(every(tf.less(fresh, zero)), [batch, heads, 1]);
+  const write = (before: tf.Tensor, rows: tf.Tensor) =>
+    writeRows(before, rows, tf.broadcastTo(place, [batch, rows.shape[1]!, 1]));
+  return {
+    mask: blocked(tf.less(positions, zero)),
+    positions,
+    append: (before, rows) => {
+      const written = write(before, rows);
+      return { visible: written, next: written };
+    },
+    beside: { mask: blocked(tf.concat([old, own], 2)), write },
+  };
+}
+
+/**
  * The plan for tokens behind any cache, or with padding.
  * @param fresh int32 `[batch, time]`: positions of the new rows, −1 for padding
  * @param queries int32 `[batch, time]`: positions of the queries
- * @param cached positions in the cache, `[batch, 1 or keyValueHeads, slots]`, or nothing when it is known to be empty
+ * @param before positions in the cache, `[batch, 1 or keyValueHeads, slots]`, or nothing when it is known to be empty
  */
 export function planTokens(
   config: TransformerConfig,
   fresh: tf.Tensor,
   queries: tf.Tensor,
-  cached: tf.Tensor | undefined,
+  before: tf.Tensor | undefined,
   heads: number,
 ): SlotPlan {
+  if (before && fresh.shape[1] === 1) return planOneToken(config, fresh, before);
+  const former = before && inOrder(before, config.sinks);
+  const cached = former?.rows(before!);
   const [batch, time] = fresh.shape as [number, number];
   const { sinks } = config;
   const found = sinks > 0 ? findSinks(fresh, sinks) : undefined;
@@ -110,7 +155,7 @@ export function planTokens(
     mask: order ? tf.minimum(blocked, order) : blocked,
     positions: next,
     append: (rowsBefore, rows) => {
-      const old = cached ? rowsBefore : undefined;
+      const old = former?.rows(rowsBefore);
       return append(old, rows, found && updateSinks(old, rows, sinks, found), config);
     },
   };
@@ -139,7 +184,7 @@ function sinkPositionsAfter(
   return tf.where(isWritten, slot, former);
 }
 
-/** Hides what comes after a query, and what its window has left behind; nothing to hide for one query without sinks. */
+/** Hides what comes after a query, and what its window has left behind; nothing to hide for one query. */
 function orderMask(
   config: TransformerConfig,
   queries: tf.Tensor,

@@ -202,13 +202,15 @@ describe.each(engines)('on %s', (name) => {
           const evicted = change((layer, index) => evict(layer, masks[index]!));
           const compacted = change((layer, index) => compact(evict(layer, masks[index]!) as Layer));
           const rest = tf.slice(ids, [0, 6], [2, 3]);
+          const attended = model.run(weights, { tokens: rest }, evicted, { observedQueries: 3 });
           return {
             evicted: model.run(weights, { tokens: rest }, evicted).logits!,
             compacted: model.run(weights, { tokens: rest }, compacted).logits!,
             full: model.run(weights, { tokens: rest }, prefill.state).logits!,
             positions: compacted.layers.map((layer) => layer.positions!),
             original: evicted.layers.map((_, layer) => positionsOf(evicted, layer)),
-            attention: model.run(weights, { tokens: rest }, evicted, { observedQueries: 3 }).attention!,
+            attention: attended.attention!,
+            after: attended.state.layers.map((_, layer) => positionsOf(attended.state, layer)),
           };
         },
       );
@@ -225,13 +227,46 @@ describe.each(engines)('on %s', (name) => {
         const attention = values[`attention.${layer}`]!;
         for (let query = 0; query < 2 * 4 * 3; query++) {
           const [text, head] = [Math.floor(query / 12), Math.floor((query % 12) / 3)];
-          const positions = row(values[`original.${layer}`]!, text * 2 + Math.floor(head / 2), 9);
-          const weights = row(attention, query, 11);
-          positions.slice(1).forEach((position, slot) => {
-            if (position < 0) expect(weights[slot]).toBe(0);
+          const positions = row(values[`after.${layer}`]!, text * 2 + Math.floor(head / 2), 9);
+          // The last columns are the slots after the call; the three new tokens have the last of them.
+          const weights = row(attention, query, 11).slice(2);
+          const own = 6 + (query % 3);
+          expect([...positions].slice(6)).toEqual([6, 7, 8]);
+          positions.forEach((position, slot) => {
+            if (position < 0 || position > own) expect(weights[slot]).toBe(0);
+            else expect(weights[slot]).toBeGreaterThan(0);
           });
         }
       }
+    });
+  });
+
+  it('a single token takes an empty slot before that of the oldest entry, per layer and head', async () => {
+    await withEngine(name, async (engine) => {
+      const { model, params } = livelyModel({ evictable: true, keyValueHeads: 2, capacity: 5 });
+      const tokens = randomTokens(1, 5);
+      // The first head of every layer loses entry 2, the second one entries 0 and 3.
+      const keep = ndarray(Int32Array.of(1, 1, 0, 1, 1, 0, 1, 1, 0, 1), [1, 2, 5], 'int32');
+      const prepare = engine.compile((weights: TransformerParameters, ids: tf.Tensor, mask: tf.Tensor) => {
+        const { state } = model.run(weights, { tokens: ids }, model.initState(weights, 1));
+        return { ...state, layers: state.layers.map((layer) => evict(layer as Layer, mask)) };
+      });
+      const step = engine.compile(model.step);
+      let state: unknown = await prepare(params as never, tokens, keep);
+      const seen: number[][] = [];
+      for (const id of [3, 4, 5]) {
+        const token = ndarray(Int32Array.of(id), [1], 'int32');
+        ({ state } = await step(params as never, token, state as never));
+        const { layers } = state as TransformerState<{ data(): Promise<ArrayLike<number>> }>;
+        const positions = await Promise.all(layers.map((layer) => layer.positions!.data()));
+        expect([...Array.from(positions[1]!)]).toEqual([...Array.from(positions[0]!)]);
+        seen.push(Array.from(positions[0]!));
+      }
+      expect(seen).toEqual([
+        [0, 1, 5, 3, 4, 5, 1, 2, -1, 4],
+        [6, 1, 5, 3, 4, 5, 1, 2, 6, 4],
+        [6, 7, 5, 3, 4, 5, 7, 2, 6, 4],
+      ]);
     });
   });
 });

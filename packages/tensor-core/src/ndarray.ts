@@ -86,3 +86,25 @@ export function isNDArray(value: unknown): value is NDArray {
     'dtype' in value
   );
 }
+
+/**
+ * Overwrites rows of axis 2 in place.
+ * @param target row-major data of `shape`, `[batch, heads, slots, ...]`
+ * @param rows `[batch, heads, count, ...]`
+ * @param slots `[batch, heads, count]`
+ */
+export function overwriteRows(
+  target: TypedArray,
+  shape: readonly number[],
+  rows: TypedArray,
+  slots: ArrayLike<number>,
+): void {
+  const [batch, heads, extent] = shape as [number, number, number];
+  const width = sizeOf(shape.slice(3));
+  const count = slots.length / (batch * heads);
+  for (let index = 0; index < slots.length; index++) {
+    const list = Math.floor(index / count);
+    const row = rows.subarray(index * width, (index + 1) * width);
+    target.set(row as never, (list * extent + slots[index]!) * width);
+  }
+}

@@ -14,6 +14,7 @@ import {
   tf,
   toOnnx,
   valueAndGradient,
+  writeRows,
   zeros,
 } from '../src/index.js';
 import { loadableEngines } from './support/engines.js';
@@ -77,6 +78,63 @@ describe.each(engines.map((engine) => [engine.name, engine] as const))(
       expect(Array.from(await second.data())).toEqual([4, 8, 12]);
       second.dispose();
       await compiled.dispose();
+    });
+
+    test('a donated array is overwritten in place only when nothing else reads it', async () => {
+      const slots = ndarray([1], [1, 1, 1], 'int32');
+      const row = ndarray([7, 8], [1, 1, 1, 2]);
+      const target = () => engine.put({ t: ndarray([1, 2, 3, 4, 5, 6], [1, 1, 3, 2]) }).t;
+      const write = (t: tf.Tensor, r: tf.Tensor, s: tf.Tensor) => writeRows(t, r, s);
+      const reading = (t: tf.Tensor, r: tf.Tensor, s: tf.Tensor) => ({
+        sum: tf.sum(t),
+        after: writeRows(t, r, s),
+        total: tf.sum(writeRows(t, r, s)),
+      });
+      const two = (t: tf.Tensor, u: tf.Tensor, r: tf.Tensor, s: tf.Tensor) => [
+        writeRows(t, r, s),
+        writeRows(u, tf.neg(r), s),
+      ];
+      const donating = { donate: [0] };
+      const plain = engine.compile(write, donating);
+      const memory = (array: DeviceArray) =>
+        (array.storage() as unknown as { tensor?: { data?: unknown } }).tensor?.data;
+      const given = target();
+      const before = engine.memory();
+      const lies = engine.name === 'onnx' ? memory(given) : undefined;
+      const written = await plain(given, row, slots);
+      expect(Array.from(await written.data())).toEqual([1, 2, 7, 8, 5, 6]);
+      expect(given.isDisposed).toBe(true);
+      expect(engine.memory()).toEqual(before);
+      if (lies) expect(memory(written)).toBe(lies);
+
+      const keeping = engine.compile(write);
+      const kept = await keeping(written, row, ndarray([0], [1, 1, 1], 'int32'));
+      expect(Array.from(await written.data())).toEqual([1, 2, 7, 8, 5, 6]);
+      expect(Array.from(await kept.data())).toEqual([7, 8, 7, 8, 5, 6]);
+
+      const watched = engine.compile(reading, donating);
+      const { sum, after, total } = await watched(written, row, slots);
+      expect([await sum.item(), await total.item()]).toEqual([29, 29]);
+      expect(Array.from(await after.data())).toEqual([1, 2, 7, 8, 5, 6]);
+
+      const both = engine.compile(two, { donate: [0, 1] });
+      const [up, down] = await both(after, after, row, slots);
+      expect(Array.from(await up!.data())).toEqual([1, 2, 7, 8, 5, 6]);
+      expect(Array.from(await down!.data())).toEqual([1, 2, -7, -8, 5, 6]);
+      const twice = engine.compile(
+        (t: tf.Tensor, r: tf.Tensor, s: tf.Tensor) => [writeRows(t, r, s), writeRows(t, tf.neg(r), s), r],
+        donating,
+      );
+      const [first, second, same] = await twice(kept, row, slots);
+      expect(Array.from(await first!.data())).toEqual([7, 8, 7, 8, 5, 6]);
+      expect(Array.from(await second!.data())).toEqual([7, 8, -7, -8, 5, 6]);
+      expect(Array.from(await same!.data())).toEqual([7, 8]);
+      const host = await plain(ndarray([1, 2, 3, 4, 5, 6], [1, 1, 3, 2]), row, slots);
+      expect(Array.from(await host.data())).toEqual([1, 2, 7, 8, 5, 6]);
+      for (const array of [first!, second!, same!, host, sum, total, up!, down!]) array.dispose();
+      await twice.dispose();
+      expect(engine.memory().arrays).toBe(before.arrays - 1);
+      for (const compiled of [plain, keeping, watched, both]) await compiled.dispose();
     });
 
     test('frozen arguments give the same values, and other arrays are noticed', async () => {

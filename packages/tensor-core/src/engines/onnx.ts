@@ -9,7 +9,7 @@ import type {
   EngineName,
 } from '../engine.js';
 import { EngineError, InputError } from '../errors.js';
-import { type DType, isNDArray, type NDArray, sizeOf, type TypedArray } from '../ndarray.js';
+import { type DType, isNDArray, type NDArray, overwriteRows, sizeOf, type TypedArray } from '../ndarray.js';
 import { type MapLeaves, treeLeaves, treeMap } from '../tree.js';
 import { type BoundLeaf, bindArgument, checkFinite, signatureOf } from './arguments.js';
 import { BufferPool } from './buffer-pool.js';
@@ -81,7 +81,7 @@ export class OnnxEngine implements Engine {
         .join(';');
       let program = programs.get(key);
       if (!program) {
-        program = this.#build(name, fn as never, args, leaves, frozen);
+        program = this.#build(name, fn as never, args, leaves, frozen, donated);
         programs.set(key, program);
         program.catch(() => programs.delete(key));
       }
@@ -126,6 +126,7 @@ export class OnnxEngine implements Engine {
     args: readonly unknown[],
     leaves: readonly BoundLeaf[],
     frozen: ReadonlySet<number>,
+    donated: ReadonlySet<number>,
   ): Promise<Program> {
     const traced = await Promise.all(
       leaves.map(async ({ value, ...leaf }) => {
@@ -133,7 +134,8 @@ export class OnnxEngine implements Engine {
         return { ...leaf, frozen: value instanceof DeviceArray ? await value.data() : value.data.slice() };
       }),
     );
-    const { bytes, ...model } = traceFunction(name, fn, args, traced);
+    const overwritable = this.runtime.preallocates ? donated : new Set<number>();
+    const { bytes, ...model } = traceFunction(name, fn, args, traced, overwritable);
     const session = await guarded(name, () =>
       this.runtime.createSession(bytes, model.products < SMALL_PRODUCTS),
     );
@@ -154,24 +156,55 @@ export class OnnxEngine implements Engine {
     });
     const fetches: Record<string, OnnxTensor | null> = {};
     const moved: OnnxStorage[] = [];
-    for (const { name: outputName, dtype, shape, inPlaceOf } of program.outputs) {
+    for (const { name: fetchName, dtype, shape, inPlaceOf } of program.fetches) {
       const cache = inPlaceOf === undefined ? undefined : takenOver(leaves, inPlaceOf, donated);
       if (cache) moved.push(cache);
-      fetches[outputName] = this.runtime.preallocates
+      fetches[fetchName] = this.runtime.preallocates
         ? (cache?.tensor ?? this.#tensor(dtype, this.#pool.take(dtype, sizeOf(shape)), shape))
         : null;
     }
     const results = await guarded(name, () => program.session.run(feeds, fetches));
     for (const storage of this.runtime.preallocates ? moved : []) storage.moved = true;
+    const resultOf = (fetchName: string) => (fetches[fetchName] ?? results[fetchName]) as OnnxTensor;
+    const targets = program.outputs.map(({ write }) => write && this.#target(leaves, write.leaf, donated));
     for (const leaf of leaves) {
       if (donated.has(leaf.argument) && leaf.value instanceof DeviceArray) leaf.value.dispose();
     }
-    const outputs = program.outputs.map((output) =>
-      this.#hold((fetches[output.name] ?? results[output.name]) as OnnxTensor, output.dtype, output.shape),
-    );
+    const held = new Set<string>();
+    const outputs = program.outputs.map(({ name: outputName, dtype, shape, write }, index) => {
+      if (!write) {
+        held.add(outputName);
+        return this.#hold(resultOf(outputName), dtype, shape);
+      }
+      const data = targets[index]!;
+      overwriteRows(
+        data,
+        shape,
+        resultOf(write.rows).data as TypedArray,
+        resultOf(write.slots).data as Int32Array,
+      );
+      return this.#hold(this.#tensor(dtype, data, shape), dtype, shape);
+    });
+    for (const { name: fetchName, dtype } of program.fetches) {
+      if (!held.has(fetchName)) this.#pool.give(dtype, resultOf(fetchName).data as TypedArray);
+    }
     const tree = treeMap<number, DeviceArray>(program.template, (index) => outputs[index]!);
     if (validate) checkFinite(name, await readAll(tree));
     return tree;
+  }
+
+  /** The memory in which rows of a donated leaf are overwritten: its own, or a copy when it is not the engine's alone. */
+  #target(leaves: readonly BoundLeaf[], index: number, donated: ReadonlySet<number>): TypedArray {
+    const own = takenOver(leaves, index, donated);
+    if (own) {
+      own.moved = true;
+      return own.tensor.data as TypedArray;
+    }
+    const { value, dtype } = leaves[index]!;
+    const data = value instanceof DeviceArray ? (value.storage() as OnnxStorage).tensor.data : value.data;
+    const copy = this.#pool.take(dtype, data.length);
+    copy.set(data as never);
+    return copy;
   }
 
   #feed(leaf: BoundLeaf): OnnxTensor {

@@ -16,13 +16,19 @@ export interface TracedLeaf {
   readonly frozen?: TypedArray;
 }
 
-export interface TracedOutput {
+/** What a run of the graph gives. */
+export interface Fetch {
   readonly name: string;
-  readonly path: string;
   readonly shape: readonly number[];
   readonly dtype: DType;
   /** Number of the leaf whose memory the output may take over, because its node updates a cache in place. */
   readonly inPlaceOf?: number;
+}
+
+/** A result: a fetch of its name, or a donated leaf in which rows are overwritten after the run. */
+export interface TracedOutput extends Fetch {
+  readonly path: string;
+  readonly write?: { readonly leaf: number; readonly rows: string; readonly slots: string };
 }
 
 /** A function as a static graph, ready to be saved or run. */
@@ -30,6 +36,7 @@ export interface TracedModel extends EncodedModel {
   /** Names of the inputs that the graph uses, by position in the list of leaves. */
   readonly inputNames: readonly (string | undefined)[];
   readonly outputs: readonly TracedOutput[];
+  readonly fetches: readonly Fetch[];
   /** The result's structure, with the number of the output in place of each tensor. */
   readonly template: unknown;
 }
@@ -37,12 +44,15 @@ export interface TracedModel extends EncodedModel {
 /**
  * Traces a function of trees of tensors.
  * @param leaves the array leaves of all arguments, in the order in which `args` lists them.
+ * @param donated arguments whose memory the results may take over: a result that is such a leaf with other rows is left
+ * to whoever runs the graph, because the runtime copies every result
  */
 export function traceFunction(
   name: string,
   fn: (...args: never[]) => unknown,
   args: readonly unknown[],
   leaves: readonly TracedLeaf[],
+  donated: ReadonlySet<number> = new Set(),
 ): TracedModel {
   const graph = new GraphBuilder(name);
   const values = leaves.map((leaf) =>
@@ -65,13 +75,26 @@ export function traceFunction(
         value,
         shape: value.shape,
         dtype: value.dtype as DType,
-        ...cacheUpdate(value, values),
       };
       return outputs.push(output) - 1;
     });
   });
-  const used = usedValues(outputs.map(({ value }) => value));
-  const shared = sharedInputs(outputs.map(({ value }) => value));
+  const fetches = new Fetches();
+  const reads = countReads(outputs.map(({ value }) => value));
+  const taken = new Set<number>();
+  const results = outputs.map(({ value, ...output }): TracedOutput => {
+    const write = graph.rowWrites.get(value);
+    const leaf = write && reads.get(value) === 1 ? values.indexOf(write.target) : -1;
+    const source = taken.has(leaf) ? undefined : leaves[leaf];
+    if (!write || !source || source.frozen || !donated.has(source.argument)) {
+      fetches.add(value, output.name, cacheUpdate(value, values, reads));
+      return output;
+    }
+    taken.add(leaf);
+    const [rows, slots] = [fetches.share(write.rows), fetches.share(write.slots)];
+    return { ...output, write: { leaf, rows, slots } };
+  });
+  const used = countReads(fetches.list.map(({ value }) => value));
   const inputNames = leaves.map((leaf, index) => {
     if (leaf.frozen || !used.has(values[index]!)) return undefined;
     return inputName(leaf, index);
@@ -79,10 +102,31 @@ export function traceFunction(
   const named = inputNames.flatMap((inputName, index) =>
     inputName ? [{ name: inputName, value: values[index]! }] : [],
   );
-  const checked = outputs.map(({ inPlaceOf, ...output }) =>
-    inPlaceOf === undefined || shared.has(values[inPlaceOf]!) ? output : { ...output, inPlaceOf },
-  );
-  return { ...encodeModel(name, named, outputs), inputNames, outputs: checked, template };
+  return {
+    ...encodeModel(name, named, fetches.list),
+    inputNames,
+    outputs: results,
+    fetches: fetches.list,
+    template,
+  };
+}
+
+/** What the graph shall give. */
+class Fetches {
+  readonly list: (Fetch & NamedValue)[] = [];
+
+  add(value: Value, name: string, inPlaceOf?: number): string {
+    const place = inPlaceOf === undefined ? {} : { inPlaceOf };
+    this.list.push({ name, value, shape: value.shape, dtype: value.dtype as DType, ...place });
+    return name;
+  }
+
+  /** A fetch that several writes may read. */
+  share(value: Value): string {
+    return (
+      this.list.find((known) => known.value === value)?.name ?? this.add(value, `rows${this.list.length}`)
+    );
+  }
 }
 
 const inputName = (leaf: TracedLeaf, index: number) =>
@@ -94,35 +138,27 @@ const CACHE_INPUTS: Readonly<Record<string, Readonly<Record<number, number>>>> =
   GroupQueryAttention: { 1: 3, 2: 4 },
 };
 
-/** The leaf that an output updates, if the node that makes it can do so in the leaf's own memory. */
-function cacheUpdate(value: Value, leaves: readonly Value[]): { inPlaceOf?: number } {
+/** The leaf that an output updates, if the node that makes it can do so in the leaf's own memory: nothing else reads it. */
+function cacheUpdate(
+  value: Value,
+  leaves: readonly Value[],
+  reads: ReadonlyMap<Value, number>,
+): number | undefined {
   const node = value.producer;
   const input = node && CACHE_INPUTS[node.op]?.[node.outputs.indexOf(value)];
-  if (input === undefined) return {};
-  const leaf = leaves.indexOf(node!.inputs[input]!);
-  return leaf < 0 ? {} : { inPlaceOf: leaf };
+  const source = input === undefined ? undefined : node!.inputs[input]!;
+  const leaf = source && reads.get(source) === 1 ? leaves.indexOf(source) : -1;
+  return leaf < 0 ? undefined : leaf;
 }
 
-/** Inputs that more than one node reads, or that are given back as they are; these must not change during a run. */
-function sharedInputs(outputs: readonly Value[]): Set<Value> {
-  const seen = new Set<Value>(outputs);
-  const shared = new Set<Value>(outputs);
-  const note = (value: Value | undefined) => {
-    if (value && seen.has(value)) shared.add(value);
-    if (value) seen.add(value);
-  };
+/** How often each value is read by a node or given as a result. */
+function countReads(outputs: readonly Value[]): Map<Value, number> {
+  const reads = new Map<Value, number>();
+  const count = (value: Value | undefined) => value && reads.set(value, (reads.get(value) ?? 0) + 1);
+  outputs.forEach(count);
   for (const { inputs, branches } of everyNode(outputs)) {
-    inputs.forEach(note);
-    for (const value of Object.values(branches ?? {}).flat()) note(value);
+    inputs.forEach(count);
+    for (const output of Object.values(branches ?? {}).flat()) count(output);
   }
-  return shared;
-}
-
-function usedValues(outputs: readonly Value[]): Set<Value> {
-  const used = new Set<Value>(outputs);
-  for (const { inputs, branches } of everyNode(outputs)) {
-    for (const input of inputs) if (input) used.add(input);
-    for (const output of Object.values(branches ?? {}).flat()) used.add(output);
-  }
-  return used;
+  return reads;
 }

@@ -8,3 +8,4 @@ export * from './normalization.js';
 export * from './prefix-sum.js';
 export * from './rotary.js';
 export * from './softmax.js';
+export * from './write-rows.js';

@@ -64,7 +64,7 @@ const rmsNormOp = defineOp<Epsilon>({
   name: 'RmsNorm',
   infer: ([x]) => [x!, statistic(x!)],
   compose: ([x], { epsilon }) => {
-    const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(x!), -1, true), epsilon));
+    const inverse = inverseRoot(x!, epsilon);
     return [tf.mul(x!, inverse), inverse];
   },
   trace: (graph, [x], { epsilon }) => {
@@ -81,6 +81,33 @@ const rmsNormOp = defineOp<Epsilon>({
   },
 });
 
+/** Rows up to which normalisation is one op: for single steps the number of nodes counts, for many the memory traffic. */
+const FEW_ROWS = 16;
+
+/** The same with its gain, in the nodes that ONNX Runtime fuses into one when the gain is frozen. */
+const scaledRmsNormOp = defineOp<Epsilon>({
+  name: 'ScaledRmsNorm',
+  infer: ([x]) => [x!],
+  compose: ([x, gain], { epsilon }) => [tf.mul(tf.mul(x!, inverseRoot(x!, epsilon)), gain!)],
+  trace: (graph, [x, gain], { epsilon }) => {
+    const row = statistic(x as TensorSpec);
+    const square = graph.node('Pow', [x!, graph.scalar(2)], x!);
+    const mean = graph.node('ReduceMean', [square, graph.int64([-1])], row, { keepdims: 1 });
+    const root = graph.node('Sqrt', [graph.node('Add', [mean, graph.scalar(epsilon)], row)], row);
+    return [graph.node('Mul', [graph.node('Div', [x!, root], x!), gain!], x!)];
+  },
+  gradient: ({ outputGradients: [dy], inputs: [x, gain], attributes: { epsilon } }) => {
+    const inverse = inverseRoot(x!, epsilon);
+    const normal = tf.mul(x!, inverse);
+    const scaled = tf.mul(dy!, gain!);
+    const projected = tf.mul(normal, tf.mean(tf.mul(scaled, normal), -1, true));
+    return [tf.mul(inverse, tf.sub(scaled, projected)), tf.sum(tf.mul(dy!, normal), leadingAxes(x!))];
+  },
+});
+
+const inverseRoot = (x: tf.Tensor, epsilon: number) =>
+  tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), epsilon));
+
 /**
  * Root-mean-square normalisation of the last axis (Zhang & Sennrich 2019): gain · x / √(mean x² + epsilon).
  * @param x `[..., width]`
@@ -90,6 +117,7 @@ const rmsNormOp = defineOp<Epsilon>({
  */
 export function rmsNorm(x: tf.Tensor, gain?: tf.Tensor, epsilon = 1e-6): tf.Tensor {
   if (gain) checkWidth('RMS normalisation', 'gain', x as TensorSpec, gain as TensorSpec);
+  if (gain && x.size <= FEW_ROWS * gain.size) return scaledRmsNormOp([x, gain], { epsilon })[0]!;
   const normal = rmsNormOp([x], { epsilon })[0]!;
   return gain ? tf.mul(normal, gain) : normal;
 }

@@ -38,12 +38,24 @@ export interface OutputSpec {
   readonly dtype: ValueDType;
 }
 
+/** Rows that a node writes into a copy of its target. */
+export interface RowWrite {
+  /** `[batch, heads, slots, ...]` */
+  readonly target: Value;
+  /** `[batch, heads, count, ...]` */
+  readonly rows: Value;
+  /** int32 `[batch, heads, count]` */
+  readonly slots: Value;
+}
+
 /**
  * A static graph under construction. Equal nodes are made once (common subexpressions), and constants of one repeated
  * number stay symbolic, so that the zeros and ones of gradient tapes vanish instead of being computed.
  */
 export class GraphBuilder {
   readonly inputs: Value[] = [];
+  /** Values that are a target with other rows in it, for engines that write the rows themselves. */
+  readonly rowWrites = new Map<Value, RowWrite>();
   readonly #interned = new Map<string, readonly Value[]>();
   readonly #constants = new Map<string, Value>();
   #lastId = 0;

@@ -24,6 +24,7 @@ import {
   softmax,
   swiGlu,
   tf,
+  writeRows,
 } from '../../src/index.js';
 import { spread } from '../support/numbers.js';
 import type { OpCase } from './cases.js';
@@ -51,6 +52,18 @@ export const compositeCases: readonly OpCase[] = [
     inputs: [x([3, 5]), x([1, 5], 2)],
     differentiate: [0, 1],
     run: ([a, w]) => linear(a!, w!),
+  },
+  {
+    name: 'writeRows',
+    inputs: [x([2, 2, 5, 3]), x([2, 2, 2, 3], 2), ids([4, 0, 1, 2, 3, 4, 0, 1], [2, 2, 2])],
+    differentiate: [0, 1],
+    run: ([target, rows, slots]) => writeRows(target!, rows!, slots!),
+  },
+  {
+    name: 'writeRows of whole numbers, one slot each',
+    inputs: [ids([5, 6, 7, 8, 9, 10], [2, 1, 3]), ids([-1, 70000000], [2, 1, 1]), ids([2, 0], [2, 1, 1])],
+    differentiate: [],
+    run: ([target, rows, slots]) => writeRows(target!, rows!, slots!),
   },
   {
     name: 'embedding',
