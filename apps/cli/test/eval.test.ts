@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { resultsSchema } from '@palimpsest/harness';
+import { resultsDocumentSchema } from '@palimpsest/harness';
 import { describe, expect, it } from 'vitest';
 import { emptyFolder, palimpsest } from './support/cli.js';
 
@@ -12,14 +12,15 @@ describe('palimpsest eval', () => {
     const { code, stdout, stderr } = await palimpsest(['eval', '--profile', 'smoke'], { cwd });
     expect(stderr).toMatch(/ 0 running, 0 failed, 0 s left\n$/);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^✓ +mqar +OSAM +accuracy +[\d.]+ ± [\d.]+ % +[\d ]+$/m);
-    expect(stdout).toMatch(/^✓ +parity +Parity with the original program +cases reproduced +100 %$/m);
+    expect(stdout).toMatch(/^ {2}OSAM, width 16, layers 1 +[\d.]+ ± [\d.]+ % +0\.003 +1 /m);
+    expect(stdout).toMatch(/^✓ kakeya +100 %/m);
     const report = /Report: (.*)$/m.exec(stdout)![1]!;
     expect(report).toBe(join('palimpsest-report', 'report.html'));
     expect(readFileSync(join(cwd, report), 'utf8')).toMatch(/<svg /);
     const json = readFileSync(join(cwd, 'palimpsest-report', 'results.json'), 'utf8');
-    const { cells } = resultsSchema.parse(JSON.parse(json));
-    expect(cells.every(({ status }) => status === 'done')).toBe(true);
+    const { entries, failed } = resultsDocumentSchema.parse(JSON.parse(json));
+    expect(failed).toEqual([]);
+    const cells = entries.flatMap((entry) => entry.cells);
     expect(readdirSync(join(cwd, 'palimpsest-report', 'cells'))).toHaveLength(cells.length);
     const again = await palimpsest(['eval', '--profile', 'smoke', '--json', '--quiet'], { cwd });
     expect(JSON.parse(again.stdout)).toMatchObject({ profile: 'smoke', total: cells.length, computed: 0 });

@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import {
   byName,
   type CellSpecInput,
@@ -72,10 +72,9 @@ export const evaluate = defineVerb({
       output.emit({ profile: name, folder: options.out, ...counts, cells: [] });
       return exitCodeOf(summary);
     }
-    const folder = resolve(options.out);
     const title = `Palimpsest: ${name} evaluation`;
-    const document = await writeReport(results, { folder, registry: standardRegistry, title });
-    const report = join(folder, 'report.html');
+    const document = await writeReport(results, { folder: options.out, registry: standardRegistry, title });
+    const report = join(options.out, 'report.html');
     output.print(`\n${formatDocument(document, standardRegistry)}`);
     output.print(
       `\n${counts.done} of ${counts.total} cells done, ${counts.failed} failed. Report: ${report}`,

@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { formatDocument, ResultStore, standardRegistry, writeReport } from '@palimpsest/harness';
 import { z } from 'zod';
 import { ExitCode } from '../exit.js';
@@ -28,7 +28,7 @@ export const report = defineVerb({
   ],
   async run({ out, title }, { output }, [path]) {
     const store = await ResultStore.openExisting(path!);
-    const folder = resolve(out ?? path!);
+    const folder = out ?? path!;
     const document = await writeReport(await store.list(), { folder, registry: standardRegistry, title });
     output.print(`${formatDocument(document, standardRegistry)}\n\nReport: ${join(folder, 'report.html')}`);
     output.emit({ ...document, report: join(folder, 'report.html') });

@@ -44,10 +44,10 @@ function transformer(
  * Matrices that start at a deviation of 0.02, as large models do, brought to 1 / √width: at the widths compared here
  * attention would otherwise be even for thousands of steps.
  */
-function widened<T>(params: T, width: number): T {
+function widened<T>(params: T, width: number, which = /./): T {
   const factor = 1 / Math.sqrt(width) / 0.02;
-  return treeMap<NDArray, NDArray>(params, (leaf) =>
-    leaf.shape.length < 2
+  return treeMap<NDArray, NDArray>(params, (leaf, path) =>
+    leaf.shape.length < 2 || !which.test(path)
       ? leaf
       : ndarray(
           Float32Array.from(leaf.data, (value) => value * factor),
@@ -123,7 +123,7 @@ export const contenders: readonly Contender[] = [
         slots,
         chunk,
       } = given as Record<'width' | 'layers' | 'heads' | 'slots' | 'chunk', number>;
-      return createRsmModel({
+      const model = createRsmModel({
         vocabSize,
         hiddenSize: width,
         numLayers: layers,
@@ -133,6 +133,7 @@ export const contenders: readonly Contender[] = [
         dropout: 0,
         tbpttChunks: Math.ceil(trainLength / chunk),
       });
+      return { ...model, init: (rng: Rng) => widened(model.init(rng), width, /^blocks\./) };
     },
   },
   {

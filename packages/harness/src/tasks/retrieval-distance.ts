@@ -5,6 +5,8 @@ import { recallTask } from './recall-task.js';
 /** Tokens beside the filler between: key and value, then the question mark and the key. */
 const TOLD = 2;
 const ASKED = 2;
+/** Filler before the pair, so that it never stands among the first tokens, which some models keep whatever they are. */
+const LEAD = 16;
 
 export interface RetrievalShape {
   readonly keys: number;
@@ -42,7 +44,7 @@ export const retrievalDistance = recallTask({
   description:
     'One pair of key and value, filler, then the key: its value must follow. The distance is the number of tokens between value and question; training mixes distances up to the first, testing goes far beyond, the text streamed through the memory.',
   shape: {
-    keys: z.int().min(1).default(8).describe('different keys'),
+    keys: z.int().min(1).default(1).describe('different keys; with one, only the value has to be kept'),
     values: z.int().min(2).default(16).describe('different values'),
     fillers: z.int().min(1).default(8).describe('different filler tokens'),
     trainDistance: z.int().min(0).default(48).describe('longest distance of training'),
@@ -62,7 +64,7 @@ export const retrievalDistance = recallTask({
       vocabSize: shape.keys + shape.values + shape.fillers + 1,
       training: Array.from({ length: trainDistance + 1 }, (_, distance) => near(distance)),
       testing: distances.map((distance) => {
-        const whole = Math.max(length, distance + TOLD + ASKED);
+        const whole = Math.max(length, LEAD + TOLD + distance + ASKED);
         return {
           slice: { distance },
           length: whole,
