@@ -1,4 +1,5 @@
 import { embedding, linear, MASKED, softmax, tf } from '@palimpsest/tensor-core';
+import { splitHeads } from './attention.js';
 import { normalise } from './block.js';
 import { commitMemory, selectRecord, selectRows } from './commit.js';
 import { memoryOfLayer, type RsmConfig } from './config.js';
@@ -185,9 +186,7 @@ function passBlock(
   const [batch, time] = x.shape as [number, number];
   const width = d / heads;
   const packed = linear(normalise(x, params.attentionNorm), params.selfAttention.qkv.weight);
-  const [query, key, value] = tf
-    .split(tf.transpose(tf.reshape(packed, [batch, time, 3, heads, width]), [2, 0, 3, 1, 4]), 3, 0)
-    .map((part) => tf.reshape(part, [batch, heads, time, width])) as [tf.Tensor, tf.Tensor, tf.Tensor];
+  const [query, key, value] = splitHeads(packed, batch, time, heads);
   const keys = tf.concat([state.keys, key], 2);
   const values = tf.concat([state.values, value], 2);
   const scores = tf.matMul(tf.mul(query, 1 / Math.sqrt(width)), keys, false, true);

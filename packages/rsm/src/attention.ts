@@ -51,6 +51,24 @@ export interface SelfAttentionOptions {
 }
 
 /**
+ * Queries, keys and values of every head, from rows of all three side by side.
+ * @param packed [..., 3 d] with batch x time rows
+ * @returns three of [batch, heads, time, d / heads]
+ */
+export function splitHeads(
+  packed: tf.Tensor,
+  batch: number,
+  time: number,
+  heads: number,
+): [tf.Tensor, tf.Tensor, tf.Tensor] {
+  const width = packed.shape.at(-1)! / (3 * heads);
+  const rows = tf.reshape(packed, [batch, time, 3, heads, width]);
+  return tf
+    .split(tf.transpose(rows, [2, 0, 3, 1, 4]), 3, 0)
+    .map((part) => tf.reshape(part, [batch, heads, time, width])) as [tf.Tensor, tf.Tensor, tf.Tensor];
+}
+
+/**
  * Causal self-attention over one chunk, over all of it or a sliding window.
  * @param x [batch, time, d]
  * @returns output [batch, time, d] and weights [batch, heads, time, time], which are 0 for later keys.
@@ -63,10 +81,7 @@ export function causalSelfAttention(
 ): AttentionResult {
   const [batch, time, d] = x.shape as [number, number, number];
   const width = d / heads;
-  const packed = tf.reshape(linear(x, params.qkv.weight), [batch, time, 3, heads, width]);
-  const [query, key, value] = tf
-    .split(tf.transpose(packed, [2, 0, 3, 1, 4]), 3, 0)
-    .map((part) => tf.reshape(part, [batch, heads, time, width])) as [tf.Tensor, tf.Tensor, tf.Tensor];
+  const [query, key, value] = splitHeads(linear(x, params.qkv.weight), batch, time, heads);
   const scores = tf.matMul(tf.mul(query, 1 / Math.sqrt(width)), key, false, true);
   const weights = dropout(softmax(tf.add(scores, chunkMask(time, window))));
   const read = tf.reshape(tf.transpose(tf.matMul(weights, value), [0, 2, 1, 3]), [batch, time, d]);

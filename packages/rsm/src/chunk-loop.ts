@@ -1,14 +1,16 @@
 import { tf } from '@palimpsest/tensor-core';
 import type { BlockForm } from './block.js';
 import { memoryOfLayer, type RsmConfig } from './config.js';
-import { noDropout } from './dropout-source.js';
+import { type Dropout, noDropout } from './dropout-source.js';
 import { syncMemory } from './global-sync.js';
 import { initialMemory, joinMemory, splitMemory } from './memory.js';
 import { type ChunkResult, forwardChunk } from './model.js';
-import type { ChunksOptions, ChunksResult } from './parallel.js';
+import type { ChunksResult } from './parallel.js';
 import type { RsmParams } from './parameters.js';
 
-export interface ChunkLoopOptions extends Omit<ChunksOptions, 'scan'> {
+export interface ChunkLoopOptions {
+  /** What each chunk drops, by its number. Default nothing */
+  readonly dropoutOf?: (chunk: number) => Dropout;
   /** How blocks are evaluated. Default 'fast' */
   readonly form?: BlockForm;
   /** Chunks that every row has read before, int32 [batch]; they decide when a sync is due. Default 0 */
@@ -30,15 +32,16 @@ export function forwardChunks(
 ): ChunksResult {
   const [batch, length] = tokens.shape;
   const { chunkSize } = config;
-  const { chunksBefore, ...chunkOptions } = options;
+  const { chunksBefore, dropoutOf = () => noDropout, form = 'fast' } = options;
   let current = memory ?? initialMemory(config, params, batch);
   const results: ChunkResult[] = [];
   for (let from = 0, chunk = 0; from < length; from += chunkSize, chunk += 1) {
     const size = Math.min(chunkSize, length - from);
     const piece = tf.slice(tokens, [0, from], [batch, size]) as tf.Tensor2D;
-    const result = forwardChunk(config, params, piece, current, chunkOptions);
+    const dropout = dropoutOf(chunk);
+    const result = forwardChunk(config, params, piece, current, { dropout, form });
     const index = tf.add(chunksBefore ?? tf.zeros([batch], 'int32'), tf.scalar(chunk, 'int32'));
-    current = syncAfterChunk(config, params, result.memory, hiddenOf(result), index, options);
+    current = syncAfterChunk(config, params, result.memory, hiddenOf(result), index, dropout);
     results.push(result);
   }
   return {
@@ -65,7 +68,7 @@ export function syncAfterChunk(
   memory: tf.Tensor,
   hidden: readonly tf.Tensor[],
   chunk: tf.Tensor,
-  { dropout = noDropout }: Pick<ChunksOptions, 'dropout'> = {},
+  dropout: Dropout = noDropout,
 ): tf.Tensor {
   const { sync } = params;
   if (!sync || !config.useGlobalSync || config.syncMode !== 'hidden') return memory;

@@ -2,12 +2,15 @@ import { conditional, tf } from '@palimpsest/tensor-core';
 import { advance } from './advance.js';
 import { forwardChunks } from './chunk-loop.js';
 import { isCausal, type RsmConfig } from './config.js';
-import { type Dropout, keyedDropout } from './dropout-source.js';
+import { type Dropout, keyedDropout, noDropout } from './dropout-source.js';
 import { forwardLegacyChunk, type LegacyParams } from './legacy.js';
 import { type ChunksResult, forwardParallel, isParallel } from './parallel.js';
 import type { RsmParams } from './parameters.js';
 import { advancePrefix } from './prefix-model.js';
 import type { RsmState } from './state.js';
+
+/** What each chunk of a call drops, by its number. */
+type DropoutOf = (chunk: number) => Dropout;
 
 /** Whole chunks in the fastest form that the wiring has. @param tokens int32 [batch, chunks x chunkSize] */
 function wholeChunks(
@@ -15,12 +18,21 @@ function wholeChunks(
   params: RsmParams,
   tokens: tf.Tensor2D,
   state: RsmState,
-  dropout?: Dropout,
+  dropoutOf: DropoutOf = () => noDropout,
 ): ChunksResult {
-  const options = dropout ? { dropout } : {};
-  if (isParallel(config)) return forwardParallel(config, params, tokens, state.memory, options);
+  if (!isParallel(config)) return loopChunks(config, params, tokens, state, dropoutOf);
+  return forwardParallel(config, params, tokens, state.memory, { dropout: dropoutOf(0) });
+}
+
+function loopChunks(
+  config: RsmConfig,
+  params: RsmParams,
+  tokens: tf.Tensor2D,
+  state: RsmState,
+  dropoutOf: DropoutOf = () => noDropout,
+): ChunksResult {
   return forwardChunks(config, params, tokens, state.memory, {
-    ...options,
+    dropoutOf,
     ...(state.chunk && { chunksBefore: state.chunk }),
   });
 }
@@ -58,12 +70,14 @@ export function forwardTraining(
   const length = tokens.shape[1];
   const whole = Math.floor(length / chunkSize);
   const rest = length - whole * chunkSize;
-  const drop = (chunk: number) =>
-    dropoutKey && config.dropout > 0 ? keyedDropout(dropoutKey, config, chunk) : undefined;
+  const dropoutFrom =
+    (first: number): DropoutOf =>
+    (chunk) =>
+      dropoutKey ? keyedDropout(dropoutKey, config, first + chunk) : noDropout;
   const parts: ChunksResult[] = [];
   let current = state;
   const add = (piece: tf.Tensor2D, chunk: number, count: number, run: typeof wholeChunks) => {
-    const result = run(config, params, piece, current, drop(chunk));
+    const result = run(config, params, piece, current, dropoutFrom(chunk));
     parts.push(result);
     current = afterChunks(current, result.memory, count);
   };
@@ -84,12 +98,6 @@ export function forwardTraining(
     gates: parts.flatMap(({ gates }) => gates),
   };
 }
-
-const loopChunks: typeof wholeChunks = (config, params, tokens, state, dropout) =>
-  forwardChunks(config, params, tokens, state.memory, {
-    ...(dropout && { dropout }),
-    ...(state.chunk && { chunksBefore: state.chunk }),
-  });
 
 const legacyChunk: typeof wholeChunks = (_config, params, tokens, state) => {
   const { logits, memory } = forwardLegacyChunk(params as unknown as LegacyParams, tokens, state.memory);

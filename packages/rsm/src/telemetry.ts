@@ -3,8 +3,8 @@ import { memoryCount, type RsmConfig } from './config.js';
 
 /** What to watch in training, all scalars. */
 export type RsmTelemetry = Readonly<{
-  /** Mean gate of all writes: the share of a slot that a chunk replaces. */
-  gateMean: tf.Tensor;
+  /** Mean gate of all writes, if there are any: the share of a slot that a chunk replaces. */
+  gateMean?: tf.Tensor;
   /** Mean Frobenius norm of a memory. */
   memoryNorm: tf.Tensor;
   /** Mean participation ratio of the slots: 1 when all hold one vector, up to the number of slots. */
@@ -32,7 +32,7 @@ export function rsmTelemetry(
   const slots = tf.reshape(memory, [-1, memoryCount(config), numMemorySlots, hiddenSize]);
   const means = gates.map((gate) => tf.mean(gate));
   return {
-    gateMean: means.length === 0 ? tf.scalar(0) : tf.mean(tf.stack(means)),
+    ...(means.length > 0 && { gateMean: tf.mean(tf.stack(means)) }),
     memoryNorm: tf.mean(tf.sqrt(tf.sum(tf.square(slots), [-2, -1]))),
     slotRank: tf.mean(participationRatio(slots)),
   };

@@ -1,5 +1,5 @@
 import { InputError, layerNorm, softmax, tf } from '@palimpsest/tensor-core';
-import { chunkMask } from './attention.js';
+import { chunkMask, splitHeads } from './attention.js';
 import type { RsmConfig } from './config.js';
 import { readHead } from './model.js';
 import { type ChunksResult, chunkLayout, embedChunks } from './parallel.js';
@@ -213,14 +213,7 @@ function selfAttention(
   const [cells, , d] = rows.shape as [number, number, number];
   const { numHeads: heads, slidingWindow } = config;
   const width = d / heads;
-  const packed = tf.reshape(tf.matMul(rows, weights.qkv!), [cells * batch, time, 3, heads, width]);
-  const [query, key, value] = tf
-    .split(tf.transpose(packed, [2, 0, 3, 1, 4]), 3, 0)
-    .map((part) => tf.reshape(part, [cells * batch, heads, time, width])) as [
-    tf.Tensor,
-    tf.Tensor,
-    tf.Tensor,
-  ];
+  const [query, key, value] = splitHeads(tf.matMul(rows, weights.qkv!), cells * batch, time, heads);
   const scores = tf.matMul(tf.mul(query, 1 / Math.sqrt(width)), key, false, true);
   const read = tf.matMul(softmax(tf.add(scores, chunkMask(time, slidingWindow))), value);
   const merged = tf.reshape(tf.transpose(read, [0, 2, 1, 3]), [cells, batch * time, d]);

@@ -47,6 +47,19 @@ describe.each(named)('on %s', (_name, engine) => {
     });
   });
 
+  test('results that nobody uses may be left', async () => {
+    const fn = (x: tf.Tensor) => {
+      const isPositive = tf.greater(tf.sum(x), 0);
+      const { y } = conditional(
+        isPositive,
+        () => ({ y: tf.mul(x, 2), z: x }),
+        () => ({ y: x, z: x }),
+      );
+      return { y };
+    };
+    expect(await values(engine, fn, ndarray([1, 2]))).toEqual({ y: [2, 4] });
+  });
+
   test('nests', async () => {
     const fn = (x: tf.Tensor) => {
       const doubled = tf.mul(x, 2);

@@ -1,26 +1,26 @@
-import { type Engine, tf } from '@palimpsest/tensor-core';
-import { forwardChunks } from '../chunk-loop.js';
-import type { RsmConfig } from '../config.js';
+import { type Engine, type NDArray, ndarray, tf } from '@palimpsest/tensor-core';
+import { isCausal, type RsmConfig } from '../config.js';
+import { copyToHost, disposeTree } from '../host.js';
 import { initialMemory } from '../memory.js';
 import { forwardChunk } from '../model.js';
 import { type ChunksResult, forwardParallel, isParallel } from '../parallel.js';
 import type { RsmParams } from '../parameters.js';
+import { initialState, type RsmState } from '../state.js';
+import { step } from '../step.js';
 import { forwardWavefront, isWavefront } from '../wavefront.js';
-import { chunkStream, type StreamForward, streamGradients } from './chunks.js';
+import { chunkStream, chunksOf, type StreamForward, streamGradients } from './chunks.js';
 import { GoldenCase } from './golden-case.js';
+import { runOnce } from './run.js';
 import type { ParityHandler, ParityOutput } from './types.js';
 
-/** Every way to run a stream of chunks that a wiring has. */
-function formsOf(config: RsmConfig): Readonly<Record<string, StreamForward<RsmParams>>> {
+/** Every way to run a stream of chunks that a wiring has; whole texts need an even cut. */
+function formsOf(config: RsmConfig, even: boolean): Readonly<Record<string, StreamForward<RsmParams>>> {
+  const chunkForms = { plain: chunkStream(config, 'plain'), fast: chunkStream(config, 'fast') };
+  if (!even) return chunkForms;
   return {
-    plain: chunkStream(config, 'plain'),
-    fast: chunkStream(config, 'fast'),
-    loop: wholeStream(config, forwardChunks),
+    ...chunkForms,
     ...(isWavefront(config) && { wavefront: wholeStream(config, forwardWavefront) }),
-    ...(isParallel(config) && {
-      parallel: wholeStream(config, forwardParallel),
-      doubling: wholeStream(config, (...args) => forwardParallel(...args, { scan: 'doubling' })),
-    }),
+    ...(isParallel(config) && { parallel: wholeStream(config, forwardParallel) }),
   };
 }
 
@@ -48,6 +48,63 @@ const wholeStream =
     return rest ? [...runs, forwardChunk(config, params, rest as tf.Tensor2D, whole.memory)] : runs;
   };
 
+/** Chunk lengths of a text that is cut evenly, with a last chunk that may be shorter. */
+function isEven(lengths: readonly number[]): boolean {
+  const first = lengths[0]!;
+  return lengths.every(
+    (length, index) => length === first || (index === lengths.length - 1 && length < first),
+  );
+}
+
+/** Logits of the text token by token, and the memories of the chunks that it fills, by their names in the case. */
+async function steppedOutputs(
+  golden: GoldenCase,
+  engine: Engine,
+  config: RsmConfig,
+  params: RsmParams,
+  mode: string,
+): Promise<ParityOutput[]> {
+  const advance = engine.compile((weights: RsmParams, token: tf.Tensor1D, state: RsmState) => {
+    const { logits, state: next } = step(config, weights, token, state);
+    return { logits: logits as tf.Tensor, state: next };
+  });
+  const outputs: ParityOutput[] = [];
+  const chunks = chunksOf(golden, 'in/x');
+  const batch = chunks[0]!.shape[0]!;
+  let state: unknown = await runOnce(
+    engine,
+    (weights: RsmParams) => initialState(config, weights, batch),
+    params as never,
+  );
+  for (const [index, { data, shape }] of chunks.entries()) {
+    const time = shape[1]!;
+    const logits = new Float32Array(batch * time * config.vocabSize);
+    for (let place = 0; place < time; place++) {
+      const token = ndarray(
+        Int32Array.from({ length: batch }, (_, row) => data[row * time + place]!),
+        [batch],
+        'int32',
+      );
+      const result = (await copyToHost(await advance(params as never, token as never, state as never))) as {
+        logits: NDArray;
+        state: { memory: NDArray };
+      };
+      ({ state } = result);
+      for (let row = 0; row < batch; row++) {
+        const from = row * config.vocabSize;
+        const values = (result.logits.data as Float32Array).subarray(from, from + config.vocabSize);
+        logits.set(values, (row * time + place) * config.vocabSize);
+      }
+    }
+    const compare = (name: string, actual: NDArray) => golden.compare(name, actual, `steps/${name}`);
+    outputs.push(compare(`out/${mode}_logits_${index}`, ndarray(logits, [batch, time, config.vocabSize])));
+    if (time < config.chunkSize) continue;
+    outputs.push(compare(`state/${mode}_memory_${index}`, (state as { memory: NDArray }).memory));
+  }
+  await advance.dispose();
+  return outputs;
+}
+
 /** Case 15: our own wirings, in every form they have. */
 export const derivedHandler: ParityHandler = {
   system: 'rsm',
@@ -55,11 +112,12 @@ export const derivedHandler: ParityHandler = {
   run: async (testCase, { engine }) => {
     const golden = new GoldenCase(testCase);
     const { modes = {} } = golden.member<{ modes?: Record<string, Record<string, unknown>> }>('config', {});
+    const lengths = chunksOf(golden, 'in/x').map(({ shape }) => shape[1]!);
     const outputs: ParityOutput[] = [];
     for (const [mode, fields] of Object.entries(modes)) {
-      const config = golden.config('parallel', fields);
+      const config = golden.config('parallel', { chunkSize: lengths[0], ...fields });
       const params = golden.params(config, `${mode}.`) as unknown as RsmParams;
-      for (const [form, forward] of Object.entries(formsOf(config))) {
+      for (const [form, forward] of Object.entries(formsOf(config, isEven(lengths)))) {
         const label = `${form}/`;
         const result = await streamGradients(golden, engine as Engine, params, forward);
         outputs.push(
@@ -72,6 +130,9 @@ export const derivedHandler: ParityHandler = {
           ),
           ...golden.compareGradients(result.gradients, `${mode}.`, label),
         );
+      }
+      if (isEven(lengths) && isCausal(config)) {
+        outputs.push(...(await steppedOutputs(golden, engine as Engine, config, params, mode)));
       }
     }
     return outputs;

@@ -67,8 +67,11 @@ function writeNode(
 ): void {
   const { nameOf, used } = names;
   for (const input of node.inputs) text(writer, 1, input ? nameOf(input) : '');
-  const count = Math.max(1, node.outputs.findLastIndex((output) => used.has(output)) + 1);
-  for (const output of node.outputs.slice(0, count)) text(writer, 2, nameOf(output));
+  // A conditional has as many outputs as its branches.
+  const last = node.branches
+    ? node.outputs.length
+    : node.outputs.findLastIndex((output) => used.has(output)) + 1;
+  for (const output of node.outputs.slice(0, Math.max(1, last))) text(writer, 2, nameOf(output));
   text(writer, 4, node.op);
   for (const [name, value] of Object.entries(node.attributes)) {
     message(writer, 5, (attribute) => writeAttribute(attribute, name, value));
