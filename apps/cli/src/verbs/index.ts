@@ -7,9 +7,11 @@ import { evaluate } from './eval.js';
 import { exportModel } from './export.js';
 import { generate } from './generate.js';
 import { info } from './info.js';
+import { inspect } from './inspect.js';
 import { list } from './ls.js';
 import { parity } from './parity.js';
 import { report } from './report.js';
+import { rsmSuite } from './rsm-suite.js';
 import { sweepVerbs } from './sweep.js';
 import { trainVerbs } from './train.js';
 
@@ -19,8 +21,10 @@ export const verbs: readonly Verb[] = [
   generate,
   chat,
   info,
+  inspect,
   exportModel,
   evaluate,
+  rsmSuite,
   report,
   ...sweepVerbs,
   list,
