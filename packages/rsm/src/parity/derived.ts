@@ -85,10 +85,9 @@ async function steppedOutputs(
         [batch],
         'int32',
       );
-      const result = (await copyToHost(await advance(params as never, token as never, state as never))) as {
-        logits: NDArray;
-        state: { memory: NDArray };
-      };
+      const held = await advance(params as never, token as never, state as never);
+      const result = (await copyToHost(held)) as { logits: NDArray; state: { memory: NDArray } };
+      disposeTree(held);
       ({ state } = result);
       for (let row = 0; row < batch; row++) {
         const from = row * config.vocabSize;
