@@ -3,9 +3,10 @@ import { blockForward, type KeyValuePrefix, normalise } from './block.js';
 import { isMarkedEmpty, type TransformerState } from './cache.js';
 import type { TransformerConfig } from './config.js';
 import { type DecoderInput, inputRows, type Rows } from './input-rows.js';
-import type { TransformerParameters } from './parameters.js';
-import type { PositionAngles } from './position-angles.js';
+import type { BlockParameters, TransformerParameters } from './parameters.js';
+import { PositionAngles } from './position-angles.js';
 import { embedPositions, type Places, placeRows } from './positions.js';
+import { rotaryFrequencies, sinusoidalFrequencies } from './rotary-frequencies.js';
 import { planFirstTokens, planTokens, type SlotPlan } from './slot-plan.js';
 
 /** What a run shall give beside the state, and how it computes. */
@@ -43,6 +44,15 @@ export interface DecoderResult {
 export interface DecoderTables {
   readonly rotary?: PositionAngles;
   readonly sinusoidal?: PositionAngles;
+}
+
+export function decoderTables(config: TransformerConfig): DecoderTables {
+  return {
+    ...(config.positions === 'rotary' && { rotary: new PositionAngles(rotaryFrequencies(config)) }),
+    ...(config.positions === 'sinusoidal' && {
+      sinusoidal: new PositionAngles(sinusoidalFrequencies(config.modelWidth)),
+    }),
+  };
 }
 
 /**
@@ -99,6 +109,42 @@ export function runDecoder(
       position: places.next,
       ...(state.positions && { positions: planOf(0).positions }),
       layers: caches,
+    },
+  };
+}
+
+/**
+ * Runs one block alone, for weights that are at hand one layer at a time.
+ * @param x `[batch, time, modelWidth]`: embeddings with positions, or what the block before gave
+ * @param state that of this layer: `layers` has one entry
+ */
+export function runLayer(
+  config: TransformerConfig,
+  tables: DecoderTables,
+  parameters: BlockParameters,
+  x: tf.Tensor3D,
+  state: TransformerState,
+): { x: tf.Tensor3D; state: TransformerState } {
+  const [batch, time, width] = x.shape;
+  const rows: Rows = { batch, time, embeddings: x };
+  const places = placeRows(config, rows, {}, state);
+  const angles = tables.rotary?.at(places.positions);
+  const plan = cachePlans(config, rows, places, state, undefined)(0);
+  const result = blockForward(parameters, tf.reshape(x, [batch * time, width]), {
+    config,
+    batch,
+    time,
+    cache: state.layers[0]!,
+    plan,
+    ...(angles && { angles }),
+    observedQueries: 0,
+  });
+  return {
+    x: tf.reshape(result.rows, x.shape) as tf.Tensor3D,
+    state: {
+      position: places.next,
+      ...(state.positions && { positions: plan.positions }),
+      layers: [result.cache],
     },
   };
 }

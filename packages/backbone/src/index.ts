@@ -31,6 +31,8 @@ export {
   describeFolder,
   type FolderDescription,
 } from './pretrained/describe-folder.js';
+export { type HalfArray, HalfWeights } from './pretrained/half-weights.js';
+export { type LayeredState, LayeredTransformer } from './pretrained/layered-transformer.js';
 export { type LoadOptions, loadPretrained, type Pretrained } from './pretrained/load-pretrained.js';
 export type { LoadProgress } from './pretrained/load-weights.js';
 export {

@@ -1,11 +1,9 @@
 import { type NDArray, type Rng, tf, treeMap } from '@palimpsest/tensor-core';
 import { emptyState, markEmpty, slotsOf, type TransformerState } from './cache.js';
 import { resolveConfig, type TransformerConfig, type TransformerOptions } from './config.js';
-import { type DecoderOptions, type DecoderResult, type DecoderTables, runDecoder } from './decoder.js';
+import { type DecoderOptions, type DecoderResult, decoderTables, runDecoder } from './decoder.js';
 import type { DecoderInput } from './input-rows.js';
 import { initParameters, type TransformerParameters, transformerParameterGroups } from './parameters.js';
-import { PositionAngles } from './position-angles.js';
-import { rotaryFrequencies, sinusoidalFrequencies } from './rotary-frequencies.js';
 import type {
   ForwardContext,
   ForwardResult,
@@ -45,12 +43,7 @@ export interface Transformer extends SequenceModel<TransformerParameters, Transf
  */
 export function createTransformer(options: TransformerOptions): Transformer {
   const config = resolveConfig(options);
-  const tables: DecoderTables = {
-    ...(config.positions === 'rotary' && { rotary: new PositionAngles(rotaryFrequencies(config)) }),
-    ...(config.positions === 'sinusoidal' && {
-      sinusoidal: new PositionAngles(sinusoidalFrequencies(config.modelWidth)),
-    }),
-  };
+  const tables = decoderTables(config);
   const run: Transformer['run'] = (params, input, state, decoderOptions) =>
     runDecoder(config, tables, params, input, state, decoderOptions);
   return {

@@ -1,62 +1,18 @@
-import {
-  copyFileSync,
-  cpSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import {
   decodeSafetensors,
   fromNDArray,
   type NDArray,
   ndarray,
   Rng,
-  type SafeTensor,
   toNDArray,
   treeToRecord,
   writeSafetensors,
 } from '@palimpsest/tensor-core';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { describeFolder, loadPretrained } from '../src/index.js';
-
-const golden = fileURLToPath(new URL('./golden/hf', import.meta.url));
-const scratch: string[] = [];
-afterAll(() => {
-  for (const folder of scratch) rmSync(folder, { recursive: true, force: true });
-});
-
-/** A copy of a golden folder that may be spoiled. */
-function copyOf(name: string): string {
-  const folder = mkdtempSync(join(tmpdir(), 'palimpsest-backbone-'));
-  scratch.push(folder);
-  cpSync(join(golden, name), folder, { recursive: true });
-  return folder;
-}
-
-function editJson(folder: string, file: string, edit: (json: Record<string, unknown>) => void): void {
-  const json = JSON.parse(readFileSync(join(folder, file), 'utf8'));
-  edit(json);
-  writeFileSync(join(folder, file), JSON.stringify(json));
-}
-
-async function editTensors(
-  folder: string,
-  edit: (tensors: Record<string, SafeTensor>) => void,
-): Promise<void> {
-  const path = join(folder, 'model.safetensors');
-  const tensors = Object.fromEntries(decodeSafetensors(readFileSync(path)).tensors);
-  edit(tensors);
-  await writeSafetensors(path, tensors);
-}
+import { copyOf, editJson, editTensors, golden, grownCheckpoint, peakMemory } from './checkpoint-copies.js';
 
 /** The message of a failed load, which names the folder's own file. */
 async function failure(folder: string): Promise<string> {
@@ -349,48 +305,12 @@ it('a large tensor is read in pieces, transposed ones too', async () => {
   }
 });
 
-/** Buffers are freed by another thread after a collection; waits until none is freed any more. */
-async function collectGarbage(): Promise<void> {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-  for (let former = -1, now = process.memoryUsage().arrayBuffers; now !== former; ) {
-    collect();
-    await setTimeout(50);
-    [former, now] = [now, process.memoryUsage().arrayBuffers];
-  }
-}
-
 it.each(['F32', 'F16', 'BF16'] as const)(
   'loading %s needs at most 1.15 times the memory of the weights',
   async (dtype) => {
-    const folder = copyOf('tiny-llama3');
-    const [width, vocabulary] = [512, 8000];
-    const sizes = {
-      hidden_size: width,
-      intermediate_size: 2048,
-      vocab_size: vocabulary,
-      tie_word_embeddings: true,
-    };
-    editJson(folder, 'config.json', (json) => Object.assign(json, sizes));
-    const growth: Record<number, number> = { 24: width, 40: 2048, 370: vocabulary };
-    await editTensors(folder, (tensors) => {
-      delete tensors['lm_head.weight'];
-      for (const [key, { shape }] of Object.entries(tensors)) {
-        const grown = shape.map((extent) => growth[extent] ?? extent);
-        const count = grown.reduce((product, extent) => product * extent, 1);
-        const data = dtype === 'F32' ? new Float32Array(count) : new Uint16Array(count);
-        tensors[key] = { dtype, shape: grown, data };
-      }
-    });
-    await collectGarbage();
-    const before = process.memoryUsage().arrayBuffers;
-    let peak = 0;
-    const { params } = await loadPretrained(folder, {
-      onProgress: () => {
-        peak = Math.max(peak, process.memoryUsage().arrayBuffers - before);
-      },
-    });
-    const bytes = Object.values(treeToRecord<NDArray>(params)).reduce(
+    const folder = await grownCheckpoint(dtype);
+    const { result, peak } = await peakMemory((onProgress) => loadPretrained(folder, { onProgress }));
+    const bytes = Object.values(treeToRecord<NDArray>(result.params)).reduce(
       (sum, { data }) => sum + data.byteLength,
       0,
     );

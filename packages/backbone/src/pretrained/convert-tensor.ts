@@ -63,32 +63,61 @@ export class TensorReader {
         `${tensor.file}: '${entry.key}' has dtype ${tensor.dtype}; weights are F32, F16 or BF16.`,
       );
     }
-    const count = sizeOf(tensor.shape);
-    const width = tensor.shape.length > 1 ? sizeOf(tensor.shape.slice(1)) : 1;
-    const start = (entry.row ?? 0) * width;
-    const perPiece = PIECE / format.bytes;
-    for (let done = 0; done < count; done += perPiece) {
-      const size = Math.min(perPiece, count - done);
-      const bytes = this.#bytes.subarray(0, size * format.bytes);
-      await tensor.read(bytes, done * format.bytes);
+    const start = firstElement(tensor, entry);
+    await this.#pieces(tensor, format.bytes, (bytes, done, size) => {
       if (!entry.transposed) {
         format.convert(bytes, target.subarray(start + done, start + done + size));
-        continue;
+        return;
       }
       this.#values ??= new Float32Array(PIECE / 2);
       const values = this.#values.subarray(0, size);
       format.convert(bytes, values);
       scatterTransposed(values, done, tensor.shape, target);
+    });
+  }
+
+  /** Reads the bits of a 16-bit tensor into their rows of a parameter. */
+  async readBitsInto(tensor: StoredTensor, entry: WeightEntry, target: Uint16Array): Promise<void> {
+    const start = firstElement(tensor, entry);
+    await this.#pieces(tensor, 2, (bytes, done, size) => {
+      const bits = new Uint16Array(bytes.buffer, bytes.byteOffset, size);
+      if (entry.transposed) scatterTransposed(bits, done, tensor.shape, target);
+      else target.set(bits, start + done);
+    });
+  }
+
+  async #pieces(
+    tensor: StoredTensor,
+    bytesPerValue: number,
+    take: (bytes: Uint8Array, done: number, size: number) => void,
+  ): Promise<void> {
+    const count = sizeOf(tensor.shape);
+    const perPiece = PIECE / bytesPerValue;
+    for (let done = 0; done < count; done += perPiece) {
+      const size = Math.min(perPiece, count - done);
+      const bytes = this.#bytes.subarray(0, size * bytesPerValue);
+      await tensor.read(bytes, done * bytesPerValue);
+      take(bytes, done, size);
     }
   }
 }
 
+/** Where a tensor begins in the parameter that it is stacked in. */
+function firstElement({ shape }: StoredTensor, { row = 0 }: WeightEntry): number {
+  return row * (shape.length > 1 ? sizeOf(shape.slice(1)) : 1);
+}
+
+/** Values of 16-bit patterns as float32. */
+export function widen(format: 'F16' | 'BF16', bits: Uint16Array, into: Float32Array): void {
+  converters[format]!.convert(new Uint8Array(bits.buffer, bits.byteOffset, bits.byteLength), into);
+}
+
 /** Writes elements `from`, … of an `[inputs, outputs]` tensor into an `[outputs, inputs]` one. */
 function scatterTransposed(
-  values: Float32Array,
+  values: Float32Array | Uint16Array,
   from: number,
   [inputs, outputs]: readonly number[],
-  target: Float32Array,
+  target: Float32Array | Uint16Array,
 ): void {
   let row = Math.floor(from / outputs!);
   let column = from % outputs!;

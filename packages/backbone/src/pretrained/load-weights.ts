@@ -61,7 +61,8 @@ export async function loadWeights(
   return parameters;
 }
 
-function allocateParameters(config: TransformerConfig): TransformerParameters<NDArray> {
+/** All weights of a model, as zeros. */
+export function allocateParameters(config: TransformerConfig): TransformerParameters<NDArray> {
   // Written out because shapes are arrays, which `treeMap` would descend into.
   const allocate = (node: unknown): unknown => {
     if (Array.isArray(node) && node.every((item) => typeof item === 'number')) return zeros(node);

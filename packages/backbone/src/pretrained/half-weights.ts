@@ -1,0 +1,85 @@
+import { InputError, type NDArray, sizeOf, treeToRecord } from '@palimpsest/tensor-core';
+import type { TransformerConfig } from '../config.js';
+import { parameterShapes } from '../parameters.js';
+import { TensorReader, widen } from './convert-tensor.js';
+import type { LoadProgress, WeightPlan } from './load-weights.js';
+import type { WeightFiles } from './weight-files.js';
+
+/** A parameter in the 16-bit format of its file. */
+export interface HalfArray {
+  readonly format: 'F16' | 'BF16';
+  readonly shape: readonly number[];
+  readonly bits: Uint16Array;
+}
+
+/** All weights of a model by path, as `blocks.0.up.weight`, in half the memory of float32. */
+export class HalfWeights {
+  constructor(readonly arrays: ReadonlyMap<string, HalfArray>) {}
+
+  /** Bytes of all weights. */
+  get bytes(): number {
+    return [...this.arrays.values()].reduce((total, { bits }) => total + bits.byteLength, 0);
+  }
+
+  /** @throws InputError naming the file and key of a weight that is not stored in 16 bits. */
+  static async load(
+    config: TransformerConfig,
+    plan: WeightPlan,
+    files: WeightFiles,
+    onProgress?: (progress: LoadProgress) => void,
+  ): Promise<HalfWeights> {
+    const shapes = shapesByPath(config);
+    const arrays = new Map<string, HalfArray>();
+    const reader = new TensorReader();
+    for (const [index, entry] of plan.entries.entries()) {
+      const tensor = files.tensors.get(entry.key)!;
+      const format = tensor.dtype;
+      const known = arrays.get(entry.path);
+      if ((format !== 'F16' && format !== 'BF16') || (known && known.format !== format)) {
+        throw new InputError(
+          `${tensor.file}: '${entry.key}' has dtype ${format}, but 16-bit storage keeps ${known?.format ?? 'F16 or BF16'} as it is; load the folder as float32.`,
+        );
+      }
+      const shape = shapes.get(entry.path)!;
+      const array = known ?? { format, shape, bits: new Uint16Array(sizeOf(shape)) };
+      arrays.set(entry.path, array);
+      await reader.readBitsInto(tensor, entry, array.bits);
+      onProgress?.({ done: index + 1, total: plan.entries.length, key: entry.key });
+    }
+    return new HalfWeights(arrays);
+  }
+
+  has(path: string): boolean {
+    return this.arrays.has(path);
+  }
+
+  shapeOf(path: string): readonly number[] {
+    return this.arrays.get(path)!.shape;
+  }
+
+  /** Writes rows `from`, … of a parameter into a float32 array as large as they are. */
+  widenRows(path: string, from: number, into: Float32Array): void {
+    const { format, shape, bits } = this.arrays.get(path)!;
+    const start = from * sizeOf(shape.slice(1));
+    widen(format, bits.subarray(start, start + into.length), into);
+  }
+
+  /** Fills a tree of float32 arrays with the parameters whose paths begin with a prefix. */
+  widenTree(prefix: string, into: unknown): void {
+    for (const [path, { data }] of Object.entries(treeToRecord<NDArray>(into))) {
+      this.widenRows(`${prefix}${path}`, 0, data as Float32Array);
+    }
+  }
+}
+
+function shapesByPath(config: TransformerConfig): Map<string, readonly number[]> {
+  const shapes = new Map<string, readonly number[]>();
+  const visit = (node: unknown, path: string): void => {
+    if (Array.isArray(node) && node.every((item) => typeof item === 'number')) shapes.set(path, node);
+    else
+      for (const [key, child] of Object.entries(node as object))
+        visit(child, path === '' ? key : `${path}.${key}`);
+  };
+  visit(parameterShapes(config), '');
+  return shapes;
+}
