@@ -9,7 +9,15 @@ import {
   valueAndGradient,
 } from '../../tensor-core/dist/index.js';
 import { createTransformer } from '../dist/index.js';
-import { countParameters, fastest, forwardFlops, matrixProduct, median, randomTokens } from './common.mjs';
+import {
+  clock,
+  countParameters,
+  fastest,
+  forwardFlops,
+  matrixProduct,
+  median,
+  randomTokens,
+} from './common.mjs';
 
 const [batch, time, vocabSize] = [12, 64, 65];
 const shapes = {
@@ -47,9 +55,9 @@ function trainer(engine, model) {
   let state = { params, moments: optimiser.init(params) };
   const [tokens, targets] = [randomTokens(batch, time, vocabSize), randomTokens(batch, time, vocabSize)];
   return async () => {
-    const before = performance.now();
+    const before = clock();
     const result = await step(state, tokens, targets);
-    const elapsed = performance.now() - before;
+    const elapsed = clock() - before;
     result.loss.dispose();
     state = result.state;
     return elapsed;
@@ -77,9 +85,9 @@ for (const [name, options] of Object.entries(shapes)) {
   for (let round = 0; round < 25; round++) {
     steps.push(await advance());
     for (let repeat = 0; repeat < 2; repeat++) {
-      const before = performance.now();
+      const before = clock();
       (await product.call()).dispose();
-      products.push(performance.now() - before);
+      products.push(clock() - before);
     }
   }
   const flops = 3 * forwardFlops(model, batch, time);
