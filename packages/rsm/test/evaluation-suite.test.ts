@@ -22,7 +22,7 @@ afterAll(() => engine.dispose());
 describe('the recall probe', () => {
   it('the default preset tells a fact of the first chunk after 6 and 16 chunks; chance is 0.125', async () => {
     const { accuracies } = await recallProbe(engine, {
-      steps: 700,
+      steps: 1000,
       seed: 0,
       testChunks: [6, 16],
       samples: 128,

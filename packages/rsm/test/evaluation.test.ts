@@ -75,7 +75,8 @@ describe('questions', () => {
     const batch = source.next();
     expect(batch.inputs.shape).toEqual([3, 32]);
     const counted = [...batch.targets.data].flatMap((target, at) => (target === -1 ? [] : [at % 32]));
-    expect(counted).toEqual([31, 31, 31]);
+    // Texts of two chunks and of four: the answer stands at the end of each.
+    expect(counted).toEqual([15, 15, 31]);
     expect([...batch.resets.data]).toEqual([1, 1, 1]);
     const other = new AnswerBatches(task, { ...options, seed: 6 });
     other.seek(cursor);
