@@ -30,8 +30,9 @@ dl.wide { margin: 0; } dt { font-weight: 600; margin-top: 10px; } dd { margin: 0
 code { font-size: 13px; color: var(--soft); font-weight: 400; }
 a { color: var(--link); } footer { color: var(--soft); font-size: 13px; padding-bottom: 40px; }
 @media (max-width: 600px) { header, nav, main, footer { padding: 0 12px; } section { padding: 16px 14px; } h1 { font-size: 26px; }
-  tbody th { min-width: 9em; } }
+  tbody th { min-width: 9em; } figure { overflow-x: auto; } figure svg { max-width: none; } }
 @media print { :root { --ink: #000; --soft: #444; --line: #bbb; --paper: #fff; --card: #fff; color-scheme: light; }
   nav, figcaption a { display: none; } section { border: 0; padding: 0; break-inside: auto; } body { font-size: 11pt; }
-  figure, tr, h2, h3 { break-inside: avoid; } h2, h3 { break-after: avoid; } .scroll { overflow: visible; } table { font-size: 9pt; } }
+  figure, tr, h2, h3 { break-inside: avoid; } h2, h3 { break-after: avoid; } .scroll { overflow: visible; } table { font-size: 9pt; }
+  details::details-content { content-visibility: visible; block-size: auto; } summary { list-style: none; } }
 `;
