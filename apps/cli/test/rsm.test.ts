@@ -9,7 +9,7 @@ const short = ['--num-memory-slots', '4', '--batch', '4', '--warmup-steps', '5',
 describe('palimpsest train rsm', () => {
   it('trains over lanes, generates from a streamed prompt, is described, and goes on', async () => {
     const run = join(emptyFolder(), 'run');
-    const flags = [...tiny, ...short, '--steps', '50', '--out', run, '--json'];
+    const flags = [...tiny, ...short, '--seq-len', '256', '--steps', '50', '--out', run, '--json'];
     const { code, stderr } = await palimpsest(['train', 'rsm', ...flags]);
     expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
     const events = readFileSync(join(run, 'metrics.jsonl'), 'utf8')

@@ -40,7 +40,7 @@ const presets: Readonly<Record<string, RsmPreset>> = {
       dropout: 0,
     },
     // Many small steps: at equal tokens they learned more than few large ones.
-    training: { ...lanes, seqLen: 4 * 32, batchSize: 8, steps: 2400, learningRate: 4e-3 },
+    training: { ...lanes, seqLen: 4 * 32, batchSize: 8, steps: 1600, learningRate: 4e-3 },
   },
 };
 const presetNames = Object.keys(presets);
