@@ -28,6 +28,8 @@ const FAINT = 'rgba(128,128,128,0.28)';
 const INK = 'currentColor';
 /** Lines of more points than this carry no dots. */
 const MOST_DOTS = 40;
+/** Letters of a name. */
+const LONGEST_IN_TWO_COLUMNS = 28;
 
 /** Text and axes take the colour of the page around them, so that one picture serves light, dark and paper. */
 const CONFIG = {
@@ -48,11 +50,9 @@ const CONFIG = {
   title: { color: INK, fontSize: 14, anchor: 'start', fontWeight: 600, offset: 12, limit: 0 },
   legend: {
     orient: 'bottom',
-    columns: 2,
     labelColor: INK,
     titleColor: INK,
     labelFontSize: 12,
-    labelLimit: 0,
     symbolStrokeWidth: 3,
     title: null,
   },
@@ -82,7 +82,7 @@ export function linePicture(series: readonly Series[], axes: Axes): ChartSpec {
     type: 'nominal',
     sort: null,
     scale: { domain: series.map(({ name }) => name), range: series.map((line) => line.colour) },
-    legend: series.length > 1 ? { labelLimit: 400 } : null,
+    legend: series.length > 1 ? legendOf(series) : null,
   };
   const x = {
     field: 'x',
@@ -129,6 +129,12 @@ export function linePicture(series: readonly Series[], axes: Axes): ChartSpec {
       ...(axes.marks ?? []).flatMap((mark) => markLayers(mark)),
     ],
   } as unknown as ChartSpec;
+}
+
+/** Two columns while names fit. Without a canvas Vega takes words for wider than they are, hence the generous limit. */
+function legendOf(series: readonly Series[]): object {
+  const longest = Math.max(...series.map(({ name }) => name.length));
+  return { columns: longest > LONGEST_IN_TWO_COLUMNS ? 1 : 2, labelLimit: 1000 };
 }
 
 function levelLayers({ name, y }: { name: string; y: number }): object[] {

@@ -92,7 +92,14 @@ export function syntheticResults(): CellResult[] {
       { task: 'language', model: 'ngram', modelOptions: { order: 3 } },
       { metrics: [bits(2.7)] },
     ),
-    syntheticResult({ task: 'decoding-cost', model: 'transformer' }, { metrics: cost(1) }),
+    syntheticResult(
+      {
+        task: 'decoding-cost',
+        model: 'transformer',
+        modelOptions: { width: 16, layers: 1, heads: 2, headWidth: 8 },
+      },
+      { metrics: cost(1) },
+    ),
     syntheticResult(
       { task: 'decoding-cost', model: 'osam' },
       { metrics: cost(0).map((m) => ({ ...m, value: m.name === 'memory' ? 500 : 3 })) },

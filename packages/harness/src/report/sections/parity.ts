@@ -54,6 +54,10 @@ export async function paritySection(context: ReportContext): Promise<Section | u
         ],
         rows,
       ),
+      paragraph(
+        'A relative error near 1 belongs to a value close to zero, where the absolute tolerance decides.',
+        'soft',
+      ),
       await renderFigure(figure),
     ].join('\n'),
   };
