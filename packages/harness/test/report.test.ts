@@ -63,6 +63,35 @@ describe('the results document', () => {
     expect(resultsDocument(cells, standardRegistry, 't').entries[0]!.learningRate).toBe(0.001);
   });
 
+  it('tells groups of one task apart by their options', async () => {
+    const cells = [{}, { steps: 7 }].map((taskOptions) =>
+      syntheticResult(
+        { task: 'mqar', model: 'osam', taskOptions },
+        {
+          metrics: [{ name: 'accuracy', value: 5, unit: '%', slice: {} }],
+          curves: [
+            {
+              name: 'training loss',
+              xTitle: 'step',
+              yTitle: 'nats',
+              points: [
+                [1, 3],
+                [2, 2],
+              ],
+            },
+          ],
+        },
+      ),
+    );
+    const two = resultsDocument(cells, standardRegistry, 't');
+    expect(formatDocument(two, standardRegistry)).toContain('Multi-query associative recall (steps 7)');
+    const page = await renderPage(two, standardRegistry);
+    expect(page.html.match(/<h3[^>]*>Multi-query associative recall \((steps 7|as defined)\)/g)).toHaveLength(
+      2,
+    );
+    expect(Object.keys(page.data)).toHaveLength(page.html.match(/<figure>/g)!.length);
+  });
+
   it('keeps the error within a cell when there is one seed, lists failures, counts cells by machine', () => {
     expect(entriesOf('passkey')[0]!.metrics[0]).toMatchObject({ standardError: 1, samples: 64, seeds: 1 });
     expect(document.failed).toEqual([

@@ -23,15 +23,18 @@ export function taskGroups(document: ResultsDocument, registry: EvaluationRegist
     const key = JSON.stringify([entry.task, options]);
     groups.set(key, [...(groups.get(key) ?? []), entry]);
   }
-  return [...groups.values()].map((entries) => {
+  const all = [...groups.values()];
+  return all.map((entries) => {
     const { task: name, taskOptions } = entries[0]!;
     const task = registry.tasks.find((candidate) => candidate.name === name);
-    const { system: _, ...options } = taskOptions;
+    const { system: _, ...rest } = taskOptions;
+    const options = optionWords(rest).join(', ');
+    const isAlone = all.filter(([first]) => first!.task === name).length === 1;
     return {
       task,
       name,
-      title: labels.task(name),
-      options: optionWords(options).join(', '),
+      title: isAlone ? labels.task(name) : `${labels.task(name)} (${options || 'as defined'})`,
+      options,
       entries: task ? sorted(entries, task) : entries,
     };
   });
