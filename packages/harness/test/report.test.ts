@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
+  type CellResult,
   formatDocument,
   formatMetric,
   formatNumber,
@@ -64,7 +65,8 @@ describe('the results document', () => {
   });
 
   it('tells groups of one task apart by their options', async () => {
-    const cells = [{}, { steps: 7 }].map((taskOptions) =>
+    const options: CellResult['spec']['taskOptions'][] = [{}, { steps: 7 }];
+    const cells = options.map((taskOptions) =>
       syntheticResult(
         { task: 'mqar', model: 'osam', taskOptions },
         {
