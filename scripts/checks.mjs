@@ -47,27 +47,30 @@ for (const { folder, manifest } of members) {
   rows.push(countReport(manifest.name, join(folder, 'reports', 'vitest.json')));
 }
 let servicesRan = true;
-for (const { name, title, programs, folder, available } of serviceTests()) {
-  if (!available) {
+for (const { name, title, programs, members, available } of serviceTests()) {
+  if (available) for (const member of members) await runServiceTests(name, title, member);
+  else {
     const reason = `${title}: not run, ${programs[0]} is not installed; \`node scripts/services.mjs\` installs it`;
     if (process.env.PALIMPSEST_SERVICES === 'required')
       rows.push({ name: title, passed: 0, failed: 1, notes: [reason] });
     else notRun.push(reason);
-    continue;
   }
-  const report = join(root, 'packages/harness/reports', `${name}.json`);
-  const ran = await step(title, () =>
-    run(
-      'vitest',
-      ['run', '--config', 'vitest.services.config.ts', '--outputFile.json', report, join(root, folder)],
-      {
-        cwd: join(root, 'packages/harness'),
-      },
-    ),
-  );
-  servicesRan &&= ran;
-  rows.push(countReport(title, report));
 }
+
+async function runServiceTests(name, title, { folder, manifest }) {
+  const report = join(folder, 'reports', `${name}.json`);
+  const flags = [
+    '--config',
+    'vitest.services.config.ts',
+    '--outputFile.json',
+    report,
+    `test/services/${name}`,
+  ];
+  const heading = `${title}, ${manifest.name}`;
+  servicesRan = (await step(heading, () => run('vitest', ['run', ...flags], { cwd: folder }))) && servicesRan;
+  rows.push(countReport(heading, report));
+}
+
 const repositoryRan = await step('Tests of the repository', () => turbo('test:repository'));
 rows.push(countReport('repository', join(root, 'reports', 'vitest.json')));
 // A runner that ends badly after writing a clean report (a leak, a crash on exit) is still a failure.

@@ -4,25 +4,29 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { root } from './run.mjs';
+import { workspaces } from './workspaces.mjs';
 
-/** One kind of tests with the program that it needs, under any of its names. */
+/** Kinds of tests, in `test/services/<name>` of any package, with the program that they need, under any of its names. */
 const services = [
   {
     name: 'redis',
     title: 'Tests with a Redis server',
     programs: ['redis-server'],
     debianPackage: 'redis-server',
-    folder: 'packages/harness/test/services/redis',
   },
   {
     name: 'browser',
     title: 'Tests with a browser',
     programs: ['chromium', 'chromium-browser', 'google-chrome'],
     debianPackage: 'chromium',
-    folder: 'packages/harness/test/services/browser',
   },
-].filter(({ folder }) => existsSync(join(root, folder)));
+]
+  .map((service) => ({ ...service, members: membersWith(service.name) }))
+  .filter(({ members }) => members.length > 0);
+
+function membersWith(name) {
+  return workspaces().filter(({ folder }) => existsSync(join(folder, 'test', 'services', name)));
+}
 
 function isOnPath(program) {
   return (process.env.PATH ?? '').split(delimiter).some((folder) => {
@@ -35,7 +39,7 @@ function isOnPath(program) {
   });
 }
 
-/** Every kind of tests, and whether its program is here. */
+/** Every kind of tests, the workspaces that have some, and whether the program is here. */
 export function serviceTests() {
   return services.map((service) => ({ ...service, available: service.programs.some(isOnPath) }));
 }

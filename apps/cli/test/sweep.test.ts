@@ -68,6 +68,14 @@ describe('palimpsest sweep', () => {
     expect(JSON.parse(whole.stdout)).toMatchObject({ total: 4, computed: 0 });
   });
 
+  it('only lists the cells when that is asked for, and leaves no folder behind', async () => {
+    const cwd = withGrid();
+    const { code, stdout, stderr } = await palimpsest(['sweep', 'sweep.json', '--dry-run'], { cwd });
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/^· sketch-error, .*, seed 1\n· .*\n· .*\n\n3 cells, 0 of them finished\n$/);
+    expect(readdirSync(cwd)).toEqual(['sweep.json']);
+  });
+
   it('reports a cell that fails, with code 1, and does the rest', async () => {
     const cwd = withGrid({
       tasks: [{ name: 'parity', options: { system: 'nobody' } }, quickTask],

@@ -1,12 +1,16 @@
+import { existsSync } from 'node:fs';
 import {
+  type CellSpec,
   type CellSpecInput,
   type Executor,
   inProcessExecutor,
+  isInShard,
   packageVersions,
   parseShard,
   processExecutor,
   queueExecutor,
   ResultStore,
+  resolveCells,
   runSweep,
   type SweepSummary,
   standardRegistry,
@@ -48,6 +52,28 @@ export async function runCells(
   } finally {
     report.stop();
   }
+}
+
+/** A cell that would be computed, or is finished already. */
+export interface PlannedCell {
+  readonly key: string;
+  readonly spec: CellSpec;
+  readonly finished: boolean;
+}
+
+/** What `runCells` would do, without doing it: not even the folder is made. */
+export async function planCells(
+  cells: readonly CellSpecInput[],
+  folder: string,
+  { engine, shard }: Options<typeof cellOptions>,
+): Promise<PlannedCell[]> {
+  const names = { engine: await engineNameOf(engine), versions: packageVersions() };
+  const part = shard === undefined ? undefined : parseShard(shard);
+  const store = existsSync(folder) ? await ResultStore.openExisting(folder) : undefined;
+  const chosen = resolveCells(standardRegistry, cells, names).filter(
+    ({ key }) => !part || isInShard(key, part),
+  );
+  return chosen.map(({ key, spec }) => ({ key, spec, finished: store?.has(key) === true }));
 }
 
 /** What the exit code says about cells: interrupted, something failed or missed its tolerance, or all is well. */

@@ -13,7 +13,14 @@ import {
 } from '@palimpsest/harness';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import { exitCodeOf, processSettings, queueAddress, runCells } from '../cells/run-cells.js';
+import {
+  exitCodeOf,
+  type PlannedCell,
+  planCells,
+  processSettings,
+  queueAddress,
+  runCells,
+} from '../cells/run-cells.js';
 import { ExitCode } from '../exit.js';
 import { cellOptions, queueOptions, workerOptions } from '../options/cells.js';
 import { outputOptions } from '../options/common.js';
@@ -50,6 +57,7 @@ const sweep = defineVerb({
       .string()
       .default(DEFAULT_FOLDER)
       .meta({ description: 'result folder; what is finished there is not computed again', value: 'folder' }),
+    dryRun: z.boolean().default(false).meta({ description: 'only list the cells, and which are finished' }),
     ...cellOptions,
   }),
   examples: [
@@ -61,7 +69,12 @@ const sweep = defineVerb({
     const { output } = context;
     const fromFile = path === undefined ? {} : await readGridFile(path);
     const grid = parseGrid({ ...fromFile, ...gridOf(options, fromFile) });
-    const summary = await runCells(expandGrid(standardRegistry, grid), options.out, options, context);
+    const cells = expandGrid(standardRegistry, grid);
+    if (options.dryRun) {
+      tellPlan(await planCells(cells, options.out, options), output);
+      return ExitCode.ok;
+    }
+    const summary = await runCells(cells, options.out, options, context);
     const { results, ...counts } = summary;
     output.print(formatCells(results, standardRegistry));
     output.print(
@@ -71,6 +84,13 @@ const sweep = defineVerb({
     return exitCodeOf(summary);
   },
 });
+
+function tellPlan(cells: readonly PlannedCell[], output: Output): void {
+  for (const { spec, finished } of cells) output.print(`${finished ? '✓' : '·'} ${cellLabel(spec)}`);
+  const finished = cells.filter((cell) => cell.finished).length;
+  output.print(`\n${cells.length} cells, ${finished} of them finished`);
+  output.emit({ total: cells.length, finished, cells });
+}
 
 /** The part of a grid that flags give. */
 function gridOf(flags: GridFlags, fromFile: Partial<GridInput>): Partial<GridInput> {

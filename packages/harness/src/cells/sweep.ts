@@ -80,10 +80,11 @@ export async function runSweep(options: SweepOptions): Promise<SweepSummary> {
       },
       onProgress: (cell, fraction, note) => tell({ type: 'progress', cell, fraction, note }),
       async onResult(cell, result) {
+        // Counted first: its place is free for the next cell while the file is being written.
+        progress.finish(cell, result);
         await store.write(result);
         results.set(cell.key, result);
         computed++;
-        progress.finish(cell, result);
         tell({ type: 'result', cell, result });
       },
     });
