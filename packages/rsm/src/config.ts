@@ -72,6 +72,11 @@ const shape = {
   recurrenceInit: z
     .enum(['normal', 'decayIdentity'])
     .describe('start of A: normal, or 0.9 times the identity'),
+  weightInitStd: z
+    .number()
+    .positive()
+    .default(0.02)
+    .describe('standard deviation of the matrices of the blocks at the start'),
   embeddingInitStd: z.number().positive().describe('standard deviation of the token embedding at the start'),
   memoryInitStd: z.number().positive().describe('standard deviation of the first memory at the start'),
 

@@ -82,20 +82,23 @@ export interface RsmParams<T extends Leaf = tf.Tensor> {
   readonly sync?: GlobalSyncParams<T>;
 }
 
-/** Standard deviation of every matrix at the start. */
-const WEIGHT_STD = 0.02;
 /** The diagonal that recurrenceInit 'decayIdentity' starts from. */
 const DECAY = 0.9;
 
 type Host = NDArray;
 
-const matrix = (rng: Rng, out: number, into: number): MatrixParams<Host> => ({
-  weight: rng.normalArray([out, into], 0, WEIGHT_STD),
-});
-const affine = (rng: Rng, out: number, into: number, bias = 0): LinearParams<Host> => ({
-  ...matrix(rng, out, into),
-  bias: full([out], bias),
-});
+/** Makes the matrices and affine maps of blocks, all from one normal distribution. */
+function drawing({ weightInitStd }: Pick<RsmConfig, 'weightInitStd'>, rng: Rng) {
+  const matrix = (out: number, into: number): MatrixParams<Host> => ({
+    weight: rng.normalArray([out, into], 0, weightInitStd),
+  });
+  const affine = (out: number, into: number, bias = 0): LinearParams<Host> => ({
+    ...matrix(out, into),
+    bias: full([out], bias),
+  });
+  return { matrix, affine };
+}
+
 /** A layer norm at its start: gain 1, bias 0. */
 export function normInit(width: number): NormParams<NDArray> {
   return { gain: full([width], 1), bias: zeros([width]) };
@@ -119,15 +122,16 @@ const keepsDeadBias = ({ memoryRead }: RsmConfig) => memoryRead === 'running';
 
 function initGatedUpdate(config: RsmConfig, rng: Rng): GatedUpdateParams<Host> {
   const { hiddenSize: d, useAttentionPooling, updateRule, gateBiasInit, recurrenceInit } = config;
+  const { matrix, affine } = drawing(config, rng);
   return {
-    gate: affine(rng, d, d, gateBiasInit),
+    gate: affine(d, d, gateBiasInit),
     ...(updateRule === 'gatedTanh' && {
-      recurrence: recurrenceInit === 'normal' ? matrix(rng, d, d) : { weight: scaledIdentity(d) },
+      recurrence: recurrenceInit === 'normal' ? matrix(d, d) : { weight: scaledIdentity(d) },
     }),
-    input: matrix(rng, d, d),
+    input: matrix(d, d),
     ...(useAttentionPooling && {
-      salienceQuery: affine(rng, d, d),
-      salienceKey: keepsDeadBias(config) ? affine(rng, d, d) : matrix(rng, d, d),
+      salienceQuery: affine(d, d),
+      salienceKey: keepsDeadBias(config) ? affine(d, d) : matrix(d, d),
     }),
   };
 }
@@ -135,17 +139,18 @@ function initGatedUpdate(config: RsmConfig, rng: Rng): GatedUpdateParams<Host> {
 /** Fresh parameters of one block (rsm.md 5). */
 export function initBlock(config: RsmConfig, rng: Rng): BlockParams<Host> {
   const d = config.hiddenSize;
+  const { matrix, affine } = drawing(config, rng);
   return {
     attentionNorm: normInit(d),
-    selfAttention: { qkv: matrix(rng, 3 * d, d), projection: affine(rng, d, d) },
+    selfAttention: { qkv: matrix(3 * d, d), projection: affine(d, d) },
     readNorm: normInit(d),
     memoryRead: crossAttention(
-      () => matrix(rng, d, d),
-      () => affine(rng, d, d),
+      () => matrix(d, d),
+      () => affine(d, d),
     ),
     memoryWrite: initGatedUpdate(config, rng),
     mlpNorm: normInit(d),
-    mlp: { hidden: affine(rng, 4 * d, d), output: affine(rng, d, 4 * d) },
+    mlp: { hidden: affine(4 * d, d), output: affine(d, 4 * d) },
   };
 }
 

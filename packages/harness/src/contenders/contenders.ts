@@ -44,10 +44,10 @@ function transformer(
  * Matrices that start at a deviation of 0.02, as large models do, brought to 1 / √width: at the widths compared here
  * attention would otherwise be even for thousands of steps.
  */
-function widened<T>(params: T, width: number, which = /./): T {
+function widened<T>(params: T, width: number): T {
   const factor = 1 / Math.sqrt(width) / 0.02;
-  return treeMap<NDArray, NDArray>(params, (leaf, path) =>
-    leaf.shape.length < 2 || !which.test(path)
+  return treeMap<NDArray, NDArray>(params, (leaf) =>
+    leaf.shape.length < 2
       ? leaf
       : ndarray(
           Float32Array.from(leaf.data, (value) => value * factor),
@@ -112,9 +112,9 @@ export const contenders: readonly Contender[] = [
     kind: 'trained',
     options: attention.extend({
       slots: z.int().min(1).default(8).describe('memory slots of every block'),
-      chunk: z.int().min(2).default(16).describe('tokens per chunk'),
+      chunk: z.int().min(2).default(8).describe('tokens per chunk'),
     }),
-    learningRate: 3e-3,
+    learningRate: 1.5e-3,
     create({ vocabSize, trainLength }, given) {
       const {
         width,
@@ -123,7 +123,7 @@ export const contenders: readonly Contender[] = [
         slots,
         chunk,
       } = given as Record<'width' | 'layers' | 'heads' | 'slots' | 'chunk', number>;
-      const model = createRsmModel({
+      return createRsmModel({
         vocabSize,
         hiddenSize: width,
         numLayers: layers,
@@ -131,9 +131,9 @@ export const contenders: readonly Contender[] = [
         numMemorySlots: slots,
         windowSize: chunk,
         dropout: 0,
+        weightInitStd: 1 / Math.sqrt(width),
         tbpttChunks: Math.ceil(trainLength / chunk),
       });
-      return { ...model, init: (rng: Rng) => widened(model.init(rng), width, /^blocks\./) };
     },
   },
   {

@@ -1,15 +1,17 @@
-import { everyone, fixedSize, goldenSystems, grid, ngrams, plain, single, sizes } from './grid.js';
+import { everyone, goldenSystems, grid, ngrams, plain, single, sizes } from './grid.js';
 
 const recall = { vocabSize: 24, steps: 500, stopAt: 0.03 };
-const needle = { trainDistance: 48, distances: [8, 48, 96, 192, 384], steps: 400, stopAt: 0.02 };
+const needle = { trainDistance: 48, distances: [8, 48, 96, 192, 384], steps: 600, stopAt: 0.02 };
 const text = { characters: 120_000, steps: 200 };
 const once = { seeds: [1] };
+/** Mechanisms whose recall is drawn against their bytes of memory. */
+const frontier = ['osam', 'rsm', 'linear-attention', 'transformer-window'];
 
 /** What `npm start` shows: every mechanism, small, on embedded data. */
 export const quickCells = [
   ...goldenSystems.map((system) => single('parity', { system })),
-  ...grid('mqar', recall, sizes([...fixedSize, 'no-memory'], [16, 32, 64]), once),
-  ...grid('mqar', recall, sizes(['transformer'], [32, 64]), once),
+  ...grid('mqar', recall, sizes(frontier, [16, 32, 64]), once),
+  ...grid('mqar', recall, sizes(['transformer-sinks', 'transformer', 'no-memory'], [64]), once),
   ...grid('retrieval-distance', needle, plain(everyone), once),
   ...grid('language', text, plain(everyone), { seeds: [1, 2] }),
   ...grid('language', text, ngrams(5), once),
