@@ -67,10 +67,11 @@ function writeNode(
 ): void {
   const { nameOf, used } = names;
   for (const input of node.inputs) text(writer, 1, input ? nameOf(input) : '');
-  // A conditional has as many outputs as its branches.
-  const last = node.branches
-    ? node.outputs.length
-    : node.outputs.findLastIndex((output) => used.has(output)) + 1;
+  // A conditional has as many outputs as its branches, and standard ops need all of theirs; fused ones may leave some out.
+  const last =
+    node.branches || node.domain === ''
+      ? node.outputs.length
+      : node.outputs.findLastIndex((output) => used.has(output)) + 1;
   for (const output of node.outputs.slice(0, Math.max(1, last))) text(writer, 2, nameOf(output));
   text(writer, 4, node.op);
   for (const [name, value] of Object.entries(node.attributes)) {
