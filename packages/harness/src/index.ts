@@ -82,9 +82,7 @@ export {
   type ChartSpec,
   lineChart,
   renderChart,
-  type StripOptions,
   scatterChart,
-  stripChart,
 } from './report/charts.js';
 export { formatMetric, formatNumber } from './report/format.js';
 export { type CurvePoint, type LearningCurveOptions, learningCurveSvg } from './report/learning-curve.js';
@@ -110,6 +108,5 @@ export { drawSuite, type SuitePictures } from './rsm-suite/suite-page.js';
 export { type PreparedText, prepareText, type RunData, runDataSchema } from './runs/run-data.js';
 export { RunFolder } from './runs/run-folder.js';
 export { type NewRun, type ResumedRun, type TrainRunOptions, trainRun } from './runs/train-run.js';
-export { AssociativeRecall, type AssociativeRecallOptions } from './tasks/associative-recall.js';
 export { CorruptedInputs, type CorruptionOptions } from './tasks/corrupted-inputs.js';
 export { tasks } from './tasks/tasks.js';

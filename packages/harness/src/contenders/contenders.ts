@@ -1,5 +1,5 @@
 import { createTransformer, type TransformerOptions } from '@palimpsest/backbone';
-import { createOsamModel } from '@palimpsest/osam';
+import { createOsamModel, spreadDecays } from '@palimpsest/osam';
 import { createRsmModel } from '@palimpsest/rsm';
 import { InputError, type NDArray, ndarray, type Rng, treeMap } from '@palimpsest/tensor-core';
 import { z } from 'zod';
@@ -60,6 +60,9 @@ function control(need: ModelNeed, mixer: ControlOptions['mixer'], given: z.outpu
   return createControlModel({ ...given, vocabSize: need.vocabSize, mixer, forgetting: 'none' });
 }
 
+/** Value memories of OSAM that forget at different speeds, the first of them nothing: long streams need it. */
+const MEMORY_HEADS = 4;
+
 /** Every contender of the house. A mechanism joins with one entry here. */
 export const contenders: readonly Contender[] = [
   {
@@ -80,6 +83,9 @@ export const contenders: readonly Contender[] = [
         layers,
         sketchDim: sketchRatio * width,
         readoutHidden: 2 * width,
+        heads: MEMORY_HEADS,
+        headDecays: spreadDecays(MEMORY_HEADS),
+        readScale: 'effective',
       });
     },
   },
@@ -114,7 +120,7 @@ export const contenders: readonly Contender[] = [
       slots: z.int().min(1).default(8).describe('memory slots of every block'),
       chunk: z.int().min(2).default(8).describe('tokens per chunk'),
     }),
-    learningRate: 1.5e-3,
+    learningRate: 2e-3,
     create({ vocabSize, trainLength }, given) {
       const {
         width,

@@ -1,8 +1,9 @@
 import { everyone, goldenSystems, grid, ngrams, plain, single, sizes } from './grid.js';
 
-const recall = { vocabSize: 24, steps: 500, stopAt: 0.03 };
+const recall = { vocabSize: 24, steps: 700, stopAt: 0.03 };
 const needle = { trainDistance: 48, distances: [8, 48, 96, 192, 384], steps: 600, stopAt: 0.02 };
-const text = { characters: 120_000, steps: 200 };
+/** Consecutive windows that carry the memory: what is read as one stream must be learned as one. */
+const text = { characters: 120_000, steps: 350, reading: 'lanes' };
 const once = { seeds: [1] };
 /** Mechanisms whose recall is drawn against their bytes of memory. */
 const frontier = ['osam', 'rsm', 'linear-attention', 'transformer-window'];

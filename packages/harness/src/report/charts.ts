@@ -28,7 +28,6 @@ const PALETTE = ['#3f5f8a', '#c2703d', '#5b8c5a', '#8a5a83', '#b0982f', '#4f8f93
 /** A line with more points than this needs no dots. */
 const MOST_DOTS = 50;
 const INK = '#2b2b2b';
-const LIMIT_COLOUR = '#a8372f';
 
 const CONFIG = {
   background: '#ffffff',
@@ -64,40 +63,6 @@ export function lineChart(points: readonly ChartPoint[], options: ChartOptions):
 /** One labelled dot per point: recall against bytes of state. */
 export function scatterChart(points: readonly ChartPoint[], options: ChartOptions): ChartSpec {
   return chart(points, options, [{ mark: { type: 'point', filled: true, size: 90, opacity: 1 } }]);
-}
-
-export interface StripOptions {
-  readonly title: string;
-  readonly xTitle: string;
-  /** Draws a line at this value. */
-  readonly limit: number;
-}
-
-/** One row of dots per label on a logarithmic axis, with a line at the limit: errors against tolerances. */
-export function stripChart(
-  points: readonly { readonly label: string; readonly value: number }[],
-  { title, xTitle, limit }: StripOptions,
-): ChartSpec {
-  const values = points.filter(({ value }) => Number.isFinite(value) && value > 0);
-  return {
-    ...page(title),
-    height: { step: 16 },
-    layer: [
-      {
-        data: { values: values.map((point) => ({ ...point })) },
-        mark: { type: 'point', filled: true, size: 36, opacity: 0.6 },
-        encoding: {
-          x: { field: 'value', type: 'quantitative', title: xTitle, scale: scaleOf('log') },
-          y: { field: 'label', type: 'nominal', title: null, sort: null },
-        },
-      },
-      {
-        data: { values: [{ limit }] },
-        mark: { type: 'rule', color: LIMIT_COLOUR, strokeDash: [4, 3] },
-        encoding: { x: { field: 'limit', type: 'quantitative' } },
-      },
-    ],
-  } as ChartSpec;
 }
 
 /** What every chart has: version, title, width, style. */

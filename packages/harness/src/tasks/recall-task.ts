@@ -119,7 +119,7 @@ async function trainOn(
     steps,
     learningRate,
     seed,
-    warmupSteps: Math.ceil(steps / 10),
+    warmupSteps: Math.ceil(steps / 4),
     weightDecay: 0.1,
     telemetry: false,
   };
