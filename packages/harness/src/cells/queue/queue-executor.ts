@@ -66,6 +66,8 @@ class PendingCells {
   readonly #queue: Queue<CellJobData, CellResult>;
   readonly #cells: Map<string, Cell>;
   readonly #started = new Set<string>();
+  /** Results that were taken and are being written: the sweep is over when the last of them is. */
+  #writing = 0;
   readonly #versions: Versions;
   readonly #hooks: ExecutorHooks;
   readonly #finished: Promise<void>;
@@ -150,8 +152,10 @@ class PendingCells {
     if (!cell || !job || (state !== 'completed' && state !== 'failed')) return;
     this.start(key);
     this.#cells.delete(key);
+    this.#writing += 1;
     await this.#hooks.onResult(cell, this.#resultOf(cell, job));
-    if (this.#cells.size === 0) this.#resolve();
+    this.#writing -= 1;
+    if (this.#cells.size === 0 && this.#writing === 0) this.#resolve();
   }
 
   #resultOf(cell: Cell, { returnvalue, failedReason }: Job<CellJobData, CellResult>): CellResult {
