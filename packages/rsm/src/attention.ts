@@ -1,5 +1,6 @@
 import { linear, MASKED, softmax, tf } from '@palimpsest/tensor-core';
 import type { CrossAttentionParams, SelfAttentionParams } from './parameters.js';
+import { type RotaryConfig, turn } from './rotary.js';
 
 export interface AttentionResult {
   /** What was read, as wide as the values or the model. */
@@ -43,7 +44,7 @@ export function chunkMask(time: number, window = 0): tf.Tensor2D {
   return tf.tensor2d(values, [time, time]);
 }
 
-export interface SelfAttentionOptions {
+export interface SelfAttentionOptions extends RotaryConfig {
   /** On the attention weights. */
   readonly dropout?: Drop;
   /** Tokens that a token sees, itself included; 0: all earlier ones. Default 0 */
@@ -77,12 +78,14 @@ export function causalSelfAttention(
   params: SelfAttentionParams,
   x: tf.Tensor,
   heads: number,
-  { dropout = keep, window = 0 }: SelfAttentionOptions = {},
+  { dropout = keep, window = 0, positions = 'sinusoidal' }: SelfAttentionOptions = {},
 ): AttentionResult {
   const [batch, time, d] = x.shape as [number, number, number];
   const width = d / heads;
   const [query, key, value] = splitHeads(linear(x, params.qkv.weight), batch, time, heads);
-  const scores = tf.matMul(tf.mul(query, 1 / Math.sqrt(width)), key, false, true);
+  const turned = turn({ positions }, key);
+  const scaled = tf.mul(turn({ positions }, query), 1 / Math.sqrt(width));
+  const scores = tf.matMul(scaled, turned, false, true);
   const weights = dropout(softmax(tf.add(scores, chunkMask(time, window))));
   const read = tf.reshape(tf.transpose(tf.matMul(weights, value), [0, 2, 1, 3]), [batch, time, d]);
   return { output: linear(read, params.projection.weight, params.projection.bias), weights };

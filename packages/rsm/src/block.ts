@@ -10,7 +10,7 @@ import type { BlockParams, NormParams } from './parameters.js';
 
 /** The options that decide how a block computes. */
 export type BlockConfig = Pick<RsmConfig, 'numHeads'> &
-  Partial<Pick<RsmConfig, 'writeSource' | 'updateRule' | 'slidingWindow'>>;
+  Partial<Pick<RsmConfig, 'writeSource' | 'updateRule' | 'slidingWindow' | 'positions'>>;
 
 /** How reads and writes are evaluated: as they are written down, or folded (rsm.md 14.2), which gives the same numbers. */
 export type BlockForm = 'plain' | 'fast';
@@ -65,7 +65,11 @@ export function blockForward(
     params.selfAttention,
     normalise(x, params.attentionNorm),
     config.numHeads,
-    { dropout: (weights) => dropout(weights, 'attention'), window: config.slidingWindow ?? 0 },
+    {
+      dropout: (weights) => dropout(weights, 'attention'),
+      window: config.slidingWindow ?? 0,
+      ...(config.positions && { positions: config.positions }),
+    },
   );
   const a = tf.add(x, attended.output);
   const slots = slotIdentity ? tf.add(read, slotIdentity) : read;

@@ -69,6 +69,12 @@ const shape = {
   slotIdentity: z.boolean().describe('a learned vector that keeps the slots of every block apart'),
 
   gateBiasInit: z.number().describe('start of the gate bias; -2 opens gates to 0.12'),
+  positions: z
+    .enum(['sinusoidal', 'rotary'])
+    .default('sinusoidal')
+    .describe(
+      'sinusoids added to the embeddings; rotary: queries and keys of the self-attention are turned by their place too',
+    ),
   recurrenceInit: z
     .enum(['normal', 'decayIdentity'])
     .describe('start of A: normal, or 0.9 times the identity'),
@@ -77,7 +83,20 @@ const shape = {
     .positive()
     .default(0.02)
     .describe('standard deviation of the matrices of the blocks at the start'),
+  readInit: z
+    .enum(['normal', 'zero'])
+    .default('normal')
+    .describe(
+      'start of what is read from the memory: as the other matrices, or nothing until training asks for it',
+    ),
   embeddingInitStd: z.number().positive().describe('standard deviation of the token embedding at the start'),
+  outputGainInit: z
+    .number()
+    .positive()
+    .default(1)
+    .describe(
+      'gain of the last norm at the start; small, it keeps the first logits small under a large embedding',
+    ),
   memoryInitStd: z.number().positive().describe('standard deviation of the first memory at the start'),
 
   tbpttChunks: z.int().min(1).describe('chunks through which gradients flow in training'),
@@ -131,7 +150,7 @@ function describeIssue(issue: z.core.$ZodIssue, given: Record<string, unknown>):
 }
 
 function checkTogether(config: RsmConfig): void {
-  const { hiddenSize, numHeads, windowSize, chunkSize, preset } = config;
+  const { hiddenSize, numHeads, windowSize, chunkSize, preset, positions } = config;
   if (hiddenSize % 2 !== 0) {
     throw new InputError(
       `hiddenSize ${hiddenSize} is odd, but sines and cosines of the positions come in pairs; choose an even one.`,
@@ -140,6 +159,16 @@ function checkTogether(config: RsmConfig): void {
   if (hiddenSize % numHeads !== 0) {
     throw new InputError(
       `hiddenSize ${hiddenSize} cannot be split over ${numHeads} heads; choose a divisor of ${hiddenSize}.`,
+    );
+  }
+  if (positions === 'rotary' && (hiddenSize / numHeads) % 2 !== 0) {
+    throw new InputError(
+      `Rotary positions turn pairs, so that a head must have an even width; ${hiddenSize} over ${numHeads} heads gives ${hiddenSize / numHeads}.`,
+    );
+  }
+  if (positions === 'rotary' && !isCausal(config)) {
+    throw new InputError(
+      "Rotary positions are for the causal wirings; the reference's, which leak, have sinusoids only.",
     );
   }
   if (chunkSize > 2 * windowSize) {

@@ -9,6 +9,7 @@ import { readHead } from './model.js';
 import type { BlockParams, RsmParams } from './parameters.js';
 import { addToPool, poolScores } from './pending-pool.js';
 import { positionTable } from './positional-encoding.js';
+import { turnPacked } from './rotary.js';
 import { type BlockState, emptyPool, hasHiddenSync } from './state.js';
 
 /** Keys and values of a block, [batch, heads, chunkSize, d / heads]. */
@@ -110,7 +111,8 @@ function decodeBlock(
 ): DecodedBlock {
   const { qkv, projection } = params.selfAttention;
   const packed = linear(normalise(x, params.attentionNorm), qkv.weight);
-  const { read, cache } = cachedAttention(packed, cached, position, config.numHeads);
+  const turned = turnPacked(config, packed, position, config.numHeads);
+  const { read, cache } = cachedAttention(turned, cached, position, config.numHeads);
   const a = tf.add(x, linear(read, projection.weight, projection.bias));
   const h = tf.add(a, readOpen(reads, normalise(a, params.readNorm), params.memoryRead.output.bias));
   const y = tf.add(h, mlp(params.mlp, normalise(h, params.mlpNorm)));

@@ -122,7 +122,11 @@ function parallelBlock(
     params.selfAttention,
     normalise(x, params.attentionNorm),
     config.numHeads,
-    { dropout: (weights) => dropout(weights, 'attention'), window: config.slidingWindow },
+    {
+      dropout: (weights) => dropout(weights, 'attention'),
+      window: config.slidingWindow,
+      positions: config.positions,
+    },
   );
   const a = tf.add(x, attended.output);
   const { gate, input } = gateAndInput(params.memoryWrite, summaries(params.memoryWrite, a, slotIdentity));

@@ -146,7 +146,7 @@ export function initBlock(config: RsmConfig, rng: Rng): BlockParams<Host> {
     readNorm: normInit(d),
     memoryRead: crossAttention(
       () => matrix(d, d),
-      () => affine(d, d),
+      () => (config.readInit === 'zero' ? { weight: zeros([d, d]), bias: zeros([d]) } : affine(d, d)),
     ),
     memoryWrite: initGatedUpdate(config, rng),
     mlpNorm: normInit(d),
@@ -181,7 +181,7 @@ export function initParameters(config: RsmConfig, rng: Rng): RsmParams<Host> {
     memoryInit: rng.normalArray([memoryCount(config), m, d], 0, config.memoryInitStd),
     ...(config.slotIdentity && { slotIdentity: rng.normalArray([numLayers, m, d]) }),
     blocks: Array.from({ length: numLayers }, () => initBlock(config, rng)),
-    normOut: normInit(d),
+    normOut: { ...normInit(d), gain: full([d], config.outputGainInit) },
     ...(config.useGlobalSync && { sync: initGlobalSync(config, rng) }),
   };
 }

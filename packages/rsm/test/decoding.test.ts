@@ -12,8 +12,11 @@ const [, onnx] = engines;
 
 const cases = engines.flatMap((engine) =>
   Object.entries(wirings)
-    .filter(([wiring]) => wiring !== 'sliding window')
-    .filter(([wiring]) => engine.name === 'cpu' || ['parallel', 'shared memory', 'sync'].includes(wiring))
+    .filter(([wiring]) => !wiring.endsWith('sliding window'))
+    .filter(
+      ([wiring]) =>
+        engine.name === 'cpu' || ['parallel', 'shared memory', 'sync', 'rotary positions'].includes(wiring),
+    )
     .map(([wiring, options]) => [engine.name, wiring, engine, options] as const),
 );
 

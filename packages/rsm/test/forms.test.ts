@@ -185,6 +185,8 @@ describe('forms of several chunks equal the plain chunk loop, gradients included
     'causal, mean pooling': { preset: 'causal', useAttentionPooling: false, hiddenSize: 18, chunks: 2 },
     parity: { preset: 'parity', useGlobalSync: false, chunks: 2 },
     'sliding window': { preset: 'causal', slidingWindow: 2, chunks: 2 },
+    'rotary positions': { preset: 'parallel', positions: 'rotary', chunks: 3 },
+    'causal, rotary positions': { preset: 'causal', positions: 'rotary', chunks: 2 },
   };
   const cases = Object.entries(settings).flatMap(([name, { chunks, ...options }]) => {
     const model = smallModel(options);

@@ -23,6 +23,30 @@ describe('initialisation', () => {
     },
   );
 
+  it('can begin without reading the memory, and with small logits', () => {
+    const model = createRsmModel({
+      vocabSize: 50,
+      hiddenSize: 64,
+      numLayers: 2,
+      readInit: 'zero',
+      outputGainInit: 0.25,
+    });
+    const leaves = treeLeaves<NDArray>(model.init(Rng.fromSeed(1)));
+    const named = (pattern: RegExp) => leaves.filter(({ path }) => pattern.test(path));
+    const reads = named(/memoryRead\.output\./);
+    expect(reads).toHaveLength(2 * 2);
+    for (const { leaf } of reads) expect(deviation(leaf)).toBe(0);
+    expect(new Set(named(/^normOut\.gain$/)[0]!.leaf.data)).toEqual(new Set([0.25]));
+  });
+
+  it('refuses rotary positions where they do not fit', () => {
+    const options = { vocabSize: 5, hiddenSize: 12, numHeads: 4, positions: 'rotary' } as const;
+    expect(() => resolveConfig(options)).toThrow('a head must have an even width; 12 over 4 heads gives 3');
+    expect(() => resolveConfig({ ...options, numHeads: 2, preset: 'parity' })).toThrow(
+      'for the causal wirings',
+    );
+  });
+
   it('is 0.02 unless told otherwise, as in the original, and refuses what is no deviation', () => {
     expect(resolveConfig({ vocabSize: 5 }).weightInitStd).toBe(0.02);
     expect(() => resolveConfig({ vocabSize: 5, weightInitStd: 0 })).toThrow(

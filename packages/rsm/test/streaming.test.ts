@@ -60,7 +60,10 @@ const ones = (count: number) => new Array<number>(count).fill(1);
 const cases = engines.flatMap((engine) =>
   Object.entries(wirings)
     // Graphs of every piece are slow to make; one of every kind of pool and a sync.
-    .filter(([wiring]) => engine.name === 'cpu' || ['parallel', 'shared memory', 'sync'].includes(wiring))
+    .filter(
+      ([wiring]) =>
+        engine.name === 'cpu' || ['parallel', 'shared memory', 'sync', 'rotary positions'].includes(wiring),
+    )
     .map(([wiring, options]) => [engine.name, wiring, engine, options] as const),
 );
 

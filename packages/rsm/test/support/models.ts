@@ -23,6 +23,8 @@ export const wirings: Readonly<Record<string, Partial<RsmOptions>>> = {
     slotIdentity: false,
   },
   'sliding window': { preset: 'parallel', slidingWindow: 3 },
+  'rotary positions': { preset: 'parallel', positions: 'rotary' },
+  'rotary positions, sliding window': { preset: 'causal', positions: 'rotary', slidingWindow: 3 },
   sync: { preset: 'causal', useGlobalSync: true, syncCadence: 1 },
   'sync of every block': { preset: 'parallel', useGlobalSync: true, syncAllLayers: true, syncCadence: 2 },
 };
