@@ -15,7 +15,7 @@ export {
   type NeedleCorpusOptions,
   needleCorpus,
 } from './data/built-in-corpora.js';
-export { ContiguousLanes } from './data/contiguous-lanes.js';
+export { ContiguousLanes, type LaneOptions } from './data/contiguous-lanes.js';
 export * from './data/corpus.js';
 export { DocumentLanes } from './data/document-lanes.js';
 export { storiesOf, wikiArticlesOf } from './data/document-layouts.js';

@@ -1,12 +1,9 @@
-import { cachedAttention, embedding, linear, softmax, tf } from '@palimpsest/tensor-core';
-import { normalise } from './block.js';
+import { addLayerNorm, cachedAttention, embedding, linear, softmax, tf } from '@palimpsest/tensor-core';
 import { commitMemory } from './commit.js';
 import { memoryOfLayer, type RsmConfig } from './config.js';
-import { foldRead, readFolded } from './folded-read.js';
+import { type FoldedSlots, foldRead } from './folded-read.js';
 import { slotIdentities, splitMemory } from './memory.js';
-import { mlp } from './mlp.js';
-import { readHead } from './model.js';
-import type { BlockParams, RsmParams } from './parameters.js';
+import type { BlockParams, NormParams, RsmParams } from './parameters.js';
 import { addToPool, poolScores } from './pending-pool.js';
 import { positionTable } from './positional-encoding.js';
 import { turnPacked } from './rotary.js';
@@ -27,40 +24,47 @@ export interface PendingRows {
   readonly counts: tf.Tensor;
 }
 
-/** The slots of a block as they are read throughout a chunk: K' [batch, slots, d] and V' transposed, [batch, d, slots]. */
+/**
+ * The slots of a block as they are read throughout a chunk: K' [batch, slots, d] and V' transposed, [batch, d, slots];
+ * without the first axis for one text, whose products then need no moves.
+ */
 export interface OpenSlots {
   readonly keys: tf.Tensor;
   readonly values: tf.Tensor;
 }
 
-/** Folds the reads' projections into the slots, once for a chunk. */
-export function openChunk(config: RsmConfig, params: RsmParams, memory: tf.Tensor): OpenSlots[] {
+/** Folds the reads' projections into the slots of every block, once for a chunk. */
+export function foldSlots(config: RsmConfig, params: RsmParams, memory: tf.Tensor): FoldedSlots[] {
   const memories = splitMemory(config, memory);
   const identities = slotIdentities(config, params);
   return params.blocks.map((block, layer) => {
     const slots = memories[memoryOfLayer(config, layer)]!;
     const identity = identities[layer];
-    const { keys, values } = foldRead(block.memoryRead, identity ? tf.add(slots, identity) : slots);
-    return { keys, values: tf.transpose(values, [0, 2, 1]) };
+    return foldRead(block.memoryRead, identity ? tf.add(slots, identity) : slots);
   });
 }
 
-/** What the tokens read from the slots, [batch, d]. One text takes two products and no moves. */
-function readOpen({ keys, values }: OpenSlots, query: tf.Tensor, bias: tf.Tensor): tf.Tensor {
-  const [batch, slots, d] = keys.shape as [number, number, number];
-  if (batch === 1) {
-    const weights = softmax(linear(query, tf.reshape(keys, [slots, d])));
-    return linear(weights, tf.reshape(values, [d, slots]), bias);
-  }
-  const folded = { keys, values: tf.transpose(values, [0, 2, 1]) };
-  return tf.reshape(readFolded(tf.expandDims(query, 1), folded, bias).output, [batch, d]);
+/** Folded slots in the layout that `decodeToken` reads. */
+export function openChunk(config: RsmConfig, params: RsmParams, memory: tf.Tensor): OpenSlots[] {
+  return foldSlots(config, params, memory).map(({ keys, values }) => {
+    const [batch, count, d] = keys.shape as [number, number, number];
+    if (batch > 1) return { keys, values: tf.transpose(values, [0, 2, 1]) };
+    return { keys: tf.reshape(keys, [count, d]), values: tf.transpose(tf.reshape(values, [count, d])) };
+  });
+}
+
+/** What the tokens read from the slots, [batch, d], but for the bias. */
+function readOpen({ keys, values }: OpenSlots, query: tf.Tensor): tf.Tensor {
+  if (keys.rank === 2) return linear(softmax(linear(query, keys)), values);
+  const weights = softmax(tf.matMul(tf.expandDims(query, 1), keys, false, true));
+  return tf.reshape(tf.matMul(weights, values, false, true), query.shape);
 }
 
 export interface DecodedToken {
   /** [batch, vocabSize]. */
   readonly logits: tf.Tensor;
   readonly caches: readonly Cache[];
-  /** [batch, layers, d] each. */
+  /** Rows of all layers side by side, [batch, layers x d] each. */
   readonly sources: tf.Tensor;
   readonly hidden?: tf.Tensor;
 }
@@ -79,44 +83,61 @@ export function decodeToken(
 ): DecodedToken {
   const { hiddenSize: d, chunkSize } = config;
   const table = tf.tensor2d(positionTable(chunkSize, d), [chunkSize, d]);
-  let x = tf.add(embedding(params.tokenEmbedding, token), tf.gather(table, tf.reshape(position, [1])));
+  const places = tf.gather(table, tf.add(tf.zerosLike(token), position));
+  let x = addNormalised(embedding(params.tokenEmbedding, token), places, params.blocks[0]!.attentionNorm);
   const blocks = params.blocks.map((block, layer) => {
-    const result = decodeBlock(config, block, x, reads[layer]!, caches[layer]!, position);
-    x = result.output;
+    const following = params.blocks[layer + 1]?.attentionNorm ?? params.normOut;
+    const result = decodeBlock(config, block, following, x, reads[layer]!, caches[layer]!, position);
+    x = result.next;
     return result;
   });
-  const stacked = (of: (block: DecodedBlock) => tf.Tensor) => tf.stack(blocks.map(of), 1);
+  const sideBySide = (of: (block: DecodedBlock) => tf.Tensor) => tf.concat(blocks.map(of), 1);
   return {
-    logits: readHead(params, x),
+    logits: linear(x.normal, params.tokenEmbedding),
     caches: blocks.map(({ cache }) => cache),
-    sources: stacked(({ source }) => source),
-    ...(hasHiddenSync(config) && { hidden: stacked(({ output }) => output) }),
+    sources: sideBySide(({ source }) => source),
+    ...(hasHiddenSync(config) && { hidden: sideBySide(({ next }) => next.sum) }),
   };
 }
 
+/** The residual stream and its layer normalisation for the branch that follows, [batch, d] each. */
+interface Stream {
+  readonly sum: tf.Tensor;
+  readonly normal: tf.Tensor;
+}
+
+const addNormalised = (
+  x: tf.Tensor,
+  branch: tf.Tensor,
+  { gain, bias }: NormParams,
+  shift?: tf.Tensor,
+): Stream => addLayerNorm(x, branch, gain, bias, shift ? { shift } : {});
+
 interface DecodedBlock {
-  readonly output: tf.Tensor;
+  /** The block's output, normalised for what follows. */
+  readonly next: Stream;
   readonly source: tf.Tensor;
   readonly cache: Cache;
 }
 
-/** @param x [batch, d] */
+/** One block. Every branch, its bias and the norm behind it are one node: at one token a graph costs what its nodes cost. */
 function decodeBlock(
   config: RsmConfig,
-  params: BlockParams,
-  x: tf.Tensor,
+  { selfAttention, readNorm, memoryRead, mlpNorm, mlp }: BlockParams,
+  following: NormParams,
+  x: Stream,
   reads: OpenSlots,
   cached: Cache,
   position: tf.Tensor,
 ): DecodedBlock {
-  const { qkv, projection } = params.selfAttention;
-  const packed = linear(normalise(x, params.attentionNorm), qkv.weight);
-  const turned = turnPacked(config, packed, position, config.numHeads);
-  const { read, cache } = cachedAttention(turned, cached, position, config.numHeads);
-  const a = tf.add(x, linear(read, projection.weight, projection.bias));
-  const h = tf.add(a, readOpen(reads, normalise(a, params.readNorm), params.memoryRead.output.bias));
-  const y = tf.add(h, mlp(params.mlp, normalise(h, params.mlpNorm)));
-  return { output: y, source: config.writeSource === 'preRead' ? a : y, cache };
+  const packed = turnPacked(config, linear(x.normal, selfAttention.qkv.weight), position, config.numHeads);
+  const { read, cache } = cachedAttention(packed, cached, position, config.numHeads);
+  const { projection } = selfAttention;
+  const a = addNormalised(x.sum, linear(read, projection.weight), readNorm, projection.bias);
+  const h = addNormalised(a.sum, readOpen(reads, a.normal), mlpNorm, memoryRead.output.bias);
+  const hidden = tf.relu(linear(h.normal, mlp.hidden.weight, mlp.hidden.bias));
+  const next = addNormalised(h.sum, linear(hidden, mlp.output.weight), following, mlp.output.bias);
+  return { next, source: config.writeSource === 'preRead' ? a.sum : next.sum, cache };
 }
 
 /** Takes the rows of decoded tokens into the pools. */

@@ -1,7 +1,14 @@
 import { stateBytes } from '@palimpsest/lm';
 import { createEngine, type NDArray, ndarray, type tf } from '@palimpsest/tensor-core';
 import { afterAll, describe, expect, it } from 'vitest';
-import { CausalDecoder, createRsmModel, type RsmParams, type RsmState, stateBytesOf } from '../src/index.js';
+import {
+  CausalDecoder,
+  createRsmModel,
+  type RsmOptions,
+  type RsmParams,
+  type RsmState,
+  stateBytesOf,
+} from '../src/index.js';
 import { columns, lively, randomTokens, small, smallModel, toHost, wirings } from './support/models.js';
 
 const engines = await Promise.all((['cpu', 'onnx'] as const).map((name) => createEngine(name)));
@@ -9,6 +16,14 @@ afterAll(async () => {
   for (const engine of engines) await engine.dispose();
 });
 const [, onnx] = engines;
+
+/** The first texts of a batch. */
+const firstRows = ({ data, shape, dtype }: NDArray, batch: number): NDArray =>
+  ({
+    data: data.slice(0, (batch * data.length) / shape[0]!),
+    shape: [batch, ...shape.slice(1)],
+    dtype,
+  }) as NDArray;
 
 const cases = engines.flatMap((engine) =>
   Object.entries(wirings)
@@ -43,34 +58,86 @@ describe('cached decoding', () => {
         ({ state } = result);
       }
       const before = engine.memory().arrays;
-      const decoder = await CausalDecoder.create({ engine, model, params, batch: 2 });
-      for (const prompts of [
-        [],
-        [[0, 7]],
-        [
-          [3, 5],
-          [9, 12],
-        ],
+      for (const [batch, form] of [
+        [2, 'graph'],
+        [1, 'graph'],
+        [1, 'host'],
       ] as const) {
-        await decoder.reset();
-        for (let place = 0; place < 24; ) {
-          const prompt = prompts.find(([from]) => from === place);
-          const size = prompt ? prompt[1] : 1;
-          const logits = prompt
-            ? await decoder.prefill(columns(tokens, place, size))
-            : await decoder.next(token(place));
-          place += size;
-          const target = expected[place - 1]!.data;
-          const scale = Math.max(1, ...target.map((value) => Math.abs(Number(value))));
-          logits.forEach((value, index) => {
-            expect(Math.abs(value - Number(target[index]))).toBeLessThan(2e-5 * scale);
-          });
+        const decoder = await CausalDecoder.create({ engine, model, params, batch, tokens: form });
+        await compare(decoder, batch);
+        await decoder.dispose();
+        expect(engine.memory().arrays).toBe(before);
+      }
+
+      async function compare(decoder: CausalDecoder, batch: number) {
+        for (const prompts of [
+          [],
+          [[0, 7]],
+          [
+            [3, 5],
+            [9, 12],
+          ],
+        ] as const) {
+          await decoder.reset();
+          for (let place = 0; place < 24; ) {
+            const prompt = prompts.find(([from]) => from === place);
+            const size = prompt ? prompt[1] : 1;
+            const logits = prompt
+              ? await decoder.prefill(firstRows(columns(tokens, place, size), batch))
+              : await decoder.next(token(place).subarray(0, batch));
+            place += size;
+            const target = firstRows(expected[place - 1]!, batch).data;
+            expect(logits.length).toBe(target.length);
+            const scale = Math.max(1, ...target.map((value) => Math.abs(Number(value))));
+            logits.forEach((value, index) => {
+              expect(Math.abs(value - Number(target[index]))).toBeLessThan(2e-5 * scale);
+            });
+          }
         }
       }
-      await decoder.dispose();
-      expect(engine.memory().arrays).toBe(before);
     },
   );
+
+  it('decodes on the processor by default where it can, and says what it cannot', async () => {
+    const create = (options: Partial<RsmOptions>, more: object = {}) => {
+      const model = smallModel(options);
+      return CausalDecoder.create({ engine: onnx!, model, params: lively(model), ...more });
+    };
+    const forms = [await create({}), await create({}, { batch: 2 }), await create({ hiddenSize: 6 })];
+    expect(forms.map(({ runsOn }) => runsOn)).toEqual(['host', 'graph', 'graph']);
+    for (const decoder of forms) await decoder.dispose();
+    const message = 'take one text, a hiddenSize and a head width that are multiples of 4';
+    await expect(create({}, { batch: 2, tokens: 'host' })).rejects.toThrow(message);
+    await expect(create({ hiddenSize: 6 }, { tokens: 'host' })).rejects.toThrow(message);
+  });
+
+  it('on the processor equals the graph for sizes at the edge of a vector', async () => {
+    const edges: Partial<RsmOptions>[] = [
+      { hiddenSize: 4, numHeads: 1, numMemorySlots: 1, windowSize: 2, vocabSize: 2, numLayers: 1 },
+      { hiddenSize: 12, numHeads: 3, numMemorySlots: 5, windowSize: 9, vocabSize: 67 },
+      { hiddenSize: 40, numHeads: 2, numMemorySlots: 6, windowSize: 33, vocabSize: 5, positions: 'rotary' },
+    ];
+    for (const options of edges) {
+      const model = smallModel(options);
+      const params = lively(model, 3);
+      const { windowSize, vocabSize } = model.options;
+      const [host, graph] = await Promise.all(
+        (['host', 'graph'] as const).map((tokens) =>
+          CausalDecoder.create({ engine: onnx!, model, params, tokens }),
+        ),
+      );
+      for (let place = 0; place < 2 * windowSize + 1; place++) {
+        const token = [(7 * place) % vocabSize];
+        const [a, b] = [await host!.next(token), await graph!.next(token)];
+        expect(a.length).toBe(vocabSize);
+        a.forEach((value, index) => {
+          expect(Math.abs(value - b[index]!)).toBeLessThan(2e-5 * Math.max(1, Math.abs(b[index]!)));
+        });
+      }
+      await host!.dispose();
+      await graph!.dispose();
+    }
+  });
 
   it('refuses what cannot be cached', async () => {
     const create = (options: Parameters<typeof smallModel>[0]) => {
@@ -83,26 +150,29 @@ describe('cached decoding', () => {
     await expect(create({ slidingWindow: 2 })).rejects.toThrow('sees whole chunks');
   });
 
-  it('costs the same at ten chunks as at one, and holds the same memory over 1,000 tokens', async () => {
-    const model = createRsmModel({ ...small, hiddenSize: 64, windowSize: 64, numLayers: 4 });
-    const decoder = await CausalDecoder.create({ engine: onnx!, model, params: lively(model) });
-    const cost = async () => {
-      const before = process.cpuUsage();
-      for (let place = 0; place < 64; place++) await decoder.next([place % 11]);
-      return process.cpuUsage(before).user;
-    };
-    for (let warm = 0; warm < 2; warm++) await cost();
-    const held = onnx!.memory();
-    const first = Math.min(await cost(), await cost(), await cost());
-    for (let chunk = 0; chunk < 5; chunk++) await cost();
-    const later = Math.min(await cost(), await cost(), await cost());
-    console.log(`CPU time of chunks 11 to 13 against chunks 3 to 5: ${(later / first).toFixed(2)}`);
-    expect(later / first).toBeLessThan(1.3);
-    for (let place = 0; place < 1000 - 13 * 64; place++) await decoder.next([place % 11]);
-    await decoder.prefill(randomTokens(1, 64 - ((1000 - 13 * 64) % 64), 11));
-    expect(onnx!.memory()).toEqual(held);
-    await decoder.dispose();
-  });
+  it.each(['host', 'graph'] as const)(
+    'by the %s costs the same at ten chunks as at one, and holds the same memory over 1,000 tokens',
+    async (tokens) => {
+      const model = createRsmModel({ ...small, hiddenSize: 64, windowSize: 64, numLayers: 4 });
+      const decoder = await CausalDecoder.create({ engine: onnx!, model, params: lively(model), tokens });
+      const cost = async () => {
+        const before = process.cpuUsage();
+        for (let place = 0; place < 64; place++) await decoder.next([place % 11]);
+        return process.cpuUsage(before).user;
+      };
+      for (let warm = 0; warm < 2; warm++) await cost();
+      const held = onnx!.memory();
+      const first = Math.min(await cost(), await cost(), await cost());
+      for (let chunk = 0; chunk < 5; chunk++) await cost();
+      const later = Math.min(await cost(), await cost(), await cost());
+      console.log(`CPU time of chunks 11 to 13 against chunks 3 to 5: ${(later / first).toFixed(2)}`);
+      expect(later / first).toBeLessThan(1.3);
+      for (let place = 0; place < 1000 - 13 * 64; place++) await decoder.next([place % 11]);
+      await decoder.prefill(randomTokens(1, 64 - ((1000 - 13 * 64) % 64), 11));
+      expect(onnx!.memory()).toEqual(held);
+      await decoder.dispose();
+    },
+  );
 });
 
 describe('the state', () => {

@@ -24,9 +24,11 @@ export const runDataSchema = z.object({
   batchSize: z.int().min(1).default(32).describe('windows of text per step'),
   seqLen: z.int().min(1).default(64).describe('tokens per window'),
   reading: z
-    .enum(['windows', 'lanes'])
+    .enum(['windows', 'lanes', 'shifted-lanes'])
     .default('windows')
-    .describe('windows at random places with a fresh memory, or consecutive ones that carry the memory'),
+    .describe(
+      'windows at random places with a fresh memory, or consecutive ones that carry the memory, cut alike in every pass over the text or shifted',
+    ),
   layout: z
     .enum(corpusLayouts)
     .default('plain')
@@ -83,9 +85,7 @@ export function prepareText(
       : { train: corpus, validation: undefined };
   const encoder = tokenizer ?? makeTokenizer(data, corpus, train);
   const { ids } = encodeCorpus(encoder, train);
-  const size = { batch: data.batchSize, time: data.seqLen };
-  const clean =
-    data.reading === 'lanes' ? new ContiguousLanes(ids, size) : new RandomWindows(ids, { ...size, seed });
+  const clean = batchesOf(ids, data, seed);
   const { vocabSize } = encoder;
   const source =
     data.corrupt > 0 ? new CorruptedInputs(clean, { rate: data.corrupt, vocabSize, seed: seed + 1 }) : clean;
@@ -94,6 +94,12 @@ export function prepareText(
     source,
     ...(validation ? { validation: encodeCorpus(encoder, validation).ids } : {}),
   };
+}
+
+function batchesOf(ids: Int32Array, { batchSize, seqLen, reading }: RunData, seed: number): BatchSource {
+  const size = { batch: batchSize, time: seqLen };
+  if (reading === 'windows') return new RandomWindows(ids, { ...size, seed });
+  return new ContiguousLanes(ids, { ...size, ...(reading === 'shifted-lanes' && { shiftSeed: seed }) });
 }
 
 /** Characters are those of the whole text, so that none of the held-out ones is unknown; merges see the training text only. */

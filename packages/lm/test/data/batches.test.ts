@@ -58,6 +58,37 @@ describe('RandomWindows', () => {
 });
 
 describe('ContiguousLanes', () => {
+  it('cuts every pass elsewhere when it is given a seed, and loses less than a batch', () => {
+    const source = new ContiguousLanes(counting(50), { batch: 2, time: 5, shiftSeed: 4 });
+    expect(source.batchesPerEpoch).toBe(4);
+    const starts = Array.from({ length: 40 }, () => {
+      const pass = Array.from({ length: 4 }, () => source.next());
+      const [first, second] = [0, 1].map((lane) => pass.flatMap(({ inputs }) => rows(inputs)[lane]!));
+      expect(pass.map(({ resets }) => [...resets.data])).toEqual([
+        [1, 1],
+        [0, 0],
+        [0, 0],
+        [0, 0],
+      ]);
+      const start = first![0]!;
+      expect(first).toEqual([...counting(20)].map((id) => id + start));
+      expect(second).toEqual([...counting(20)].map((id) => id + start + 22));
+      return start;
+    });
+    expect(new Set(starts)).toEqual(new Set([0, 1, 2, 3, 4]));
+    expect(() => new ContiguousLanes(counting(14), { batch: 2, time: 5, shiftSeed: 4 })).toThrow(
+      'need 15, but the text has 14',
+    );
+  });
+
+  it('with shifts, continues where its cursor was taken and refuses a cursor of the other kind', () => {
+    const shifted = () => new ContiguousLanes(counting(50), { batch: 2, time: 5, shiftSeed: 4 });
+    expectSeekToRepeat(shifted);
+    const plain = new ContiguousLanes(counting(50), { batch: 2, time: 5 });
+    expect(() => shifted().seek(plain.cursor())).toThrow('whose passes are shifted was expected');
+    expect(() => plain.seek(shifted().cursor())).toThrow('whose passes are all the same was expected');
+  });
+
   it('reads equal lanes one after the other and begins anew', () => {
     const source = new ContiguousLanes(counting(15), { batch: 2, time: 3 });
     expect(source.batchesPerEpoch).toBe(2);

@@ -1,11 +1,13 @@
 import type { AnySequenceModel } from '@palimpsest/lm';
 import { type Engine, InputError, Rng } from '@palimpsest/tensor-core';
 import { isCausal, type RsmOptions, resolveConfig } from '../config.js';
-import { CachedReader } from './cached-reader.js';
+import { createRsmModel } from '../sequence-model.js';
+import { DecoderReader } from './decoder-reader.js';
 import { type DocumentStopRules, DocumentStops } from './document-stops.js';
 import type { NextTokenReader } from './next-token-reader.js';
 import { RecomputingReader } from './recomputing-reader.js';
 import { checkSampling, drawRsmToken, type RsmSampling } from './sampling-filter.js';
+import { SessionReader } from './session-reader.js';
 
 /** A model with its parameters, on the host or on the engine. */
 export interface RsmText {
@@ -111,7 +113,10 @@ function openReader(
   const config = resolveConfig(model.config as RsmOptions);
   const isCached = generator === undefined ? isCausal(config) : generator === 'cached';
   if (!isCached) return new RecomputingReader(engine, config, params);
-  if (isCausal(config)) return CachedReader.create(engine, model, params);
+  if (isCausal(config)) {
+    if (config.slidingWindow > 0) return SessionReader.create(engine, model, params);
+    return DecoderReader.create(engine, createRsmModel(config), params);
+  }
   throw new InputError(
     "This model's blocks read what the block before wrote, so earlier tokens change with every new one and cannot be cached; use the generator 'recompute'.",
   );

@@ -60,6 +60,76 @@ export function layerNorm(x: tf.Tensor, gain: tf.Tensor, bias: tf.Tensor, epsilo
   return layerNormOp([x, gain, bias], { epsilon })[0]!;
 }
 
+const addLayerNormOp = defineOp<Epsilon>({
+  name: 'AddLayerNorm',
+  infer: ([x, , gain, bias, shift]) => {
+    checkWidth('Layer normalisation', 'gain', x!, gain!);
+    checkWidth('Layer normalisation', 'bias', x!, bias!);
+    if (shift) checkWidth('Layer normalisation', 'shift', x!, shift);
+    return [x!, x!];
+  },
+  compose: ([x, branch, gain, bias, shift], { epsilon }) => {
+    const added = tf.add(x!, branch!);
+    const sum = shift ? tf.add(added, shift) : added;
+    return [layerNorm(sum, gain!, bias!, epsilon), sum];
+  },
+  trace: (graph, [x, branch, gain, bias, shift], { epsilon }) => {
+    const row = statistic(x as TensorSpec);
+    const [normal, , , sum] = graph.nodes(
+      'SkipLayerNormalization',
+      [x!, branch!, gain!, bias!, ...(shift ? [shift] : [])],
+      [x!, row, row, x!],
+      { epsilon: { float: epsilon } },
+      'com.microsoft',
+    );
+    return [normal!, sum!];
+  },
+  gradient: ({
+    outputGradients: [dNormal, dSum],
+    inputs: [, , gain, , shift],
+    outputs: [, sum],
+    attributes,
+  }) => {
+    const { epsilon } = attributes;
+    const centred = tf.sub(sum!, tf.mean(sum!, -1, true));
+    const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), -1, true), epsilon));
+    const normal = tf.mul(centred, inverse);
+    const scaled = tf.mul(dNormal!, gain!);
+    const projected = tf.mul(normal, tf.mean(tf.mul(scaled, normal), -1, true));
+    const dNorm = tf.mul(inverse, tf.sub(tf.sub(scaled, tf.mean(scaled, -1, true)), projected));
+    const dx = tf.add(dNorm, dSum!);
+    const axes = leadingAxes(sum!);
+    const gradients = [dx, dx, tf.sum(tf.mul(dNormal!, normal), axes), tf.sum(dNormal!, axes)];
+    return shift ? [...gradients, tf.sum(dx, axes)] : gradients;
+  },
+});
+
+/**
+ * What follows a residual branch: sum = x + branch + shift, and its layer normalisation, in one node of a traced graph.
+ * @param x `[rows, width]` or `[batch, time, width]`
+ * @param branch as `x`
+ * @param gain `[width]`
+ * @param bias `[width]`
+ * @param options shift `[width]`, the bias of the branch's last map; epsilon default 1e-5
+ * @throws InputError when the shapes do not fit.
+ */
+export function addLayerNorm(
+  x: tf.Tensor,
+  branch: tf.Tensor,
+  gain: tf.Tensor,
+  bias: tf.Tensor,
+  { shift, epsilon = 1e-5 }: { readonly shift?: tf.Tensor; readonly epsilon?: number } = {},
+): { normal: tf.Tensor; sum: tf.Tensor } {
+  if (x.shape.join() !== branch.shape.join() || x.rank < 2 || x.rank > 3) {
+    throw new InputError(
+      `A residual normalisation needs two tensors of one shape, [rows, width] or [batch, time, width], but got ${formatShape(x.shape)} and ${formatShape(branch.shape)}.`,
+    );
+  }
+  const inputs = [x, branch, gain, bias, ...(shift ? [shift] : [])];
+  const [normal, sum] = addLayerNormOp(inputs, { epsilon });
+  return { normal: normal!, sum: sum! };
+}
+
 const rmsNormOp = defineOp<Epsilon>({
   name: 'RmsNorm',
   infer: ([x]) => [x!, statistic(x!)],

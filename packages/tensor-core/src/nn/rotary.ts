@@ -8,6 +8,12 @@ export interface RotaryTable {
   readonly sin: tf.Tensor;
 }
 
+/** The numbers of a rotary table, row-major `[positions, dim / 2]` each. */
+export interface RotaryAngles {
+  readonly cos: Float32Array<ArrayBuffer>;
+  readonly sin: Float32Array<ArrayBuffer>;
+}
+
 /**
  * Angles of rotary position embedding (Su et al. 2021): position · base^(−2i/dim), computed in float64 on the host, so
  * that long positions keep their digits.
@@ -16,7 +22,7 @@ export interface RotaryTable {
  * @param base default 10000
  * @throws InputError for an odd width.
  */
-export function rotaryTable(positions: readonly number[], dim: number, base = 10000): RotaryTable {
+export function rotaryAngles(positions: readonly number[], dim: number, base = 10000): RotaryAngles {
   if (!Number.isInteger(dim / 2)) {
     throw new InputError(
       `Rotary position embedding turns pairs, so that a head is of even width, not ${dim}.`,
@@ -32,7 +38,13 @@ export function rotaryTable(positions: readonly number[], dim: number, base = 10
       sin[row * half + i] = Math.sin(angle);
     }
   });
-  const shape: [number, number] = [positions.length, half];
+  return { cos, sin };
+}
+
+/** `rotaryAngles` as tensors. @throws InputError for an odd width. */
+export function rotaryTable(positions: readonly number[], dim: number, base = 10000): RotaryTable {
+  const { cos, sin } = rotaryAngles(positions, dim, base);
+  const shape: [number, number] = [positions.length, dim / 2];
   return { cos: tf.tensor2d(cos, shape), sin: tf.tensor2d(sin, shape) };
 }
 

@@ -1,4 +1,5 @@
 import {
+  addLayerNorm,
   addLinear,
   applyRotary,
   cachedAttention,
@@ -46,6 +47,21 @@ export const compositeCases: readonly OpCase[] = [
     inputs: [x([3, 7], 4), x([3, 5]), x([7, 5], 2)],
     differentiate: [0, 1, 2],
     run: ([r, a, w]) => addLinear(r!, a!, w!),
+  },
+  {
+    name: 'addLayerNorm',
+    inputs: [x([3, 6], 4), x([3, 6]), x([6], 2), x([6], 3), x([6], 5)],
+    differentiate: [0, 1, 2, 3, 4],
+    run: ([a, b, gain, bias, shift]) => {
+      const { normal, sum } = addLayerNorm(a!, b!, gain!, bias!, { shift: shift! });
+      return tf.add(tf.mul(normal, sum), tf.sin(sum));
+    },
+  },
+  {
+    name: 'addLayerNorm of time without a shift',
+    inputs: [x([2, 3, 8], 4), x([2, 3, 8]), x([8], 2), x([8], 3)],
+    differentiate: [0, 1, 2, 3],
+    run: ([a, b, gain, bias]) => addLayerNorm(a!, b!, gain!, bias!, { epsilon: 1e-3 }).normal,
   },
   {
     name: 'linear without bias',

@@ -2,11 +2,8 @@ import { type AnySequenceModel, Session } from '@palimpsest/lm';
 import type { Engine } from '@palimpsest/tensor-core';
 import type { NextTokenReader } from './next-token-reader.js';
 
-/**
- * Generation of the causal wirings: the text is streamed chunk by chunk through the memory, the tokens of the chunk at hand
- * are kept as keys and values, and a token costs the same however long the text is.
- */
-export class CachedReader implements NextTokenReader {
+/** Generation by the model's own step, for what the decoder does not take: a sliding window. */
+export class SessionReader implements NextTokenReader {
   readonly #session: Session;
 
   private constructor(session: Session) {
@@ -14,8 +11,8 @@ export class CachedReader implements NextTokenReader {
   }
 
   /** @param params on the host, or on the engine (they stay the caller's). */
-  static async create(engine: Engine, model: AnySequenceModel, params: unknown): Promise<CachedReader> {
-    return new CachedReader(await Session.create({ engine, model, params }));
+  static async create(engine: Engine, model: AnySequenceModel, params: unknown): Promise<SessionReader> {
+    return new SessionReader(await Session.create({ engine, model, params }));
   }
 
   async readDocument(ids: ArrayLike<number>): Promise<void> {

@@ -1,0 +1,134 @@
+import { kernelsModule } from './kernels-wasm.js';
+
+/** Where numbers lie in the kernels' memory, as an index of its float32 view. */
+export type Place = number;
+
+interface Exports {
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  multiply(y: number, w: number, x: number, bias: number, rows: number, columns: number, relu: boolean): void;
+  addNormalised(y: number, sum: number, branch: number, gain: number, bias: number, width: number): void;
+  attend(
+    y: number,
+    query: number,
+    keys: number,
+    values: number,
+    scores: number,
+    count: number,
+    width: number,
+    scale: number,
+  ): void;
+}
+
+const PAGE = 65_536;
+const bytes = (place: Place) => 4 * place;
+const align = (count: number) => Math.ceil(count / 4) * 4;
+
+/** The part of WebAssembly that is used here; the language's own types know it in browsers only. */
+interface Wasm {
+  validate(bytes: Uint8Array): boolean;
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (module: object) => { readonly exports: unknown };
+}
+
+const wasm = (globalThis as unknown as { readonly WebAssembly?: Wasm }).WebAssembly;
+let compiled: object | undefined;
+
+/** The module, compiled once; `undefined` where WebAssembly or its 128-bit vectors are missing. */
+function kernels(): object | undefined {
+  if (compiled || !wasm) return compiled;
+  const binary = Uint8Array.from(atob(kernelsModule), (character) => character.charCodeAt(0));
+  if (wasm.validate(binary)) compiled = new wasm.Module(binary);
+  return compiled;
+}
+
+/** Whether this machine can run the kernels. */
+export const hasHostKernels = (): boolean => kernels() !== undefined;
+
+/**
+ * The inner loops of decoding on the processor, with their own memory of a fixed size. Rows and widths are multiples of 4.
+ * One float32 view covers it all; places are indices into it.
+ */
+export class HostKernels {
+  readonly numbers: Float32Array;
+  readonly #exports: Exports;
+  #next: Place;
+
+  /** @param capacity float32 numbers that will be allocated, each allocation rounded up to 4 */
+  constructor(capacity: number) {
+    const module = kernels();
+    if (!module) throw new Error('WebAssembly with 128-bit vectors is missing.');
+    this.#exports = new wasm!.Instance(module).exports as Exports;
+    const { memory } = this.#exports;
+    const start = memory.buffer.byteLength;
+    memory.grow(Math.ceil((4 * capacity) / PAGE) + 1);
+    this.numbers = new Float32Array(memory.buffer);
+    this.#next = start / 4;
+  }
+
+  /** Room for numbers, 0 at first. */
+  allocate(count: number): Place {
+    const place = this.#next;
+    this.#next += align(count);
+    if (this.#next > this.numbers.length) throw new RangeError('The kernels hold less than was asked for.');
+    return place;
+  }
+
+  /** A copy of numbers. */
+  store(values: ArrayLike<number>): Place {
+    const place = this.allocate(values.length);
+    this.numbers.set(values, place);
+    return place;
+  }
+
+  /** A matrix [rows, columns] in the layout that `multiply` reads; missing rows of the last four are 0. */
+  storeMatrix(values: ArrayLike<number>, rows: number, columns: number): Place {
+    const place = this.allocate(align(rows) * columns);
+    for (let row = 0; row < rows; row++) {
+      const block = place + (row - (row % 4)) * columns + 4 * (row % 4);
+      for (let column = 0; column < columns; column++) {
+        const within = 4 * (column - (column % 4)) + (column % 4);
+        this.numbers[block + within] = values[row * columns + column]!;
+      }
+    }
+    return place;
+  }
+
+  /** The numbers at a place, as they are now and will be. */
+  view(place: Place, count: number): Float32Array {
+    return this.numbers.subarray(place, place + count);
+  }
+
+  /** y = W x + bias, with negative ones cut off if `relu`. */
+  multiply(y: Place, w: Place, x: Place, bias: Place, rows: number, columns: number, relu = false): void {
+    this.#exports.multiply(bytes(y), bytes(w), bytes(x), bytes(bias), align(rows), columns, relu);
+  }
+
+  /** sum += branch; y = its layer normalisation. */
+  addNormalised(y: Place, sum: Place, branch: Place, gain: Place, bias: Place, width: number): void {
+    this.#exports.addNormalised(bytes(y), bytes(sum), bytes(branch), bytes(gain), bytes(bias), width);
+  }
+
+  /** y = softmax(query keysᵀ scale) values over the first `count` rows; `scores` has room for count + 3. */
+  attend(
+    y: Place,
+    query: Place,
+    keys: Place,
+    values: Place,
+    scores: Place,
+    count: number,
+    width: number,
+    scale: number,
+  ): void {
+    const { attend } = this.#exports;
+    attend(
+      bytes(y),
+      bytes(query),
+      bytes(keys),
+      bytes(values),
+      bytes(scores),
+      count,
+      width,
+      Math.fround(scale),
+    );
+  }
+}
