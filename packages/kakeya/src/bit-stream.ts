@@ -1,4 +1,4 @@
-/** Writes whole numbers of given widths into bytes, least significant bit first. */
+/** Writes whole numbers of given widths, up to 16 bits each, into bytes, least significant bit first. */
 export class BitWriter {
   readonly bytes: Uint8Array;
   #position = 0;
@@ -8,26 +8,42 @@ export class BitWriter {
   }
 
   write(value: number, width: number): void {
-    for (let i = 0; i < width; i++, this.#position++) {
-      if ((value >>> i) & 1) this.bytes[this.#position >>> 3]! |= 1 << (this.#position & 7);
-    }
+    const at = this.#position >>> 3;
+    const shifted = (value & ((1 << width) - 1)) << (this.#position & 7);
+    this.#position += width;
+    this.bytes[at]! |= shifted;
+    if (shifted > 0xff) this.bytes[at + 1]! |= shifted >>> 8;
+    if (shifted > 0xffff) this.bytes[at + 2]! |= shifted >>> 16;
   }
 }
 
-/** Reads what {@link BitWriter} wrote. */
+/** Reads what {@link BitWriter} wrote; many codes of one length, one after the other, with `load`. */
 export class BitReader {
+  /** The bytes and two more, so that a number at the end needs no test. */
   readonly #bytes: Uint8Array;
   #position = 0;
 
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+  constructor(source: number | Uint8Array) {
+    this.#bytes = new Uint8Array((typeof source === 'number' ? source : source.length) + 3);
+    if (typeof source !== 'number') this.#bytes.set(source);
+  }
+
+  /** Begins with another code of the same length. */
+  load(bytes: Uint8Array): void {
+    this.#bytes.set(bytes);
+    this.#position = 0;
+  }
+
+  /** Bits read so far. */
+  get position(): number {
+    return this.#position;
   }
 
   read(width: number): number {
-    let value = 0;
-    for (let i = 0; i < width; i++, this.#position++) {
-      value |= ((this.#bytes[this.#position >>> 3]! >>> (this.#position & 7)) & 1) << i;
-    }
+    const at = this.#position >>> 3;
+    const window = this.#bytes[at]! | (this.#bytes[at + 1]! << 8) | (this.#bytes[at + 2]! << 16);
+    const value = (window >>> (this.#position & 7)) & ((1 << width) - 1);
+    this.#position += width;
     return value;
   }
 }

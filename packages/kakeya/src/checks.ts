@@ -3,6 +3,10 @@ import type { Matrix } from './matrix.js';
 
 /** Refuses NaN and infinities, naming the row, before they can reach a decomposition or a store. */
 export function expectFiniteRows(m: Matrix, what: string): void {
+  // 0 times a number that is not finite is NaN, and stays so in a sum: one pass without a test per number.
+  let zero = 0;
+  for (let i = 0; i < m.data.length; i++) zero += 0 * m.data[i]!;
+  if (zero === 0) return;
   for (let i = 0; i < m.data.length; i++) {
     if (Number.isFinite(m.data[i]!)) continue;
     const row = Math.floor(i / m.cols);

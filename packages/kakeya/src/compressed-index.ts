@@ -129,15 +129,15 @@ export class CompressedIndex {
   search(query: FloatArray, k: number, options: { metric?: SearchMetric } = {}): SearchHit[] {
     expectInteger(k, 1, 'k of a search');
     const scores = this.scores(query, options);
-    const order = [...scores.keys()].sort((a, b) => scores[b]! - scores[a]! || a - b);
-    return order.slice(0, k).map((row) => ({ id: this.#ids[row]!, score: scores[row]! }));
+    return Array.from(largest(scores, k), (row) => ({ id: this.#ids[row]!, score: scores[row]! }));
   }
 
   /** Scores of all rows in the order of {@link ids}. */
   scores(query: FloatArray, options: { metric?: SearchMetric } = {}): Float64Array {
     expectVector(query, this.#state.skeleton.basis.cols, 'The query of a search');
     const score = this.#scorer(query);
-    const scores = Float64Array.from(this.#ids, (_, row) => score(row));
+    const scores = new Float64Array(this.#ids.length);
+    for (let row = 0; row < scores.length; row++) scores[row] = score(row);
     if (options.metric !== 'cosine') return scores;
     const length = Math.max(norm(Float64Array.from(query)), 1e-12);
     return scores.map((value, row) => (this.#norms[row]! > 1e-12 ? value / (length * this.#norms[row]!) : 0));
@@ -175,6 +175,24 @@ export class CompressedIndex {
     if (this.#set !== null) return norm(this.#set.decode(record as CompressedVec));
     return decodedNorm(record as SparseVec, this.#state.skeleton);
   }
+}
+
+/** Rows of the k largest scores, descending, ties to the earlier row. */
+function largest(scores: Float64Array, k: number): number[] {
+  const kept: number[] = [];
+  for (let row = 0; row < scores.length; row++) {
+    const score = scores[row]!;
+    if (kept.length >= k && score <= scores[kept.at(-1)!]!) continue;
+    let [low, high] = [0, kept.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (scores[kept[middle]!]! >= score) low = middle + 1;
+      else high = middle;
+    }
+    if (kept.length >= k) kept.pop();
+    kept.splice(low, 0, row);
+  }
+  return kept;
 }
 
 /** |decoded| from coefficients c alone: |mean|^2 + 2 c . (B mean) + |c|^2, for an orthonormal basis. */

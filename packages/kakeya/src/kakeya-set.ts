@@ -150,17 +150,14 @@ export class KakeyaSet {
   /** Rows [n, D] of records. */
   decodeBatch(records: readonly CompressedVec[]): Matrix<Float32Array> {
     const state = this.#built();
-    const d = state.skeleton.basis.cols;
     for (const record of records) this.#expectOwn(record, state);
     if (state.coder === null) {
       const rows = decodeSparseRows(records as readonly (CompressedVec & SparseCode)[], state.skeleton);
       for (let i = 0; i < rows.rows; i++) rescale(rowOf(rows, i), state.scale);
       return rows;
     }
-    const result = matrix(records.length, d, new Float32Array(records.length * d));
-    records.forEach((record, i) => {
-      result.data.set(rescale(state.coder!.decode((record as CodedVec).bytes), state.scale), i * d);
-    });
+    const result = state.coder.decodeRows(records.map((record) => (record as CodedVec).bytes));
+    if (state.scale !== null) for (let i = 0; i < result.rows; i++) rescale(rowOf(result, i), state.scale);
     return result;
   }
 
@@ -212,20 +209,25 @@ export class KakeyaSet {
   }
 
   #codedRecords(rows: Matrix, state: SetState): CompressedVec[] {
-    const coder = state.coder!;
-    return Array.from({ length: rows.rows }, (_, i) => {
-      const row = rowOf(rows, i);
-      const bytes = coder.encode(row);
-      return { kind: 'bytes', bytes, ...this.#header(row, coder.decode(bytes), state) };
-    });
+    const codes = state.coder!.encodeRows(rows);
+    const decoded = state.coder!.decodeRows(codes);
+    return codes.map((bytes, i) => ({
+      kind: 'bytes',
+      bytes,
+      ...this.#header(rowOf(rows, i), rowOf(decoded, i), state),
+    }));
   }
 
-  #header(row: FloatArray, decoded: FloatArray, state: SetState) {
+  #header(row: FloatArray, decoded: FloatArray, { slices, epoch }: SetState) {
+    const relErr = Math.fround(relativeError(row, decoded));
+    const isWhole = slices.length === 1 && slices[0]![0] === 0 && slices[0]![1] === row.length;
     return {
       setIdx: this.setIdx,
-      epoch: state.epoch,
-      relErr: Math.fround(relativeError(row, decoded)),
-      fieldRelErr: state.slices.map(([start, end]) => Math.fround(relativeError(row, decoded, start, end))),
+      epoch,
+      relErr,
+      fieldRelErr: isWhole
+        ? [relErr]
+        : slices.map(([start, end]) => Math.fround(relativeError(row, decoded, start, end))),
     };
   }
 }

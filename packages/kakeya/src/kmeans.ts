@@ -1,4 +1,4 @@
-import { dotAt, type Matrix, matrix, rowOf } from './matrix.js';
+import { dotAt, type Matrix, matrix, rowOf, timesTransposed } from './matrix.js';
 import type { Random } from './random.js';
 
 /**
@@ -9,21 +9,44 @@ export function kMeans(x: Matrix, k: number, rounds: number, random: Random): Ma
   const centroids = matrix(k, x.cols);
   const order = shuffled(x.rows, random);
   for (let c = 0; c < k; c++) centroids.data.set(rowOf(x, order[c % x.rows]!), c * x.cols);
-  const labels = new Int32Array(x.rows);
   for (let round = 0; round < rounds; round++) {
-    const finder = nearestCentroid(centroids);
-    for (let i = 0; i < x.rows; i++) labels[i] = finder(x.data, i * x.cols);
-    moveToMeans(x, labels, centroids, random);
+    moveToMeans(x, nearestCentroids(x, centroids), centroids, random);
   }
   return centroids;
+}
+
+/** Number of the nearest centroid of every row, by one matrix product; ties go to the lowest index. */
+export function nearestCentroids(x: Matrix, centroids: Matrix): Int32Array {
+  return bestColumns(timesTransposed(x, centroids), halfSquares(centroids));
+}
+
+/** Column of the largest entry minus its handicap in every row; ties go to the lowest. */
+export function bestColumns(scores: Matrix, handicap?: Float64Array, axial = false): Int32Array {
+  const { rows, cols, data } = scores;
+  const best = new Int32Array(rows);
+  for (let i = 0; i < rows; i++) {
+    let highest = -Infinity;
+    for (let c = 0; c < cols; c++) {
+      const raw = data[i * cols + c]!;
+      const score = (axial ? Math.abs(raw) : raw) - (handicap ? handicap[c]! : 0);
+      if (score > highest) {
+        highest = score;
+        best[i] = c;
+      }
+    }
+  }
+  return best;
+}
+
+/** |c|^2 / 2 of every row. */
+function halfSquares({ rows, cols, data }: Matrix): Float64Array {
+  return Float64Array.from({ length: rows }, (_, c) => dotAt(data, c * cols, data, c * cols, cols) / 2);
 }
 
 /** Prepares argmin |x - c|^2 = argmax (x . c - |c|^2 / 2); ties go to the lowest index. */
 export function nearestCentroid(centroids: Matrix): (data: Matrix['data'], offset: number) => number {
   const d = centroids.cols;
-  const half = Float64Array.from({ length: centroids.rows }, (_, c) => {
-    return dotAt(centroids.data, c * d, centroids.data, c * d, d) / 2;
-  });
+  const half = halfSquares(centroids);
   return (data, offset) => {
     let best = 0;
     let bestScore = -Infinity;

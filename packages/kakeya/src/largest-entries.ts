@@ -4,15 +4,16 @@ import type { FloatArray } from './matrix.js';
 export function largestEntries(values: FloatArray, count: number): Int32Array {
   const n = values.length;
   if (count >= n) return Int32Array.from({ length: n }, (_, i) => i);
+  // The best so far, descending, in one pass; few are kept, so that most values fail the first test.
   const chosen = new Int32Array(count);
-  const taken = new Uint8Array(n);
-  for (let c = 0; c < count; c++) {
-    let best = -1;
-    for (let i = 0; i < n; i++) {
-      if (taken[i] === 0 && (best < 0 || Math.abs(values[i]!) > Math.abs(values[best]!))) best = i;
-    }
-    chosen[c] = best;
-    taken[best] = 1;
+  let held = 0;
+  for (let i = 0; i < n; i++) {
+    const size = Math.abs(values[i]!);
+    if (held === count && (count === 0 || size <= Math.abs(values[chosen[count - 1]!]!))) continue;
+    let place = held < count ? held++ : count - 1;
+    for (; place > 0 && size > Math.abs(values[chosen[place - 1]!]!); place--)
+      chosen[place] = chosen[place - 1]!;
+    chosen[place] = i;
   }
   return chosen;
 }

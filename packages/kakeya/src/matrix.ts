@@ -1,4 +1,5 @@
 import { expect } from './errors.js';
+import { columnsOf, kernelProduct, matrixKernels, rowsOf, type Side } from './matrix-kernel.js';
 
 /** Numbers of one row-major matrix or one vector. */
 export type FloatArray = Float32Array | Float64Array;
@@ -100,12 +101,48 @@ export function addScaledRow(target: FloatArray, m: Matrix, index: number, facto
   for (let j = 0; j < m.cols; j++) target[j]! += factor * m.data[offset + j]!;
 }
 
-/** A B^T: [A.rows, B.rows]; both operands are read along their rows. */
+/** Multiplications from which on the kernel's copies are paid for. */
+const WORTH_A_KERNEL = 100_000;
+
+/** A B^T: [A.rows, B.rows]; both operands are read along their rows. Sums run in order, so that one row gives what many give. */
 export function timesTransposed(a: Matrix, b: Matrix): Matrix<Float64Array> {
-  const result = matrix(a.rows, b.rows);
-  for (let i = 0; i < a.rows; i++) {
-    for (let j = 0; j < b.rows; j++) {
-      result.data[i * b.rows + j] = dotAt(a.data, i * a.cols, b.data, j * b.cols, a.cols);
+  return product(rowsOf(a), rowsOf(b), false);
+}
+
+function product(a: Side, b: Side, symmetric: boolean): Matrix<Float64Array> {
+  const kernels = a.count * b.count * a.depth >= WORTH_A_KERNEL && a.count > 4 ? matrixKernels() : undefined;
+  const data = kernels ? kernelProduct(kernels, a, b, symmetric) : plainProduct(a, b);
+  return matrix(a.count, b.count, data);
+}
+
+/** A B^T by plain loops, four columns at a time; the same sums as the kernel's, bit for bit. */
+export function plainProduct(a: Side, b: Side): Float64Array {
+  const result = new Float64Array(a.count * b.count);
+  const { depth } = a;
+  for (let i = 0; i < a.count; i++) {
+    for (let j = 0; j < b.count; j += 4) {
+      const width = Math.min(4, b.count - j);
+      // Beyond the last row the first of the four is read again, and its sum is not kept.
+      const [p0, p1, p2, p3] = [0, 1, 2, 3].map((k) => (j + (k < width ? k : 0)) * b.rowStep) as [
+        number,
+        number,
+        number,
+        number,
+      ];
+      let [s0, s1, s2, s3] = [0, 0, 0, 0];
+      let at = i * a.rowStep;
+      for (let k = 0, step = 0; k < depth; k++, at += a.depthStep, step += b.depthStep) {
+        const x = a.data[at]!;
+        s0 += x * b.data[p0 + step]!;
+        s1 += x * b.data[p1 + step]!;
+        s2 += x * b.data[p2 + step]!;
+        s3 += x * b.data[p3 + step]!;
+      }
+      const target = i * b.count + j;
+      result[target] = s0;
+      if (width > 1) result[target + 1] = s1;
+      if (width > 2) result[target + 2] = s2;
+      if (width > 3) result[target + 3] = s3;
     }
   }
   return result;
@@ -113,12 +150,7 @@ export function timesTransposed(a: Matrix, b: Matrix): Matrix<Float64Array> {
 
 /** A B: [A.rows, B.cols]. */
 export function times(a: Matrix, b: Matrix): Matrix<Float64Array> {
-  const result = matrix(a.rows, b.cols);
-  for (let i = 0; i < a.rows; i++) {
-    const target = result.data.subarray(i * b.cols, (i + 1) * b.cols);
-    for (let k = 0; k < a.cols; k++) addScaledRow(target, b, k, a.data[i * a.cols + k]!);
-  }
-  return result;
+  return product(rowsOf(a), columnsOf(b), false);
 }
 
 /** A^T in float64. */
@@ -130,17 +162,14 @@ export function transposed(m: Matrix): Matrix<Float64Array> {
   return result;
 }
 
-/** A A^T, computed once per pair: [rows, rows]. */
+/** A A^T: [rows, rows]. */
 export function gram(m: Matrix): Matrix<Float64Array> {
-  const result = matrix(m.rows, m.rows);
-  for (let i = 0; i < m.rows; i++) {
-    for (let j = 0; j <= i; j++) {
-      const value = dotAt(m.data, i * m.cols, m.data, j * m.cols, m.cols);
-      result.data[i * m.rows + j] = value;
-      result.data[j * m.rows + i] = value;
-    }
-  }
-  return result;
+  return product(rowsOf(m), rowsOf(m), true);
+}
+
+/** A^T A: [cols, cols]. */
+export function gramOfColumns(m: Matrix): Matrix<Float64Array> {
+  return product(columnsOf(m), columnsOf(m), true);
 }
 
 /** Column means: [cols]. */
@@ -152,9 +181,9 @@ export function columnMeans(m: Matrix): Float64Array {
 
 /** Rows minus one vector, in float64. */
 export function centred(m: Matrix, mean: FloatArray): Matrix<Float64Array> {
-  const result = matrix(m.rows, m.cols);
-  for (let i = 0; i < m.rows; i++) {
-    for (let j = 0; j < m.cols; j++) result.data[i * m.cols + j] = m.data[i * m.cols + j]! - mean[j]!;
+  const result = new Float64Array(m.data.length);
+  for (let i = 0, at = 0; i < m.rows; i++) {
+    for (let j = 0; j < m.cols; j++, at++) result[at] = m.data[at]! - mean[j]!;
   }
-  return result;
+  return matrix(m.rows, m.cols, result);
 }

@@ -1,18 +1,18 @@
-import { expectInteger, expectVector } from './checks.js';
+import { expectFiniteRows, expectInteger, expectVector } from './checks.js';
 import {
-  addScaledRow,
   centred,
   dot,
   dotAt,
   type FloatArray,
   type Matrix,
   matrix,
+  rowOf,
   timesTransposed,
 } from './matrix.js';
 import { computePca } from './pca.js';
 import { roundMatrixTo, roundTo } from './skeleton.js';
 import { quantise } from './transform-state.js';
-import { type CoderTensor, expectCodeLength, type VectorCoder } from './vector-coder.js';
+import { type CoderTensor, decodedRows, expectCodeLength, type VectorCoder } from './vector-coder.js';
 
 /** Baseline: the first n principal components, one signed byte each, step max|training coefficient| / 127. */
 export class PcaInt8Coder implements VectorCoder {
@@ -54,21 +54,31 @@ export class PcaInt8Coder implements VectorCoder {
 
   encode(v: FloatArray): Uint8Array {
     expectVector(v, this.dimension, 'A vector for pca-int8');
-    const shifted = Float64Array.from(v, (x, j) => x - this.#mean[j]!);
-    const bytes = new Int8Array(this.bytesPerVec);
-    for (let i = 0; i < this.#basis.rows; i++) {
-      const value = dotAt(this.#basis.data, i * this.#basis.cols, shifted, 0, this.#basis.cols);
-      bytes[i] = quantise(value, this.#scales[i]!);
-    }
-    return new Uint8Array(bytes.buffer);
+    return this.encodeRows(matrix(1, this.dimension, Float64Array.from(v)))[0]!;
+  }
+
+  encodeRows(rows: Matrix): Uint8Array[] {
+    expectFiniteRows(rows, 'pca-int8');
+    const coefficients = timesTransposed(centred(rows, this.#mean), this.#basis);
+    const kept = this.#basis.rows;
+    return Array.from({ length: rows.rows }, (_, row) => {
+      const bytes = new Int8Array(this.bytesPerVec);
+      for (let i = 0; i < kept; i++)
+        bytes[i] = quantise(coefficients.data[row * kept + i]!, this.#scales[i]!);
+      return new Uint8Array(bytes.buffer);
+    });
   }
 
   decode(bytes: Uint8Array): Float32Array {
-    const sum = Float64Array.from(this.#mean);
-    this.#coefficients(bytes).forEach((value, i) => {
-      addScaledRow(sum, this.#basis, i, value);
+    return rowOf(this.decodeRows([bytes]), 0) as Float32Array;
+  }
+
+  decodeRows(codes: readonly Uint8Array[]): Matrix<Float32Array> {
+    const coefficients = matrix(codes.length, this.#basis.rows);
+    codes.forEach((bytes, row) => {
+      coefficients.data.set(this.#coefficients(bytes), row * this.#basis.rows);
     });
-    return Float32Array.from(sum);
+    return decodedRows(coefficients, this.#basis, this.#mean);
   }
 
   scorer(query: FloatArray): (bytes: Uint8Array) => number {
@@ -76,7 +86,13 @@ export class PcaInt8Coder implements VectorCoder {
       dotAt(this.#basis.data, i * this.#basis.cols, query, 0, this.#basis.cols),
     );
     const constant = dot(this.#mean, query);
-    return (bytes) => constant + dot(projected, this.#coefficients(bytes));
+    const steps = projected.map((value, i) => value * this.#scales[i]!);
+    return (bytes) => {
+      expectCodeLength(bytes, this.bytesPerVec, this.coder);
+      let sum = constant;
+      for (let i = 0; i < steps.length; i++) sum += steps[i]! * ((bytes[i]! << 24) >> 24);
+      return sum;
+    };
   }
 
   tensors(): Record<string, CoderTensor> {

@@ -1,18 +1,18 @@
 import { canonicaliseSigns, completeRow, orthonormaliseRow } from './basis.js';
 import { expectFiniteRows } from './checks.js';
-import { symmetricEigen } from './decomposition.js';
 import { expect } from './errors.js';
 import {
   centred,
   columnMeans,
   gram,
+  gramOfColumns,
   type Matrix,
   matrix,
   normalised,
   rowOf,
-  transposed,
   vectorTimes,
 } from './matrix.js';
+import { symmetricEigen } from './symmetric-eigen.js';
 
 /** Which components count: by captured variance alone, or also capped at the numerical rank. */
 export type RankRule = 'reference' | 'numerical';
@@ -49,7 +49,7 @@ export function computePca(x: Matrix, varianceRatio: number, options: { rankRule
   const mean = columnMeans(x);
   const rows = centred(x, mean);
   const wide = x.rows <= x.cols;
-  const eigen = symmetricEigen(gram(wide ? rows : transposed(rows)));
+  const eigen = symmetricEigen(wide ? gram(rows) : gramOfColumns(rows));
   const singularValues = eigen.values.map((value) => Math.sqrt(Math.max(value, 0)));
   const dEff = retainedRank(singularValues, varianceRatio, options.rankRule ?? 'reference');
   const basis = matrix(dEff, x.cols);

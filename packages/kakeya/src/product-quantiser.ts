@@ -1,10 +1,10 @@
 import { expectFiniteRows, expectInteger, expectVector } from './checks.js';
 import { expect } from './errors.js';
 import { kMeans, nearestCentroid } from './kmeans.js';
-import { dotAt, type FloatArray, type Matrix, matrix } from './matrix.js';
+import { dotAt, type FloatArray, type Matrix, matrix, rowOf } from './matrix.js';
 import { Random } from './random.js';
 import { roundMatrixTo } from './skeleton.js';
-import { type CoderTensor, expectCodeLength, type VectorCoder } from './vector-coder.js';
+import { type CoderTensor, decodedOneByOne, expectCodeLength, type VectorCoder } from './vector-coder.js';
 
 const CENTROIDS = 256;
 const ROUNDS = 12;
@@ -70,12 +70,24 @@ export class ProductQuantiser implements VectorCoder {
     return result;
   }
 
+  encodeRows(rows: Matrix): Uint8Array[] {
+    return Array.from({ length: rows.rows }, (_, row) => this.encode(rowOf(rows, row)));
+  }
+
+  decodeRows(codes: readonly Uint8Array[]): Matrix<Float32Array> {
+    return decodedOneByOne(codes, this.dimension, (bytes) => this.decode(bytes));
+  }
+
   scorer(query: FloatArray): (bytes: Uint8Array) => number {
     const width = this.#codebook.cols;
     const table = Float64Array.from({ length: this.#codebook.rows }, (_, row) =>
       dotAt(this.#codebook.data, row * width, query, Math.floor(row / CENTROIDS) * width, width),
     );
-    return (bytes) => bytes.reduce((sum, code, part) => sum + table[part * CENTROIDS + code]!, 0);
+    return (bytes) => {
+      let sum = 0;
+      for (let part = 0; part < bytes.length; part++) sum += table[part * CENTROIDS + bytes[part]!]!;
+      return sum;
+    };
   }
 
   tensors(): Record<string, CoderTensor> {

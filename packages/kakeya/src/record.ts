@@ -133,8 +133,7 @@ export function denseCoefficients(code: SparseCode, skeleton: Skeleton): Float64
   for (let i = 0; i < dEff; i++) {
     result[i] = code.alpha * tDir[i]! + code.t * centers.data[code.segId * dEff + i]!;
   }
-  code.residualIdx.forEach((index, position) => {
-    result[index]! += code.residualVals[position]!;
-  });
+  const { residualIdx, residualVals } = code;
+  for (let i = 0; i < residualIdx.length; i++) result[residualIdx[i]!]! += residualVals[i]!;
   return result;
 }

@@ -1,7 +1,7 @@
 import { expectFiniteRows } from './checks.js';
-import { symmetricEigen } from './decomposition.js';
 import { expect } from './errors.js';
 import { centred, columnMeans, gram, type Matrix, times, transposed } from './matrix.js';
+import { symmetricEigen } from './symmetric-eigen.js';
 
 /**
  * The base-to-field map M [b, D] that best predicts centred field vectors X [n, D] from centred base coordinates

@@ -1,94 +1,65 @@
 import type { KakeyaConfig } from './config.js';
+import { bestColumns } from './kmeans.js';
 import { largestEntries } from './largest-entries.js';
-import {
-  addScaledRow,
-  dotAt,
-  type FloatArray,
-  type Matrix,
-  matrix,
-  rowOf,
-  timesTransposed,
-} from './matrix.js';
+import { centred, dotAt, type FloatArray, type Matrix, matrix, rowOf, timesTransposed } from './matrix.js';
 import { denseCoefficients, type SparseCode } from './record.js';
 import { refitCode } from './refit.js';
-import { perpendicular, type Skeleton, ZERO_PERP } from './skeleton.js';
+import { type Skeleton, ZERO_PERP } from './skeleton.js';
+import { decodedRows } from './vector-coder.js';
 
 /** The two options that choose how a sparse code is found; the record and the decoder do not depend on them. */
 export type SparseEncoding = Pick<KakeyaConfig, 'encoder' | 'assignment'>;
 
 /** B (v - mean) of rows V [n, D]: [n, dEff]. */
 export function coefficientsOf(v: Matrix, skeleton: Skeleton): Matrix<Float64Array> {
-  const centredRows = matrix(v.rows, v.cols);
-  for (let i = 0; i < v.rows; i++) {
-    for (let j = 0; j < v.cols; j++) {
-      centredRows.data[i * v.cols + j] = v.data[i * v.cols + j]! - skeleton.mean[j]!;
-    }
-  }
-  return timesTransposed(centredRows, skeleton.basis);
+  return timesTransposed(centred(v, skeleton.mean), skeleton.basis);
 }
 
-/** Sparse code of one row of PCA coefficients [dEff]. */
-export function encodeCoefficients(
-  coefficients: FloatArray,
-  skeleton: Skeleton,
-  encoding: SparseEncoding,
-): SparseCode {
-  const parity = onePassCode(coefficients, skeleton, encoding.assignment === 'axial');
-  return encoding.encoder === 'refit' ? refitCode(coefficients, skeleton, parity) : parity;
+/** Sparse codes of rows V [n, D]: two matrix products, then what the encoder asks for per row. */
+export function encodeSparseRows(v: Matrix, skeleton: Skeleton, encoding: SparseEncoding): SparseCode[] {
+  const coefficients = coefficientsOf(v, skeleton);
+  const codes = onePassCodes(coefficients, skeleton, encoding.assignment === 'axial');
+  if (encoding.encoder !== 'refit') return codes;
+  return codes.map((code, i) => refitCode(rowOf(coefficients, i), skeleton, code));
 }
 
 /** Spec 5.4: nearest center of the part perpendicular to tDir, then the largest entries of what is left. */
-function onePassCode(coefficients: FloatArray, skeleton: Skeleton, axial: boolean): SparseCode {
-  const { tDir, centers, dEff } = skeleton;
-  const alpha = dotAt(coefficients, 0, tDir, 0, dEff);
-  const perp = perpendicular(coefficients, tDir);
-  const segId = nearestCenter(perp, centers, axial);
-  const t = dotAt(perp, 0, centers.data, segId * dEff, dEff);
-  addScaledRow(perp, centers, segId, -t);
-  const chosen = largestEntries(perp, skeleton.dRes);
-  return {
-    segId,
-    alpha: Math.fround(alpha),
-    t: Math.fround(t),
-    residualVals: Float32Array.from(chosen, (index) => perp[index]!),
-    residualIdx: chosen,
-  };
+function onePassCodes(coefficients: Matrix, skeleton: Skeleton, axial: boolean): SparseCode[] {
+  const { centers, dEff, K } = skeleton;
+  const { perp, alphas } = perpendicularRows(coefficients, skeleton.tDir);
+  // Dividing by |perp| would not change the argmax, so it is left out.
+  const along = timesTransposed(perp, centers);
+  const segments = bestColumns(along, undefined, axial);
+  return Array.from(segments, (nearest, row) => {
+    const rest = rowOf(perp, row);
+    const segId = Math.sqrt(dotAt(rest, 0, rest, 0, dEff)) <= ZERO_PERP ? 0 : nearest;
+    const t = along.data[row * K + segId]!;
+    for (let i = 0, at = segId * dEff; i < dEff; i++, at++) rest[i]! -= t * centers.data[at]!;
+    const chosen = largestEntries(rest, skeleton.dRes);
+    const residualVals = new Float32Array(chosen.length);
+    for (let i = 0; i < chosen.length; i++) residualVals[i] = rest[chosen[i]!]!;
+    return { segId, alpha: Math.fround(alphas[row]!), t: Math.fround(t), residualVals, residualIdx: chosen };
+  });
 }
 
-/** Dividing by |perp| would not change the argmax, so it is left out. */
-export function nearestCenter(perp: FloatArray, centers: Matrix, axial: boolean): number {
-  if (Math.sqrt(dotAt(perp, 0, perp, 0, perp.length)) <= ZERO_PERP) return 0;
-  let best = 0;
-  let bestValue = -Infinity;
-  for (let k = 0; k < centers.rows; k++) {
-    const value = dotAt(centers.data, k * centers.cols, perp, 0, centers.cols);
-    const score = axial ? Math.abs(value) : value;
-    if (score > bestValue) {
-      bestValue = score;
-      best = k;
-    }
+/** coefficients - alpha tDir of every row, and alpha = coefficients . tDir. */
+function perpendicularRows(coefficients: Matrix, tDir: FloatArray): { perp: Matrix; alphas: Float64Array } {
+  const { rows, cols, data } = coefficients;
+  const perp = matrix(rows, cols);
+  const alphas = new Float64Array(rows);
+  for (let row = 0, at = 0; row < rows; row++) {
+    const alpha = dotAt(data, at, tDir, 0, cols);
+    alphas[row] = alpha;
+    for (let i = 0; i < cols; i++, at++) perp.data[at] = data[at]! - alpha * tDir[i]!;
   }
-  return best;
-}
-
-/** Sparse codes of rows V [n, D]: one matrix product, then per row what {@link encodeCoefficients} does. */
-export function encodeSparseRows(v: Matrix, skeleton: Skeleton, encoding: SparseEncoding): SparseCode[] {
-  const coefficients = coefficientsOf(v, skeleton);
-  return Array.from({ length: v.rows }, (_, i) =>
-    encodeCoefficients(rowOf(coefficients, i), skeleton, encoding),
-  );
+  return { perp, alphas };
 }
 
 /** Decoded rows [n, D]: (alpha tDir + t center + residual) B + mean. */
 export function decodeSparseRows(codes: readonly SparseCode[], skeleton: Skeleton): Matrix<Float32Array> {
-  const { basis, mean } = skeleton;
-  const result = matrix(codes.length, basis.cols, new Float32Array(codes.length * basis.cols));
+  const coefficients = matrix(codes.length, skeleton.dEff);
   codes.forEach((code, row) => {
-    const sum = Float64Array.from(mean);
-    denseCoefficients(code, skeleton).forEach((value, i) => {
-      addScaledRow(sum, basis, i, value);
-    });
-    result.data.set(sum, row * basis.cols);
+    coefficients.data.set(denseCoefficients(code, skeleton), row * skeleton.dEff);
   });
-  return result;
+  return decodedRows(coefficients, skeleton.basis, skeleton.mean);
 }

@@ -1,6 +1,7 @@
 import { expectFiniteRows, expectInteger } from './checks.js';
 import { expect } from './errors.js';
-import { addScaledRow, dotAt, type Matrix, matrix, norm, rowOf } from './matrix.js';
+import { bestColumns } from './kmeans.js';
+import { addScaledRow, dotAt, type Matrix, matrix, norm, rowOf, timesTransposed } from './matrix.js';
 
 export interface SphericalKMeans {
   /** Unit rows, [min(k, n), d]. */
@@ -65,20 +66,9 @@ function farthestPointStart(dirs: Matrix, count: number, axial: boolean): Matrix
 
 /** Gives every row its most similar center; false when nothing changed. */
 function assign(dirs: Matrix, centers: Matrix, labels: Int32Array, axial: boolean): boolean {
-  let changed = false;
-  for (let i = 0; i < dirs.rows; i++) {
-    let label = 0;
-    let best = -Infinity;
-    for (let c = 0; c < centers.rows; c++) {
-      const value = similarity(dirs, i, centers, c, axial);
-      if (value > best) {
-        best = value;
-        label = c;
-      }
-    }
-    if (labels[i] !== label) changed = true;
-    labels[i] = label;
-  }
+  const nearest = bestColumns(timesTransposed(dirs, centers), undefined, axial);
+  const changed = nearest.some((label, row) => labels[row] !== label);
+  labels.set(nearest);
   return changed;
 }
 

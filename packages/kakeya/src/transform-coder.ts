@@ -1,21 +1,27 @@
 import { BitReader, BitWriter } from './bit-stream.js';
-import { expectVector } from './checks.js';
-import { expect } from './errors.js';
+import { expectFiniteRows, expectVector } from './checks.js';
+import { CodeHead, emptyHeads, type Heads } from './code-head.js';
 import { levelIndex, lloydMaxLevels, thresholdsOf } from './lloyd-max.js';
-import { addScaledRow, dot, dotAt, type FloatArray, type Matrix, rowOf, timesVector } from './matrix.js';
+import {
+  centred,
+  dot,
+  type FloatArray,
+  type Matrix,
+  matrix,
+  rowOf,
+  timesTransposed,
+  timesVector,
+} from './matrix.js';
 import type { SkeletonDtype } from './skeleton.js';
-import { nearestCenter } from './sparse-codec.js';
 import {
   codedSkeletonBytes,
   expectTransformState,
-  quantise,
-  segmentBits,
   type TransformCode,
   type TransformOptions,
   type TransformState,
 } from './transform-state.js';
 import { trainTransform } from './transform-training.js';
-import { type CoderTensor, expectCodeLength, type VectorCoder } from './vector-coder.js';
+import { type CoderTensor, decodedRows, expectCodeLength, type VectorCoder } from './vector-coder.js';
 
 /**
  * The Kakeya geometry, coded (spec 9.2): center number, alpha and tau in 8 bits each, and the residual in its own
@@ -25,7 +31,7 @@ export class TransformCoder implements VectorCoder {
   readonly coder = 'transform';
   readonly #state: TransformState;
   readonly #dtype: SkeletonDtype;
-  readonly #segmentBits: number;
+  readonly #head: CodeHead;
   readonly #levels: readonly Float64Array[];
   readonly #thresholds: readonly Float64Array[];
   readonly bytesPerVec: number;
@@ -35,7 +41,7 @@ export class TransformCoder implements VectorCoder {
     this.#state = state;
     this.#dtype = dtype;
     this.bytesPerVec = bytesPerVec;
-    this.#segmentBits = segmentBits(state.centers.rows);
+    this.#head = new CodeHead({ ...state, layout: 'lengths' });
     const widest = Math.max(0, ...state.bits);
     this.#levels = Array.from({ length: widest + 1 }, (_, b) =>
       b === 0 ? Float64Array.of(0) : lloydMaxLevels(b),
@@ -65,48 +71,56 @@ export class TransformCoder implements VectorCoder {
 
   encode(v: FloatArray): Uint8Array {
     expectVector(v, this.dimension, 'A vector for the transform coder');
-    return this.pack(this.quantiseVector(v));
+    return this.encodeRows(matrix(1, this.dimension, Float64Array.from(v)))[0]!;
+  }
+
+  encodeRows(rows: Matrix): Uint8Array[] {
+    expectFiniteRows(rows, 'The transform coder');
+    return this.#quantiseRows(rows).map((code) => this.pack(code));
   }
 
   decode(bytes: Uint8Array): Float32Array {
-    const sum = Float64Array.from(this.#state.mean);
-    this.coefficients(bytes).forEach((value, i) => {
-      addScaledRow(sum, this.#state.basis, i, value);
+    return rowOf(this.decodeRows([bytes]), 0) as Float32Array;
+  }
+
+  decodeRows(codes: readonly Uint8Array[]): Matrix<Float32Array> {
+    const { basis, mean } = this.#state;
+    const coefficients = matrix(codes.length, basis.rows);
+    codes.forEach((bytes, row) => {
+      coefficients.data.set(this.coefficients(bytes), row * basis.rows);
     });
-    return Float32Array.from(sum);
+    return decodedRows(coefficients, basis, mean);
   }
 
   /** The whole numbers that stand for v [D]. */
   quantiseVector(v: FloatArray): TransformCode {
-    const { basis, mean, tDir, centers, residualMean, sigma, bits, scales } = this.#state;
-    const coefficients = timesVector(
-      basis,
-      Float64Array.from(v, (x, j) => x - mean[j]!),
-    );
-    const alpha = dotAt(coefficients, 0, tDir, 0, tDir.length);
-    const perp = coefficients.map((value, i) => value - alpha * tDir[i]!);
-    const segId = nearestCenter(perp, centers, false);
-    const qAlpha = quantise(alpha, scales[0]!);
-    const qT = quantise(dotAt(perp, 0, centers.data, segId * centers.cols, centers.cols), scales[1]!);
-    const predicted = this.#predicted(segId, qAlpha, qT);
-    const levels = new Int32Array(bits.length);
-    for (let i = 0; i < bits.length; i++) {
-      if (bits[i] === 0) continue;
-      const z = coefficients[i]! - predicted[i]! - residualMean[i]!;
-      levels[i] = levelIndex(this.#thresholds[bits[i]!]!, sigma[i]! > 0 ? z / sigma[i]! : 0);
-    }
-    return { segId, qAlpha, qT, levels };
+    return this.#quantiseRows(matrix(1, v.length, Float64Array.from(v)))[0]!;
+  }
+
+  #quantiseRows(rows: Matrix): TransformCode[] {
+    const { basis, mean, sigma, bits } = this.#state;
+    const coefficients = timesTransposed(centred(rows, mean), basis);
+    const heads = this.#head.choose(coefficients);
+    const predicted = new Float64Array(basis.rows);
+    return Array.from({ length: rows.rows }, (_, row) => {
+      this.#head.predict(heads, row, predicted, 0);
+      const levels = new Int32Array(bits.length);
+      for (let i = 0; i < bits.length; i++) {
+        if (bits[i] === 0) continue;
+        const z = coefficients.data[row * basis.rows + i]! - predicted[i]!;
+        levels[i] = levelIndex(this.#thresholds[bits[i]!]!, sigma[i]! > 0 ? z / sigma[i]! : 0);
+      }
+      const [segId, qAlpha, qT] = [heads.segments[row]!, heads.qAlpha[row]!, heads.qTau[row]!];
+      return { segId, qAlpha, qT, levels };
+    });
   }
 
   /** Segment, alpha + 128, tau + 128, then the levels, least significant bit first, zero padded. */
   pack(code: TransformCode): Uint8Array {
     const writer = new BitWriter(this.bytesPerVec);
-    writer.write(code.segId, this.#segmentBits);
-    writer.write(code.qAlpha + 128, 8);
-    writer.write(code.qT + 128, 8);
-    this.#state.bits.forEach((width, i) => {
-      writer.write(code.levels[i]!, width);
-    });
+    this.#head.write(writer, headsOf(code), 0);
+    const { bits } = this.#state;
+    for (let i = 0; i < bits.length; i++) writer.write(code.levels[i]!, bits[i]!);
     return writer.bytes;
   }
 
@@ -114,31 +128,44 @@ export class TransformCoder implements VectorCoder {
   unpack(bytes: Uint8Array): TransformCode {
     expectCodeLength(bytes, this.bytesPerVec, this.coder);
     const reader = new BitReader(bytes);
-    const segId = reader.read(this.#segmentBits);
-    expect(segId < this.#state.centers.rows, () => {
-      return `The code names center ${segId} but the coder has ${this.#state.centers.rows}; it belongs to another coder or is torn.`;
-    });
-    const qAlpha = reader.read(8) - 128;
-    const qT = reader.read(8) - 128;
-    return { segId, qAlpha, qT, levels: this.#state.bits.map((width) => reader.read(width)) };
+    const heads = emptyHeads(1);
+    this.#head.read(reader, heads, 0);
+    const levels = this.#state.bits.map((width) => reader.read(width));
+    return { segId: heads.segments[0]!, qAlpha: heads.qAlpha[0]!, qT: heads.qTau[0]!, levels };
   }
 
   /** Decoded PCA coefficients, [r]. */
   coefficients(bytes: Uint8Array): Float64Array {
-    const { sigma, bits, residualMean } = this.#state;
+    const { sigma, bits } = this.#state;
     const code = this.unpack(bytes);
-    const result = this.#predicted(code.segId, code.qAlpha, code.qT);
+    const result = new Float64Array(bits.length);
+    this.#head.predict(headsOf(code), 0, result, 0);
     for (let i = 0; i < result.length; i++) {
-      result[i]! += residualMean[i]! + this.#levels[bits[i]!]![code.levels[i]!]! * sigma[i]!;
+      result[i]! += this.#levels[bits[i]!]![code.levels[i]!]! * sigma[i]!;
     }
     return result;
   }
 
+  /** Scores take only the components of a code that have bits. */
   scorer(query: FloatArray): (bytes: Uint8Array) => number {
-    const { basis, mean } = this.#state;
+    const { basis, mean, sigma, bits } = this.#state;
     const projected = timesVector(basis, query);
     const constant = dot(Float64Array.from(query), Float64Array.from(mean));
-    return (bytes) => constant + dot(projected, this.coefficients(bytes));
+    const ofHead = this.#head.scorer(projected);
+    const coded = Int32Array.from([...bits.keys()].filter((i) => bits[i]! > 0));
+    const widths = coded.map((i) => bits[i]!);
+    const weights = Float64Array.from(coded, (i) => projected[i]! * sigma[i]!);
+    const levels = [...widths].map((width) => this.#levels[width]!);
+    const reader = new BitReader(this.bytesPerVec);
+    const heads = emptyHeads(1);
+    return (bytes) => {
+      expectCodeLength(bytes, this.bytesPerVec, this.coder);
+      reader.load(bytes);
+      this.#head.read(reader, heads, 0);
+      let sum = constant + ofHead(heads, 0);
+      for (let p = 0; p < widths.length; p++) sum += weights[p]! * levels[p]![reader.read(widths[p]!)]!;
+      return sum;
+    };
   }
 
   tensors(): Record<string, CoderTensor> {
@@ -155,12 +182,10 @@ export class TransformCoder implements VectorCoder {
       scales: f32(scales),
     };
   }
-
-  #predicted(segId: number, qAlpha: number, qT: number): Float64Array {
-    const { tDir, centers, scales } = this.#state;
-    const alpha = qAlpha * scales[0]!;
-    const tau = qT * scales[1]!;
-    const center = rowOf(centers, segId);
-    return Float64Array.from(tDir, (direction, i) => alpha * direction + tau * center[i]!);
-  }
 }
+
+const headsOf = ({ segId, qAlpha, qT }: TransformCode): Heads => ({
+  segments: Int32Array.of(segId),
+  qAlpha: Int32Array.of(qAlpha),
+  qTau: Int32Array.of(qT),
+});

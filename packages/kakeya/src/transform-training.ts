@@ -1,21 +1,20 @@
 import { solveAlignedTDir } from './alignment.js';
 import { expectInteger, expectVector } from './checks.js';
-import { symmetricEigen } from './decomposition.js';
 import { expect } from './errors.js';
+import { bestColumns } from './kmeans.js';
 import {
   addScaledRow,
   centred,
   columnMeans,
-  dotAt,
   type FloatArray,
-  gram,
+  gramOfColumns,
   type Matrix,
   matrix,
+  norm,
   rowOf,
   times,
   timesTransposed,
   timesVector,
-  transposed,
 } from './matrix.js';
 import { computePca } from './pca.js';
 import {
@@ -24,9 +23,10 @@ import {
   roundMatrixTo,
   roundTo,
   type SkeletonDtype,
+  ZERO_PERP,
 } from './skeleton.js';
-import { nearestCenter } from './sparse-codec.js';
 import { type SphericalKMeansOptions, sphericalKMeans } from './spherical-kmeans.js';
+import { symmetricEigen } from './symmetric-eigen.js';
 import { quantise, segmentBits, type TransformOptions, type TransformState } from './transform-state.js';
 import { waterfill } from './waterfill.js';
 
@@ -107,13 +107,16 @@ export function residualsOf(
 ): { residuals: Matrix; scales: Float64Array } {
   const n = coefficients.rows;
   const alphas = timesVector(coefficients, tDir);
-  const segments = new Int32Array(n);
-  const taus = new Float64Array(n);
-  for (let i = 0; i < n; i++) {
-    const perp = perpendicular(rowOf(coefficients, i), tDir);
-    segments[i] = nearestCenter(perp, centers, false);
-    taus[i] = dotAt(perp, 0, centers.data, segments[i]! * centers.cols, centers.cols);
-  }
+  const perp = matrix(n, coefficients.cols);
+  for (let i = 0; i < n; i++) perp.data.set(perpendicular(rowOf(coefficients, i), tDir), i * perp.cols);
+  const along = timesTransposed(perp, centers);
+  const segments = bestColumns(along);
+  const taus = Float64Array.from(segments, (segment, i) => {
+    // Rows without a direction of their own take the first center, as they do when they are coded.
+    if (norm(rowOf(perp, i)) > ZERO_PERP) return along.data[i * centers.rows + segment]!;
+    segments[i] = 0;
+    return along.data[i * centers.rows]!;
+  });
   const step = (values: Float64Array) =>
     Math.fround(values.reduce((largest, x) => Math.max(largest, Math.abs(x)), 127e-12) / 127);
   const scales = Float64Array.of(step(alphas), step(taus));
@@ -129,6 +132,6 @@ export function residualsOf(
 
 /** Population variances (descending) and principal directions as rows [r, r] of centred rows [n, r]. */
 function principalFrame(rows: Matrix): { variances: Float64Array; rotation: Matrix } {
-  const { values, vectors } = symmetricEigen(gram(transposed(rows)));
+  const { values, vectors } = symmetricEigen(gramOfColumns(rows));
   return { variances: values.map((value) => Math.max(value, 0) / rows.rows), rotation: vectors };
 }

@@ -1,22 +1,25 @@
 import { BitReader, BitWriter } from './bit-stream.js';
-import { expectInteger, expectVector } from './checks.js';
+import { expectFiniteRows, expectInteger, expectVector } from './checks.js';
+import { CodeHead, type CodeLayout, emptyHeads, type Heads, layoutBits } from './code-head.js';
 import { expect } from './errors.js';
-import { nearestCentroid } from './kmeans.js';
-import { addScaledRow, dot, dotAt, type FloatArray, type Matrix, rowOf, timesVector } from './matrix.js';
-import { perpendicular, type SkeletonDtype } from './skeleton.js';
-import { nearestCenter } from './sparse-codec.js';
-import { codedSkeletonBytes, quantise, segmentBits } from './transform-state.js';
+import {
+  centred,
+  dot,
+  type FloatArray,
+  type Matrix,
+  matrix,
+  rowOf,
+  timesTransposed,
+  timesVector,
+} from './matrix.js';
+import type { SkeletonDtype } from './skeleton.js';
+import { codedSkeletonBytes } from './transform-state.js';
 import { LevelTable, Trellis, type TrellisStates } from './trellis.js';
 import { positiveTrellisLevels } from './trellis-levels.js';
 import { trainTrellis } from './trellis-training.js';
-import { type CoderTensor, expectCodeLength, type VectorCoder } from './vector-coder.js';
+import { type CoderTensor, decodedRows, expectCodeLength, type VectorCoder } from './vector-coder.js';
 
-/**
- * What a code holds before the residual. "lengths": center number, alpha and tau in 8 bits each, as in the transform
- * coder. "centroids": only the center number; centers have the mean length of their rows, and the 16 bits go to
- * the residual.
- */
-export type TrellisLayout = 'lengths' | 'centroids';
+export type TrellisLayout = CodeLayout;
 
 /** Everything a trellis coder decodes with; r components in the residual's principal frame. */
 export interface TrellisState {
@@ -55,11 +58,12 @@ export class TrellisCoder implements VectorCoder {
   readonly coder = 'trellis';
   readonly #state: TrellisState;
   readonly #dtype: SkeletonDtype;
+  readonly #head: CodeHead;
   readonly #trellis: Trellis;
-  readonly #nearest: (data: FloatArray, offset: number) => number;
-  /** Components with at least one bit, in order. */
+  /** Components with at least one bit, in order; their bits, levels and weights. */
   readonly #coded: Int32Array;
-  readonly #codedTables: readonly LevelTable[];
+  readonly #bits: Int32Array;
+  readonly #tables: readonly LevelTable[];
   readonly #weights: Float64Array;
   readonly bytesPerVec: number;
   readonly states: TrellisStates;
@@ -74,10 +78,11 @@ export class TrellisCoder implements VectorCoder {
     this.#dtype = options.skeletonDtype ?? 'f32';
     this.bytesPerVec = options.bytesPerVec;
     this.states = options.states ?? 64;
+    this.#head = new CodeHead(state);
     this.#trellis = new Trellis(this.states);
-    this.#nearest = nearestCentroid(state.centers);
     this.#coded = Int32Array.from([...state.bits.keys()].filter((i) => state.bits[i]! > 0));
-    this.#codedTables = [...this.#coded].map((i) => tables[state.bits[i]! - 1]!);
+    this.#bits = this.#coded.map((i) => state.bits[i]!);
+    this.#tables = [...this.#bits].map((b) => tables[b - 1]!);
     this.#weights = Float64Array.from(this.#coded, (i) => state.sigma[i]! ** 2);
   }
 
@@ -100,51 +105,104 @@ export class TrellisCoder implements VectorCoder {
 
   encode(v: FloatArray): Uint8Array {
     expectVector(v, this.dimension, 'A vector for the trellis coder');
-    const { basis, mean, residualMean, sigma, bits } = this.#state;
-    const coefficients = timesVector(
-      basis,
-      Float64Array.from(v, (x, j) => x - mean[j]!),
-    );
-    const writer = new BitWriter(this.bytesPerVec);
-    const predicted = this.#writeHead(writer, coefficients);
-    const scaled = Float64Array.from(this.#coded, (i) => {
-      return sigma[i]! > 0 ? (coefficients[i]! - predicted[i]! - residualMean[i]!) / sigma[i]! : 0;
+    return this.encodeRows(matrix(1, this.dimension, Float64Array.from(v)))[0]!;
+  }
+
+  encodeRows(rows: Matrix): Uint8Array[] {
+    expectFiniteRows(rows, 'The trellis coder');
+    const { basis, mean, sigma } = this.#state;
+    const coefficients = timesTransposed(centred(rows, mean), basis);
+    const heads = this.#head.choose(coefficients);
+    const predicted = new Float64Array(basis.rows);
+    const scaled = new Float64Array(this.#coded.length);
+    return Array.from({ length: rows.rows }, (_, row) => {
+      const writer = new BitWriter(this.bytesPerVec);
+      this.#head.write(writer, heads, row);
+      this.#head.predict(heads, row, predicted, 0);
+      const from = row * basis.rows;
+      for (let p = 0; p < scaled.length; p++) {
+        const i = this.#coded[p]!;
+        scaled[p] = sigma[i]! > 0 ? (coefficients.data[from + i]! - predicted[i]!) / sigma[i]! : 0;
+      }
+      const codes = this.#trellis.encode(scaled, this.#weights, this.#tables);
+      for (let p = 0; p < codes.length; p++) writer.write(codes[p]!, this.#bits[p]!);
+      return writer.bytes;
     });
-    this.#trellis.encode(scaled, this.#weights, this.#codedTables).forEach((code, position) => {
-      writer.write(code, bits[this.#coded[position]!]!);
-    });
-    return writer.bytes;
   }
 
   decode(bytes: Uint8Array): Float32Array {
-    const sum = Float64Array.from(this.#state.mean);
-    this.coefficients(bytes).forEach((value, i) => {
-      addScaledRow(sum, this.#state.basis, i, value);
-    });
-    return Float32Array.from(sum);
+    return rowOf(this.decodeRows([bytes]), 0) as Float32Array;
   }
 
-  /** Decoded PCA coefficients, [r]. */
-  coefficients(bytes: Uint8Array): Float64Array {
-    expectCodeLength(bytes, this.bytesPerVec, this.coder);
-    const { residualMean, sigma, bits } = this.#state;
-    const reader = new BitReader(bytes);
-    const result = this.#readHead(reader);
-    const codes = this.#coded.map((i) => reader.read(bits[i]!));
-    const levels = this.#trellis.decode(codes);
-    for (let i = 0; i < result.length; i++) result[i]! += residualMean[i]!;
-    levels.forEach((level, position) => {
-      const i = this.#coded[position]!;
-      result[i]! += this.#codedTables[position]!.levels[level]! * sigma[i]!;
+  decodeRows(codes: readonly Uint8Array[]): Matrix<Float32Array> {
+    const { basis, mean, sigma } = this.#state;
+    const coefficients = matrix(codes.length, basis.rows);
+    const reader = new BitReader(this.bytesPerVec);
+    const heads = emptyHeads(1);
+    const { memory, subsets } = this.#trellis;
+    codes.forEach((bytes, row) => {
+      expectCodeLength(bytes, this.bytesPerVec, this.coder);
+      reader.load(bytes);
+      this.#head.read(reader, heads, 0);
+      const from = row * basis.rows;
+      this.#head.predict(heads, 0, coefficients.data, from);
+      let state = 0;
+      for (let p = 0; p < this.#coded.length; p++) {
+        const code = reader.read(this.#bits[p]!);
+        const register = ((code & 1) << memory) | state;
+        state = register >>> 1;
+        const i = this.#coded[p]!;
+        coefficients.data[from + i]! +=
+          this.#tables[p]!.levels[4 * (code >>> 1) + subsets[register]!]! * sigma[i]!;
+      }
     });
-    return result;
+    return decodedRows(coefficients, basis, mean);
   }
 
+  /** Scores take only the coded components of a code: levels times sigma times the projected query are prepared. */
   scorer(query: FloatArray): (bytes: Uint8Array) => number {
-    const { basis, mean } = this.#state;
+    const { basis, mean, sigma } = this.#state;
     const projected = timesVector(basis, query);
     const constant = dot(Float64Array.from(query), Float64Array.from(mean));
-    return (bytes) => constant + dot(projected, this.coefficients(bytes));
+    const ofHead = this.#head.scorer(projected);
+    const weights = Float64Array.from(this.#coded, (i) => projected[i]! * sigma[i]!);
+    const reader = new BitReader(this.bytesPerVec);
+    const heads: Heads = emptyHeads(1);
+    const { memory, subsets } = this.#trellis;
+    const bits = this.#bits;
+    const { levels, starts } = this.#flatTables();
+    // The reader's own work on local variables: a call per component would cost more than the component.
+    const padded = new Uint8Array(this.bytesPerVec + 2);
+    return (bytes) => {
+      expectCodeLength(bytes, this.bytesPerVec, this.coder);
+      reader.load(bytes);
+      this.#head.read(reader, heads, 0);
+      padded.set(bytes);
+      let sum = constant + ofHead(heads, 0);
+      let [position, state] = [reader.position, 0];
+      for (let p = 0; p < bits.length; p++) {
+        const [width, at] = [bits[p]!, position >>> 3];
+        const window = (padded[at]! | (padded[at + 1]! << 8)) >>> (position & 7);
+        position += width;
+        const code = window & ((1 << width) - 1);
+        const register = ((code & 1) << memory) | state;
+        state = register >>> 1;
+        sum += weights[p]! * levels[starts[p]! + 4 * (code >>> 1) + subsets[register]!]!;
+      }
+      return sum;
+    };
+  }
+
+  /** The levels of all rates one after the other, and where those of every coded component begin. */
+  #flatTables(): { levels: Float64Array; starts: Int32Array } {
+    const sizes = tables.map((table) => table.levels.length);
+    const levels = new Float64Array(sizes.reduce((sum, size) => sum + size, 0));
+    const begin: number[] = [];
+    tables.forEach((table, rate) => {
+      begin.push(sizes.slice(0, rate).reduce((sum, size) => sum + size, 0));
+      levels.set(table.levels, begin[rate]);
+    });
+    return { levels, starts: this.#bits.map((b) => begin[b - 1]!) };
   }
 
   tensors(): Record<string, CoderTensor> {
@@ -161,48 +219,4 @@ export class TrellisCoder implements VectorCoder {
       scales: f32(scales),
     };
   }
-
-  /** Writes center number and lengths; returns the coefficients they predict. */
-  #writeHead(writer: BitWriter, coefficients: Float64Array): Float64Array {
-    const { layout, tDir, centers, scales } = this.#state;
-    const width = segmentBits(centers.rows);
-    if (layout === 'centroids') {
-      const segId = this.#nearest(coefficients, 0);
-      writer.write(segId, width);
-      return Float64Array.from(rowOf(centers, segId));
-    }
-    const perp = perpendicular(coefficients, tDir);
-    const segId = nearestCenter(perp, centers, false);
-    const qAlpha = quantise(dotAt(coefficients, 0, tDir, 0, tDir.length), scales[0]!);
-    const qT = quantise(dotAt(perp, 0, centers.data, segId * centers.cols, centers.cols), scales[1]!);
-    writer.write(segId, width);
-    writer.write(qAlpha + 128, 8);
-    writer.write(qT + 128, 8);
-    return this.#fromLengths(segId, qAlpha, qT);
-  }
-
-  #readHead(reader: BitReader): Float64Array {
-    const { layout, centers } = this.#state;
-    const segId = reader.read(segmentBits(centers.rows));
-    expect(segId < centers.rows, () => {
-      return `The code names center ${segId} but the coder has ${centers.rows}; it belongs to another coder or is torn.`;
-    });
-    if (layout === 'centroids') return Float64Array.from(rowOf(centers, segId));
-    const qAlpha = reader.read(8) - 128;
-    return this.#fromLengths(segId, qAlpha, reader.read(8) - 128);
-  }
-
-  #fromLengths(segId: number, qAlpha: number, qT: number): Float64Array {
-    const { tDir, centers, scales } = this.#state;
-    const center = rowOf(centers, segId);
-    return Float64Array.from(
-      tDir,
-      (direction, i) => qAlpha * scales[0]! * direction + qT * scales[1]! * center[i]!,
-    );
-  }
-}
-
-/** Bits of a code that do not belong to the residual. */
-export function layoutBits(layout: TrellisLayout, k: number): number {
-  return segmentBits(k) + (layout === 'lengths' ? 16 : 0);
 }

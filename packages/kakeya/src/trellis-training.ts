@@ -1,7 +1,8 @@
 import { solveAlignedTDir } from './alignment.js';
 import { expectInteger, expectVector } from './checks.js';
+import { layoutBits } from './code-head.js';
 import { expect } from './errors.js';
-import { kMeans, nearestCentroid } from './kmeans.js';
+import { kMeans, nearestCentroids } from './kmeans.js';
 import {
   addScaledRow,
   centred,
@@ -23,13 +24,7 @@ import {
   TRANSFORM_VARIANCE_RATIO,
   trainCenters,
 } from './transform-training.js';
-import {
-  layoutBits,
-  type TrellisCoder,
-  type TrellisLayout,
-  type TrellisOptions,
-  type TrellisState,
-} from './trellis-coder.js';
+import type { TrellisCoder, TrellisLayout, TrellisOptions, TrellisState } from './trellis-coder.js';
 import { trellisDistortion } from './trellis-levels.js';
 import type { VectorCoder } from './vector-coder.js';
 import { waterfill } from './waterfill.js';
@@ -41,14 +36,20 @@ interface Plan {
 
 /** One row in this many judges the layouts. */
 const HELD_OUT_SHARE = 5;
-/** Rows that judge at most: enough to rank layouts, few enough to stay quick. */
+/** Rows at most that judge the layouts, and that a layout to be judged learns from: enough to rank them. */
 const JUDGES = 200;
+const JUDGED_ON = 2_048;
+/** Rows at most that centers are learned from. */
+const CENTERED_ON = 4_096;
 /** Fewer rows than this cannot spare any to compare layouts. */
 const FEWEST_ROWS = 20;
 /** Rounds of either k-means: the residual coder takes up what slightly better centers would have saved. */
 const ROUNDS = 12;
 
-/** Learns every layout on four fifths of the rows, keeps the one that codes the others best, and learns it on all. */
+/**
+ * Learns every layout on some of the rows, keeps the one that codes others best, and learns it on all. The PCA is that of all
+ * rows in either case: it is the same for every layout.
+ */
 export function trainTrellis(
   x: Matrix,
   axis: FloatArray,
@@ -60,21 +61,27 @@ export function trainTrellis(
   expectInteger(options.k ?? 64, 1, 'k of the trellis coder');
   expectVector(axis, x.cols, 'The axis of the trellis coder');
   const plans = plansFor(x.rows, options);
-  const all = [...Array(x.rows).keys()];
+  const prepared = preparedRows(x, axis);
   let best = plans[0]!;
   if (plans.length > 1) {
-    const learn = preparedRows(
-      takeRows(
-        x,
-        all.filter((i) => i % HELD_OUT_SHARE !== 0),
-      ),
-      axis,
+    const held = (row: number) => row % HELD_OUT_SHARE === 0;
+    const rows = [...Array(x.rows).keys()];
+    const learnt = evenly(
+      rows.filter((row) => !held(row)),
+      JUDGED_ON,
     );
-    const judge = takeRows(x, all.filter((i) => i % HELD_OUT_SHARE === 0).slice(0, JUDGES));
+    const learn = { ...prepared, coefficients: takeRows(prepared.coefficients, learnt) };
+    const judge = takeRows(x, evenly(rows.filter(held), JUDGES));
     const errors = plans.map((plan) => squaredError(create(learnState(learn, options, plan)), judge));
     best = plans[errors.indexOf(Math.min(...errors))]!;
   }
-  return create(learnState(preparedRows(x, axis), options, best));
+  return create(learnState(prepared, options, best));
+}
+
+/** At most `count` of the items, evenly spread. */
+function evenly(items: readonly number[], count: number): number[] {
+  if (items.length <= count) return [...items];
+  return Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)]!);
 }
 
 /** What every layout shares: the PCA of the rows, the aligned direction and all coefficients. */
@@ -105,7 +112,9 @@ function plansFor(rows: number, options: TrellisOptions): Plan[] {
 function learnState(rows: Prepared, options: TrellisOptions, plan: Plan): TrellisState {
   const dtype = options.skeletonDtype ?? 'f32';
   const { basis, mean, tDir, coefficients } = rows;
-  const centers = centersFor(plan, coefficients, tDir, options.seed ?? 0);
+  const sample = evenly([...Array(coefficients.rows).keys()], CENTERED_ON);
+  const some = sample.length < coefficients.rows ? takeRows(coefficients, sample) : coefficients;
+  const centers = centersFor(plan, some, tDir, options.seed ?? 0);
   const { residuals, scales } =
     plan.layout === 'lengths'
       ? residualsOf(coefficients, tDir, centers)
@@ -127,11 +136,11 @@ function centersFor(plan: Plan, coefficients: Matrix, tDir: Float64Array, seed: 
 }
 
 function minusNearest(coefficients: Matrix, centers: Matrix): Matrix {
-  const find = nearestCentroid(centers);
+  const nearest = nearestCentroids(coefficients, centers);
   const residuals = matrix(coefficients.rows, coefficients.cols, Float64Array.from(coefficients.data));
   for (let i = 0; i < residuals.rows; i++) {
     const row = rowOf(residuals, i);
-    addScaledRow(row, centers, find(coefficients.data, i * coefficients.cols), -1);
+    addScaledRow(row, centers, nearest[i]!, -1);
   }
   return residuals;
 }

@@ -1,5 +1,6 @@
 import { expect } from './errors.js';
 import { levelIndex, thresholdsOf } from './lloyd-max.js';
+import { type Paths, pathSpace } from './trellis-paths.js';
 
 /** Rate-1/2 convolutional codes of largest free distance (Larsen 1973), octal generators, by number of states. */
 const GENERATORS: Readonly<Record<number, readonly [number, number]>> = {
@@ -11,6 +12,9 @@ const GENERATORS: Readonly<Record<number, readonly [number, number]>> = {
   128: [0o247, 0o371],
   256: [0o561, 0o753],
 };
+
+/** Subset of every pair of code bits: the codes of subsets two levels apart are two bits apart. */
+const subsetOfCode = [0, 1, 3, 2];
 
 /** Numbers of states a trellis can have. */
 export type TrellisStates = 4 | 8 | 16 | 32 | 64 | 128 | 256;
@@ -26,20 +30,38 @@ export class Trellis {
   readonly #memory: number;
   /** Subset 0 ... 3 of every register content of memory + 1 bits. */
   readonly #subset: Uint8Array;
+  /**
+   * Code bits of the registers 2 t, for the first half of the states. All generators tap both ends of the register, so that
+   * its first and its last bit each turn both code bits: the other registers have these codes or the opposite ones.
+   */
+  readonly #codes: Uint8Array;
 
-  constructor(states: TrellisStates) {
+  /** @param makeSpace what searches the paths; by default kernels, where there are some */
+  constructor(
+    states: TrellisStates,
+    private readonly makeSpace = pathSpace,
+  ) {
     const generators = GENERATORS[states];
     expect(generators !== undefined, () => {
       return `A trellis has 4, 8, 16, 32, 64, 128 or 256 states, not ${states}.`;
     });
     this.#states = states;
     this.#memory = Math.log2(states);
-    // Both branches out of a state differ in both code bits, so {00, 11} and {01, 10} are the pairs of open subsets;
-    // subsets two levels apart (0 and 2, 1 and 3) get the codes that are two bits apart.
-    const subsetOfCode = [0, 1, 3, 2];
-    this.#subset = Uint8Array.from({ length: 2 * states }, (_, register) => {
-      return subsetOfCode[2 * parity(register & generators[0]) + parity(register & generators[1])]!;
-    });
+    // Both branches out of a state differ in both code bits, so {00, 11} and {01, 10} are the pairs of open subsets.
+    const codeOf = (register: number) =>
+      2 * parity(register & generators[0]) + parity(register & generators[1]);
+    this.#subset = Uint8Array.from({ length: 2 * states }, (_, register) => subsetOfCode[codeOf(register)]!);
+    this.#codes = Uint8Array.from({ length: states / 2 }, (_, low) => codeOf(2 * low));
+  }
+
+  /** Bits of the state. */
+  get memory(): number {
+    return this.#memory;
+  }
+
+  /** Subset of every register content: path bit, then the state. */
+  get subsets(): Uint8Array {
+    return this.#subset;
   }
 
   /**
@@ -48,19 +70,15 @@ export class Trellis {
    */
   encode(x: Float64Array, weights: Float64Array, tables: readonly LevelTable[]): Int32Array {
     const n = x.length;
-    let costs = new Float64Array(this.#states).fill(Infinity);
-    let next = new Float64Array(this.#states);
-    costs[0] = 0;
-    const cameFrom = new Uint8Array(n * this.#states);
+    const space = this.makeSpace(n, this.#codes);
     const chosen = new Int32Array(n * 4);
     const errors = new Float64Array(4);
     for (let i = 0; i < n; i++) {
+      const weight = weights[i]!;
       tables[i]!.nearest(x[i]!, chosen, 4 * i, errors);
-      for (let s = 0; s < 4; s++) errors[s] = errors[s]! * weights[i]!;
-      this.#extend(costs, next, errors, cameFrom, i * this.#states);
-      [costs, next] = [next, costs];
+      for (let code = 0; code < 4; code++) space.errors[4 * i + code] = errors[subsetOfCode[code]!]! * weight;
     }
-    return this.#traceBack(costs, cameFrom, chosen, n);
+    return this.#traceBack(space.run(), chosen, n);
   }
 
   /** Level index of every component from its code. */
@@ -73,29 +91,16 @@ export class Trellis {
     });
   }
 
-  #extend(
-    costs: Float64Array,
-    next: Float64Array,
-    errors: Float64Array,
-    cameFrom: Uint8Array,
-    at: number,
-  ): void {
-    const mask = this.#states - 1;
-    for (let target = 0; target < this.#states; target++) {
-      const register = target << 1;
-      const even = costs[register & mask]! + errors[this.#subset[register]!]!;
-      const odd = costs[(register | 1) & mask]! + errors[this.#subset[register | 1]!]!;
-      next[target] = Math.min(odd, even);
-      cameFrom[at + target] = odd < even ? 1 : 0;
-    }
-  }
-
-  #traceBack(costs: Float64Array, cameFrom: Uint8Array, chosen: Int32Array, n: number): Int32Array {
+  #traceBack({ costs, from }: Paths, chosen: Int32Array, n: number): Int32Array {
+    const half = this.#states >>> 1;
     let state = 0;
     for (let s = 1; s < this.#states; s++) if (costs[s]! < costs[state]!) state = s;
     const codes = new Int32Array(n);
     for (let i = n - 1; i >= 0; i--) {
-      const register = (state << 1) | cameFrom[i * this.#states + state]!;
+      const isHigh = state >= half;
+      const low = isHigh ? state - half : state;
+      const won = from[(i * half + low) >>> 1]! >>> ((low & 1) + (isHigh ? 2 : 0));
+      const register = (state << 1) | (won & 1);
       const level = chosen[4 * i + this.#subset[register]!]!;
       codes[i] = ((level >>> 2) << 1) | (state >>> (this.#memory - 1));
       state = register & (this.#states - 1);
@@ -115,21 +120,25 @@ function parity(value: number): number {
 /** Ascending levels of one rate, level j in subset j mod 4. */
 export class LevelTable {
   readonly levels: Float64Array;
-  readonly #subsets: readonly Float64Array[];
-  readonly #thresholds: readonly Float64Array[];
+  readonly #thresholds: Float64Array;
 
   constructor(levels: Float64Array) {
     this.levels = levels;
-    this.#subsets = [0, 1, 2, 3].map((s) => levels.filter((_, j) => j % 4 === s));
-    this.#thresholds = this.#subsets.map(thresholdsOf);
+    this.#thresholds = thresholdsOf(levels);
   }
 
-  /** Writes the nearest level of each subset to `chosen[at ...]` and its squared error to `errors`. */
+  /** Writes the nearest level of each subset to `chosen[at ...]` and its squared error to `errors`; ties go up. */
   nearest(x: number, chosen: Int32Array, at: number, errors: Float64Array): void {
+    const { levels } = this;
+    const nearest = levelIndex(this.#thresholds, x);
     for (let s = 0; s < 4; s++) {
-      const index = levelIndex(this.#thresholds[s]!, x);
-      const difference = x - this.#subsets[s]![index]!;
-      chosen[at + s] = 4 * index + s;
+      // The last level of the subset that is not above the nearest of all, and the one behind it.
+      const below = nearest - ((nearest - s) & 3);
+      const above = below + 4;
+      const isAbove = below < 0 || (above < levels.length && levels[above]! - x <= x - levels[below]!);
+      const index = isAbove ? above : below;
+      const difference = x - levels[index]!;
+      chosen[at + s] = index;
       errors[s] = difference * difference;
     }
   }

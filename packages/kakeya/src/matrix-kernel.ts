@@ -1,0 +1,168 @@
+import { kernelsModule } from './kernels-wasm.js';
+import type { FloatArray, Matrix } from './matrix.js';
+
+/** What assembly/kernels.ts exports; places are byte addresses in `memory`. */
+export interface Kernels {
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  multiplyAdd(
+    c: number,
+    a: number,
+    b: number,
+    rows: number,
+    columns: number,
+    depth: number,
+    stride: number,
+  ): void;
+  multiplyRows(y: number, a: number, v: number, rows: number, count: number, stride: number): void;
+  subtractBoth(a: number, v: number, w: number, rows: number, count: number, stride: number): void;
+  reflectRows(a: number, v: number, beta: number, rows: number, count: number, stride: number): void;
+  extendPaths(
+    components: number,
+    half: number,
+    costs: number,
+    next: number,
+    errors: number,
+    patterns: number,
+    table: number,
+    from: number,
+  ): void;
+  rotateRows(x: number, y: number, count: number, cosine: number, sine: number): void;
+}
+
+/** The part of WebAssembly that is used here; the language's own types know it in browsers only. */
+interface Wasm {
+  validate(bytes: Uint8Array): boolean;
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (module: object) => { readonly exports: unknown };
+}
+
+/** Numbers of the kernels' memory below this are left to the compiler's runtime. */
+export const KERNEL_START = 128;
+
+const PAGE = 65_536;
+const wasm = (globalThis as unknown as { readonly WebAssembly?: Wasm }).WebAssembly;
+let loaded: Kernels | undefined | null = null;
+
+/** The kernels with their one memory, or undefined where WebAssembly or its 128-bit vectors are missing. */
+export function matrixKernels(): Kernels | undefined {
+  if (loaded !== null) return loaded;
+  const binary = Uint8Array.from(atob(kernelsModule), (character) => character.charCodeAt(0));
+  loaded = wasm?.validate(binary)
+    ? (new wasm.Instance(new wasm.Module(binary)).exports as Kernels)
+    : undefined;
+  return loaded;
+}
+
+/** The kernels' memory as numbers, with room for `count` of them; what it held before may be gone. */
+export function kernelNumbers({ memory }: Kernels, count: number): Float64Array {
+  const missing = 8 * count - memory.buffer.byteLength;
+  if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
+  return new Float64Array(memory.buffer);
+}
+
+/** Products per pass over the depth, so that a panel of the right side stays near the processor. */
+const DEPTH = 256;
+/** Rows of the left side per pass. */
+const ROWS = 128;
+const align = (count: number) => Math.ceil(count / 4) * 4;
+
+/** Puts rows [count] of `at(row, k)`, k from `from` to `to`, four interleaved, missing ones 0. */
+function pack(
+  target: Float64Array,
+  offset: number,
+  count: number,
+  [from, to]: readonly [number, number],
+  data: FloatArray,
+  first: number,
+  rowStep: number,
+  depthStep: number,
+): void {
+  const depth = to - from;
+  for (let row = 0; row < align(count); row++) {
+    let at = offset + (row - (row % 4)) * depth + (row % 4);
+    let source = (first + row) * rowStep + from * depthStep;
+    for (let k = 0; k < depth; k++, at += 4, source += depthStep) {
+      target[at] = row < count ? data[source]! : 0;
+    }
+  }
+}
+
+/** One side of a product: `count` rows of `depth` numbers, in either order of storage. */
+export interface Side {
+  readonly data: FloatArray;
+  readonly count: number;
+  readonly depth: number;
+  /** Distance of neighbouring rows, and of neighbouring numbers of a row, in `data`. */
+  readonly rowStep: number;
+  readonly depthStep: number;
+}
+
+export const rowsOf = ({ data, rows, cols }: Matrix): Side => ({
+  data,
+  count: rows,
+  depth: cols,
+  rowStep: cols,
+  depthStep: 1,
+});
+
+export const columnsOf = ({ data, rows, cols }: Matrix): Side => ({
+  data,
+  count: cols,
+  depth: rows,
+  rowStep: 1,
+  depthStep: cols,
+});
+
+/**
+ * A Bᵀ, [a.count, b.count] row-major, summed in order.
+ * @param symmetric a and b are the same: entries above the diagonal's block are copied from below it
+ */
+export function kernelProduct(kernels: Kernels, a: Side, b: Side, symmetric = false): Float64Array {
+  const result = new Float64Array(a.count * b.count);
+  const columns = align(b.count);
+  const depth = Math.min(DEPTH, a.depth);
+  const [leftAt, rightAt] = [ROWS * columns, ROWS * columns + ROWS * depth];
+  const start = KERNEL_START;
+  const numbers = kernelNumbers(kernels, start + rightAt + columns * depth);
+  const address = (place: number) => 8 * (start + place);
+  for (let from = 0; from < a.depth; from += DEPTH) {
+    const span = [from, Math.min(from + DEPTH, a.depth)] as const;
+    const used = span[1] - from;
+    pack(numbers, start + rightAt, b.count, span, b.data, 0, b.rowStep, b.depthStep);
+    for (let row = 0; row < a.count; row += ROWS) {
+      const height = Math.min(ROWS, a.count - row);
+      const width = symmetric ? align(Math.min(row + height, b.count)) : columns;
+      pack(numbers, start + leftAt, height, span, a.data, row, a.rowStep, a.depthStep);
+      loadBlock(numbers, start, columns, result, row, height, b.count, from === 0);
+      kernels.multiplyAdd(address(0), address(leftAt), address(rightAt), align(height), width, used, columns);
+      for (let i = 0; i < height; i++) {
+        const source = start + i * columns;
+        result.set(numbers.subarray(source, source + b.count), (row + i) * b.count);
+      }
+    }
+  }
+  if (symmetric) mirror(result, a.count);
+  return result;
+}
+
+/** The sums so far of a block of rows. */
+function loadBlock(
+  numbers: Float64Array,
+  start: number,
+  stride: number,
+  result: Float64Array,
+  row: number,
+  height: number,
+  width: number,
+  isFirst: boolean,
+): void {
+  for (let i = 0; i < align(height); i++) {
+    const at = start + i * stride;
+    numbers.fill(0, at, at + stride);
+    if (!isFirst && i < height) numbers.set(result.subarray((row + i) * width, (row + i + 1) * width), at);
+  }
+}
+
+function mirror(result: Float64Array, n: number): void {
+  for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) result[j * n + i] = result[i * n + j]!;
+}
