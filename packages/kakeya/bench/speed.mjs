@@ -85,7 +85,7 @@ for (const [name, config] of kinds) {
   }
   const index = new CompressedIndex(set);
   for (const [i, record] of records.entries()) index.add(i, record);
-  const search = microseconds(() => index.search(query, 10), ROWS, 30);
+  const search = microseconds(() => index.search(query, 10), ROWS, 300);
   const score = (decoded, from) => {
     let sum = 0;
     for (let j = 0; j < WIDTH; j++) sum += decoded[from + j] * query[j];

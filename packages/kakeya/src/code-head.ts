@@ -1,4 +1,5 @@
 import type { BitReader, BitWriter } from './bit-stream.js';
+import type { PackedRows } from './code-rows.js';
 import { expect } from './errors.js';
 import { bestColumns, nearestCentroids } from './kmeans.js';
 import {
@@ -52,6 +53,11 @@ export class CodeHead {
   constructor(parts: HeadParts) {
     this.#parts = parts;
     this.#width = segmentBits(parts.centers.rows);
+  }
+
+  /** Bits of a head. */
+  get bits(): number {
+    return layoutBits(this.#parts.layout, this.#parts.centers.rows);
   }
 
   /** Heads of PCA coefficients [n, r]. */
@@ -125,6 +131,33 @@ export class CodeHead {
     return ({ segments, qAlpha, qTau }, i) =>
       constant + qAlpha[i]! * perAlpha + qTau[i]! * perTau[segments[i]!]!;
   }
+
+  /** Scores of the heads that the first `count` rows begin with, plus a constant. */
+  rowScores(projected: Float64Array, rows: PackedRows, count: number, constant: number): Float64Array {
+    const { layout, tDir, centers, residualMean, scales } = this.#parts;
+    const { bytes, width } = rows;
+    const sums = new Float64Array(count).fill(constant + dotAt(projected, 0, residualMean, 0, tDir.length));
+    const byCenter = timesVector(centers, projected);
+    const perAlpha = scales[0]! * dotAt(projected, 0, tDir, 0, tDir.length);
+    for (let row = 0, at = 0; row < count; row++, at += width) {
+      const along = byCenter[bitsAt(bytes, at, 0, this.#width)]!;
+      if (layout === 'centroids') {
+        sums[row]! += along;
+        continue;
+      }
+      const alpha = bitsAt(bytes, at, this.#width, 8) - 128;
+      const tau = bitsAt(bytes, at, this.#width + 8, 8) - 128;
+      sums[row]! += alpha * perAlpha + tau * scales[1]! * along;
+    }
+    return sums;
+  }
+}
+
+/** `width` bits from `position` on, 16 at most. */
+function bitsAt(bytes: Uint8Array, at: number, position: number, width: number): number {
+  const from = at + (position >>> 3);
+  const window = bytes[from]! | (bytes[from + 1]! << 8) | (bytes[from + 2]! << 16);
+  return (window >>> (position & 7)) & ((1 << width) - 1);
 }
 
 /** Room for n heads. */

@@ -1,4 +1,5 @@
 import { expectInteger, expectVector } from './checks.js';
+import { type CodeRows, SeparateRows } from './code-rows.js';
 import { expect } from './errors.js';
 import { rescale, unscaled } from './field-scaling.js';
 import type { KakeyaSet, SetState } from './kakeya-set.js';
@@ -71,7 +72,8 @@ export class CompressedIndex {
   readonly #set: KakeyaSet | null;
   readonly #state: SetState;
   readonly #columns: SparseColumns;
-  readonly #codes: Uint8Array[] = [];
+  /** Codes of a byte coder, or null. */
+  readonly #codes: CodeRows | null;
   readonly #ids: number[] = [];
   readonly #norms: number[] = [];
   readonly #rowOfId = new Map<number, number>();
@@ -88,6 +90,8 @@ export class CompressedIndex {
       this.#state = source.state;
     }
     this.#columns = new SparseColumns(this.#state.skeleton.dRes);
+    const { coder } = this.#state;
+    this.#codes = coder && (coder.rows?.() ?? new SeparateRows(coder));
   }
 
   get size(): number {
@@ -98,8 +102,8 @@ export class CompressedIndex {
   add(id: number, record: CompressedVec | SparseCode): void {
     const length = this.#normOf(record);
     const row = this.#rowOfId.get(id) ?? this.#ids.length;
-    if (this.#state.coder === null) this.#columns.set(row, record as SparseCode);
-    else this.#codes[row] = (record as CodedVec).bytes.slice();
+    if (this.#codes) this.#codes.set(row, (record as CodedVec).bytes);
+    else this.#columns.set(row, record as SparseCode);
     this.#ids[row] = id;
     this.#norms[row] = length;
     this.#rowOfId.set(id, row);
@@ -110,13 +114,11 @@ export class CompressedIndex {
     const row = this.#rowOfId.get(id);
     if (row === undefined) return false;
     const last = this.#ids.length - 1;
-    this.#columns.move(last, row);
-    if (this.#state.coder !== null) this.#codes[row] = this.#codes[last]!;
+    (this.#codes ?? this.#columns).move(last, row);
     this.#ids[row] = this.#ids[last]!;
     this.#norms[row] = this.#norms[last]!;
     this.#rowOfId.set(this.#ids[row]!, row);
     this.#rowOfId.delete(id);
-    this.#codes.length = Math.min(this.#codes.length, last);
     this.#ids.length = last;
     this.#norms.length = last;
     return true;
@@ -132,12 +134,12 @@ export class CompressedIndex {
     return Array.from(largest(scores, k), (row) => ({ id: this.#ids[row]!, score: scores[row]! }));
   }
 
-  /** Scores of all rows in the order of {@link ids}. */
+  /** Scores of all rows in the order of {@link ids}. q . (scale * decoded) = (q * scale) . decoded: the query is scaled once. */
   scores(query: FloatArray, options: { metric?: SearchMetric } = {}): Float64Array {
     expectVector(query, this.#state.skeleton.basis.cols, 'The query of a search');
-    const score = this.#scorer(query);
-    const scores = new Float64Array(this.#ids.length);
-    for (let row = 0; row < scores.length; row++) scores[row] = score(row);
+    const scaledQuery = rescale(Float64Array.from(query), this.#state.scale);
+    const count = this.#ids.length;
+    const scores = this.#codes?.scores(scaledQuery, count) ?? this.#sparseScores(scaledQuery, count);
     if (options.metric !== 'cosine') return scores;
     const length = Math.max(norm(Float64Array.from(query)), 1e-12);
     return scores.map((value, row) => (this.#norms[row]! > 1e-12 ? value / (length * this.#norms[row]!) : 0));
@@ -148,26 +150,22 @@ export class CompressedIndex {
     return this.#ids;
   }
 
-  /** q . (scale * decoded) = (q * scale) . decoded, so the query is scaled once. */
-  #scorer(query: FloatArray): (row: number) => number {
-    const { skeleton, coder, scale } = this.#state;
-    const scaledQuery = rescale(Float64Array.from(query), scale);
-    if (coder !== null) {
-      const score = coder.scorer(scaledQuery);
-      return (row) => score(this.#codes[row]!);
-    }
+  /** A sparse record takes 2 + dRes products with what is prepared here. */
+  #sparseScores(query: Float64Array, count: number): Float64Array {
+    const { skeleton } = this.#state;
     const { segId, alpha, t, residualIdx, residualVals } = this.#columns;
     const { dRes } = skeleton;
-    const projected = timesVector(skeleton.basis, scaledQuery);
-    const constant = dot(scaledQuery, Float64Array.from(skeleton.mean));
+    const projected = timesVector(skeleton.basis, query);
+    const constant = dot(query, Float64Array.from(skeleton.mean));
     const alongT = dot(projected, Float64Array.from(skeleton.tDir));
     const alongCenters = timesVector(skeleton.centers, projected);
-    return (row) => {
+    const scores = new Float64Array(count);
+    for (let row = 0, j = 0; row < count; row++) {
       let sum = constant + alpha[row]! * alongT + t[row]! * alongCenters[segId[row]!]!;
-      for (let j = row * dRes; j < (row + 1) * dRes; j++)
-        sum += residualVals[j]! * projected[residualIdx[j]!]!;
-      return sum;
-    };
+      for (const end = j + dRes; j < end; j++) sum += residualVals[j]! * projected[residualIdx[j]!]!;
+      scores[row] = sum;
+    }
+    return scores;
   }
 
   /** |decoded|; also the check that the record belongs here. */

@@ -26,6 +26,31 @@ export interface Kernels {
     table: number,
     from: number,
   ): void;
+  codeBits(
+    rows: number,
+    rowBytes: number,
+    count: number,
+    shift: number,
+    kept: bigint,
+    taps: number,
+    moreTaps: number,
+    words: number,
+  ): void;
+  addLookUps(
+    rows: number,
+    rowBytes: number,
+    count: number,
+    shift: number,
+    mask: number,
+    words: number,
+    place: number,
+    codes: number,
+    table: number,
+    factor: number,
+    sums: number,
+  ): void;
+  extendTable(table: number, filled: number, unit: number, count: number, weight: number): void;
+  spread(target: number, source: number, order: number, count: number): void;
   rotateRows(x: number, y: number, count: number, cosine: number, sine: number): void;
 }
 

@@ -1,6 +1,7 @@
 import { BitReader, BitWriter } from './bit-stream.js';
 import { expectFiniteRows, expectVector } from './checks.js';
 import { CodeHead, emptyHeads, type Heads } from './code-head.js';
+import type { CodeRows } from './code-rows.js';
 import { levelIndex, lloydMaxLevels, thresholdsOf } from './lloyd-max.js';
 import {
   centred,
@@ -12,6 +13,7 @@ import {
   timesTransposed,
   timesVector,
 } from './matrix.js';
+import { ScalarRows } from './scalar-rows.js';
 import type { SkeletonDtype } from './skeleton.js';
 import {
   codedSkeletonBytes,
@@ -166,6 +168,10 @@ export class TransformCoder implements VectorCoder {
       for (let p = 0; p < widths.length; p++) sum += weights[p]! * levels[p]![reader.read(widths[p]!)]!;
       return sum;
     };
+  }
+
+  rows(): CodeRows {
+    return new ScalarRows(this.#state, this.#head, this.#levels, this.bytesPerVec);
   }
 
   tensors(): Record<string, CoderTensor> {

@@ -1,6 +1,7 @@
 import { BitReader, BitWriter } from './bit-stream.js';
 import { expectFiniteRows, expectInteger, expectVector } from './checks.js';
 import { CodeHead, type CodeLayout, emptyHeads, type Heads, layoutBits } from './code-head.js';
+import type { CodeRows } from './code-rows.js';
 import { expect } from './errors.js';
 import {
   centred,
@@ -16,6 +17,7 @@ import type { SkeletonDtype } from './skeleton.js';
 import { codedSkeletonBytes } from './transform-state.js';
 import { LevelTable, Trellis, type TrellisStates } from './trellis.js';
 import { positiveTrellisLevels } from './trellis-levels.js';
+import { TrellisRows } from './trellis-rows.js';
 import { trainTrellis } from './trellis-training.js';
 import { type CoderTensor, decodedRows, expectCodeLength, type VectorCoder } from './vector-coder.js';
 
@@ -203,6 +205,12 @@ export class TrellisCoder implements VectorCoder {
       levels.set(table.levels, begin[rate]);
     });
     return { levels, starts: this.#bits.map((b) => begin[b - 1]!) };
+  }
+
+  rows(): CodeRows {
+    const levels = this.#tables.map((table) => table.levels);
+    const coded = { indices: this.#coded, bits: this.#bits, levels };
+    return new TrellisRows(this.#state, this.#head, this.#trellis, coded, this.bytesPerVec);
   }
 
   tensors(): Record<string, CoderTensor> {

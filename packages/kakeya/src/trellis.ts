@@ -14,7 +14,7 @@ const GENERATORS: Readonly<Record<number, readonly [number, number]>> = {
 };
 
 /** Subset of every pair of code bits: the codes of subsets two levels apart are two bits apart. */
-const subsetOfCode = [0, 1, 3, 2];
+export const subsetOfCode: readonly number[] = [0, 1, 3, 2];
 
 /** Numbers of states a trellis can have. */
 export type TrellisStates = 4 | 8 | 16 | 32 | 64 | 128 | 256;
@@ -35,6 +35,8 @@ export class Trellis {
    * its first and its last bit each turn both code bits: the other registers have these codes or the opposite ones.
    */
   readonly #codes: Uint8Array;
+  /** Bit d is set where the path bit d components back is part of a first code bit, and of a second one. */
+  readonly taps: readonly [number, number];
 
   /** @param makeSpace what searches the paths; by default kernels, where there are some */
   constructor(
@@ -47,6 +49,13 @@ export class Trellis {
     });
     this.#states = states;
     this.#memory = Math.log2(states);
+    // The lowest bit of a generator reads the oldest path bit.
+    const tapsOf = (generator: number) =>
+      [...Array(this.#memory + 1).keys()].reduce(
+        (taps, delay) => taps | (((generator >>> (this.#memory - delay)) & 1) << delay),
+        0,
+      );
+    this.taps = [tapsOf(generators[0]), tapsOf(generators[1])];
     // Both branches out of a state differ in both code bits, so {00, 11} and {01, 10} are the pairs of open subsets.
     const codeOf = (register: number) =>
       2 * parity(register & generators[0]) + parity(register & generators[1]);

@@ -1,3 +1,4 @@
+import type { CodeRows } from './code-rows.js';
 import { expect } from './errors.js';
 import { type FloatArray, type Matrix, matrix, times } from './matrix.js';
 
@@ -19,6 +20,8 @@ export interface VectorCoder {
   decodeRows(codes: readonly Uint8Array[]): Matrix<Float32Array>;
   /** Prepares a query once; the result maps a code to query . decoded without decoding it. */
   scorer(query: FloatArray): (bytes: Uint8Array) => number;
+  /** Room for codes that are searched together; without it each is scored by {@link scorer}. */
+  rows?(): CodeRows;
   /** Named arrays from which the coder can be rebuilt. */
   tensors(): Record<string, CoderTensor>;
 }
