@@ -15,6 +15,20 @@ export class BitWriter {
     if (shifted > 0xff) this.bytes[at + 1]! |= shifted >>> 8;
     if (shifted > 0xffff) this.bytes[at + 2]! |= shifted >>> 16;
   }
+
+  /** Writes numbers that fit their widths, of at most 9 bits each. */
+  writeAll(values: Uint16Array, widths: Int32Array): void {
+    let [at, held] = [this.#position >>> 3, this.#position & 7];
+    let bits = this.bytes[at] ?? 0;
+    for (let i = 0; i < widths.length; i++) {
+      const width = widths[i]!;
+      bits |= values[i]! << held;
+      held += width;
+      this.#position += width;
+      for (; held >= 8; held -= 8, bits >>>= 8) this.bytes[at++] = bits;
+    }
+    if (held > 0) this.bytes[at] = bits;
+  }
 }
 
 /** Reads what {@link BitWriter} wrote; many codes of one length, one after the other, with `load`. */

@@ -39,6 +39,7 @@ export { KakeyaCodecV4 } from './kakeya-codec.js';
 export { KakeyaHandle } from './kakeya-handle.js';
 export { KakeyaRegistry, type RegistryBuildOptions } from './kakeya-registry.js';
 export { KakeyaSet, type SetBuildOptions, type SetBuildReport, type SetState } from './kakeya-set.js';
+export { LevelTable } from './level-table.js';
 export { lloydMaxDistortion, lloydMaxLevels } from './lloyd-max.js';
 export { type FloatArray, type Matrix, matrix, matrixFromRows, rowOf } from './matrix.js';
 export type { MemorySample, PerBundle } from './memory-samples.js';
@@ -86,7 +87,7 @@ export { coefficientsOf, decodeSparseRows, encodeSparseRows, type SparseEncoding
 export { type SphericalKMeans, type SphericalKMeansOptions, sphericalKMeans } from './spherical-kmeans.js';
 export { TransformCoder } from './transform-coder.js';
 export type { TransformCode, TransformOptions, TransformState } from './transform-state.js';
-export { LevelTable, Trellis, type TrellisStates } from './trellis.js';
+export { Trellis, type TrellisStates } from './trellis.js';
 export { TrellisCoder, type TrellisLayout, type TrellisOptions, type TrellisState } from './trellis-coder.js';
 export type { CoderTensor, VectorCoder } from './vector-coder.js';
 export { waterfill } from './waterfill.js';

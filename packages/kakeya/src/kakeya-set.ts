@@ -1,4 +1,5 @@
 import { alignmentError, axisFidelity, projectIntoPca } from './alignment.js';
+import { BatchEncoder } from './batch-encoder.js';
 import { expectFiniteRows, expectVector } from './checks.js';
 import { skeletonOfCoder, trainCoder } from './coders.js';
 import {
@@ -9,12 +10,12 @@ import {
   kakeyaConfig,
 } from './config.js';
 import { expect } from './errors.js';
-import { relativeError, rescale, rmsScale, type Slice, unscaled, unscaledRows } from './field-scaling.js';
+import { rescale, rmsScale, type Slice, unscaled, unscaledRows } from './field-scaling.js';
 import { type FloatArray, type Matrix, matrix, rowOf } from './matrix.js';
 import { type CodedVec, type CompressedVec, expectCodeFits, type SparseCode } from './record.js';
 import { type SetStats, setStats } from './set-stats.js';
 import { buildSkeleton, type Skeleton } from './skeleton.js';
-import { decodeSparseRows, encodeSparseRows } from './sparse-codec.js';
+import { decodeSparseRows } from './sparse-codec.js';
 import type { VectorCoder } from './vector-coder.js';
 
 export interface SetBuildOptions {
@@ -52,6 +53,8 @@ export class KakeyaSet {
   readonly compressedFields: readonly string[];
   readonly config: KakeyaConfig;
   #state: SetState | null = null;
+  /** Made by the first batch of a build. */
+  #encoder: BatchEncoder | null = null;
   #encoded = 0;
 
   constructor(
@@ -118,6 +121,7 @@ export class KakeyaSet {
   /** Adopts a saved state. */
   restore(state: SetState): void {
     this.#state = state;
+    this.#encoder = null;
     this.#encoded = 0;
   }
 
@@ -135,9 +139,8 @@ export class KakeyaSet {
     expect(vecs.cols === d, () => {
       return `The rows for Kakeya set ${this.setIdx} have ${vecs.cols} columns where ${d} were expected.`;
     });
-    expectFiniteRows(vecs, `Kakeya set ${this.setIdx}, encode`);
-    const rows = state.scale === null ? vecs : unscaledRows(vecs, state.scale);
-    const records = state.coder === null ? this.#sparseRecords(rows, state) : this.#codedRecords(rows, state);
+    this.#encoder ??= new BatchEncoder(this.setIdx, state, this.config);
+    const records = this.#encoder.encode(vecs);
     this.#encoded += records.length;
     return records;
   }
@@ -196,38 +199,5 @@ export class KakeyaSet {
       return `The record holds ${record.kind === 'bytes' ? 'bytes' : 'a sparse code'}, but Kakeya set ${this.setIdx} uses the ${this.config.coder} coder.`;
     });
     if (record.kind === 'sparse') expectCodeFits(record, state.skeleton);
-  }
-
-  #sparseRecords(rows: Matrix, state: SetState): CompressedVec[] {
-    const codes = encodeSparseRows(rows, state.skeleton, this.config);
-    const decoded = decodeSparseRows(codes, state.skeleton);
-    return codes.map((code, i) => ({
-      kind: 'sparse',
-      ...code,
-      ...this.#header(rowOf(rows, i), rowOf(decoded, i), state),
-    }));
-  }
-
-  #codedRecords(rows: Matrix, state: SetState): CompressedVec[] {
-    const codes = state.coder!.encodeRows(rows);
-    const decoded = state.coder!.decodeRows(codes);
-    return codes.map((bytes, i) => ({
-      kind: 'bytes',
-      bytes,
-      ...this.#header(rowOf(rows, i), rowOf(decoded, i), state),
-    }));
-  }
-
-  #header(row: FloatArray, decoded: FloatArray, { slices, epoch }: SetState) {
-    const relErr = Math.fround(relativeError(row, decoded));
-    const isWhole = slices.length === 1 && slices[0]![0] === 0 && slices[0]![1] === row.length;
-    return {
-      setIdx: this.setIdx,
-      epoch,
-      relErr,
-      fieldRelErr: isWhole
-        ? [relErr]
-        : slices.map(([start, end]) => Math.fround(relativeError(row, decoded, start, end))),
-    };
   }
 }

@@ -2,18 +2,24 @@ import type { FloatArray } from './matrix.js';
 
 /** Indices of the largest magnitudes, descending, ties to the lowest; 0..n-1 in order when all are kept. */
 export function largestEntries(values: FloatArray, count: number): Int32Array {
-  const n = values.length;
+  return largestOf(values, 0, values.length, count);
+}
+
+/** The same of the `n` values from `from` on, counted from there. */
+export function largestOf(values: FloatArray, from: number, n: number, count: number): Int32Array {
   if (count >= n) return Int32Array.from({ length: n }, (_, i) => i);
   // The best so far, descending, in one pass; few are kept, so that most values fail the first test.
   const chosen = new Int32Array(count);
   let held = 0;
+  let least = count === 0 ? Infinity : -1;
   for (let i = 0; i < n; i++) {
-    const size = Math.abs(values[i]!);
-    if (held === count && (count === 0 || size <= Math.abs(values[chosen[count - 1]!]!))) continue;
+    const size = Math.abs(values[from + i]!);
+    if (size <= least) continue;
     let place = held < count ? held++ : count - 1;
-    for (; place > 0 && size > Math.abs(values[chosen[place - 1]!]!); place--)
+    for (; place > 0 && size > Math.abs(values[from + chosen[place - 1]!]!); place--)
       chosen[place] = chosen[place - 1]!;
     chosen[place] = i;
+    if (held === count) least = Math.abs(values[from + chosen[count - 1]!]!);
   }
   return chosen;
 }

@@ -16,15 +16,33 @@ export interface Kernels {
   multiplyRows(y: number, a: number, v: number, rows: number, count: number, stride: number): void;
   subtractBoth(a: number, v: number, w: number, rows: number, count: number, stride: number): void;
   reflectRows(a: number, v: number, beta: number, rows: number, count: number, stride: number): void;
+  nearestLevels(
+    components: number,
+    x: number,
+    tables: number,
+    chosen: number,
+    errors: number,
+    scratch: number,
+  ): void;
   extendPaths(
     components: number,
     half: number,
     costs: number,
     next: number,
     errors: number,
-    patterns: number,
-    table: number,
+    lanes: number,
     from: number,
+  ): void;
+  traceBack(
+    components: number,
+    half: number,
+    costs: number,
+    from: number,
+    chosen: number,
+    subsets: number,
+    tables: number,
+    codes: number,
+    x: number,
   ): void;
   codeBits(
     rows: number,

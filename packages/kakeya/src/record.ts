@@ -128,12 +128,16 @@ export function expectCodeFits(code: SparseCode, skeleton: Skeleton): void {
 
 /** alpha tDir + t center + residual: the PCA coefficients that a record stands for, [dEff]. */
 export function denseCoefficients(code: SparseCode, skeleton: Skeleton): Float64Array {
-  const { dEff, tDir, centers } = skeleton;
-  const result = new Float64Array(dEff);
-  for (let i = 0; i < dEff; i++) {
-    result[i] = code.alpha * tDir[i]! + code.t * centers.data[code.segId * dEff + i]!;
-  }
-  const { residualIdx, residualVals } = code;
-  for (let i = 0; i < residualIdx.length; i++) result[residualIdx[i]!]! += residualVals[i]!;
+  const result = new Float64Array(skeleton.dEff);
+  writeDense(code, skeleton, result, 0);
   return result;
+}
+
+/** {@link denseCoefficients} into a target from `at` on. */
+export function writeDense(code: SparseCode, skeleton: Skeleton, target: Float64Array, at: number): void {
+  const { dEff, tDir, centers } = skeleton;
+  const { alpha, t, residualIdx, residualVals } = code;
+  const from = code.segId * dEff;
+  for (let i = 0; i < dEff; i++) target[at + i] = alpha * tDir[i]! + t * centers.data[from + i]!;
+  for (let i = 0; i < residualIdx.length; i++) target[at + residualIdx[i]!]! += residualVals[i]!;
 }

@@ -1,8 +1,8 @@
 import type { KakeyaConfig } from './config.js';
 import { bestColumns } from './kmeans.js';
-import { largestEntries } from './largest-entries.js';
+import { largestOf } from './largest-entries.js';
 import { centred, dotAt, type FloatArray, type Matrix, matrix, rowOf, timesTransposed } from './matrix.js';
-import { denseCoefficients, type SparseCode } from './record.js';
+import { type SparseCode, writeDense } from './record.js';
 import { refitCode } from './refit.js';
 import { type Skeleton, ZERO_PERP } from './skeleton.js';
 import { decodedRows } from './vector-coder.js';
@@ -17,7 +17,15 @@ export function coefficientsOf(v: Matrix, skeleton: Skeleton): Matrix<Float64Arr
 
 /** Sparse codes of rows V [n, D]: two matrix products, then what the encoder asks for per row. */
 export function encodeSparseRows(v: Matrix, skeleton: Skeleton, encoding: SparseEncoding): SparseCode[] {
-  const coefficients = coefficientsOf(v, skeleton);
+  return sparseCodes(coefficientsOf(v, skeleton), skeleton, encoding);
+}
+
+/** Sparse codes of coefficients [n, dEff]. */
+export function sparseCodes(
+  coefficients: Matrix,
+  skeleton: Skeleton,
+  encoding: SparseEncoding,
+): SparseCode[] {
   const codes = onePassCodes(coefficients, skeleton, encoding.assignment === 'axial');
   if (encoding.encoder !== 'refit') return codes;
   return codes.map((code, i) => refitCode(rowOf(coefficients, i), skeleton, code));
@@ -25,21 +33,30 @@ export function encodeSparseRows(v: Matrix, skeleton: Skeleton, encoding: Sparse
 
 /** Spec 5.4: nearest center of the part perpendicular to tDir, then the largest entries of what is left. */
 function onePassCodes(coefficients: Matrix, skeleton: Skeleton, axial: boolean): SparseCode[] {
-  const { centers, dEff, K } = skeleton;
+  const { centers, dEff, K, dRes } = skeleton;
   const { perp, alphas } = perpendicularRows(coefficients, skeleton.tDir);
   // Dividing by |perp| would not change the argmax, so it is left out.
   const along = timesTransposed(perp, centers);
   const segments = bestColumns(along, undefined, axial);
-  return Array.from(segments, (nearest, row) => {
-    const rest = rowOf(perp, row);
-    const segId = Math.sqrt(dotAt(rest, 0, rest, 0, dEff)) <= ZERO_PERP ? 0 : nearest;
+  const rest = perp.data;
+  const codes: SparseCode[] = [];
+  for (let row = 0; row < perp.rows; row++) {
+    const from = row * dEff;
+    const segId = Math.sqrt(dotAt(rest, from, rest, from, dEff)) <= ZERO_PERP ? 0 : segments[row]!;
     const t = along.data[row * K + segId]!;
-    for (let i = 0, at = segId * dEff; i < dEff; i++, at++) rest[i]! -= t * centers.data[at]!;
-    const chosen = largestEntries(rest, skeleton.dRes);
+    for (let i = from, at = segId * dEff; i < from + dEff; i++, at++) rest[i]! -= t * centers.data[at]!;
+    const chosen = largestOf(rest, from, dEff, dRes);
     const residualVals = new Float32Array(chosen.length);
-    for (let i = 0; i < chosen.length; i++) residualVals[i] = rest[chosen[i]!]!;
-    return { segId, alpha: Math.fround(alphas[row]!), t: Math.fround(t), residualVals, residualIdx: chosen };
-  });
+    for (let i = 0; i < chosen.length; i++) residualVals[i] = rest[from + chosen[i]!]!;
+    codes.push({
+      segId,
+      alpha: Math.fround(alphas[row]!),
+      t: Math.fround(t),
+      residualVals,
+      residualIdx: chosen,
+    });
+  }
+  return codes;
 }
 
 /** coefficients - alpha tDir of every row, and alpha = coefficients . tDir. */
@@ -57,9 +74,15 @@ function perpendicularRows(coefficients: Matrix, tDir: FloatArray): { perp: Matr
 
 /** Decoded rows [n, D]: (alpha tDir + t center + residual) B + mean. */
 export function decodeSparseRows(codes: readonly SparseCode[], skeleton: Skeleton): Matrix<Float32Array> {
-  const coefficients = matrix(codes.length, skeleton.dEff);
-  codes.forEach((code, row) => {
-    coefficients.data.set(denseCoefficients(code, skeleton), row * skeleton.dEff);
-  });
-  return decodedRows(coefficients, skeleton.basis, skeleton.mean);
+  return decodedRows(denseRows(codes, skeleton), skeleton.basis, skeleton.mean);
+}
+
+/** The PCA coefficients that codes stand for, [n, dEff]. */
+export function denseRows(codes: readonly SparseCode[], skeleton: Skeleton): Matrix<Float64Array> {
+  const { dEff } = skeleton;
+  const coefficients = matrix(codes.length, dEff);
+  for (let row = 0; row < codes.length; row++) {
+    writeDense(codes[row]!, skeleton, coefficients.data, row * dEff);
+  }
+  return coefficients;
 }

@@ -2,7 +2,8 @@ import { BitReader, BitWriter } from './bit-stream.js';
 import { expectFiniteRows, expectVector } from './checks.js';
 import { CodeHead, emptyHeads, type Heads } from './code-head.js';
 import type { CodeRows } from './code-rows.js';
-import { levelIndex, lloydMaxLevels, thresholdsOf } from './lloyd-max.js';
+import { LevelTable } from './level-table.js';
+import { lloydMaxLevels } from './lloyd-max.js';
 import {
   centred,
   dot,
@@ -23,19 +24,26 @@ import {
   type TransformState,
 } from './transform-state.js';
 import { trainTransform } from './transform-training.js';
-import { type CoderTensor, decodedRows, expectCodeLength, type VectorCoder } from './vector-coder.js';
+import {
+  type CodedRows,
+  type CoderTensor,
+  decodedRows,
+  expectCodeLength,
+  type LinearCoder,
+} from './vector-coder.js';
 
 /**
  * The Kakeya geometry, coded (spec 9.2): center number, alpha and tau in 8 bits each, and the residual in its own
  * principal frame with Lloyd-Max levels, bits shared out by reverse water-filling.
  */
-export class TransformCoder implements VectorCoder {
+export class TransformCoder implements LinearCoder {
   readonly coder = 'transform';
   readonly #state: TransformState;
   readonly #dtype: SkeletonDtype;
   readonly #head: CodeHead;
+  /** Levels by number of bits. */
   readonly #levels: readonly Float64Array[];
-  readonly #thresholds: readonly Float64Array[];
+  readonly #tables: readonly LevelTable[];
   readonly bytesPerVec: number;
 
   constructor(state: TransformState, bytesPerVec: number, dtype: SkeletonDtype = 'f32') {
@@ -48,7 +56,7 @@ export class TransformCoder implements VectorCoder {
     this.#levels = Array.from({ length: widest + 1 }, (_, b) =>
       b === 0 ? Float64Array.of(0) : lloydMaxLevels(b),
     );
-    this.#thresholds = this.#levels.map(thresholdsOf);
+    this.#tables = this.#levels.map((levels) => new LevelTable(levels));
   }
 
   /**
@@ -67,6 +75,14 @@ export class TransformCoder implements VectorCoder {
     return this.#state.basis.cols;
   }
 
+  get basis(): Matrix {
+    return this.#state.basis;
+  }
+
+  get mean(): FloatArray {
+    return this.#state.mean;
+  }
+
   get skeletonBytes(): number {
     return codedSkeletonBytes(this.#state.basis, this.#state.centers.rows, this.#dtype);
   }
@@ -78,7 +94,32 @@ export class TransformCoder implements VectorCoder {
 
   encodeRows(rows: Matrix): Uint8Array[] {
     expectFiniteRows(rows, 'The transform coder');
-    return this.#quantiseRows(rows).map((code) => this.pack(code));
+    return this.encodeCentred(centred(rows, this.mean)).codes;
+  }
+
+  encodeCentred(rows: Matrix): CodedRows {
+    const { basis, sigma, bits } = this.#state;
+    const coefficients = timesTransposed(rows, basis);
+    const heads = this.#head.choose(coefficients);
+    const decoded = matrix(rows.rows, basis.rows);
+    const levels = new Uint16Array(bits.length);
+    const codes = Array.from({ length: rows.rows }, (_, row) => {
+      const from = row * basis.rows;
+      this.#head.predict(heads, row, decoded.data, from);
+      for (let i = 0; i < bits.length; i++) {
+        const width = bits[i]!;
+        if (width === 0) continue;
+        const z = coefficients.data[from + i]! - decoded.data[from + i]!;
+        const level = this.#tables[width]!.nearestOfAll(sigma[i]! > 0 ? z / sigma[i]! : 0);
+        levels[i] = level;
+        decoded.data[from + i]! += this.#levels[width]![level]! * sigma[i]!;
+      }
+      const writer = new BitWriter(this.bytesPerVec);
+      this.#head.write(writer, heads, row);
+      writer.writeAll(levels, bits);
+      return writer.bytes;
+    });
+    return { codes, coefficients, decoded };
   }
 
   decode(bytes: Uint8Array): Float32Array {
@@ -96,25 +137,8 @@ export class TransformCoder implements VectorCoder {
 
   /** The whole numbers that stand for v [D]. */
   quantiseVector(v: FloatArray): TransformCode {
-    return this.#quantiseRows(matrix(1, v.length, Float64Array.from(v)))[0]!;
-  }
-
-  #quantiseRows(rows: Matrix): TransformCode[] {
-    const { basis, mean, sigma, bits } = this.#state;
-    const coefficients = timesTransposed(centred(rows, mean), basis);
-    const heads = this.#head.choose(coefficients);
-    const predicted = new Float64Array(basis.rows);
-    return Array.from({ length: rows.rows }, (_, row) => {
-      this.#head.predict(heads, row, predicted, 0);
-      const levels = new Int32Array(bits.length);
-      for (let i = 0; i < bits.length; i++) {
-        if (bits[i] === 0) continue;
-        const z = coefficients.data[row * basis.rows + i]! - predicted[i]!;
-        levels[i] = levelIndex(this.#thresholds[bits[i]!]!, sigma[i]! > 0 ? z / sigma[i]! : 0);
-      }
-      const [segId, qAlpha, qT] = [heads.segments[row]!, heads.qAlpha[row]!, heads.qTau[row]!];
-      return { segId, qAlpha, qT, levels };
-    });
+    const rows = centred(matrix(1, v.length, Float64Array.from(v)), this.mean);
+    return this.unpack(this.encodeCentred(rows).codes[0]!);
   }
 
   /** Segment, alpha + 128, tau + 128, then the levels, least significant bit first, zero padded. */

@@ -3,6 +3,7 @@ import { expectFiniteRows, expectInteger, expectVector } from './checks.js';
 import { CodeHead, type CodeLayout, emptyHeads, type Heads, layoutBits } from './code-head.js';
 import type { CodeRows } from './code-rows.js';
 import { expect } from './errors.js';
+import { LevelTable } from './level-table.js';
 import {
   centred,
   dot,
@@ -15,11 +16,17 @@ import {
 } from './matrix.js';
 import type { SkeletonDtype } from './skeleton.js';
 import { codedSkeletonBytes } from './transform-state.js';
-import { LevelTable, Trellis, type TrellisStates } from './trellis.js';
+import { Trellis, type TrellisStates } from './trellis.js';
 import { positiveTrellisLevels } from './trellis-levels.js';
 import { TrellisRows } from './trellis-rows.js';
 import { trainTrellis } from './trellis-training.js';
-import { type CoderTensor, decodedRows, expectCodeLength, type VectorCoder } from './vector-coder.js';
+import {
+  type CodedRows,
+  type CoderTensor,
+  decodedRows,
+  expectCodeLength,
+  type LinearCoder,
+} from './vector-coder.js';
 
 export type TrellisLayout = CodeLayout;
 
@@ -56,7 +63,7 @@ const tables = positiveTrellisLevels.map((positive) => {
 });
 
 /** The transform coder with trellis-coded residuals and a layout chosen on held-out rows; same number of bytes. */
-export class TrellisCoder implements VectorCoder {
+export class TrellisCoder implements LinearCoder {
   readonly coder = 'trellis';
   readonly #state: TrellisState;
   readonly #dtype: SkeletonDtype;
@@ -101,6 +108,14 @@ export class TrellisCoder implements VectorCoder {
     return this.#state.basis.cols;
   }
 
+  get basis(): Matrix {
+    return this.#state.basis;
+  }
+
+  get mean(): FloatArray {
+    return this.#state.mean;
+  }
+
   get skeletonBytes(): number {
     return codedSkeletonBytes(this.#state.basis, this.#state.centers.rows, this.#dtype);
   }
@@ -112,24 +127,41 @@ export class TrellisCoder implements VectorCoder {
 
   encodeRows(rows: Matrix): Uint8Array[] {
     expectFiniteRows(rows, 'The trellis coder');
-    const { basis, mean, sigma } = this.#state;
-    const coefficients = timesTransposed(centred(rows, mean), basis);
+    return this.encodeCentred(centred(rows, this.mean)).codes;
+  }
+
+  encodeCentred(rows: Matrix): CodedRows {
+    const { basis, sigma } = this.#state;
+    const coefficients = timesTransposed(rows, basis);
     const heads = this.#head.choose(coefficients);
-    const predicted = new Float64Array(basis.rows);
-    const scaled = new Float64Array(this.#coded.length);
-    return Array.from({ length: rows.rows }, (_, row) => {
+    const decoded = matrix(rows.rows, basis.rows);
+    const [indices, n] = [this.#coded, this.#coded.length];
+    // The residual's components with bits in units of their spread, then as they will be decoded.
+    const scaled = new Float64Array(rows.rows * n);
+    for (let row = 0, at = 0; row < rows.rows; row++) {
+      const from = row * basis.rows;
+      this.#head.predict(heads, row, decoded.data, from);
+      for (let p = 0; p < n; p++, at++) {
+        const i = indices[p]!;
+        const spread = sigma[i]!;
+        scaled[at] = spread > 0 ? (coefficients.data[from + i]! - decoded.data[from + i]!) / spread : 0;
+      }
+    }
+    const codeRow = this.#trellis.coder({ weights: this.#weights, tables: this.#tables });
+    const codes = new Uint16Array(n);
+    const bytes = Array.from({ length: rows.rows }, (_, row) => {
+      codeRow(scaled, row * n, codes);
+      const from = row * basis.rows;
+      for (let p = 0; p < n; p++) {
+        const i = indices[p]!;
+        decoded.data[from + i]! += scaled[row * n + p]! * sigma[i]!;
+      }
       const writer = new BitWriter(this.bytesPerVec);
       this.#head.write(writer, heads, row);
-      this.#head.predict(heads, row, predicted, 0);
-      const from = row * basis.rows;
-      for (let p = 0; p < scaled.length; p++) {
-        const i = this.#coded[p]!;
-        scaled[p] = sigma[i]! > 0 ? (coefficients.data[from + i]! - predicted[i]!) / sigma[i]! : 0;
-      }
-      const codes = this.#trellis.encode(scaled, this.#weights, this.#tables);
-      for (let p = 0; p < codes.length; p++) writer.write(codes[p]!, this.#bits[p]!);
+      writer.writeAll(codes, this.#bits);
       return writer.bytes;
     });
+    return { codes: bytes, coefficients, decoded };
   }
 
   decode(bytes: Uint8Array): Float32Array {
@@ -172,39 +204,20 @@ export class TrellisCoder implements VectorCoder {
     const heads: Heads = emptyHeads(1);
     const { memory, subsets } = this.#trellis;
     const bits = this.#bits;
-    const { levels, starts } = this.#flatTables();
-    // The reader's own work on local variables: a call per component would cost more than the component.
-    const padded = new Uint8Array(this.bytesPerVec + 2);
     return (bytes) => {
       expectCodeLength(bytes, this.bytesPerVec, this.coder);
       reader.load(bytes);
       this.#head.read(reader, heads, 0);
-      padded.set(bytes);
       let sum = constant + ofHead(heads, 0);
-      let [position, state] = [reader.position, 0];
+      let state = 0;
       for (let p = 0; p < bits.length; p++) {
-        const [width, at] = [bits[p]!, position >>> 3];
-        const window = (padded[at]! | (padded[at + 1]! << 8)) >>> (position & 7);
-        position += width;
-        const code = window & ((1 << width) - 1);
+        const code = reader.read(bits[p]!);
         const register = ((code & 1) << memory) | state;
         state = register >>> 1;
-        sum += weights[p]! * levels[starts[p]! + 4 * (code >>> 1) + subsets[register]!]!;
+        sum += weights[p]! * this.#tables[p]!.levels[4 * (code >>> 1) + subsets[register]!]!;
       }
       return sum;
     };
-  }
-
-  /** The levels of all rates one after the other, and where those of every coded component begin. */
-  #flatTables(): { levels: Float64Array; starts: Int32Array } {
-    const sizes = tables.map((table) => table.levels.length);
-    const levels = new Float64Array(sizes.reduce((sum, size) => sum + size, 0));
-    const begin: number[] = [];
-    tables.forEach((table, rate) => {
-      begin.push(sizes.slice(0, rate).reduce((sum, size) => sum + size, 0));
-      levels.set(table.levels, begin[rate]);
-    });
-    return { levels, starts: this.#bits.map((b) => begin[b - 1]!) };
   }
 
   rows(): CodeRows {

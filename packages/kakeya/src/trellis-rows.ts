@@ -3,8 +3,9 @@ import { type CodeHead, emptyHeads } from './code-head.js';
 import { type CodeRows, LOOK_UP_BITS, PackedRows } from './code-rows.js';
 import { dotAt, type FloatArray, timesVector } from './matrix.js';
 import { addScores, type LookUp, type ScorePlan } from './row-scores.js';
-import { subsetOfCode, type Trellis } from './trellis.js';
+import type { Trellis } from './trellis.js';
 import type { TrellisState } from './trellis-coder.js';
+import { subsetOfCode } from './trellis-search.js';
 
 /** The components with bits, and the levels of each. */
 export interface CodedComponents {

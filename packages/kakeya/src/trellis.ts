@@ -1,6 +1,15 @@
 import { expect } from './errors.js';
-import { levelIndex, thresholdsOf } from './lloyd-max.js';
-import { type Paths, pathSpace } from './trellis-paths.js';
+import type { LevelTable } from './level-table.js';
+import { type Kernels, matrixKernels } from './matrix-kernel.js';
+import { FEWEST_KERNEL_STATES } from './trellis-paths.js';
+import {
+  type CodeRow,
+  type Components,
+  kernelCoder,
+  plainCoder,
+  type Register,
+  subsetOfCode,
+} from './trellis-search.js';
 
 /** Rate-1/2 convolutional codes of largest free distance (Larsen 1973), octal generators, by number of states. */
 const GENERATORS: Readonly<Record<number, readonly [number, number]>> = {
@@ -13,9 +22,6 @@ const GENERATORS: Readonly<Record<number, readonly [number, number]>> = {
   256: [0o561, 0o753],
 };
 
-/** Subset of every pair of code bits: the codes of subsets two levels apart are two bits apart. */
-export const subsetOfCode: readonly number[] = [0, 1, 3, 2];
-
 /** Numbers of states a trellis can have. */
 export type TrellisStates = 4 | 8 | 16 | 32 | 64 | 128 | 256;
 
@@ -27,50 +33,60 @@ export type TrellisStates = 4 | 8 | 16 | 32 | 64 | 128 | 256;
  */
 export class Trellis {
   readonly #states: number;
-  readonly #memory: number;
-  /** Subset 0 ... 3 of every register content of memory + 1 bits. */
-  readonly #subset: Uint8Array;
   /**
-   * Code bits of the registers 2 t, for the first half of the states. All generators tap both ends of the register, so that
-   * its first and its last bit each turn both code bits: the other registers have these codes or the opposite ones.
+   * All generators tap both ends of the register, so that its first and its last bit each turn both code bits: the registers
+   * whose codes are not listed have these or the opposite ones.
    */
-  readonly #codes: Uint8Array;
+  readonly #register: Register;
   /** Bit d is set where the path bit d components back is part of a first code bit, and of a second one. */
   readonly taps: readonly [number, number];
 
-  /** @param makeSpace what searches the paths; by default kernels, where there are some */
+  /** @param kernels what searches the paths, where there is something faster than plain loops */
   constructor(
     states: TrellisStates,
-    private readonly makeSpace = pathSpace,
+    private readonly kernels: Kernels | null = matrixKernels() ?? null,
   ) {
     const generators = GENERATORS[states];
     expect(generators !== undefined, () => {
       return `A trellis has 4, 8, 16, 32, 64, 128 or 256 states, not ${states}.`;
     });
     this.#states = states;
-    this.#memory = Math.log2(states);
+    const memory = Math.log2(states);
     // The lowest bit of a generator reads the oldest path bit.
     const tapsOf = (generator: number) =>
-      [...Array(this.#memory + 1).keys()].reduce(
-        (taps, delay) => taps | (((generator >>> (this.#memory - delay)) & 1) << delay),
+      [...Array(memory + 1).keys()].reduce(
+        (taps, delay) => taps | (((generator >>> (memory - delay)) & 1) << delay),
         0,
       );
     this.taps = [tapsOf(generators[0]), tapsOf(generators[1])];
     // Both branches out of a state differ in both code bits, so {00, 11} and {01, 10} are the pairs of open subsets.
     const codeOf = (register: number) =>
       2 * parity(register & generators[0]) + parity(register & generators[1]);
-    this.#subset = Uint8Array.from({ length: 2 * states }, (_, register) => subsetOfCode[codeOf(register)]!);
-    this.#codes = Uint8Array.from({ length: states / 2 }, (_, low) => codeOf(2 * low));
+    this.#register = {
+      memory,
+      subsets: Uint8Array.from({ length: 2 * states }, (_, register) => subsetOfCode[codeOf(register)]!),
+      codes: Uint8Array.from({ length: states / 2 }, (_, low) => codeOf(2 * low)),
+    };
   }
 
   /** Bits of the state. */
   get memory(): number {
-    return this.#memory;
+    return this.#register.memory;
   }
 
   /** Subset of every register content: path bit, then the state. */
   get subsets(): Uint8Array {
-    return this.#subset;
+    return this.#register.subsets;
+  }
+
+  /** Prepares the coding of many vectors; nothing else may use the kernels before the last of them. */
+  coder(components: Components): CodeRow {
+    // Only ratios matter; the largest weight is 1, so that single precision does not overflow.
+    const largest = components.weights.reduce((most, weight) => Math.max(most, weight), 0) || 1;
+    const scaled = { ...components, weights: components.weights.map((weight) => weight / largest) };
+    return this.kernels && this.#states >= FEWEST_KERNEL_STATES
+      ? kernelCoder(this.kernels, this.#register, scaled)
+      : plainCoder(this.#register, scaled);
   }
 
   /**
@@ -78,43 +94,20 @@ export class Trellis {
    * per component the b bits of its code: path bit lowest, level number above it.
    */
   encode(x: Float64Array, weights: Float64Array, tables: readonly LevelTable[]): Int32Array {
-    const n = x.length;
-    const space = this.makeSpace(n, this.#codes);
-    const chosen = new Int32Array(n * 4);
-    const errors = new Float64Array(4);
-    for (let i = 0; i < n; i++) {
-      const weight = weights[i]!;
-      tables[i]!.nearest(x[i]!, chosen, 4 * i, errors);
-      for (let code = 0; code < 4; code++) space.errors[4 * i + code] = errors[subsetOfCode[code]!]! * weight;
-    }
-    return this.#traceBack(space.run(), chosen, n);
+    const codes = new Uint16Array(x.length);
+    this.coder({ weights, tables })(x.slice(), 0, codes);
+    return Int32Array.from(codes);
   }
 
   /** Level index of every component from its code. */
   decode(codes: Int32Array): Int32Array {
+    const { memory, subsets } = this.#register;
     let state = 0;
     return codes.map((code) => {
-      const register = ((code & 1) << this.#memory) | state;
+      const register = ((code & 1) << memory) | state;
       state = register >>> 1;
-      return 4 * (code >>> 1) + this.#subset[register]!;
+      return 4 * (code >>> 1) + subsets[register]!;
     });
-  }
-
-  #traceBack({ costs, from }: Paths, chosen: Int32Array, n: number): Int32Array {
-    const half = this.#states >>> 1;
-    let state = 0;
-    for (let s = 1; s < this.#states; s++) if (costs[s]! < costs[state]!) state = s;
-    const codes = new Int32Array(n);
-    for (let i = n - 1; i >= 0; i--) {
-      const isHigh = state >= half;
-      const low = isHigh ? state - half : state;
-      const won = from[(i * half + low) >>> 1]! >>> ((low & 1) + (isHigh ? 2 : 0));
-      const register = (state << 1) | (won & 1);
-      const level = chosen[4 * i + this.#subset[register]!]!;
-      codes[i] = ((level >>> 2) << 1) | (state >>> (this.#memory - 1));
-      state = register & (this.#states - 1);
-    }
-    return codes;
   }
 }
 
@@ -124,31 +117,4 @@ function parity(value: number): number {
   bits ^= bits >>> 4;
   bits ^= bits >>> 2;
   return (bits ^ (bits >>> 1)) & 1;
-}
-
-/** Ascending levels of one rate, level j in subset j mod 4. */
-export class LevelTable {
-  readonly levels: Float64Array;
-  readonly #thresholds: Float64Array;
-
-  constructor(levels: Float64Array) {
-    this.levels = levels;
-    this.#thresholds = thresholdsOf(levels);
-  }
-
-  /** Writes the nearest level of each subset to `chosen[at ...]` and its squared error to `errors`; ties go up. */
-  nearest(x: number, chosen: Int32Array, at: number, errors: Float64Array): void {
-    const { levels } = this;
-    const nearest = levelIndex(this.#thresholds, x);
-    for (let s = 0; s < 4; s++) {
-      // The last level of the subset that is not above the nearest of all, and the one behind it.
-      const below = nearest - ((nearest - s) & 3);
-      const above = below + 4;
-      const isAbove = below < 0 || (above < levels.length && levels[above]! - x <= x - levels[below]!);
-      const index = isAbove ? above : below;
-      const difference = x - levels[index]!;
-      chosen[at + s] = index;
-      errors[s] = difference * difference;
-    }
-  }
 }

@@ -26,6 +26,22 @@ export interface VectorCoder {
   tensors(): Record<string, CoderTensor>;
 }
 
+/** Codes of rows, with what they were made from and stand for: PCA coefficients, [n, r]. */
+export interface CodedRows {
+  readonly codes: Uint8Array[];
+  readonly coefficients: Matrix;
+  readonly decoded: Matrix;
+}
+
+/** A coder that codes coefficients in a basis: decoded = coefficients * basis + mean. */
+export interface LinearCoder extends VectorCoder {
+  /** [r, D]. */
+  readonly basis: Matrix;
+  readonly mean: FloatArray;
+  /** The codes of {@link encodeRows} for finite rows from which the mean is taken already. */
+  encodeCentred(rows: Matrix): CodedRows;
+}
+
 /** One array of a coder's saved form. */
 export type CoderTensor = Matrix | Float32Array | Int32Array;
 

@@ -1,0 +1,147 @@
+import { expectFiniteRows } from './checks.js';
+import type { KakeyaConfig } from './config.js';
+import { relativeError, unscaledRows } from './field-scaling.js';
+import type { SetState } from './kakeya-set.js';
+import { type FloatArray, gram, type Matrix, matrix, rowOf, timesTransposed } from './matrix.js';
+import type { CompressedVec } from './record.js';
+import { BLOCK_ROWS, type CentredBlock, centredBlock } from './row-blocks.js';
+import { denseRows, sparseCodes } from './sparse-codec.js';
+import { type CodedRows, decodedRows, type LinearCoder, type VectorCoder } from './vector-coder.js';
+
+/** Coefficients, and those that are decoded: x - mean is near decoded * basis. */
+type Projection = Omit<CodedRows, 'codes'>;
+
+type Header = Pick<CompressedVec, 'relErr' | 'fieldRelErr'>;
+
+/** Squared errors below this share of a squared length are lost in the rounding of the sums whose difference they are. */
+const LOST = 1e-9;
+/** Largest rank whose products of basis rows are kept. */
+const MOST_PRODUCTS = 256;
+
+/** Rows to records for one state of a set, a block of rows at a time. */
+export class BatchEncoder {
+  readonly #setIdx: number;
+  readonly #state: SetState;
+  readonly #config: KakeyaConfig;
+  readonly #isWhole: boolean;
+  #room = new Float64Array(0);
+  /** B Bᵀ: rounded basis rows are not quite orthonormal. */
+  #products: Matrix | null = null;
+
+  constructor(setIdx: number, state: SetState, config: KakeyaConfig) {
+    this.#setIdx = setIdx;
+    this.#state = state;
+    this.#config = config;
+    const { slices, skeleton } = state;
+    this.#isWhole = slices.length === 1 && slices[0]![0] === 0 && slices[0]![1] === skeleton.basis.cols;
+  }
+
+  /** Records of rows [n, D]. Throws on numbers that are not finite. */
+  encode(vecs: Matrix): CompressedVec[] {
+    const { coder } = this.#state;
+    if (coder !== null && !isLinear(coder)) return this.#encodeWith(coder, vecs);
+    const size = Math.min(vecs.rows, BLOCK_ROWS) * vecs.cols;
+    if (this.#room.length < size) this.#room = new Float64Array(size);
+    const records: CompressedVec[] = [];
+    for (let from = 0; from < vecs.rows; from += BLOCK_ROWS) {
+      const to = Math.min(from + BLOCK_ROWS, vecs.rows);
+      const rows = matrix(to - from, vecs.cols, vecs.data.subarray(from * vecs.cols, to * vecs.cols));
+      const mean = coder === null ? this.#state.skeleton.mean : coder.mean;
+      const block = centredBlock(rows, this.#state.scale, mean, this.#room);
+      if (!block.energies.every(Number.isFinite)) this.#expectFinite(vecs);
+      if (coder === null) this.#addSparse(records, rows, block);
+      else this.#addCoded(records, rows, block, coder);
+    }
+    return records;
+  }
+
+  #expectFinite(vecs: Matrix): void {
+    expectFiniteRows(vecs, `Kakeya set ${this.#setIdx}, encode`);
+  }
+
+  #addSparse(records: CompressedVec[], rows: Matrix, block: CentredBlock): void {
+    const { skeleton, epoch } = this.#state;
+    const coefficients = timesTransposed(block.rows, skeleton.basis);
+    const codes = sparseCodes(coefficients, skeleton, this.#config);
+    const projection = { coefficients, decoded: denseRows(codes, skeleton) };
+    const headers = this.#headers(rows, block, projection, skeleton);
+    const setIdx = this.#setIdx;
+    for (let i = 0; i < codes.length; i++) {
+      const { segId, alpha, t, residualVals, residualIdx } = codes[i]!;
+      const { relErr, fieldRelErr } = headers[i]!;
+      const code = { kind: 'sparse', segId, alpha, t, residualVals, residualIdx } as const;
+      records.push({ ...code, setIdx, epoch, relErr, fieldRelErr });
+    }
+  }
+
+  #addCoded(records: CompressedVec[], rows: Matrix, block: CentredBlock, coder: LinearCoder): void {
+    const { codes, ...projection } = coder.encodeCentred(block.rows);
+    const headers = this.#headers(rows, block, projection, coder);
+    const [setIdx, epoch] = [this.#setIdx, this.#state.epoch];
+    for (let i = 0; i < codes.length; i++) {
+      records.push({ kind: 'bytes', bytes: codes[i]!, setIdx, epoch, ...headers[i]! });
+    }
+  }
+
+  /** With a coder that is no projection: codes, then rows decoded again. */
+  #encodeWith(coder: VectorCoder, vecs: Matrix): CompressedVec[] {
+    this.#expectFinite(vecs);
+    const { scale, epoch } = this.#state;
+    const rows = scale === null ? vecs : unscaledRows(vecs, scale);
+    const codes = coder.encodeRows(rows);
+    const decoded = coder.decodeRows(codes);
+    return codes.map((bytes, i) => ({
+      kind: 'bytes',
+      bytes,
+      setIdx: this.#setIdx,
+      epoch,
+      ...this.#header(rowOf(rows, i), rowOf(decoded, i)),
+    }));
+  }
+
+  #headers(
+    rows: Matrix,
+    { energies, spreads }: CentredBlock,
+    { coefficients, decoded }: Projection,
+    { basis, mean }: Pick<LinearCoder, 'basis' | 'mean'>,
+  ): Header[] {
+    const r = basis.rows;
+    const scaled = (from: number, to: number) => {
+      const some = matrix(to - from, rows.cols, rows.data.subarray(from * rows.cols, to * rows.cols));
+      return this.#state.scale === null ? some : unscaledRows(some, this.#state.scale);
+    };
+    const measured = (from: number, to: number) => {
+      const codes = matrix(to - from, r, decoded.data.subarray(from * r, to * r));
+      const [own, again] = [scaled(from, to), decodedRows(codes, basis, mean)];
+      return Array.from({ length: to - from }, (_, i) => this.#header(rowOf(own, i), rowOf(again, i)));
+    };
+    if (!this.#isWhole || r > MOST_PRODUCTS || 4 * r > 3 * basis.cols) return measured(0, rows.rows);
+    // |x - e B|² = |x|² - 2 c . e + e B Bᵀ e, with x the row without the mean, c = B x and e what is decoded of it.
+    this.#products ??= gram(basis);
+    const turned = timesTransposed(decoded, this.#products);
+    const headers: Header[] = [];
+    for (let i = 0, at = 0; i < rows.rows; i++) {
+      let squared = spreads[i]!;
+      for (const end = at + r; at < end; at++) {
+        squared += decoded.data[at]! * (turned.data[at]! - 2 * coefficients.data[at]!);
+      }
+      if (squared > LOST * Math.max(energies[i]!, spreads[i]!)) {
+        const relErr = Math.fround(Math.sqrt(squared) / Math.max(Math.sqrt(energies[i]!), 1e-8));
+        headers.push({ relErr, fieldRelErr: [relErr] });
+      } else headers.push(measured(i, i + 1)[0]!);
+    }
+    return headers;
+  }
+
+  #header(row: FloatArray, decoded: FloatArray): Header {
+    const relErr = Math.fround(relativeError(row, decoded));
+    if (this.#isWhole) return { relErr, fieldRelErr: [relErr] };
+    const ofSlice = ([start, end]: readonly [number, number]) =>
+      Math.fround(relativeError(row, decoded, start, end));
+    return { relErr, fieldRelErr: this.#state.slices.map(ofSlice) };
+  }
+}
+
+function isLinear(coder: VectorCoder | LinearCoder): coder is LinearCoder {
+  return 'encodeCentred' in coder;
+}
