@@ -61,6 +61,82 @@ export function multiplyAdd(
   }
 }
 
+/**
+ * Rows [4 n, cols] divided by the scale, less the mean, as panels of four interleaved rows; neighbouring rows are
+ * `stride` numbers apart.
+ * @param energies of every row two sums of squares before the mean is taken, of numbers at even and at odd places; added to
+ * @param spreads the same after it
+ */
+export function centrePanels(
+  rows: usize,
+  scale: usize,
+  mean: usize,
+  count: i32,
+  cols: i32,
+  stride: i32,
+  panels: usize,
+  energies: usize,
+  spreads: usize,
+): void {
+  const rowBytes = (<usize>stride) << 3;
+  const bytes = (<usize>(cols & ~1)) << 3;
+  for (let i = 0; i < count; i += 4, rows += 4 * rowBytes, energies += 64, spreads += 64) {
+    let e0 = v128.load(energies);
+    let e1 = v128.load(energies, 16);
+    let e2 = v128.load(energies, 32);
+    let e3 = v128.load(energies, 48);
+    let s0 = v128.load(spreads);
+    let s1 = v128.load(spreads, 16);
+    let s2 = v128.load(spreads, 32);
+    let s3 = v128.load(spreads, 48);
+    for (let j: usize = 0; j < bytes; j += 16, panels += 64) {
+      const factor = v128.load(scale + j);
+      const middle = v128.load(mean + j);
+      const at = rows + j;
+      let x0 = f64x2.div(v128.load(at), factor);
+      let x1 = f64x2.div(v128.load(at + rowBytes), factor);
+      let x2 = f64x2.div(v128.load(at + 2 * rowBytes), factor);
+      let x3 = f64x2.div(v128.load(at + 3 * rowBytes), factor);
+      e0 = f64x2.add(e0, f64x2.mul(x0, x0));
+      e1 = f64x2.add(e1, f64x2.mul(x1, x1));
+      e2 = f64x2.add(e2, f64x2.mul(x2, x2));
+      e3 = f64x2.add(e3, f64x2.mul(x3, x3));
+      x0 = f64x2.sub(x0, middle);
+      x1 = f64x2.sub(x1, middle);
+      x2 = f64x2.sub(x2, middle);
+      x3 = f64x2.sub(x3, middle);
+      s0 = f64x2.add(s0, f64x2.mul(x0, x0));
+      s1 = f64x2.add(s1, f64x2.mul(x1, x1));
+      s2 = f64x2.add(s2, f64x2.mul(x2, x2));
+      s3 = f64x2.add(s3, f64x2.mul(x3, x3));
+      v128.store(panels, v128.shuffle<f64>(x0, x1, 0, 2));
+      v128.store(panels, v128.shuffle<f64>(x2, x3, 0, 2), 16);
+      v128.store(panels, v128.shuffle<f64>(x0, x1, 1, 3), 32);
+      v128.store(panels, v128.shuffle<f64>(x2, x3, 1, 3), 48);
+    }
+    v128.store(energies, e0);
+    v128.store(energies, e1, 16);
+    v128.store(energies, e2, 32);
+    v128.store(energies, e3, 48);
+    v128.store(spreads, s0);
+    v128.store(spreads, s1, 16);
+    v128.store(spreads, s2, 32);
+    v128.store(spreads, s3, 48);
+    if (cols & 1) {
+      const factor = load<f64>(scale + bytes);
+      const middle = load<f64>(mean + bytes);
+      for (let k: usize = 0; k < 4; k++, panels += 8) {
+        const x = load<f64>(rows + k * rowBytes + bytes) / factor;
+        const rest = x - middle;
+        const sum = k << 4;
+        store<f64>(energies + sum, load<f64>(energies + sum) + x * x);
+        store<f64>(spreads + sum, load<f64>(spreads + sum) + rest * rest);
+        store<f64>(panels, rest);
+      }
+    }
+  }
+}
+
 /** Sum of products of two rows of `count` numbers. */
 function dot(x: usize, y: usize, count: i32): f64 {
   let even = f64x2.splat(0);

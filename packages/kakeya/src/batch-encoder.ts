@@ -3,13 +3,10 @@ import type { KakeyaConfig } from './config.js';
 import { relativeError, unscaledRows } from './field-scaling.js';
 import type { SetState } from './kakeya-set.js';
 import { type FloatArray, gram, type Matrix, matrix, rowOf, timesTransposed } from './matrix.js';
+import { BLOCK_ROWS, type Projected, type Projector, project } from './projection.js';
 import type { CompressedVec } from './record.js';
-import { BLOCK_ROWS, type CentredBlock, centredBlock } from './row-blocks.js';
 import { denseRows, sparseCodes } from './sparse-codec.js';
-import { type CodedRows, decodedRows, type LinearCoder, type VectorCoder } from './vector-coder.js';
-
-/** Coefficients, and those that are decoded: x - mean is near decoded * basis. */
-type Projection = Omit<CodedRows, 'codes'>;
+import { decodedRows, type LinearCoder, type VectorCoder } from './vector-coder.js';
 
 type Header = Pick<CompressedVec, 'relErr' | 'fieldRelErr'>;
 
@@ -24,7 +21,6 @@ export class BatchEncoder {
   readonly #state: SetState;
   readonly #config: KakeyaConfig;
   readonly #isWhole: boolean;
-  #room = new Float64Array(0);
   /** B Bᵀ: rounded basis rows are not quite orthonormal. */
   #products: Matrix | null = null;
 
@@ -40,17 +36,16 @@ export class BatchEncoder {
   encode(vecs: Matrix): CompressedVec[] {
     const { coder } = this.#state;
     if (coder !== null && !isLinear(coder)) return this.#encodeWith(coder, vecs);
-    const size = Math.min(vecs.rows, BLOCK_ROWS) * vecs.cols;
-    if (this.#room.length < size) this.#room = new Float64Array(size);
+    const { basis, mean } = coder ?? this.#state.skeleton;
+    const projector = { basis, mean, scale: this.#state.scale };
     const records: CompressedVec[] = [];
     for (let from = 0; from < vecs.rows; from += BLOCK_ROWS) {
       const to = Math.min(from + BLOCK_ROWS, vecs.rows);
       const rows = matrix(to - from, vecs.cols, vecs.data.subarray(from * vecs.cols, to * vecs.cols));
-      const mean = coder === null ? this.#state.skeleton.mean : coder.mean;
-      const block = centredBlock(rows, this.#state.scale, mean, this.#room);
-      if (!block.energies.every(Number.isFinite)) this.#expectFinite(vecs);
-      if (coder === null) this.#addSparse(records, rows, block);
-      else this.#addCoded(records, rows, block, coder);
+      const projected = project(rows, projector);
+      if (!projected.energies.every(Number.isFinite)) this.#expectFinite(vecs);
+      if (coder === null) this.#addSparse(records, rows, projected, projector);
+      else this.#addCoded(records, rows, projected, projector, coder);
     }
     return records;
   }
@@ -59,27 +54,43 @@ export class BatchEncoder {
     expectFiniteRows(vecs, `Kakeya set ${this.#setIdx}, encode`);
   }
 
-  #addSparse(records: CompressedVec[], rows: Matrix, block: CentredBlock): void {
+  #addSparse(records: CompressedVec[], rows: Matrix, projected: Projected, projector: Projector): void {
     const { skeleton, epoch } = this.#state;
-    const coefficients = timesTransposed(block.rows, skeleton.basis);
-    const codes = sparseCodes(coefficients, skeleton, this.#config);
-    const projection = { coefficients, decoded: denseRows(codes, skeleton) };
-    const headers = this.#headers(rows, block, projection, skeleton);
+    const codes = sparseCodes(projected.coefficients, skeleton, this.#config);
+    const headers = this.#headers(rows, projected, denseRows(codes, skeleton), projector);
     const setIdx = this.#setIdx;
     for (let i = 0; i < codes.length; i++) {
       const { segId, alpha, t, residualVals, residualIdx } = codes[i]!;
       const { relErr, fieldRelErr } = headers[i]!;
-      const code = { kind: 'sparse', segId, alpha, t, residualVals, residualIdx } as const;
-      records.push({ ...code, setIdx, epoch, relErr, fieldRelErr });
+      // Written out: copying members of one object into another takes longer than all the rest.
+      records.push({
+        kind: 'sparse',
+        segId,
+        alpha,
+        t,
+        residualVals,
+        residualIdx,
+        setIdx,
+        epoch,
+        relErr,
+        fieldRelErr,
+      });
     }
   }
 
-  #addCoded(records: CompressedVec[], rows: Matrix, block: CentredBlock, coder: LinearCoder): void {
-    const { codes, ...projection } = coder.encodeCentred(block.rows);
-    const headers = this.#headers(rows, block, projection, coder);
+  #addCoded(
+    records: CompressedVec[],
+    rows: Matrix,
+    projected: Projected,
+    projector: Projector,
+    coder: LinearCoder,
+  ): void {
+    const { codes, decoded } = coder.encodeCoefficients(projected.coefficients);
+    const headers = this.#headers(rows, projected, decoded, projector);
     const [setIdx, epoch] = [this.#setIdx, this.#state.epoch];
     for (let i = 0; i < codes.length; i++) {
-      records.push({ kind: 'bytes', bytes: codes[i]!, setIdx, epoch, ...headers[i]! });
+      const { relErr, fieldRelErr } = headers[i]!;
+      records.push({ kind: 'bytes', bytes: codes[i]!, setIdx, epoch, relErr, fieldRelErr });
     }
   }
 
@@ -99,16 +110,17 @@ export class BatchEncoder {
     }));
   }
 
+  /** @param decoded coefficients that the codes of the rows stand for, [n, r] */
   #headers(
     rows: Matrix,
-    { energies, spreads }: CentredBlock,
-    { coefficients, decoded }: Projection,
-    { basis, mean }: Pick<LinearCoder, 'basis' | 'mean'>,
+    { coefficients, energies, spreads }: Projected,
+    decoded: Matrix,
+    { basis, mean, scale }: Projector,
   ): Header[] {
     const r = basis.rows;
     const scaled = (from: number, to: number) => {
       const some = matrix(to - from, rows.cols, rows.data.subarray(from * rows.cols, to * rows.cols));
-      return this.#state.scale === null ? some : unscaledRows(some, this.#state.scale);
+      return scale === null ? some : unscaledRows(some, scale);
     };
     const measured = (from: number, to: number) => {
       const codes = matrix(to - from, r, decoded.data.subarray(from * r, to * r));
@@ -143,5 +155,5 @@ export class BatchEncoder {
 }
 
 function isLinear(coder: VectorCoder | LinearCoder): coder is LinearCoder {
-  return 'encodeCentred' in coder;
+  return 'encodeCoefficients' in coder;
 }

@@ -13,6 +13,17 @@ export interface Kernels {
     depth: number,
     stride: number,
   ): void;
+  centrePanels(
+    rows: number,
+    scale: number,
+    mean: number,
+    count: number,
+    cols: number,
+    stride: number,
+    panels: number,
+    energies: number,
+    spreads: number,
+  ): void;
   multiplyRows(y: number, a: number, v: number, rows: number, count: number, stride: number): void;
   subtractBoth(a: number, v: number, w: number, rows: number, count: number, stride: number): void;
   reflectRows(a: number, v: number, beta: number, rows: number, count: number, stride: number): void;
@@ -104,13 +115,13 @@ export function kernelNumbers({ memory }: Kernels, count: number): Float64Array 
 }
 
 /** Products per pass over the depth, so that a panel of the right side stays near the processor. */
-const DEPTH = 256;
+export const DEPTH = 256;
 /** Rows of the left side per pass. */
 const ROWS = 128;
-const align = (count: number) => Math.ceil(count / 4) * 4;
+export const align = (count: number) => Math.ceil(count / 4) * 4;
 
 /** Puts rows [count] of `at(row, k)`, k from `from` to `to`, four interleaved, missing ones 0. */
-function pack(
+export function pack(
   target: Float64Array,
   offset: number,
   count: number,
@@ -121,12 +132,22 @@ function pack(
   depthStep: number,
 ): void {
   const depth = to - from;
-  for (let row = 0; row < align(count); row++) {
-    let at = offset + (row - (row % 4)) * depth + (row % 4);
+  const whole = count - (count % 4);
+  let at = offset;
+  for (let row = 0; row < whole; row += 4) {
     let source = (first + row) * rowStep + from * depthStep;
     for (let k = 0; k < depth; k++, at += 4, source += depthStep) {
-      target[at] = row < count ? data[source]! : 0;
+      target[at] = data[source]!;
+      target[at + 1] = data[source + rowStep]!;
+      target[at + 2] = data[source + 2 * rowStep]!;
+      target[at + 3] = data[source + 3 * rowStep]!;
     }
+  }
+  if (whole === count) return;
+  target.fill(0, at, at + 4 * depth);
+  for (let row = whole; row < count; row++) {
+    const source = (first + row) * rowStep + from * depthStep;
+    for (let k = 0; k < depth; k++) target[at + 4 * k + row - whole] = data[source + k * depthStep]!;
   }
 }
 
@@ -178,10 +199,7 @@ export function kernelProduct(kernels: Kernels, a: Side, b: Side, symmetric = fa
       pack(numbers, start + leftAt, height, span, a.data, row, a.rowStep, a.depthStep);
       loadBlock(numbers, start, columns, result, row, height, b.count, from === 0);
       kernels.multiplyAdd(address(0), address(leftAt), address(rightAt), align(height), width, used, columns);
-      for (let i = 0; i < height; i++) {
-        const source = start + i * columns;
-        result.set(numbers.subarray(source, source + b.count), (row + i) * b.count);
-      }
+      storeBlock(numbers, start, columns, result, row, height, b.count);
     }
   }
   if (symmetric) mirror(result, a.count);
@@ -199,10 +217,29 @@ function loadBlock(
   width: number,
   isFirst: boolean,
 ): void {
-  for (let i = 0; i < align(height); i++) {
-    const at = start + i * stride;
-    numbers.fill(0, at, at + stride);
-    if (!isFirst && i < height) numbers.set(result.subarray((row + i) * width, (row + i + 1) * width), at);
+  numbers.fill(0, start, start + align(height) * stride);
+  if (isFirst) return;
+  for (let i = 0; i < height; i++) {
+    numbers.set(result.subarray((row + i) * width, (row + i + 1) * width), start + i * stride);
+  }
+}
+
+/** Puts the sums of a block of rows into the result. */
+function storeBlock(
+  numbers: Float64Array,
+  start: number,
+  stride: number,
+  result: Float64Array,
+  row: number,
+  height: number,
+  width: number,
+): void {
+  if (stride === width) {
+    result.set(numbers.subarray(start, start + height * width), row * width);
+    return;
+  }
+  for (let i = 0; i < height; i++) {
+    result.set(numbers.subarray(start + i * stride, start + i * stride + width), (row + i) * width);
   }
 }
 

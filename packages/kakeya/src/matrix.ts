@@ -102,7 +102,7 @@ export function addScaledRow(target: FloatArray, m: Matrix, index: number, facto
 }
 
 /** Multiplications from which on the kernel's copies are paid for. */
-const WORTH_A_KERNEL = 100_000;
+const WORTH_A_KERNEL = 10_000;
 
 /** A B^T: [A.rows, B.rows]; both operands are read along their rows. Sums run in order, so that one row gives what many give. */
 export function timesTransposed(a: Matrix, b: Matrix): Matrix<Float64Array> {

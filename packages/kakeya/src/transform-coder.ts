@@ -94,16 +94,16 @@ export class TransformCoder implements LinearCoder {
 
   encodeRows(rows: Matrix): Uint8Array[] {
     expectFiniteRows(rows, 'The transform coder');
-    return this.encodeCentred(centred(rows, this.mean)).codes;
+    return this.encodeCoefficients(timesTransposed(centred(rows, this.mean), this.basis)).codes;
   }
 
-  encodeCentred(rows: Matrix): CodedRows {
+  encodeCoefficients(coefficients: Matrix): CodedRows {
     const { basis, sigma, bits } = this.#state;
-    const coefficients = timesTransposed(rows, basis);
+    const count = coefficients.rows;
     const heads = this.#head.choose(coefficients);
-    const decoded = matrix(rows.rows, basis.rows);
+    const decoded = matrix(count, basis.rows);
     const levels = new Uint16Array(bits.length);
-    const codes = Array.from({ length: rows.rows }, (_, row) => {
+    const codes = Array.from({ length: count }, (_, row) => {
       const from = row * basis.rows;
       this.#head.predict(heads, row, decoded.data, from);
       for (let i = 0; i < bits.length; i++) {
@@ -119,7 +119,7 @@ export class TransformCoder implements LinearCoder {
       writer.writeAll(levels, bits);
       return writer.bytes;
     });
-    return { codes, coefficients, decoded };
+    return { codes, decoded };
   }
 
   decode(bytes: Uint8Array): Float32Array {
@@ -138,7 +138,7 @@ export class TransformCoder implements LinearCoder {
   /** The whole numbers that stand for v [D]. */
   quantiseVector(v: FloatArray): TransformCode {
     const rows = centred(matrix(1, v.length, Float64Array.from(v)), this.mean);
-    return this.unpack(this.encodeCentred(rows).codes[0]!);
+    return this.unpack(this.encodeCoefficients(timesTransposed(rows, this.basis)).codes[0]!);
   }
 
   /** Segment, alpha + 128, tau + 128, then the levels, least significant bit first, zero padded. */

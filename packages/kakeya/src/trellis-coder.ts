@@ -127,18 +127,18 @@ export class TrellisCoder implements LinearCoder {
 
   encodeRows(rows: Matrix): Uint8Array[] {
     expectFiniteRows(rows, 'The trellis coder');
-    return this.encodeCentred(centred(rows, this.mean)).codes;
+    return this.encodeCoefficients(timesTransposed(centred(rows, this.mean), this.basis)).codes;
   }
 
-  encodeCentred(rows: Matrix): CodedRows {
+  encodeCoefficients(coefficients: Matrix): CodedRows {
     const { basis, sigma } = this.#state;
-    const coefficients = timesTransposed(rows, basis);
+    const count = coefficients.rows;
     const heads = this.#head.choose(coefficients);
-    const decoded = matrix(rows.rows, basis.rows);
+    const decoded = matrix(count, basis.rows);
     const [indices, n] = [this.#coded, this.#coded.length];
     // The residual's components with bits in units of their spread, then as they will be decoded.
-    const scaled = new Float64Array(rows.rows * n);
-    for (let row = 0, at = 0; row < rows.rows; row++) {
+    const scaled = new Float64Array(count * n);
+    for (let row = 0, at = 0; row < count; row++) {
       const from = row * basis.rows;
       this.#head.predict(heads, row, decoded.data, from);
       for (let p = 0; p < n; p++, at++) {
@@ -149,7 +149,7 @@ export class TrellisCoder implements LinearCoder {
     }
     const codeRow = this.#trellis.coder({ weights: this.#weights, tables: this.#tables });
     const codes = new Uint16Array(n);
-    const bytes = Array.from({ length: rows.rows }, (_, row) => {
+    const bytes = Array.from({ length: count }, (_, row) => {
       codeRow(scaled, row * n, codes);
       const from = row * basis.rows;
       for (let p = 0; p < n; p++) {
@@ -161,7 +161,7 @@ export class TrellisCoder implements LinearCoder {
       writer.writeAll(codes, this.#bits);
       return writer.bytes;
     });
-    return { codes: bytes, coefficients, decoded };
+    return { codes: bytes, decoded };
   }
 
   decode(bytes: Uint8Array): Float32Array {

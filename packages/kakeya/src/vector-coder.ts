@@ -26,10 +26,9 @@ export interface VectorCoder {
   tensors(): Record<string, CoderTensor>;
 }
 
-/** Codes of rows, with what they were made from and stand for: PCA coefficients, [n, r]. */
+/** Codes of coefficients, and the coefficients [n, r] that they stand for. */
 export interface CodedRows {
   readonly codes: Uint8Array[];
-  readonly coefficients: Matrix;
   readonly decoded: Matrix;
 }
 
@@ -38,8 +37,8 @@ export interface LinearCoder extends VectorCoder {
   /** [r, D]. */
   readonly basis: Matrix;
   readonly mean: FloatArray;
-  /** The codes of {@link encodeRows} for finite rows from which the mean is taken already. */
-  encodeCentred(rows: Matrix): CodedRows;
+  /** Codes of rows' coefficients [n, r]. */
+  encodeCoefficients(coefficients: Matrix): CodedRows;
 }
 
 /** One array of a coder's saved form. */
