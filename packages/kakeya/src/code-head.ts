@@ -2,17 +2,8 @@ import type { BitReader, BitWriter } from './bit-stream.js';
 import type { PackedRows } from './code-rows.js';
 import { expect } from './errors.js';
 import { bestColumns, nearestCentroids } from './kmeans.js';
-import {
-  dotAt,
-  type FloatArray,
-  type Matrix,
-  matrix,
-  norm,
-  rowOf,
-  timesTransposed,
-  timesVector,
-} from './matrix.js';
-import { perpendicular, ZERO_PERP } from './skeleton.js';
+import { dotAt, type FloatArray, type Matrix, norm, rowOf, timesTransposed, timesVector } from './matrix.js';
+import { perpendicularRows, ZERO_PERP } from './skeleton.js';
 import { quantise, segmentBits } from './transform-state.js';
 
 /**
@@ -68,12 +59,8 @@ export class CodeHead {
     if (layout === 'centroids') {
       return { segments: nearestCentroids(coefficients, centers), qAlpha, qTau };
     }
-    const perp = matrix(n, coefficients.cols);
-    for (let i = 0; i < n; i++) {
-      const row = rowOf(coefficients, i);
-      perp.data.set(perpendicular(row, tDir), i * perp.cols);
-      qAlpha[i] = quantise(dotAt(row, 0, tDir, 0, tDir.length), scales[0]!);
-    }
+    const { perp, alphas } = perpendicularRows(coefficients, tDir);
+    for (let i = 0; i < n; i++) qAlpha[i] = quantise(alphas[i]!, scales[0]!);
     const along = timesTransposed(perp, centers);
     const segments = bestColumns(along);
     for (let i = 0; i < n; i++) {

@@ -1,9 +1,10 @@
-const view = new DataView(new ArrayBuffer(4));
+const single = new Float32Array(1);
+const singleBits = new Uint32Array(single.buffer);
 
 /** Bits of the nearest IEEE half (ties to even); magnitudes above 65504 become infinity. */
 export function toHalfBits(value: number): number {
-  view.setFloat32(0, value);
-  const bits = view.getUint32(0);
+  single[0] = value;
+  const bits = singleBits[0]!;
   const sign = (bits >>> 16) & 0x8000;
   const exponent = ((bits >>> 23) & 0xff) - 112;
   const mantissa = bits & 0x7fffff;
@@ -36,4 +37,17 @@ export function fromHalfBits(half: number): number {
 /** Rounds a number to the nearest half, as a number. */
 export function roundToHalf(value: number): number {
   return fromHalfBits(toHalfBits(value));
+}
+
+/** {@link roundToHalf} of all numbers, in place. */
+export function roundAllToHalf(values: Float32Array): Float32Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  for (let i = 0; i < bits.length; i++) {
+    const own = bits[i]!;
+    const exponent = (own >>> 23) & 0xff;
+    // Well inside of the range of halves: add half of the last place that stays, to the even one on ties, and cut.
+    if (exponent >= 113 && exponent < 142) bits[i] = (own + 0xfff + ((own >>> 13) & 1)) & 0xffffe000;
+    else values[i] = roundToHalf(values[i]!);
+  }
+  return values;
 }

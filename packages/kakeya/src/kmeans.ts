@@ -17,6 +17,7 @@ export function kMeans(x: Matrix, k: number, rounds: number, random: Random): Ma
 
 /** Number of the nearest centroid of every row, by one matrix product; ties go to the lowest index. */
 export function nearestCentroids(x: Matrix, centroids: Matrix): Int32Array {
+  if (centroids.rows === 1) return new Int32Array(x.rows);
   return bestColumns(timesTransposed(x, centroids), halfSquares(centroids));
 }
 

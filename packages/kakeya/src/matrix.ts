@@ -47,6 +47,17 @@ export function takeRows(m: Matrix, indices: readonly number[]): Matrix {
   return result;
 }
 
+/** At most `count` of the items, evenly spread. */
+export function evenly(items: readonly number[], count: number): number[] {
+  if (items.length <= count) return [...items];
+  return Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)]!);
+}
+
+/** At most `count` of the rows, evenly spread. */
+export function evenRows(m: Matrix, count: number): Matrix {
+  return m.rows <= count ? m : takeRows(m, evenly([...Array(m.rows).keys()], count));
+}
+
 /** Dot product of `n` numbers at two offsets. Four partial sums let the compiler overlap the multiplications. */
 export function dotAt(a: FloatArray, aOffset: number, b: FloatArray, bOffset: number, n: number): number {
   let s0 = 0;

@@ -1,7 +1,7 @@
 import { solveAlignedTDir } from './alignment.js';
 import type { KakeyaConfig } from './config.js';
 import { expect } from './errors.js';
-import { roundToHalf } from './float16.js';
+import { roundAllToHalf } from './float16.js';
 import {
   addScaledRow,
   centred,
@@ -10,7 +10,6 @@ import {
   type Matrix,
   matrix,
   normalised,
-  rowOf,
   takeRows,
   timesTransposed,
   timesVector,
@@ -44,7 +43,8 @@ export type SkeletonDtype = KakeyaConfig['skeletonDtype'];
 
 /** Rounds to the precision a skeleton is stored in, so that a saved skeleton decodes exactly as the live one. */
 export function roundTo(dtype: SkeletonDtype, values: FloatArray): Float32Array {
-  return dtype === 'f16' ? Float32Array.from(values, roundToHalf) : Float32Array.from(values);
+  const rounded = new Float32Array(values);
+  return dtype === 'f16' ? roundAllToHalf(rounded) : rounded;
 }
 
 /** {@link roundTo} for a matrix. */
@@ -115,12 +115,18 @@ export function buildSkeleton(
 
 /** Unit directions perpendicular to tDir of all rows that have one. */
 export function perpendicularDirections(coefficients: Matrix, tDir: FloatArray): Matrix {
-  const kept: Float64Array[] = [];
-  for (let i = 0; i < coefficients.rows; i++) {
-    const perp = perpendicular(rowOf(coefficients, i), tDir);
-    if (Math.sqrt(dotAt(perp, 0, perp, 0, perp.length)) > ZERO_PERP) kept.push(normalised(perp));
+  const { rows, cols, data } = coefficients;
+  const kept = new Float64Array(data.length);
+  let at = 0;
+  for (let from = 0; from < rows * cols; from += cols) {
+    const alpha = dotAt(data, from, tDir, 0, cols);
+    for (let i = 0; i < cols; i++) kept[at + i] = data[from + i]! - alpha * tDir[i]!;
+    const length = Math.sqrt(dotAt(kept, at, kept, at, cols));
+    if (length <= ZERO_PERP) continue;
+    for (let i = at; i < at + cols; i++) kept[i]! /= length;
+    at += cols;
   }
-  return matrix(kept.length, coefficients.cols, concatenated(kept, coefficients.cols));
+  return matrix(at / cols, cols, kept.subarray(0, at));
 }
 
 /** coefficients - (coefficients . tDir) tDir. */
@@ -129,12 +135,20 @@ export function perpendicular(coefficients: FloatArray, tDir: FloatArray): Float
   return Float64Array.from(coefficients, (value, i) => value - alpha * tDir[i]!);
 }
 
-function concatenated(rows: readonly Float64Array[], width: number): Float64Array {
-  const data = new Float64Array(rows.length * width);
-  rows.forEach((row, index) => {
-    data.set(row, index * width);
-  });
-  return data;
+/** coefficients - alpha tDir of every row, and alpha = coefficients . tDir. */
+export function perpendicularRows(
+  coefficients: Matrix,
+  tDir: FloatArray,
+): { perp: Matrix; alphas: Float64Array } {
+  const { rows, cols, data } = coefficients;
+  const perp = matrix(rows, cols);
+  const alphas = new Float64Array(rows);
+  for (let row = 0, at = 0; row < rows; row++) {
+    const alpha = dotAt(data, at, tDir, 0, cols);
+    alphas[row] = alpha;
+    for (let i = 0; i < cols; i++, at++) perp.data[at] = data[at]! - alpha * tDir[i]!;
+  }
+  return { perp, alphas };
 }
 
 function clusterDirections(directions: Matrix, options: SkeletonOptions): Matrix {

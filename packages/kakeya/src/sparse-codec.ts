@@ -1,10 +1,10 @@
 import type { KakeyaConfig } from './config.js';
 import { bestColumns } from './kmeans.js';
 import { largestOf } from './largest-entries.js';
-import { centred, dotAt, type FloatArray, type Matrix, matrix, rowOf, timesTransposed } from './matrix.js';
+import { centred, dotAt, type Matrix, matrix, rowOf, timesTransposed } from './matrix.js';
 import { type SparseCode, writeDense } from './record.js';
 import { refitCode } from './refit.js';
-import { type Skeleton, ZERO_PERP } from './skeleton.js';
+import { perpendicularRows, type Skeleton, ZERO_PERP } from './skeleton.js';
 import { decodedRows } from './vector-coder.js';
 
 /** The two options that choose how a sparse code is found; the record and the decoder do not depend on them. */
@@ -57,19 +57,6 @@ function onePassCodes(coefficients: Matrix, skeleton: Skeleton, axial: boolean):
     });
   }
   return codes;
-}
-
-/** coefficients - alpha tDir of every row, and alpha = coefficients . tDir. */
-function perpendicularRows(coefficients: Matrix, tDir: FloatArray): { perp: Matrix; alphas: Float64Array } {
-  const { rows, cols, data } = coefficients;
-  const perp = matrix(rows, cols);
-  const alphas = new Float64Array(rows);
-  for (let row = 0, at = 0; row < rows; row++) {
-    const alpha = dotAt(data, at, tDir, 0, cols);
-    alphas[row] = alpha;
-    for (let i = 0; i < cols; i++, at++) perp.data[at] = data[at]! - alpha * tDir[i]!;
-  }
-  return { perp, alphas };
 }
 
 /** Decoded rows [n, D]: (alpha tDir + t center + residual) B + mean. */

@@ -95,8 +95,8 @@ function update(dirs: Matrix, centers: Matrix, labels: Int32Array, axial: boolea
 function setToMean(dirs: Matrix, centers: Matrix, c: number, rows: readonly number[], axial: boolean): void {
   const sum = new Float64Array(dirs.cols);
   for (const row of rows) {
-    const cosine = dotAt(dirs.data, row * dirs.cols, centers.data, c * dirs.cols, dirs.cols);
-    addScaledRow(sum, dirs, row, axial && cosine < 0 ? -1 : 1);
+    const isFlipped = axial && dotAt(dirs.data, row * dirs.cols, centers.data, c * dirs.cols, dirs.cols) < 0;
+    addScaledRow(sum, dirs, row, isFlipped ? -1 : 1);
   }
   const length = norm(sum) / rows.length;
   const scale = 1 / (rows.length * Math.max(length, 1e-8));

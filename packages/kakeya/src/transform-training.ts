@@ -6,6 +6,7 @@ import {
   addScaledRow,
   centred,
   columnMeans,
+  evenRows,
   type FloatArray,
   gramOfColumns,
   type Matrix,
@@ -18,8 +19,8 @@ import {
 } from './matrix.js';
 import { computePca } from './pca.js';
 import {
-  perpendicular,
   perpendicularDirections,
+  perpendicularRows,
   roundMatrixTo,
   roundTo,
   type SkeletonDtype,
@@ -29,6 +30,9 @@ import { type SphericalKMeansOptions, sphericalKMeans } from './spherical-kmeans
 import { symmetricEigen } from './symmetric-eigen.js';
 import { quantise, segmentBits, type TransformOptions, type TransformState } from './transform-state.js';
 import { waterfill } from './waterfill.js';
+
+/** Rows at most that centers are learned from: more of them move the centers less than the residual coder can tell. */
+export const CENTERED_ON = 4_096;
 
 /** Variance the PCA of a transform coder keeps: more than a sparse set, as it pays for components only in bits. */
 export const TRANSFORM_VARIANCE_RATIO = 0.9999;
@@ -43,7 +47,7 @@ export function trainTransform(x: Matrix, axis: FloatArray, options: TransformOp
   const { basis, mean } = computePca(x, TRANSFORM_VARIANCE_RATIO, { rankRule: 'numerical' });
   const tDir = solveAlignedTDir(timesVector(basis, axis)).tDir;
   const coefficients = timesTransposed(centred(x, mean), basis);
-  const centers = trainCenters(coefficients, tDir, options.k ?? 64);
+  const centers = trainCenters(evenRows(coefficients, CENTERED_ON), tDir, options.k ?? 64);
   const budget = 8 * options.bytesPerVec - segmentBits(centers.rows) - 16;
   expect(budget >= 0, () => {
     const needed = Math.ceil((16 + segmentBits(centers.rows)) / 8);
@@ -106,9 +110,7 @@ export function residualsOf(
   centers: Matrix,
 ): { residuals: Matrix; scales: Float64Array } {
   const n = coefficients.rows;
-  const alphas = timesVector(coefficients, tDir);
-  const perp = matrix(n, coefficients.cols);
-  for (let i = 0; i < n; i++) perp.data.set(perpendicular(rowOf(coefficients, i), tDir), i * perp.cols);
+  const { perp, alphas } = perpendicularRows(coefficients, tDir);
   const along = timesTransposed(perp, centers);
   const segments = bestColumns(along);
   const taus = Float64Array.from(segments, (segment, i) => {

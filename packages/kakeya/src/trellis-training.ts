@@ -7,6 +7,8 @@ import {
   addScaledRow,
   centred,
   columnMeans,
+  evenly,
+  evenRows,
   type FloatArray,
   type Matrix,
   matrix,
@@ -19,6 +21,7 @@ import { computePca } from './pca.js';
 import { Random } from './random.js';
 import { roundTo } from './skeleton.js';
 import {
+  CENTERED_ON,
   residualsOf,
   rotateToResiduals,
   TRANSFORM_VARIANCE_RATIO,
@@ -39,8 +42,6 @@ const HELD_OUT_SHARE = 5;
 /** Rows at most that judge the layouts, and that a layout to be judged learns from: enough to rank them. */
 const JUDGES = 200;
 const JUDGED_ON = 2_048;
-/** Rows at most that centers are learned from. */
-const CENTERED_ON = 4_096;
 /** Fewer rows than this cannot spare any to compare layouts. */
 const FEWEST_ROWS = 20;
 /** Rounds of either k-means: the residual coder takes up what slightly better centers would have saved. */
@@ -78,12 +79,6 @@ export function trainTrellis(
   return create(learnState(prepared, options, best));
 }
 
-/** At most `count` of the items, evenly spread. */
-function evenly(items: readonly number[], count: number): number[] {
-  if (items.length <= count) return [...items];
-  return Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)]!);
-}
-
 /** What every layout shares: the PCA of the rows, the aligned direction and all coefficients. */
 interface Prepared {
   readonly basis: Matrix;
@@ -112,8 +107,7 @@ function plansFor(rows: number, options: TrellisOptions): Plan[] {
 function learnState(rows: Prepared, options: TrellisOptions, plan: Plan): TrellisState {
   const dtype = options.skeletonDtype ?? 'f32';
   const { basis, mean, tDir, coefficients } = rows;
-  const sample = evenly([...Array(coefficients.rows).keys()], CENTERED_ON);
-  const some = sample.length < coefficients.rows ? takeRows(coefficients, sample) : coefficients;
+  const some = evenRows(coefficients, CENTERED_ON);
   const centers = centersFor(plan, some, tDir, options.seed ?? 0);
   const { residuals, scales } =
     plan.layout === 'lengths'
@@ -146,11 +140,8 @@ function minusNearest(coefficients: Matrix, centers: Matrix): Matrix {
 }
 
 function squaredError(coder: VectorCoder, rows: Matrix): number {
+  const decoded = coder.decodeRows(coder.encodeRows(rows));
   let sum = 0;
-  for (let i = 0; i < rows.rows; i++) {
-    const row = rowOf(rows, i);
-    const decoded = coder.decode(coder.encode(row));
-    for (let j = 0; j < row.length; j++) sum += (row[j]! - decoded[j]!) ** 2;
-  }
+  for (let i = 0; i < rows.data.length; i++) sum += (rows.data[i]! - decoded.data[i]!) ** 2;
   return sum;
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { roundAllToHalf, roundToHalf } from '../src/float16.js';
 import { type KakeyaConfigInput, KakeyaSet, matrix, presets, Random, rowOf } from '../src/index.js';
 import { LevelTable } from '../src/level-table.js';
 import { matrixKernels } from '../src/matrix-kernel.js';
@@ -141,4 +142,24 @@ describe.each(Object.entries(kinds))('%s', (_name, config) => {
       expect(set.stats().breakEvenN).toBe(before);
     }
   });
+});
+
+it('halves are rounded together as they are one by one', () => {
+  const bits = Uint32Array.from({ length: 20_000 }, () => random.integer(2 ** 31) * 2 + random.integer(2));
+  const values = new Float32Array([
+    ...new Float32Array(bits.buffer).filter((x) => !Number.isNaN(x)),
+    ...[
+      0,
+      -0,
+      65504,
+      65519.99,
+      65520,
+      6.1e-5,
+      5.9e-8,
+      1 + 2 ** -11,
+      1 + 3 * 2 ** -11,
+      Number.POSITIVE_INFINITY,
+    ],
+  ]);
+  expect(roundAllToHalf(values.slice())).toEqual(values.map(roundToHalf));
 });
