@@ -1,6 +1,6 @@
-// Speed of one set in CPU time of this process, which other programs lengthen less than wall time: building 10,000 x 768 rows;
-// batched encoding of width 256 against the original's loop over vectors, and against calls of `encode`; searching records
-// against decoding them. `node bench/speed.mjs`
+// Speed of one set: building 10,000 x 768 rows; batched encoding of width 256 against the original's loop over vectors, and
+// against calls of `encode`; searching records against decoding them. First CPU time of this process, all threads together, which
+// other programs lengthen less than wall time, then wall time in brackets. `node bench/speed.mjs`
 import { CompressedIndex, KakeyaSet, matrix, presets, Random, rowOf } from '../dist/index.js';
 import { plainEncode } from './plain-encode.mjs';
 
@@ -21,28 +21,33 @@ function factorRows(rows, width) {
   return matrix(rows, width, data);
 }
 
-/** CPU milliseconds of a call. */
-function cpu(action) {
+/** Milliseconds of a call by either clock. */
+function timed(action) {
   const start = process.cpuUsage();
+  const from = performance.now();
   action();
+  const wall = performance.now() - from;
   const { user, system } = process.cpuUsage(start);
-  return (user + system) / 1000;
+  return { cpu: (user + system) / 1000, wall };
 }
 
-/** The fastest of several measurements, each of several calls, in microseconds per item. */
-function microseconds(action, items, calls = 3) {
-  for (let i = 0; i < calls; i++) action();
-  let best = Infinity;
-  for (let round = 0; round < 5; round++) {
-    best = Math.min(
-      best,
-      cpu(() => {
-        for (let i = 0; i < calls; i++) action();
-      }),
-    );
+/** The round of least CPU time among several, each of several calls, in microseconds per item. */
+function microseconds(action, items, calls = 5) {
+  const round = () => {
+    for (let i = 0; i < calls; i++) action();
+  };
+  round();
+  let best = { cpu: Infinity, wall: Infinity };
+  for (let i = 0; i < 7; i++) {
+    const own = timed(round);
+    if (own.cpu < best.cpu) best = own;
   }
-  return (best * 1000) / calls / items;
+  const scale = 1000 / calls / items;
+  return { cpu: best.cpu * scale, wall: best.wall * scale };
 }
+
+const both = ({ cpu, wall }, digits, unit) => `${cpu.toFixed(digits)} ${unit} (${wall.toFixed(digits)})`;
+const times = (slow, fast) => `${(slow.cpu / fast.cpu).toFixed(1)} times`;
 
 const kinds = [
   ['reference', presets.reference],
@@ -55,42 +60,38 @@ const large = factorRows(10_000, 768);
 const largeAxis = random.normals(768);
 for (const [name, config] of kinds.filter(([name]) => name !== 'refit')) {
   const set = new KakeyaSet(0, 'ctx', ['f'], config);
-  const ms = cpu(() => set.build(large, largeAxis));
-  console.log(`build of 10,000 x 768, ${name}: ${(ms / 1000).toFixed(2)} s, rank ${set.skeleton.dEff}`);
+  const { cpu, wall } = timed(() => set.build(large, largeAxis));
+  const seconds = both({ cpu: cpu / 1000, wall: wall / 1000 }, 2, 's');
+  console.log(`build of 10,000 x 768, ${name}: ${seconds}, rank ${set.skeleton.dEff}`);
 }
 
 const [ROWS, WIDTH] = [1000, 256];
 const rows = factorRows(ROWS, WIDTH);
 const axis = random.normals(WIDTH);
 const query = random.normals(WIDTH);
+const original = new KakeyaSet(0, 'ctx', ['f'], presets.reference);
+original.build(rows, axis);
+const plain = microseconds(() => {
+  for (let i = 0; i < ROWS; i++) plainEncode(original.skeleton, rowOf(rows, i));
+}, ROWS);
+console.log(`1,000 x 256; the original's loop over vectors: ${both(plain, 1, 'us')} per vector`);
+
+const score = (decoded, from) => {
+  let sum = 0;
+  for (let j = 0; j < WIDTH; j++) sum += decoded[from + j] * query[j];
+  return sum;
+};
 for (const [name, config] of kinds) {
   const set = new KakeyaSet(0, 'ctx', ['f'], config);
-  const build = cpu(() => set.build(rows, axis));
+  const build = timed(() => set.build(rows, axis));
   const records = set.encodeBatch(rows);
   const batch = microseconds(() => set.encodeBatch(rows), ROWS);
   const single = microseconds(() => {
     for (let i = 0; i < ROWS; i++) set.encode(rowOf(rows, i));
   }, ROWS);
-  console.log(
-    `${name}: build ${build.toFixed(0)} ms, rank ${set.skeleton.dEff}; encode ${batch.toFixed(1)} us, ${Math.round(1e6 / batch)} vectors/s, ${(single / batch).toFixed(1)} times as fast as calls of encode`,
-  );
-  if (name === 'reference') {
-    const { skeleton } = set;
-    const plain = microseconds(() => {
-      for (let i = 0; i < ROWS; i++) plainEncode(skeleton, rowOf(rows, i));
-    }, ROWS);
-    console.log(
-      `  the original's loop over vectors: ${plain.toFixed(1)} us, ${(plain / batch).toFixed(1)} times as long`,
-    );
-  }
   const index = new CompressedIndex(set);
   for (const [i, record] of records.entries()) index.add(i, record);
   const search = microseconds(() => index.search(query, 10), ROWS, 300);
-  const score = (decoded, from) => {
-    let sum = 0;
-    for (let j = 0; j < WIDTH; j++) sum += decoded[from + j] * query[j];
-    return sum;
-  };
   const oneByOne = microseconds(() => {
     let best = -Infinity;
     for (const record of records) best = Math.max(best, score(set.decode(record), 0));
@@ -102,7 +103,7 @@ for (const [name, config] of kinds) {
     for (let i = 0; i < ROWS; i++) best = Math.max(best, score(data, i * WIDTH));
     return best;
   }, ROWS);
-  console.log(
-    `  search ${search.toFixed(2)} us per record; decoding them ${oneByOne.toFixed(1)} us one by one (${(oneByOne / search).toFixed(0)} times), ${together.toFixed(1)} us in one batch (${(together / search).toFixed(0)} times)`,
-  );
+  console.log(`${name}: build ${both(build, 0, 'ms')}, rank ${set.skeleton.dEff}
+  encodeBatch ${both(batch, 1, 'us')}, ${Math.round(1e6 / batch.cpu)} vectors/s; the original's loop takes ${times(plain, batch)} as long, calls of encode ${times(single, batch)}
+  search ${both(search, 2, 'us')} per record; decoding all in a batch and scoring ${both(together, 1, 'us')}, ${times(together, search)}; one by one ${both(oneByOne, 1, 'us')}, ${times(oneByOne, search)}`);
 }

@@ -7,9 +7,24 @@ export function largestEntries(values: FloatArray, count: number): Int32Array {
 
 /** The same of the `n` values from `from` on, counted from there. */
 export function largestOf(values: FloatArray, from: number, n: number, count: number): Int32Array {
-  if (count >= n) return Int32Array.from({ length: n }, (_, i) => i);
+  const chosen = new Int32Array(Math.min(count, n));
+  largestInto(chosen, values, from, n, count);
+  return chosen;
+}
+
+/** The same into the beginning of an array that is there; returns how many there are. */
+export function largestInto(
+  chosen: Int32Array,
+  values: FloatArray,
+  from: number,
+  n: number,
+  count: number,
+): number {
+  if (count >= n) {
+    for (let i = 0; i < n; i++) chosen[i] = i;
+    return n;
+  }
   // The best so far, descending, in one pass; few are kept, so that most values fail the first test.
-  const chosen = new Int32Array(count);
   let held = 0;
   let least = count === 0 ? Infinity : -1;
   for (let i = 0; i < n; i++) {
@@ -21,5 +36,5 @@ export function largestOf(values: FloatArray, from: number, n: number, count: nu
     chosen[place] = i;
     if (held === count) least = Math.abs(values[from + chosen[count - 1]!]!);
   }
-  return chosen;
+  return held;
 }

@@ -1,9 +1,9 @@
 import type { KakeyaConfig } from './config.js';
 import { bestColumns } from './kmeans.js';
 import { largestOf } from './largest-entries.js';
-import { centred, dotAt, type Matrix, matrix, rowOf, timesTransposed } from './matrix.js';
+import { centred, dotAt, type Matrix, matrix, timesTransposed } from './matrix.js';
 import { type SparseCode, writeDense } from './record.js';
-import { refitCode } from './refit.js';
+import { Refitter } from './refit.js';
 import { perpendicularRows, type Skeleton, ZERO_PERP } from './skeleton.js';
 import { decodedRows } from './vector-coder.js';
 
@@ -28,7 +28,8 @@ export function sparseCodes(
 ): SparseCode[] {
   const codes = onePassCodes(coefficients, skeleton, encoding.assignment === 'axial');
   if (encoding.encoder !== 'refit') return codes;
-  return codes.map((code, i) => refitCode(rowOf(coefficients, i), skeleton, code));
+  const refitter = new Refitter(skeleton);
+  return codes.map((code, i) => refitter.refit(coefficients.data, i * skeleton.dEff, code));
 }
 
 /** Spec 5.4: nearest center of the part perpendicular to tDir, then the largest entries of what is left. */
