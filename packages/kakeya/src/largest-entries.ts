@@ -1,11 +1,9 @@
 import type { FloatArray } from './matrix.js';
 
-/** Indices of the largest magnitudes, descending, ties to the lowest; 0..n-1 in order when all are kept. */
-export function largestEntries(values: FloatArray, count: number): Int32Array {
-  return largestOf(values, 0, values.length, count);
-}
-
-/** The same of the `n` values from `from` on, counted from there. */
+/**
+ * Places of the largest magnitudes among the `n` values from `from` on, counted from there: descending, ties to the lowest;
+ * 0..n-1 in order when all are kept.
+ */
 export function largestOf(values: FloatArray, from: number, n: number, count: number): Int32Array {
   const chosen = new Int32Array(Math.min(count, n));
   largestInto(chosen, values, from, n, count);

@@ -129,12 +129,6 @@ export function perpendicularDirections(coefficients: Matrix, tDir: FloatArray):
   return matrix(at / cols, cols, kept.subarray(0, at));
 }
 
-/** coefficients - (coefficients . tDir) tDir. */
-export function perpendicular(coefficients: FloatArray, tDir: FloatArray): Float64Array {
-  const alpha = dotAt(coefficients, 0, tDir, 0, tDir.length);
-  return Float64Array.from(coefficients, (value, i) => value - alpha * tDir[i]!);
-}
-
 /** coefficients - alpha tDir of every row, and alpha = coefficients . tDir. */
 export function perpendicularRows(
   coefficients: Matrix,
