@@ -1,4 +1,5 @@
 import { solveAlignedTDir } from './alignment.js';
+import { canonicaliseSigns } from './basis.js';
 import { expectInteger, expectVector } from './checks.js';
 import { expect } from './errors.js';
 import { bestColumns } from './kmeans.js';
@@ -135,5 +136,7 @@ export function residualsOf(
 /** Population variances (descending) and principal directions as rows [r, r] of centred rows [n, r]. */
 function principalFrame(rows: Matrix): { variances: Float64Array; rotation: Matrix } {
   const { values, vectors } = symmetricEigen(gramOfColumns(rows));
+  // Rounding may turn a direction round, and a trellis codes v and -v differently.
+  canonicaliseSigns(vectors);
   return { variances: values.map((value) => Math.max(value, 0) / rows.rows), rotation: vectors };
 }
