@@ -94,6 +94,16 @@ describe('prepareText', () => {
 
   it('reads lanes, bytes and merges, and corrupts inputs when asked', () => {
     expect(prepareText(corpus, { ...data, reading: 'lanes' }, 1).source.carriesState).toBe(true);
+    const firsts = ([1, 1, 2] as const).map((seed) => {
+      const { source } = prepareText(corpus, { ...data, reading: 'shifted-lanes' }, seed);
+      const passes = Array.from({ length: 60 }, () => source.next()).filter(
+        ({ resets }) => resets.data[0] === 1,
+      );
+      return passes.map(({ inputs }) => [...inputs.data].join());
+    });
+    expect(firsts[1]).toEqual(firsts[0]);
+    expect(firsts[2]).not.toEqual(firsts[0]);
+    expect(new Set(firsts[0]).size).toBeGreaterThan(1);
     expect(prepareText(corpus, { ...data, tokenizer: 'byte' }, 1).tokenizer.kind).toBe('byte');
     const stories = generateStories({ characters: 4000 });
     const merged = { ...data, tokenizer: 'bpe', bpeVocabulary: 300 } as const;

@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { EigenvalueDecomposition, Matrix as MlMatrix } from 'ml-matrix';
 import { describe, expect, it } from 'vitest';
 import { LevelTable } from '../src/level-table.js';
@@ -13,12 +11,6 @@ import { FEWEST_KERNEL_STATES, pathSpace, plainPathSpace } from '../src/trellis-
 
 const random = new Random(3);
 const draw = (rows: number, cols: number): Matrix => matrix(rows, cols, random.normals(rows * cols));
-const file = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
-
-it('the compiled kernels belong to the source that stands beside them', () => {
-  const hash = createHash('sha256').update(file('assembly/kernels.ts')).digest('hex');
-  expect(file('src/kernels-wasm.ts')).toContain(`whose SHA-256 is\n * ${hash}.`);
-});
 
 describe('matrix products', () => {
   it.each([

@@ -1,5 +1,5 @@
 // The inner loops of decoding one token, in AssemblyScript: WebAssembly with 128-bit vectors. All addresses are bytes, all
-// numbers float32; widths are multiples of 4. `node scripts/kernels.mjs` compiles this file into src/kernels-wasm.ts.
+// numbers float32; widths are multiples of 4. `node scripts/kernels.mjs rsm` compiles this file into src/kernels-wasm.ts.
 
 /** Sum of the four lanes. */
 function laneSum(v: v128): f32 {

@@ -10,7 +10,7 @@ import { readHead } from './model.js';
 import type { BlockParams, RsmParams } from './parameters.js';
 import { addToPool, poolScores } from './pending-pool.js';
 import { positionalEncoding } from './positional-encoding.js';
-import { turn } from './rotary.js';
+import { rotateHeads } from './rotary.js';
 import { type BlockState, emptyPool, type PoolState, type RsmState } from './state.js';
 
 export interface AdvanceResult {
@@ -189,9 +189,9 @@ function passBlock(
   const packed = linear(normalise(x, params.attentionNorm), params.selfAttention.qkv.weight);
   const [query, key, value] = splitHeads(packed, batch, time, heads);
   const places = { of: frame.places, rows: config.chunkSize };
-  const keys = tf.concat([state.keys, turn(config, key, places)], 2);
+  const keys = tf.concat([state.keys, rotateHeads(config, key, places)], 2);
   const values = tf.concat([state.values, value], 2);
-  const scaled = tf.mul(turn(config, query, places), 1 / Math.sqrt(width));
+  const scaled = tf.mul(rotateHeads(config, query, places), 1 / Math.sqrt(width));
   const scores = tf.matMul(scaled, keys, false, true);
   const read = tf.matMul(softmax(tf.add(scores, frame.mask)), values);
   const merged = tf.reshape(tf.transpose(read, [0, 2, 1, 3]), [batch, time, d]);

@@ -1,6 +1,6 @@
 import { linear, MASKED, softmax, tf } from '@palimpsest/tensor-core';
 import type { CrossAttentionParams, SelfAttentionParams } from './parameters.js';
-import { type RotaryConfig, turn } from './rotary.js';
+import { type RotaryConfig, rotateHeads } from './rotary.js';
 
 export interface AttentionResult {
   /** What was read, as wide as the values or the model. */
@@ -83,8 +83,8 @@ export function causalSelfAttention(
   const [batch, time, d] = x.shape as [number, number, number];
   const width = d / heads;
   const [query, key, value] = splitHeads(linear(x, params.qkv.weight), batch, time, heads);
-  const turned = turn({ positions }, key);
-  const scaled = tf.mul(turn({ positions }, query), 1 / Math.sqrt(width));
+  const turned = rotateHeads({ positions }, key);
+  const scaled = tf.mul(rotateHeads({ positions }, query), 1 / Math.sqrt(width));
   const scores = tf.matMul(scaled, turned, false, true);
   const weights = dropout(softmax(tf.add(scores, chunkMask(time, window))));
   const read = tf.reshape(tf.transpose(tf.matMul(weights, value), [0, 2, 1, 3]), [batch, time, d]);

@@ -6,7 +6,7 @@ import { slotIdentities, splitMemory } from './memory.js';
 import type { BlockParams, NormParams, RsmParams } from './parameters.js';
 import { addToPool, poolScores } from './pending-pool.js';
 import { positionTable } from './positional-encoding.js';
-import { turnPacked } from './rotary.js';
+import { rotatePacked } from './rotary.js';
 import { type BlockState, emptyPool, hasHiddenSync } from './state.js';
 
 /** Keys and values of a block, [batch, heads, chunkSize, d / heads]. */
@@ -130,7 +130,7 @@ function decodeBlock(
   cached: Cache,
   position: tf.Tensor,
 ): DecodedBlock {
-  const packed = turnPacked(config, linear(x.normal, selfAttention.qkv.weight), position, config.numHeads);
+  const packed = rotatePacked(config, linear(x.normal, selfAttention.qkv.weight), position, config.numHeads);
   const { read, cache } = cachedAttention(packed, cached, position, config.numHeads);
   const { projection } = selfAttention;
   const a = addNormalised(x.sum, linear(read, projection.weight), readNorm, projection.bias);

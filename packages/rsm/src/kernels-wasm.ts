@@ -1,6 +1,6 @@
 /**
- * A WebAssembly module in base64, written by scripts/kernels.mjs from assembly/kernels.ts, whose SHA-256 is
- * 41a1aa9bebff8bcc509f650165031d03bdf804df5a11f9f6a948f412560cc082.
+ * A WebAssembly module in base64, written by scripts/kernels.mjs from the files of assembly/, whose SHA-256 is
+ * 704673be8dc3d05482263b88b03da64d37435ce046bb9e10b84bc88042aae0d1.
  */
 export const kernelsModule = [
   'AGFzbQEAAAABHwNgB39/f39/f38AYAh/f39/f39/fQBgBn9/f39/fwADBAMAAQIFAwEAAAcuBAhtdWx0aXBseQAADWFkZE5vcm1h',

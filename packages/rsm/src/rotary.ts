@@ -19,7 +19,7 @@ function anglesAt(places: tf.Tensor, rows: number, width: number, shape: number[
  * @param x [batch, heads, time, width], of places 0 to time - 1, or of `places`
  * @param places int32 [batch, time], below `rows`
  */
-export function turn(
+export function rotateHeads(
   { positions }: RotaryConfig,
   x: tf.Tensor,
   places?: { readonly of: tf.Tensor; readonly rows: number },
@@ -43,7 +43,7 @@ export function turn(
  * @param position int32 scalar or [batch]
  * @param heads number of heads
  */
-export function turnPacked(
+export function rotatePacked(
   { positions, chunkSize }: RotaryConfig & Pick<RsmConfig, 'chunkSize'>,
   packed: tf.Tensor,
   position: tf.Tensor,

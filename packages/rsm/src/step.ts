@@ -10,7 +10,7 @@ import { readHead } from './model.js';
 import type { BlockParams, GatedUpdateParams, RsmParams } from './parameters.js';
 import { addToPool } from './pending-pool.js';
 import { positionTable } from './positional-encoding.js';
-import { turnPacked } from './rotary.js';
+import { rotatePacked } from './rotary.js';
 import { type BlockState, emptyPool, poolKind, type RsmState } from './state.js';
 
 /** Maps of one block that a decoder may multiply out beforehand. */
@@ -116,7 +116,7 @@ function stepBlock(
   const slots = slotIdentity ? tf.add(memory, slotIdentity) : memory;
   const { selfAttention } = params;
   const packed = linear(normalise(x, params.attentionNorm), selfAttention.qkv.weight);
-  const turned = turnPacked(config, packed, position, config.numHeads);
+  const turned = rotatePacked(config, packed, position, config.numHeads);
   const { read, cache } = cachedAttention(turned, state, position, config.numHeads);
   const a = tf.add(x, linear(read, selfAttention.projection.weight, selfAttention.projection.bias));
   const h = tf.add(a, readSlots(params, normalise(a, params.readNorm), slots, maps));

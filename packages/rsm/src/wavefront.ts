@@ -4,7 +4,7 @@ import type { RsmConfig } from './config.js';
 import { readHead } from './model.js';
 import { type ChunksResult, chunkLayout, embedChunks } from './parallel.js';
 import type { BlockParams, NormParams, RsmParams } from './parameters.js';
-import { turn } from './rotary.js';
+import { rotateHeads } from './rotary.js';
 
 /** Whether cells of different blocks are independent: each block reads the memory that its own last chunk left. */
 export function isWavefront(config: RsmConfig): boolean {
@@ -215,8 +215,8 @@ function selfAttention(
   const { numHeads: heads, slidingWindow } = config;
   const width = d / heads;
   const [query, key, value] = splitHeads(tf.matMul(rows, weights.qkv!), cells * batch, time, heads);
-  const scaled = tf.mul(turn(config, query), 1 / Math.sqrt(width));
-  const scores = tf.matMul(scaled, turn(config, key), false, true);
+  const scaled = tf.mul(rotateHeads(config, query), 1 / Math.sqrt(width));
+  const scores = tf.matMul(scaled, rotateHeads(config, key), false, true);
   const read = tf.matMul(softmax(tf.add(scores, chunkMask(time, slidingWindow))), value);
   const merged = tf.reshape(tf.transpose(read, [0, 2, 1, 3]), [cells, batch * time, d]);
   return tf.add(tf.matMul(merged, weights.projection!), weights.projectionBias!);

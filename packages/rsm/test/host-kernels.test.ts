@@ -1,10 +1,7 @@
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { Rng } from '@palimpsest/tensor-core';
 import { describe, expect, it } from 'vitest';
 import { HostKernels } from '../src/host-kernels.js';
 
-const file = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 const sum = (values: Iterable<number>) => [...values].reduce((total, value) => total + value, 0);
 const rng = Rng.fromSeed(2);
 const draw = (count: number, scale = 1) => rng.normalArray([count], 0, scale).data;
@@ -18,11 +15,6 @@ function expectClose(actual: Float32Array, expected: readonly number[], toleranc
 }
 
 describe('the kernels of decoding on the processor', () => {
-  it('are compiled from the source that stands beside them', () => {
-    const hash = createHash('sha256').update(file('assembly/kernels.ts')).digest('hex');
-    expect(file('src/kernels-wasm.ts')).toContain(`whose SHA-256 is\n * ${hash}.`);
-  });
-
   it.each([
     [4, 4],
     [7, 12],
