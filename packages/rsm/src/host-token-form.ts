@@ -19,7 +19,10 @@ import { positionTable } from './positional-encoding.js';
 import { hasHiddenSync } from './state.js';
 import { type TokenForm, type TokenRows, take } from './token-form.js';
 
-/** Weights up to this many bytes are decoded on the processor unless told otherwise: beyond, several threads read faster. */
+/**
+ * Weights up to this many bytes are decoded on the processor unless told otherwise. Against two threads of the graph a token
+ * took 0.69 of the time at 24 MiB, 0.95 at 192; at 324 the best of the graph was 0.84 of the best here.
+ */
 const MOST_BYTES = 2 ** 28;
 
 /** Whether one text of a model can be decoded by the kernels of this package. */
