@@ -9,18 +9,12 @@ import {
   tf,
   valueAndGradient,
 } from '../../tensor-core/dist/index.js';
-import {
-  createRsmModel,
-  forwardChunks,
-  forwardParallel,
-  forwardWavefront,
-  initialMemory,
-} from '../dist/index.js';
+import { createRsmModel, forwardChunks, forwardParallel, initialMemory } from '../dist/index.js';
 import { matrixProduct, measured, median, milliseconds, randomTokens, ratios, timed } from './common.mjs';
 
 const ROUNDS = Number(process.env.ROUNDS ?? 12);
 const vocabSize = 65;
-const forms = { loop: forwardChunks, wavefront: forwardWavefront, parallel: forwardParallel };
+const forms = { loop: forwardChunks, parallel: forwardParallel };
 
 /** Multiply-adds of the matrix products of one token and block, twice (rsm.md 14.2), for the fast parallel form. */
 function forwardFlops({ hiddenSize: d, numLayers, chunkSize: c, numMemorySlots: m }, tokens) {

@@ -1,4 +1,5 @@
 import { linear, MASKED, softmax, tf } from '@palimpsest/tensor-core';
+import type { RsmConfig } from './config.js';
 import type { CrossAttentionParams, SelfAttentionParams } from './parameters.js';
 import { type RotaryConfig, rotateHeads } from './rotary.js';
 
@@ -44,12 +45,10 @@ export function chunkMask(time: number, window = 0): tf.Tensor2D {
   return tf.tensor2d(values, [time, time]);
 }
 
-export interface SelfAttentionOptions extends RotaryConfig {
-  /** On the attention weights. */
-  readonly dropout?: Drop;
-  /** Tokens that a token sees, itself included; 0: all earlier ones. Default 0 */
-  readonly window?: number;
-}
+/** The options that a self-attention depends on. */
+export type AttentionConfig = RotaryConfig &
+  Pick<RsmConfig, 'numHeads'> &
+  Partial<Pick<RsmConfig, 'slidingWindow'>>;
 
 /**
  * Queries, keys and values of every head, from rows of all three side by side.
@@ -69,26 +68,31 @@ export function splitHeads(
     .map((part) => tf.reshape(part, [batch, heads, time, width])) as [tf.Tensor, tf.Tensor, tf.Tensor];
 }
 
+/** What the heads read, joined and projected. @param read [batch, heads, time, d / heads] @returns [batch, time, d] */
+export function joinHeads({ projection }: SelfAttentionParams, read: tf.Tensor): tf.Tensor {
+  const [batch, heads, time, width] = read.shape as [number, number, number, number];
+  const rows = tf.reshape(tf.transpose(read, [0, 2, 1, 3]), [batch, time, heads * width]);
+  return linear(rows, projection.weight, projection.bias);
+}
+
 /**
  * Causal self-attention over one chunk, over all of it or a sliding window.
  * @param x [batch, time, d]
+ * @param dropout on the attention weights. Default none
  * @returns output [batch, time, d] and weights [batch, heads, time, time], which are 0 for later keys.
  */
 export function causalSelfAttention(
   params: SelfAttentionParams,
   x: tf.Tensor,
-  heads: number,
-  { dropout = keep, window = 0, positions = 'sinusoidal' }: SelfAttentionOptions = {},
+  config: AttentionConfig,
+  dropout: Drop = keep,
 ): AttentionResult {
   const [batch, time, d] = x.shape as [number, number, number];
-  const width = d / heads;
-  const [query, key, value] = splitHeads(linear(x, params.qkv.weight), batch, time, heads);
-  const turned = rotateHeads({ positions }, key);
-  const scaled = tf.mul(rotateHeads({ positions }, query), 1 / Math.sqrt(width));
-  const scores = tf.matMul(scaled, turned, false, true);
-  const weights = dropout(softmax(tf.add(scores, chunkMask(time, window))));
-  const read = tf.reshape(tf.transpose(tf.matMul(weights, value), [0, 2, 1, 3]), [batch, time, d]);
-  return { output: linear(read, params.projection.weight, params.projection.bias), weights };
+  const [query, key, value] = splitHeads(linear(x, params.qkv.weight), batch, time, config.numHeads);
+  const scaled = tf.mul(rotateHeads(config, query), 1 / Math.sqrt(d / config.numHeads));
+  const scores = tf.matMul(scaled, rotateHeads(config, key), false, true);
+  const weights = dropout(softmax(tf.add(scores, chunkMask(time, config.slidingWindow))));
+  return { output: joinHeads(params, tf.matMul(weights, value)), weights };
 }
 
 /**

@@ -1,21 +1,11 @@
-export { type AdvanceResult, advance } from './advance.js';
 export {
   type AttentionResult,
   causalSelfAttention,
   chunkMask,
   crossAttention,
-  type SelfAttentionOptions,
   scaledDotAttention,
 } from './attention.js';
-export {
-  type BlockConfig,
-  type BlockForm,
-  type BlockInput,
-  type BlockResult,
-  blockForward,
-} from './block.js';
 export * from './checkpoint/index.js';
-export { type ChunkLoopOptions, forwardChunks, syncAfterChunk } from './chunk-loop.js';
 export {
   isCausal,
   memoryCount,
@@ -27,7 +17,7 @@ export {
   rsmConfigSchema,
 } from './config.js';
 export * from './data/index.js';
-export { CausalDecoder, type CausalDecoderOptions } from './decode.js';
+export { CausalDecoder, type CausalDecoderOptions } from './decoder/decoder.js';
 export {
   type BlockSite,
   type Dropout,
@@ -38,29 +28,29 @@ export {
   noDropout,
 } from './dropout-source.js';
 export * from './evaluation/index.js';
-export { fastGatedUpdate, foldQueries, writeSummary } from './fast-write.js';
-export { type FoldedSlots, foldedCrossAttention, foldRead, readFolded } from './folded-read.js';
-export { type GatedUpdateOptions, type GatedUpdateResult, gatedUpdate } from './gated-update.js';
-export * from './generation/index.js';
-export { globalSync, syncMemory } from './global-sync.js';
-export * from './inspect/index.js';
+export { type AdvanceResult, advance } from './forms/advance.js';
 export {
-  forwardLegacyChunk,
-  initLegacy,
-  LEGACY_POSITIONS,
-  type LegacyAttentionParams,
-  type LegacyBlockParams,
-  type LegacyChunkResult,
-  type LegacyParams,
-  type LegacySyncParams,
-  legacyReferenceKey,
-  legacySync,
-} from './legacy.js';
-export { linearScan, type ScanForm } from './linear-scan.js';
-export { initialMemory, joinMemory, slotIdentities, splitMemory } from './memory.js';
+  type BlockConfig,
+  type BlockForm,
+  type BlockInput,
+  type BlockResult,
+  blockOverChunk,
+} from './forms/block-chunk.js';
+export { type ChunkOptions, type ChunkResult, embedTokens, forwardChunk, readHead } from './forms/chunk.js';
+export { type ChunkLoopOptions, forwardChunks, syncAfterChunk } from './forms/chunks.js';
+export { type ChunksOptions, type ChunksResult, forwardParallel, isParallel } from './forms/parallel.js';
+export { type StepResult, step } from './forms/step.js';
+export * from './generation/index.js';
+export * from './inspect.js';
+export { forwardLegacyChunk, type LegacyChunkResult, legacySync } from './legacy/chunk.js';
+export * from './legacy/parameters.js';
+export { fastGatedUpdate, foldQueries, writeSummary } from './memory/fast-write.js';
+export { type FoldedSlots, foldedCrossAttention, foldRead, readFolded } from './memory/folded-read.js';
+export { type GatedUpdateOptions, type GatedUpdateResult, gatedUpdate } from './memory/gated-update.js';
+export { globalSync, syncMemory } from './memory/global-sync.js';
+export { linearScan, type ScanForm } from './memory/linear-scan.js';
+export { initialMemory, joinMemory, slotIdentities, splitMemory } from './memory/slots.js';
 export { mlp } from './mlp.js';
-export { type ChunkOptions, type ChunkResult, embedTokens, forwardChunk, readHead } from './model.js';
-export { type ChunksOptions, type ChunksResult, forwardParallel, isParallel } from './parallel.js';
 export * from './parameters.js';
 export * from './parity/index.js';
 export { firstPositions, positionalEncoding, positionTable } from './positional-encoding.js';
@@ -79,7 +69,5 @@ export {
   type RsmState,
   stateBytesOf,
 } from './state.js';
-export { type StepMaps, type StepResult, step, stepMaps } from './step.js';
 export { participationRatio, type RsmTelemetry, rsmTelemetry } from './telemetry.js';
 export * from './training/index.js';
-export { forwardWavefront, isWavefront } from './wavefront.js';

@@ -7,13 +7,13 @@ import type {
 } from '@palimpsest/lm';
 import { type NDArray, type Rng, tf } from '@palimpsest/tensor-core';
 import { isCausal, type RsmConfig, type RsmOptions, resolveConfig } from './config.js';
-import { forwardExactly, forwardTraining } from './forward.js';
-import { initLegacy } from './legacy.js';
-import { initialMemory } from './memory.js';
+import { forwardExactly, forwardTraining } from './forms/forward.js';
+import { stepPrefix } from './forms/prefix.js';
+import { step } from './forms/step.js';
+import { initLegacy } from './legacy/parameters.js';
+import { initialMemory } from './memory/slots.js';
 import { initParameters, parameterCount, type RsmParams } from './parameters.js';
-import { stepPrefix } from './prefix-model.js';
 import { initialState, type RsmState } from './state.js';
-import { step } from './step.js';
 import { rsmTelemetry } from './telemetry.js';
 
 /** A rolling state memory transformer as a sequence model. */

@@ -1,6 +1,6 @@
 import { MASKED, tf } from '@palimpsest/tensor-core';
 import { isCausal, memoryShape, type RsmConfig } from './config.js';
-import { initialMemory } from './memory.js';
+import { initialMemory } from './memory/slots.js';
 import type { RsmParams } from './parameters.js';
 
 /**

@@ -28,7 +28,8 @@ describe('attention', () => {
     const weights = await evaluate(
       engine,
       ((attention: SelfAttentionParams, x: tf.Tensor) =>
-        causalSelfAttention(attention, tf.mul(x, 20), 2, { window }).weights) as never,
+        causalSelfAttention(attention, tf.mul(x, 20), { numHeads: 2, slidingWindow: window })
+          .weights) as never,
       params,
       rng.normalArray([2, 9, 16]),
     );

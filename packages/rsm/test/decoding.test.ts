@@ -150,29 +150,16 @@ describe('cached decoding', () => {
     await expect(create({ slidingWindow: 2 })).rejects.toThrow('sees whole chunks');
   });
 
-  it.each(['host', 'graph'] as const)(
-    'by the %s costs the same at ten chunks as at one, and holds the same memory over 1,000 tokens',
-    async (tokens) => {
-      const model = createRsmModel({ ...small, hiddenSize: 64, windowSize: 64, numLayers: 4 });
-      const decoder = await CausalDecoder.create({ engine: onnx!, model, params: lively(model), tokens });
-      const cost = async () => {
-        const before = process.cpuUsage();
-        for (let place = 0; place < 64; place++) await decoder.next([place % 11]);
-        return process.cpuUsage(before).user;
-      };
-      for (let warm = 0; warm < 2; warm++) await cost();
-      const held = onnx!.memory();
-      const first = Math.min(await cost(), await cost(), await cost());
-      for (let chunk = 0; chunk < 5; chunk++) await cost();
-      const later = Math.min(await cost(), await cost(), await cost());
-      console.log(`CPU time of chunks 11 to 13 against chunks 3 to 5: ${(later / first).toFixed(2)}`);
-      expect(later / first).toBeLessThan(1.3);
-      for (let place = 0; place < 1000 - 13 * 64; place++) await decoder.next([place % 11]);
-      await decoder.prefill(randomTokens(1, 64 - ((1000 - 13 * 64) % 64), 11));
-      expect(onnx!.memory()).toEqual(held);
-      await decoder.dispose();
-    },
-  );
+  it.each(['host', 'graph'] as const)('by the %s holds the same memory over 1,000 tokens', async (tokens) => {
+    const model = createRsmModel({ ...small, hiddenSize: 64, windowSize: 64, numLayers: 4 });
+    const decoder = await CausalDecoder.create({ engine: onnx!, model, params: lively(model), tokens });
+    for (let place = 0; place < 128; place++) await decoder.next([place % 11]);
+    const held = onnx!.memory();
+    for (let place = 128; place < 1000; place++) await decoder.next([place % 11]);
+    await decoder.prefill(randomTokens(1, 64 - (1000 % 64), 11));
+    expect(onnx!.memory()).toEqual(held);
+    await decoder.dispose();
+  });
 });
 
 describe('the state', () => {

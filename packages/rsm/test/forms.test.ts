@@ -9,11 +9,9 @@ import {
   forwardChunk,
   forwardChunks,
   forwardParallel,
-  forwardWavefront,
   gatedUpdate,
   initialMemory,
   isParallel,
-  isWavefront,
   linearScan,
   type RsmModel,
   type RsmOptions,
@@ -158,10 +156,6 @@ const forms: Record<string, { fits: (model: RsmModel) => boolean; run: Form }> =
     fits: () => true,
     run: ({ options }, params, tokens, memory) => forwardChunks(options, params, tokens, memory),
   },
-  wavefront: {
-    fits: ({ options }) => isWavefront(options),
-    run: ({ options }, params, tokens, memory) => forwardWavefront(options, params, tokens, memory),
-  },
   parallel: {
     fits: ({ options }) => isParallel(options),
     run: ({ options }, params, tokens, memory) => forwardParallel(options, params, tokens, memory),
@@ -263,9 +257,6 @@ describe('forms of several chunks equal the plain chunk loop, gradients included
     };
     await expect(attempt({ preset: 'causal' }, forms.parallel!.run)).rejects.toThrow(
       'The parallel form needs',
-    );
-    await expect(attempt({ preset: 'parity' }, forms.wavefront!.run)).rejects.toThrow(
-      'The wavefront form needs',
     );
     await expect(attempt({}, forms.parallel!.run)).rejects.toThrow('Whole chunks of 5 tokens');
   });

@@ -1,6 +1,6 @@
 import { Rng } from '@palimpsest/tensor-core';
 import { describe, expect, it } from 'vitest';
-import { HostKernels } from '../src/host-kernels.js';
+import { HostKernels } from '../src/decoder/kernels.js';
 
 const sum = (values: Iterable<number>) => [...values].reduce((total, value) => total + value, 0);
 const rng = Rng.fromSeed(2);

@@ -9,7 +9,7 @@ import {
   treeLeaves,
 } from '@palimpsest/tensor-core';
 import type { RsmConfig, RsmOptions } from '../config.js';
-import { initLegacy, type LegacyParams, legacyReferenceKey } from '../legacy.js';
+import { initLegacy, type LegacyParams, legacyReferenceKey } from '../legacy/parameters.js';
 import { initParameters, type RsmParams } from '../parameters.js';
 import { fromReferenceTensors, type NamedTensors, referenceKey } from '../reference-keys.js';
 import { isLegacy, referenceConfigOf, syncKeyOf, toReferenceConfig } from './reference-options.js';

@@ -1,7 +1,7 @@
 import { type Compiled, type DeviceArray, type Engine, ndarray, tf } from '@palimpsest/tensor-core';
 import type { RsmConfig } from '../config.js';
-import { initialMemory } from '../memory.js';
-import { forwardChunk } from '../model.js';
+import { forwardChunk } from '../forms/chunk.js';
+import { initialMemory } from '../memory/slots.js';
 import type { RsmParams } from '../parameters.js';
 
 /** Loss at one place of a chunk, as training sees it and as generation does. */

@@ -1,5 +1,5 @@
 import { type Engine, ndarray } from '@palimpsest/tensor-core';
-import { CausalDecoder, type CausalDecoderOptions } from '../decode.js';
+import { CausalDecoder, type CausalDecoderOptions } from '../decoder/decoder.js';
 import type { RsmModel } from '../sequence-model.js';
 import type { NextTokenReader } from './next-token-reader.js';
 

@@ -1,9 +1,9 @@
 import { type Compiled, type DeviceArray, type Engine, ndarray, tf } from '@palimpsest/tensor-core';
 import type { RsmConfig } from '../config.js';
+import { forwardChunk } from '../forms/chunk.js';
 import { disposeTree, isOnEngine } from '../host.js';
-import { forwardLegacyChunk } from '../legacy.js';
-import { initialMemory } from '../memory.js';
-import { forwardChunk } from '../model.js';
+import { forwardLegacyChunk } from '../legacy/chunk.js';
+import { initialMemory } from '../memory/slots.js';
 import type { NextTokenReader } from './next-token-reader.js';
 
 interface ChunkCall {

@@ -7,10 +7,10 @@ import {
   treeLeaves,
   valueAndGradient,
 } from '@palimpsest/tensor-core';
-import type { BlockForm } from '../block.js';
 import type { RsmConfig } from '../config.js';
 import { givenMasks, type KeepMasks } from '../dropout-source.js';
-import { forwardChunk } from '../model.js';
+import type { BlockForm } from '../forms/block-chunk.js';
+import { forwardChunk } from '../forms/chunk.js';
 import type { RsmParams } from '../parameters.js';
 import { referenceKey } from '../reference-keys.js';
 import { GoldenCase } from './golden-case.js';

@@ -1,9 +1,9 @@
 import { type Engine, type NDArray, Rng, tf, treeLeaves, valueAndGradient } from '@palimpsest/tensor-core';
 import { causalSelfAttention, crossAttention, scaledDotAttention } from '../attention.js';
-import { blockForward } from '../block.js';
 import type { RsmConfig } from '../config.js';
-import { gatedUpdate } from '../gated-update.js';
-import { globalSync } from '../global-sync.js';
+import { blockOverChunk } from '../forms/block-chunk.js';
+import { gatedUpdate } from '../memory/gated-update.js';
+import { globalSync } from '../memory/global-sync.js';
 import { mlp } from '../mlp.js';
 import {
   type BlockParams,
@@ -156,7 +156,7 @@ export const coreHandler = handler('core', async (golden, engine) => {
       { x: golden.array('in/x_attn') },
       { 'out/attn': golden.array('in/cotangent_attn') },
       (params, { x }) => {
-        const { output, weights } = causalSelfAttention(params, x!, config.numHeads);
+        const { output, weights } = causalSelfAttention(params, x!, config);
         return { 'out/attn': output, 'out/attn_weights': weights };
       },
       'attn.',
@@ -253,7 +253,7 @@ export const blockHandler = handler('block', async (golden, engine) => {
           [`out/${name}_memory`]: golden.array('in/cotangent_memory'),
         },
         (params, inputs) => {
-          const result = blockForward(params, { x: inputs.x!, read: inputs.memory! }, config);
+          const result = blockOverChunk(params, { x: inputs.x!, read: inputs.memory! }, config);
           return { [`out/${name}_x`]: result.output, [`out/${name}_memory`]: result.memory };
         },
         `${name}.`,

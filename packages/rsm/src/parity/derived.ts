@@ -1,13 +1,12 @@
 import { type Engine, type NDArray, ndarray, tf } from '@palimpsest/tensor-core';
 import { isCausal, type RsmConfig } from '../config.js';
+import { forwardChunk } from '../forms/chunk.js';
+import { type ChunksResult, forwardParallel, isParallel } from '../forms/parallel.js';
+import { step } from '../forms/step.js';
 import { copyToHost, disposeTree } from '../host.js';
-import { initialMemory } from '../memory.js';
-import { forwardChunk } from '../model.js';
-import { type ChunksResult, forwardParallel, isParallel } from '../parallel.js';
+import { initialMemory } from '../memory/slots.js';
 import type { RsmParams } from '../parameters.js';
 import { initialState, type RsmState } from '../state.js';
-import { step } from '../step.js';
-import { forwardWavefront, isWavefront } from '../wavefront.js';
 import { chunkStream, chunksOf, type StreamForward, streamGradients } from './chunks.js';
 import { GoldenCase } from './golden-case.js';
 import { runOnce } from './run.js';
@@ -19,7 +18,6 @@ function formsOf(config: RsmConfig, even: boolean): Readonly<Record<string, Stre
   if (!even) return chunkForms;
   return {
     ...chunkForms,
-    ...(isWavefront(config) && { wavefront: wholeStream(config, forwardWavefront) }),
     ...(isParallel(config) && { parallel: wholeStream(config, forwardParallel) }),
   };
 }

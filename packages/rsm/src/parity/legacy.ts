@@ -1,5 +1,6 @@
 import { type Engine, Rng, type tf } from '@palimpsest/tensor-core';
-import { forwardLegacyChunk, initLegacy, type LegacyParams, legacyReferenceKey } from '../legacy.js';
+import { forwardLegacyChunk } from '../legacy/chunk.js';
+import { initLegacy, type LegacyParams, legacyReferenceKey } from '../legacy/parameters.js';
 import { fromReferenceTensors } from '../reference-keys.js';
 import { streamGradients } from './chunks.js';
 import { GoldenCase } from './golden-case.js';

@@ -8,9 +8,9 @@ import {
 } from '@palimpsest/tensor-core';
 import type { RsmConfig } from '../config.js';
 import { keyedDropout, noDropout } from '../dropout-source.js';
-import { globalSync, syncMemory } from '../global-sync.js';
-import { joinMemory, splitMemory } from '../memory.js';
-import { embedTokens, forwardChunk } from '../model.js';
+import { embedTokens, forwardChunk } from '../forms/chunk.js';
+import { globalSync, syncMemory } from '../memory/global-sync.js';
+import { joinMemory, splitMemory } from '../memory/slots.js';
 import type { RsmParams } from '../parameters.js';
 import type { EpochOptimizer } from './optimizer.js';
 

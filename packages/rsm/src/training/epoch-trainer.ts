@@ -10,7 +10,7 @@ import {
 import type { RsmConfig } from '../config.js';
 import type { ChunkBatch } from '../data/chunk-example.js';
 import { copyToHost, disposeTree } from '../host.js';
-import { initialMemory } from '../memory.js';
+import { initialMemory } from '../memory/slots.js';
 import { initParameters, type RsmParams } from '../parameters.js';
 import { createEpochStep } from './epoch-step.js';
 import { type EpochOptimizer, epochOptimizer, type OptimizerOptions } from './optimizer.js';

@@ -1,10 +1,11 @@
 import { tf } from '@palimpsest/tensor-core';
-import { selectRows } from './commit.js';
-import type { RsmConfig } from './config.js';
-import { forwardLegacyChunk, type LegacyParams } from './legacy.js';
-import { forwardChunk } from './model.js';
-import type { RsmParams } from './parameters.js';
-import type { RsmState } from './state.js';
+import type { RsmConfig } from '../config.js';
+import { forwardLegacyChunk } from '../legacy/chunk.js';
+import type { LegacyParams } from '../legacy/parameters.js';
+import { selectRows } from '../memory/commit.js';
+import type { RsmParams } from '../parameters.js';
+import type { RsmState } from '../state.js';
+import { forwardChunk } from './chunk.js';
 
 interface ChunkCall {
   /** [batch, vocabSize] of one place per text. */

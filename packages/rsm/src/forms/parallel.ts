@@ -1,16 +1,15 @@
 import { embedding, InputError, linear, softmax, tf } from '@palimpsest/tensor-core';
-import { causalSelfAttention } from './attention.js';
-import { normalise } from './block.js';
-import type { RsmConfig } from './config.js';
-import { type Dropout, noDropout } from './dropout-source.js';
-import { foldQueries, gateAndInput } from './fast-write.js';
-import { foldRead, readFolded } from './folded-read.js';
-import { linearScan, type ScanForm } from './linear-scan.js';
-import { slotIdentities, splitMemory } from './memory.js';
-import { mlp } from './mlp.js';
-import { readHead } from './model.js';
-import type { BlockParams, GatedUpdateParams, RsmParams } from './parameters.js';
-import { firstPositions } from './positional-encoding.js';
+import { causalSelfAttention } from '../attention.js';
+import { block } from '../block.js';
+import type { RsmConfig } from '../config.js';
+import { type BlockSite, type Dropout, noDropout } from '../dropout-source.js';
+import { foldQueries, gateAndInput } from '../memory/fast-write.js';
+import { foldRead, readFolded } from '../memory/folded-read.js';
+import { linearScan, type ScanForm } from '../memory/linear-scan.js';
+import { slotIdentities, splitMemory } from '../memory/slots.js';
+import type { BlockParams, GatedUpdateParams, RsmParams } from '../parameters.js';
+import { firstPositions } from '../positional-encoding.js';
+import { readHead } from './chunk.js';
 
 /** Several chunks of a text at once. */
 export interface ChunksResult {
@@ -51,7 +50,7 @@ export function forwardParallel(
 ): ChunksResult {
   if (!isParallel(config)) {
     throw new InputError(
-      "The parallel form needs memoryScope 'perLayer', memoryRead 'chunkStart', writeSource 'preRead', updateRule 'linear' and no sync; use the wavefront or the chunk loop.",
+      "The parallel form needs memoryScope 'perLayer', memoryRead 'chunkStart', writeSource 'preRead', updateRule 'linear' and no sync; use the chunk loop.",
     );
   }
   const layout = chunkLayout(config, tokens);
@@ -76,7 +75,7 @@ export function forwardParallel(
   return { logits, memory: tf.stack(next, 1), gates };
 }
 
-export interface ChunkLayout {
+interface ChunkLayout {
   readonly batch: number;
   readonly chunks: number;
   /** Tokens of a chunk. */
@@ -84,7 +83,7 @@ export interface ChunkLayout {
 }
 
 /** @throws InputError for tokens that do not fill their chunks. */
-export function chunkLayout({ chunkSize }: RsmConfig, tokens: tf.Tensor2D): ChunkLayout {
+function chunkLayout({ chunkSize }: RsmConfig, tokens: tf.Tensor2D): ChunkLayout {
   const [batch, length] = tokens.shape;
   if (length === 0 || length % chunkSize !== 0) {
     throw new InputError(
@@ -95,7 +94,7 @@ export function chunkLayout({ chunkSize }: RsmConfig, tokens: tf.Tensor2D): Chun
 }
 
 /** Embedded tokens with the chunks folded into the batch, [batch x chunks, time, d]. */
-export function embedChunks(params: RsmParams, tokens: tf.Tensor2D, layout: ChunkLayout): tf.Tensor {
+function embedChunks(params: RsmParams, tokens: tf.Tensor2D, layout: ChunkLayout): tf.Tensor {
   const { batch, chunks, time } = layout;
   const rows = embedding(params.tokenEmbedding, tf.reshape(tokens, [batch * chunks, time]));
   return tf.add(rows, firstPositions(time, params.tokenEmbedding.shape[1]!));
@@ -105,7 +104,7 @@ interface ParallelContext {
   readonly config: RsmConfig;
   readonly layout: ChunkLayout;
   readonly scan: ScanForm;
-  readonly dropout: (x: tf.Tensor, site: 'attention' | 'read' | 'mlp') => tf.Tensor;
+  readonly dropout: (x: tf.Tensor, site: BlockSite) => tf.Tensor;
 }
 
 /** @param x [batch x chunks, time, d] @param first [batch, slots, d] */
@@ -118,36 +117,27 @@ function parallelBlock(
 ): { output: tf.Tensor; memory: tf.Tensor; gate: tf.Tensor } {
   const { batch, chunks } = layout;
   const [, slots, d] = first.shape as [number, number, number];
-  const attended = causalSelfAttention(
-    params.selfAttention,
-    normalise(x, params.attentionNorm),
-    config.numHeads,
-    {
-      dropout: (weights) => dropout(weights, 'attention'),
-      window: config.slidingWindow,
-      positions: config.positions,
+  let [gate, states]: (tf.Tensor | undefined)[] = [];
+  const { output } = block(params, x, {
+    attend: (rows) =>
+      causalSelfAttention(params.selfAttention, rows, config, (weights) => dropout(weights, 'attention'))
+        .output,
+    read: (rows, attended) => {
+      const written = gateAndInput(params.memoryWrite, summaries(params.memoryWrite, attended, slotIdentity));
+      ({ gate } = written);
+      const perChunk = (value: tf.Tensor) => tf.reshape(value, [batch, chunks, value.shape[1]!, d]);
+      const [decay, input] = [tf.sub(1, gate), tf.mul(gate, tf.tanh(written.input))];
+      states = linearScan(perChunk(decay), perChunk(input), first, scan);
+      const earlier = tf.slice(states, [0, 0, 0, 0], [batch, chunks - 1, slots, d]);
+      const starts = tf.reshape(tf.concat([tf.expandDims(first, 1), earlier], 1), [batch * chunks, slots, d]);
+      const folded = foldRead(params.memoryRead, slotIdentity ? tf.add(starts, slotIdentity) : starts);
+      const { bias } = params.memoryRead.output;
+      return readFolded(rows, folded, bias, (read) => dropout(read, 'read')).output;
     },
-  );
-  const a = tf.add(x, attended.output);
-  const { gate, input } = gateAndInput(params.memoryWrite, summaries(params.memoryWrite, a, slotIdentity));
-  const perChunk = (value: tf.Tensor) => tf.reshape(value, [batch, chunks, value.shape[1]!, d]);
-  const states = linearScan(perChunk(tf.sub(1, gate)), perChunk(tf.mul(gate, tf.tanh(input))), first, scan);
-  const before = tf.concat(
-    [tf.expandDims(first, 1), tf.slice(states, [0, 0, 0, 0], [batch, chunks - 1, slots, d])],
-    1,
-  );
-  const starts = tf.reshape(before, [batch * chunks, slots, d]);
-  const folded = foldRead(params.memoryRead, slotIdentity ? tf.add(starts, slotIdentity) : starts);
-  const read = readFolded(normalise(a, params.readNorm), folded, params.memoryRead.output.bias, (output) =>
-    dropout(output, 'read'),
-  );
-  const h = tf.add(a, read.output);
-  const y = tf.add(
-    h,
-    mlp(params.mlp, normalise(h, params.mlpNorm), (hidden) => dropout(hidden, 'mlp')),
-  );
-  const memory = tf.reshape(tf.slice(states, [0, chunks - 1, 0, 0], [batch, 1, slots, d]), first.shape);
-  return { output: y, memory, gate };
+    dropout: (hidden) => dropout(hidden, 'mlp'),
+  });
+  const memory = tf.reshape(tf.slice(states!, [0, chunks - 1, 0, 0], [batch, 1, slots, d]), first.shape);
+  return { output, memory, gate: gate! };
 }
 
 /** Summaries of all chunks, whose queries are the slot identities: [batch x chunks, slots or 1, d]. */

@@ -10,13 +10,13 @@ import {
   type ToHost,
   type tf,
 } from '@palimpsest/tensor-core';
-import type { RsmConfig } from './config.js';
-import { type Cache, foldSlots } from './decode-graphs.js';
-import type { FoldedSlots } from './folded-read.js';
-import { HostKernels, hasHostKernels, type Place } from './host-kernels.js';
-import type { BlockParams, NormParams, RsmParams } from './parameters.js';
-import { positionTable } from './positional-encoding.js';
-import { hasHiddenSync } from './state.js';
+import type { RsmConfig } from '../config.js';
+import type { FoldedSlots } from '../memory/folded-read.js';
+import type { BlockParams, NormParams, RsmParams } from '../parameters.js';
+import { positionTable } from '../positional-encoding.js';
+import { hasHiddenSync } from '../state.js';
+import { type Cache, foldSlots } from './graph.js';
+import { HostKernels, hasHostKernels, type Place } from './kernels.js';
 import { type TokenForm, type TokenRows, take } from './token-form.js';
 
 /**

@@ -1,4 +1,4 @@
-import { kernelsModule } from './kernels-wasm.js';
+import { kernelsModule } from '../kernels-wasm.js';
 
 /** Where numbers lie in the kernels' memory, as an index of its float32 view. */
 export type Place = number;

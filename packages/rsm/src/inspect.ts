@@ -1,11 +1,11 @@
 import { type DeviceArray, type Engine, InputError, ndarray, tf } from '@palimpsest/tensor-core';
-import { syncAfterChunk } from '../chunk-loop.js';
-import { memoryCount, memoryOfLayer, type RsmConfig } from '../config.js';
-import { disposeTree, isOnEngine } from '../host.js';
-import { initialMemory } from '../memory.js';
-import { forwardChunk } from '../model.js';
-import type { RsmParams } from '../parameters.js';
-import { participationRatio } from '../telemetry.js';
+import { memoryCount, memoryOfLayer, type RsmConfig } from './config.js';
+import { forwardChunk } from './forms/chunk.js';
+import { syncAfterChunk } from './forms/chunks.js';
+import { disposeTree, isOnEngine } from './host.js';
+import { initialMemory } from './memory/slots.js';
+import type { RsmParams } from './parameters.js';
+import { participationRatio } from './telemetry.js';
 
 /** Bins of a gate histogram, which divide [0, 1] evenly. */
 export const GATE_BINS = 20;

@@ -1,17 +1,16 @@
 import { embedding, linear, MASKED, softmax, tf } from '@palimpsest/tensor-core';
-import { splitHeads } from './attention.js';
-import { normalise } from './block.js';
-import { commitMemory, selectRecord, selectRows } from './commit.js';
-import { memoryOfLayer, type RsmConfig } from './config.js';
-import { foldRead, readFolded } from './folded-read.js';
-import { slotIdentities, splitMemory } from './memory.js';
-import { mlp } from './mlp.js';
-import { readHead } from './model.js';
-import type { BlockParams, RsmParams } from './parameters.js';
-import { addToPool, poolScores } from './pending-pool.js';
-import { positionalEncoding } from './positional-encoding.js';
-import { rotateHeads } from './rotary.js';
-import { type BlockState, emptyPool, type PoolState, type RsmState } from './state.js';
+import { joinHeads, splitHeads } from '../attention.js';
+import { block, sourceOf } from '../block.js';
+import { memoryOfLayer, type RsmConfig } from '../config.js';
+import { commitMemory, selectRecord, selectRows } from '../memory/commit.js';
+import { foldRead, readFolded } from '../memory/folded-read.js';
+import { addToPool, poolScores } from '../memory/pending-pool.js';
+import { slotIdentities, splitMemory } from '../memory/slots.js';
+import type { BlockParams, RsmParams, SelfAttentionParams } from '../parameters.js';
+import { positionalEncoding } from '../positional-encoding.js';
+import { rotateHeads } from '../rotary.js';
+import { type BlockState, emptyPool, type PoolState, type RsmState } from '../state.js';
+import { readHead } from './chunk.js';
 
 export interface AdvanceResult {
   /** [batch, time, vocabSize]. */
@@ -183,34 +182,41 @@ function passBlock(
   state: BlockState,
   frame: Frame,
 ): PassBlock {
-  const { numHeads: heads, hiddenSize: d, writeSource } = config;
-  const [batch, time] = x.shape as [number, number];
-  const width = d / heads;
-  const packed = linear(normalise(x, params.attentionNorm), params.selfAttention.qkv.weight);
-  const [query, key, value] = splitHeads(packed, batch, time, heads);
-  const places = { of: frame.places, rows: config.chunkSize };
-  const keys = tf.concat([state.keys, rotateHeads(config, key, places)], 2);
-  const values = tf.concat([state.values, value], 2);
-  const scaled = tf.mul(rotateHeads(config, query, places), 1 / Math.sqrt(width));
+  let [keys, values] = [state.keys, state.values];
+  const streams = block(params, x, {
+    attend: (rows) => {
+      const read = attendPending(config, params.selfAttention, rows, state, frame);
+      ({ keys, values } = read);
+      return read.output;
+    },
+    read: (rows) => {
+      const folded = foldRead(params.memoryRead, slotIdentity ? tf.add(slots, slotIdentity) : slots);
+      return readFolded(rows, folded, params.memoryRead.output.bias).output;
+    },
+  });
+  const source = sourceOf(config, streams);
+  const scores = poolScores(config, params.memoryWrite, source, slots, slotIdentity);
+  return { keys, values, source, output: streams.output, scores };
+}
+
+/** Self-attention over the cached tokens of the chunk and the new ones. @param rows [batch, time, d] */
+function attendPending(
+  config: RsmConfig,
+  params: SelfAttentionParams,
+  rows: tf.Tensor,
+  cached: Pick<BlockState, 'keys' | 'values'>,
+  frame: Frame,
+): Pick<PassBlock, 'keys' | 'values' | 'output'> {
+  const { numHeads: heads, hiddenSize: d, chunkSize } = config;
+  const [batch, time] = rows.shape as [number, number];
+  const [query, key, value] = splitHeads(linear(rows, params.qkv.weight), batch, time, heads);
+  const places = { of: frame.places, rows: chunkSize };
+  const keys = tf.concat([cached.keys, rotateHeads(config, key, places)], 2);
+  const values = tf.concat([cached.values, value], 2);
+  const scaled = tf.mul(rotateHeads(config, query, places), 1 / Math.sqrt(d / heads));
   const scores = tf.matMul(scaled, keys, false, true);
   const read = tf.matMul(softmax(tf.add(scores, frame.mask)), values);
-  const merged = tf.reshape(tf.transpose(read, [0, 2, 1, 3]), [batch, time, d]);
-  const { projection } = params.selfAttention;
-  const a = tf.add(x, linear(merged, projection.weight, projection.bias));
-  const folded = foldRead(params.memoryRead, slotIdentity ? tf.add(slots, slotIdentity) : slots);
-  const h = tf.add(
-    a,
-    readFolded(normalise(a, params.readNorm), folded, params.memoryRead.output.bias).output,
-  );
-  const y = tf.add(h, mlp(params.mlp, normalise(h, params.mlpNorm)));
-  const source = writeSource === 'preRead' ? a : y;
-  return {
-    keys,
-    values,
-    source,
-    output: y,
-    scores: poolScores(config, params.memoryWrite, source, slots, slotIdentity),
-  };
+  return { keys, values, output: joinHeads(params, read) };
 }
 
 /**

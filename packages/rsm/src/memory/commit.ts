@@ -1,11 +1,11 @@
 import { tf } from '@palimpsest/tensor-core';
-import { syncAfterChunk } from './chunk-loop.js';
-import { memoryOfLayer, type RsmConfig } from './config.js';
+import { memoryOfLayer, type RsmConfig } from '../config.js';
+import { syncAfterChunk } from '../forms/chunks.js';
+import type { RsmParams } from '../parameters.js';
+import type { BlockState } from '../state.js';
 import { writeSummary } from './fast-write.js';
-import { joinMemory, slotIdentities, splitMemory } from './memory.js';
-import type { RsmParams } from './parameters.js';
 import { poolSummary } from './pending-pool.js';
-import type { BlockState } from './state.js';
+import { joinMemory, slotIdentities, splitMemory } from './slots.js';
 
 /**
  * Writes a full pending chunk into the memory.

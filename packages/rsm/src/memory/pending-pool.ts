@@ -1,9 +1,9 @@
 import { linear, MASKED, softmax, tf } from '@palimpsest/tensor-core';
-import type { RsmConfig } from './config.js';
+import type { RsmConfig } from '../config.js';
+import type { GatedUpdateParams } from '../parameters.js';
+import { type PoolState, poolKind } from '../state.js';
 import { foldQueries } from './fast-write.js';
 import { poolingSlots } from './gated-update.js';
-import type { GatedUpdateParams } from './parameters.js';
-import { type PoolState, poolKind } from './state.js';
 
 /**
  * Adds tokens to the pool of the pending chunk, except for kept sources, which are moved with the caches.

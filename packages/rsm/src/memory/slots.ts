@@ -1,6 +1,6 @@
 import { tf } from '@palimpsest/tensor-core';
-import { memoryCount, memoryShape, type RsmConfig } from './config.js';
-import type { RsmParams } from './parameters.js';
+import { memoryCount, memoryShape, type RsmConfig } from '../config.js';
+import type { RsmParams } from '../parameters.js';
 
 /** The first memory of a batch: [batch, slots, d] when blocks share one, [batch, memories, slots, d] else. */
 export function initialMemory(config: RsmConfig, params: RsmParams, batch: number): tf.Tensor {

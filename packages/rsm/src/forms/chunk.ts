@@ -1,10 +1,11 @@
 import { embedding, InputError, linear, tf } from '@palimpsest/tensor-core';
-import { type BlockForm, type BlockResult, blockForward, normalise } from './block.js';
-import { memoryOfLayer, type RsmConfig } from './config.js';
-import { type Dropout, noDropout } from './dropout-source.js';
-import { initialMemory, joinMemory, slotIdentities, splitMemory } from './memory.js';
-import type { RsmParams } from './parameters.js';
-import { firstPositions } from './positional-encoding.js';
+import { normalise } from '../block.js';
+import { memoryOfLayer, type RsmConfig } from '../config.js';
+import { type Dropout, noDropout } from '../dropout-source.js';
+import { initialMemory, joinMemory, slotIdentities, splitMemory } from '../memory/slots.js';
+import type { RsmParams } from '../parameters.js';
+import { firstPositions } from '../positional-encoding.js';
+import { type BlockForm, type BlockResult, blockOverChunk } from './block-chunk.js';
 
 export interface ChunkOptions {
   /** Drops activations; see `keyedDropout` and `givenMasks`. Default none */
@@ -81,15 +82,14 @@ export function forwardChunk(
   let x = dropout(embedTokens(params, tokens), { site: 'embedding' });
   const blocks = params.blocks.map((block, layer) => {
     const place = memoryOfLayer(config, layer);
-    const slotIdentity = identities[layer];
-    const result = blockForward(
+    const result = blockOverChunk(
       block,
       {
         x,
         read: (config.memoryRead === 'running' ? current : start)[place]!,
         write: current[place]!,
-        ...(slotIdentity && { slotIdentity }),
-        ...(mask && { mask }),
+        slotIdentity: identities[layer],
+        mask,
         dropout: (value, site) => dropout(value, { site, block: layer }),
       },
       config,

@@ -7,10 +7,10 @@ import {
   type ToHost,
   type tf,
 } from '@palimpsest/tensor-core';
-import type { RsmConfig } from './config.js';
-import { type Cache, type DecodedToken, decodeToken, type OpenSlots, openChunk } from './decode-graphs.js';
-import { disposeTree } from './host.js';
-import type { RsmParams } from './parameters.js';
+import type { RsmConfig } from '../config.js';
+import { disposeTree } from '../host.js';
+import type { RsmParams } from '../parameters.js';
+import { type Cache, type DecodedToken, decodeToken, type OpenSlots, openChunk } from './graph.js';
 
 /** What one token of every text gives, on the host. */
 export interface TokenRows {

@@ -1,7 +1,7 @@
 import { ndarray, type ToHost } from '@palimpsest/tensor-core';
-import type { RsmConfig } from './config.js';
-import type { PendingRows } from './decode-graphs.js';
-import { hasHiddenSync } from './state.js';
+import type { RsmConfig } from '../config.js';
+import { hasHiddenSync } from '../state.js';
+import type { PendingRows } from './graph.js';
 
 /** Rows of the tokens of a chunk, on the host. */
 export class RowBuffer {

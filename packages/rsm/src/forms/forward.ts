@@ -1,13 +1,14 @@
 import { conditional, tf } from '@palimpsest/tensor-core';
+import { isCausal, type RsmConfig } from '../config.js';
+import { type Dropout, keyedDropout, noDropout } from '../dropout-source.js';
+import { forwardLegacyChunk } from '../legacy/chunk.js';
+import type { LegacyParams } from '../legacy/parameters.js';
+import type { RsmParams } from '../parameters.js';
+import type { RsmState } from '../state.js';
 import { advance } from './advance.js';
-import { forwardChunks } from './chunk-loop.js';
-import { isCausal, type RsmConfig } from './config.js';
-import { type Dropout, keyedDropout, noDropout } from './dropout-source.js';
-import { forwardLegacyChunk, type LegacyParams } from './legacy.js';
+import { forwardChunks } from './chunks.js';
 import { type ChunksResult, forwardParallel, isParallel } from './parallel.js';
-import type { RsmParams } from './parameters.js';
-import { advancePrefix } from './prefix-model.js';
-import type { RsmState } from './state.js';
+import { advancePrefix } from './prefix.js';
 
 /** What each chunk of a call drops, by its number. */
 type DropoutOf = (chunk: number) => Dropout;

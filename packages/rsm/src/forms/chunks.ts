@@ -1,12 +1,12 @@
 import { tf } from '@palimpsest/tensor-core';
-import type { BlockForm } from './block.js';
-import { memoryOfLayer, type RsmConfig } from './config.js';
-import { type Dropout, noDropout } from './dropout-source.js';
-import { syncMemory } from './global-sync.js';
-import { initialMemory, joinMemory, splitMemory } from './memory.js';
-import { type ChunkResult, forwardChunk } from './model.js';
+import { memoryOfLayer, type RsmConfig } from '../config.js';
+import { type Dropout, noDropout } from '../dropout-source.js';
+import { syncMemory } from '../memory/global-sync.js';
+import { initialMemory, joinMemory, splitMemory } from '../memory/slots.js';
+import type { RsmParams } from '../parameters.js';
+import type { BlockForm } from './block-chunk.js';
+import { type ChunkResult, forwardChunk } from './chunk.js';
 import type { ChunksResult } from './parallel.js';
-import type { RsmParams } from './parameters.js';
 
 export interface ChunkLoopOptions {
   /** What each chunk drops, by its number. Default nothing */

@@ -1,13 +1,13 @@
 import { InputError, linear, MASKED, softmax, tf } from '@palimpsest/tensor-core';
-import type { GatedUpdateParams } from './parameters.js';
+import type { GatedUpdateParams } from '../parameters.js';
 
 export interface GatedUpdateOptions {
   /** What tells the slots apart, [slots, d]; added to the memory that the pooling's queries see. */
-  readonly slotIdentity?: tf.Tensor;
+  readonly slotIdentity?: tf.Tensor | undefined;
   /** 'linear' takes neither the queries nor the candidate from the memory. Default 'gatedTanh' */
-  readonly updateRule?: 'gatedTanh' | 'linear';
+  readonly updateRule?: 'gatedTanh' | 'linear' | undefined;
   /** Which tokens count, float32 [batch, time] of 0 and 1, at least one in every row. Default all */
-  readonly mask?: tf.Tensor;
+  readonly mask?: tf.Tensor | undefined;
 }
 
 export interface GatedUpdateResult {

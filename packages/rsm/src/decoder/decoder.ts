@@ -8,21 +8,15 @@ import {
   type ToHost,
   tf,
 } from '@palimpsest/tensor-core';
-import { isCausal } from './config.js';
-import {
-  type ClosedChunk,
-  closeChunk,
-  type Pending,
-  type PendingRows,
-  settlePools,
-} from './decode-graphs.js';
-import { forwardExactly } from './forward.js';
-import { copyToHost, disposeTree, isOnEngine } from './host.js';
-import { fitsHost, HostTokenForm, prefersHost } from './host-token-form.js';
-import type { RsmParams } from './parameters.js';
+import { isCausal } from '../config.js';
+import { forwardExactly } from '../forms/forward.js';
+import { copyToHost, disposeTree, isOnEngine } from '../host.js';
+import type { RsmParams } from '../parameters.js';
+import type { RsmModel } from '../sequence-model.js';
+import type { RsmState } from '../state.js';
+import { type ClosedChunk, closeChunk, type Pending, type PendingRows, settlePools } from './graph.js';
+import { fitsHost, HostTokenForm, prefersHost } from './host.js';
 import { RowBuffer } from './row-buffer.js';
-import type { RsmModel } from './sequence-model.js';
-import type { RsmState } from './state.js';
 import { GraphTokenForm, type TokenForm, take } from './token-form.js';
 
 export interface CausalDecoderOptions {

@@ -1,6 +1,6 @@
 import { linear, softmax, tf } from '@palimpsest/tensor-core';
-import type { AttentionResult } from './attention.js';
-import type { CrossAttentionParams } from './parameters.js';
+import type { AttentionResult } from '../attention.js';
+import type { CrossAttentionParams } from '../parameters.js';
 
 /** Slots with the read's projections folded into them: K' = (M W_kᵀ) W_q / sqrt(d) and V' = (M W_vᵀ) W_oᵀ, [..., slots, d]. */
 export interface FoldedSlots {

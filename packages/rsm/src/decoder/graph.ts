@@ -1,13 +1,13 @@
 import { addLayerNorm, cachedAttention, embedding, linear, softmax, tf } from '@palimpsest/tensor-core';
-import { commitMemory } from './commit.js';
-import { memoryOfLayer, type RsmConfig } from './config.js';
-import { type FoldedSlots, foldRead } from './folded-read.js';
-import { slotIdentities, splitMemory } from './memory.js';
-import type { BlockParams, NormParams, RsmParams } from './parameters.js';
-import { addToPool, poolScores } from './pending-pool.js';
-import { positionTable } from './positional-encoding.js';
-import { rotatePacked } from './rotary.js';
-import { type BlockState, emptyPool, hasHiddenSync } from './state.js';
+import { memoryOfLayer, type RsmConfig } from '../config.js';
+import { commitMemory } from '../memory/commit.js';
+import { type FoldedSlots, foldRead } from '../memory/folded-read.js';
+import { addToPool, poolScores } from '../memory/pending-pool.js';
+import { slotIdentities, splitMemory } from '../memory/slots.js';
+import type { BlockParams, NormParams, RsmParams } from '../parameters.js';
+import { positionTable } from '../positional-encoding.js';
+import { rotatePacked } from '../rotary.js';
+import { type BlockState, emptyPool, hasHiddenSync } from '../state.js';
 
 /** Keys and values of a block, [batch, heads, chunkSize, d / heads]. */
 export type Cache = Pick<BlockState, 'keys' | 'values'>;

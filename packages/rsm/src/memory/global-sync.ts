@@ -1,6 +1,6 @@
 import { InputError, layerNorm, tf } from '@palimpsest/tensor-core';
-import { crossAttention } from './attention.js';
-import type { GlobalSyncParams } from './parameters.js';
+import { crossAttention } from '../attention.js';
+import type { GlobalSyncParams } from '../parameters.js';
 
 /**
  * The slots attend to the tokens: M + Cross(LN(M), X). Only the queries are normalised.

@@ -1,4 +1,5 @@
 import { linear, softmax, tf } from '@palimpsest/tensor-core';
+import type { GatedUpdateParams, LinearParams, MatrixParams } from '../parameters.js';
 import {
   type GatedUpdateOptions,
   type GatedUpdateResult,
@@ -6,7 +7,6 @@ import {
   meanToken,
   poolingSlots,
 } from './gated-update.js';
-import type { GatedUpdateParams, LinearParams, MatrixParams } from './parameters.js';
 
 /**
  * Queries of the attention pooling with the keys' projection folded into them (rsm.md 14.2):
