@@ -3,7 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { ExitCode } from './exit.js';
 import type { Interrupts } from './interrupts.js';
 import { type Field, fieldsOf, normaliseSpellings, resolveOptions, type Values } from './options/index.js';
-import { createOutput } from './terminal/output.js';
+import { createOutput, printable } from './terminal/output.js';
 import type { Verb } from './verb.js';
 
 declare const CLI_VERSION: string;
@@ -141,7 +141,7 @@ function explain(error: unknown): ExitCode {
   }
   if (error instanceof Error && error.name === 'AbortError') return ExitCode.interrupted;
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`error: ${message}\n`);
+  process.stderr.write(`error: ${printable(message)}\n`);
   if (process.env.PALIMPSEST_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   return error instanceof InputError || error instanceof EngineError ? ExitCode.badInput : ExitCode.failed;
 }

@@ -32,10 +32,14 @@ describe('palimpsest report', () => {
     mkdirSync(join(cwd, 'newer', 'cells'), { recursive: true });
     const key = 'a'.repeat(64);
     writeFileSync(join(cwd, 'newer', 'cells', `${key}.json`), '{"format":"palimpsest-cell","version":9}');
+    const deep = `{"format":"palimpsest-cell","spec":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
+    mkdirSync(join(cwd, 'deep', 'cells'), { recursive: true });
+    writeFileSync(join(cwd, 'deep', 'cells', `${key}.json`), deep);
     const sentences: Record<string, RegExp> = {
       missing: /^error: There is no result folder 'missing'/,
       foreign: /^error: The folder 'foreign' holds other things than results of cells/,
       empty: /^error: There is no result in 'empty' to report on/,
+      deep: /^error: The result '.*' is nested more than 100 levels deep/,
       newer: /version 9 of the result schema, and this program reads version 1/,
     };
     for (const [folder, sentence] of Object.entries(sentences)) {

@@ -49,7 +49,8 @@ export {
   type InspectedCheckpoint,
   inspectCheckpoint,
 } from './inspect/inspect-checkpoint.js';
-export { type InspectionPageOptions, inspectionPage } from './inspect/inspection-page.js';
+export { inspectionPage } from './inspect/inspection-page.js';
+export { parseJson } from './json-document.js';
 export type { Architecture, TrainingPreset } from './models/architecture.js';
 export { architectureOf, architectures, modelRegistry } from './models/architectures.js';
 export {
@@ -76,14 +77,8 @@ export { formatParityReport } from './parity/table.js';
 export type * from './parity/types.js';
 export { type Profile, profiles } from './profiles/profiles.js';
 export { standardRegistry } from './registry.js';
-export {
-  type ChartOptions,
-  type ChartPoint,
-  type ChartSpec,
-  lineChart,
-  renderChart,
-  scatterChart,
-} from './report/charts.js';
+export { type ChartSpec, renderChart } from './report/charts/chart.js';
+export { type Axes, lineChart, type Series } from './report/charts/line-chart.js';
 export { formatMetric, formatNumber } from './report/format.js';
 export { type CurvePoint, type LearningCurveOptions, learningCurveSvg } from './report/learning-curve.js';
 export { type RenderedPage, renderPage } from './report/page.js';
@@ -91,15 +86,8 @@ export { type Alignment, textTable } from './report/table.js';
 export { formatDocument } from './report/terminal.js';
 export { type WriteReportOptions, writeReport } from './report/write-report.js';
 export { renderCsv } from './results/csv.js';
-export {
-  type AggregatedMetric,
-  type Entry,
-  type FailedCell,
-  type Rate,
-  type ResultsDocument,
-  resultsDocument,
-  resultsDocumentSchema,
-} from './results/document.js';
+export { type ResultsDocument, resultsDocument, resultsDocumentSchema } from './results/document.js';
+export type { AggregatedMetric, Entry, FailedCell, Rate } from './results/entry.js';
 export { renderMarkdown } from './results/markdown.js';
 export { packageVersions } from './results/provenance.js';
 export { type RsmSuiteRun, rsmSuiteModelSchema, runRsmSuite } from './rsm-suite/run-rsm-suite.js';

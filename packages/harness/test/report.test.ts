@@ -251,13 +251,17 @@ describe('files', () => {
     );
   });
 
-  it('pictures of runs are drawn as before', async () => {
+  it('draws pictures of runs as files of their own', async () => {
     const svg = await learningCurveSvg([
       { step: 1, loss: 3 },
       { step: 2, loss: 2, validationLoss: 2.5 },
     ]);
     expect(svg).toMatch(/^<svg/);
-    const chart = lineChart([{ x: 1, y: 2, series: 'a' }], { title: 't', xTitle: 'x', yTitle: 'y' });
+    const chart = lineChart([{ name: 'a', points: [{ x: 1, y: 2 }] }], {
+      title: 't',
+      xTitle: 'x',
+      yTitle: 'y',
+    });
     expect(await renderChart(chart)).toContain('</svg>');
   });
 });

@@ -28,6 +28,7 @@ export * from './generation/generate.js';
 export { ModelRunner, type RunnerOptions } from './generation/model-runner.js';
 export * from './generation/session.js';
 export * from './generation/session-snapshot.js';
+export type * from './inspection.js';
 export * from './model-size.js';
 export * from './ngrams/ngram-floors.js';
 export * from './ngrams/ngram-model.js';

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { nearestName } from '@palimpsest/harness';
+import { nearestName, parseJson } from '@palimpsest/harness';
 import { InputError } from '@palimpsest/tensor-core';
 import type { z } from 'zod';
 import type { Field, OptionSchema } from './fields.js';
@@ -68,12 +68,7 @@ function parseNumber(field: Field, text: string): number {
 }
 
 function readConfig(path: string, fields: readonly Field[]): Values {
-  let json: unknown;
-  try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    throw new InputError(`The configuration file '${path}' cannot be read: ${(error as Error).message}.`);
-  }
+  const json = parseJson(readText(path), `The configuration file '${path}'`);
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
     throw new InputError(`The configuration file '${path}' must hold one JSON object.`);
   }
@@ -81,6 +76,14 @@ function readConfig(path: string, fields: readonly Field[]): Values {
     if (!fields.some((field) => field.key === key)) throw new InputError(unknownKey(path, key, fields));
   }
   return json as Values;
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new InputError(`The configuration file '${path}' cannot be read: ${(error as Error).message}.`);
+  }
 }
 
 function unknownKey(path: string, key: string, fields: readonly Field[]): string {

@@ -18,13 +18,13 @@ export function createOutput(options: { readonly json?: boolean; readonly quiet?
   const { json = false, quiet = false } = options;
   const seen = new Set<string>();
   const note = (text: string) => {
-    if (!quiet) process.stderr.write(`${text}\n`);
+    if (!quiet) process.stderr.write(`${printable(text)}\n`);
   };
   return {
     json,
     quiet,
     print(text) {
-      if (!json) process.stdout.write(`${text}\n`);
+      if (!json) process.stdout.write(`${printable(text)}\n`);
     },
     write(text) {
       if (!json) process.stdout.write(text);
@@ -40,6 +40,14 @@ export function createOutput(options: { readonly json?: boolean; readonly quiet?
     },
   };
 }
+
+/** Text of files and results as it may stand on a terminal: signs that would steer it are shown by their numbers. */
+export function printable(text: string): string {
+  return text.replace(CONTROL, (sign) => `\\x${sign.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that are looked for.
+const CONTROL = /[\0-\x08\x0b-\x1f\x7f-\x9f]/g;
 
 /** Whether a stream may carry colours: a terminal, without NO_COLOR (https://no-color.org). */
 export function mayColour(stream: NodeJS.WriteStream): boolean {

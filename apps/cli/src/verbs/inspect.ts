@@ -42,18 +42,8 @@ export const inspect = defineVerb({
     try {
       const { inspection, page } = await inspectCheckpoint({ engine, checkpoint, text, readTokens });
       writeFileSync(options.out, page);
-      const last = inspection.chunks.at(-1)!;
-      const { gateMean, slotRank } = last;
-      const rounded = (values: readonly number[]) => values.map((value) => value.toFixed(2)).join(', ');
-      output.print(
-        `${inspection.tokens.length} tokens in ${inspection.chunks.length} chunks\neffective rank of the slots: ${rounded(slotRank)}\nmean gates of the last write: ${rounded(gateMean)}\npage: ${options.out}`,
-      );
-      output.emit({
-        tokens: inspection.tokens.length,
-        chunks: inspection.chunks,
-        gateCounts: inspection.gateCounts,
-        page: options.out,
-      });
+      output.print([...inspection.summary, `page: ${options.out}`].join('\n'));
+      output.emit({ ...inspection.data, page: options.out });
       return ExitCode.ok;
     } finally {
       await engine.dispose();

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
+import { parseJson } from '../json-document.js';
 import { byName, unknownName } from '../names.js';
 import type { CellSpecInput } from './cell.js';
 import { accepts, firstIssue } from './resolve-cell.js';
@@ -32,12 +33,10 @@ export type GridInput = z.input<typeof gridSchema>;
 
 /** Reads the file of a grid without checking what it says. @throws InputError when it is no JSON object. */
 export async function readGridFile(path: string): Promise<Partial<GridInput>> {
-  let json: unknown;
-  try {
-    json = JSON.parse(await readFile(path, 'utf8'));
-  } catch (error) {
-    throw new InputError(`The grid '${path}' cannot be read: ${(error as Error).message}.`);
-  }
+  const text = await readFile(path, 'utf8').catch((error: Error) => {
+    throw new InputError(`The grid '${path}' cannot be read: ${error.message}.`);
+  });
+  const json = parseJson(text, `The grid '${path}'`);
   if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json;
   throw new InputError(`The grid '${path}' must hold one JSON object.`);
 }

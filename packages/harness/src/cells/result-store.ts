@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '@palimpsest/tensor-core';
+import { parseJson } from '../json-document.js';
 import { type CellResult, cellResultSchema } from './cell.js';
 import { firstIssue } from './resolve-cell.js';
 
@@ -129,14 +130,7 @@ async function namesIn(folder: string): Promise<string[]> {
 }
 
 function parseResult(path: string, key: string, text: string): CellResult {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new InputError(
-      `'${path}' is no JSON (${(error as Error).message}); remove it to compute it again.`,
-    );
-  }
+  const json = parseJson(text, `The result '${path}'`);
   const { format, version } = (json ?? {}) as { format?: unknown; version?: unknown };
   if (format !== 'palimpsest-cell')
     throw new InputError(`'${path}' is no result of a cell; remove it, or give another result folder.`);

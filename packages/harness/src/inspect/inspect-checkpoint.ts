@@ -1,8 +1,9 @@
-import type { Tokenizer } from '@palimpsest/lm';
-import { inspectText, type RsmOptions, resolveConfig, type TextInspection } from '@palimpsest/rsm';
+import type { Inspection } from '@palimpsest/lm';
+import { inspectText, type RsmOptions, resolveConfig } from '@palimpsest/rsm';
 import { type Engine, InputError } from '@palimpsest/tensor-core';
 import type { TextCheckpoint } from '../models/open-checkpoint.js';
 import { inspectionPage } from './inspection-page.js';
+import { rsmInspection } from './rsm-inspection.js';
 
 export interface InspectCheckpointOptions {
   readonly engine: Engine;
@@ -13,7 +14,7 @@ export interface InspectCheckpointOptions {
 }
 
 export interface InspectedCheckpoint {
-  readonly inspection: TextInspection;
+  readonly inspection: Inspection;
   /** HTML that needs no other file. */
   readonly page: string;
 }
@@ -31,24 +32,8 @@ export async function inspectCheckpoint(options: InspectCheckpointOptions): Prom
     );
   }
   const config = resolveConfig(model.config as RsmOptions);
-  const inspection = await inspectText(engine, config, params, tokenizer.encode(text));
-  const facts = [
-    ['checkpoint', folder],
-    ['wiring', `${config.preset}, ${config.numLayers} blocks of width ${config.hiddenSize}`],
-    ['memory', `${config.numMemorySlots} slots, ${config.memoryScope}; chunks of ${config.chunkSize} tokens`],
-    ['text', `${inspection.tokens.length} tokens in ${inspection.chunks.length} chunks`],
-  ] as const;
-  const page = await inspectionPage(inspection, {
-    checkpoint: folder,
-    texts: textsOf(tokenizer, inspection.tokens),
-    facts,
-    ...(readTokens === undefined ? {} : { readTokens }),
-  });
-  return { inspection, page };
-}
-
-/** What each token adds to the text. */
-function textsOf(tokenizer: Tokenizer, ids: Int32Array): string[] {
-  const decoder = tokenizer.streamingDecoder();
-  return Array.from(ids, (id) => decoder.push(id));
+  const inspected = await inspectText(engine, config, params, tokenizer.encode(text));
+  const shown = rsmInspection(config, inspected, tokenizer, readTokens);
+  const inspection = { ...shown, facts: [['checkpoint', folder] as const, ...shown.facts] };
+  return { inspection, page: await inspectionPage(inspection, folder) };
 }

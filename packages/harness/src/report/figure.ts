@@ -1,5 +1,5 @@
-import { type ChartSpec, renderChart } from './charts.js';
-import { escapeHtml } from './html-parts.js';
+import { type ChartSpec, drawChart } from './charts/chart.js';
+import { type Markup, markup } from './markup.js';
 
 /** A picture with its data. */
 export interface Figure {
@@ -17,10 +17,12 @@ export function figureData({ spec }: Figure): unknown {
 }
 
 /** A picture as inline SVG, with a caption and a link to its data that works without a network. */
-export async function renderFigure(figure: Figure): Promise<string> {
-  const svg = await renderChart(figure.spec);
-  const data = Buffer.from(`${JSON.stringify(figureData(figure), null, 1)}\n`).toString('base64');
-  const label = escapeHtml(figure.caption);
-  const drawn = svg.replace(/^<svg/, `<svg role="img" aria-label="${label}"`);
-  return `<figure>${drawn}<figcaption>${label} <a download="${figure.name}.json" href="data:application/json;base64,${data}">data</a></figcaption></figure>`;
+export async function renderFigure(figure: Figure): Promise<Markup> {
+  const { name, spec, caption } = figure;
+  const data = Buffer.from(`${JSON.stringify(figureData(figure), null, 1)}\n`)
+    .toString('base64')
+    .replace(/=+$/, '');
+  const link = markup`<a download="${name}.json" href="data:application/json;base64,${data}">data</a>`;
+  const drawn = await drawChart(spec, caption);
+  return markup`<figure>${drawn}<figcaption>${caption} ${link}</figcaption></figure>`;
 }

@@ -1,4 +1,5 @@
-import { type ChartPoint, lineChart, renderChart } from './charts.js';
+import { renderChart } from './charts/chart.js';
+import { lineChart } from './charts/line-chart.js';
 
 /** One measurement of a training run, as it stands in `metrics.jsonl`. */
 export interface CurvePoint {
@@ -16,6 +17,11 @@ export interface LearningCurveOptions {
   readonly smoothing?: number;
 }
 
+interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
 /** More points than pixels only make the file larger. */
 const MAX_POINTS = 400;
 
@@ -25,24 +31,27 @@ export async function learningCurveSvg(
   options: LearningCurveOptions = {},
 ): Promise<string> {
   const { title = 'Learning curve', smoothing = 0.05 } = options;
-  const training = thin(exponentialAverage(points, smoothing));
-  const validation = points
-    .filter((point) => point.validationLoss !== undefined)
-    .map(({ step, validationLoss }) => ({ x: step, y: validationLoss!, series: 'held-out' }));
+  const validation = points.flatMap(({ step, validationLoss }) =>
+    validationLoss === undefined ? [] : [{ x: step, y: validationLoss }],
+  );
+  const series = [
+    { name: 'training (smoothed)', points: thin(exponentialAverage(points, smoothing)) },
+    ...(validation.length > 0 ? [{ name: 'held-out', points: validation }] : []),
+  ];
   const axes = { title, xTitle: 'step', yTitle: 'loss (nats per token)' };
-  return renderChart(lineChart([...training, ...validation], axes));
+  return renderChart(lineChart(series, axes), '#ffffff');
 }
 
-function exponentialAverage(points: readonly CurvePoint[], weight: number): ChartPoint[] {
+function exponentialAverage(points: readonly CurvePoint[], weight: number): Point[] {
   let average: number | undefined;
   return points.map(({ step, loss }) => {
     average = average === undefined ? loss : average + weight * (loss - average);
-    return { x: step, y: average, series: 'training (smoothed)' };
+    return { x: step, y: average };
   });
 }
 
 /** Keeps evenly spaced points, the first and the last among them. */
-function thin(points: readonly ChartPoint[]): ChartPoint[] {
+function thin(points: readonly Point[]): Point[] {
   if (points.length <= MAX_POINTS) return [...points];
   const stride = (points.length - 1) / (MAX_POINTS - 1);
   return Array.from({ length: MAX_POINTS }, (_, index) => points[Math.round(index * stride)]!);

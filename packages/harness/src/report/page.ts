@@ -1,8 +1,8 @@
 import type { EvaluationRegistry } from '../cells/task.js';
 import type { ResultsDocument } from '../results/document.js';
 import { type Figure, figureData } from './figure.js';
-import { escapeHtml, type Section } from './html-parts.js';
-import { PAGE_STYLE } from './page-style.js';
+import type { Section } from './html-parts.js';
+import { htmlPage } from './page-frame.js';
 import { failedSection, modelsSection, provenanceSection } from './sections/closing.js';
 import { ReportContext } from './sections/context.js';
 import { efficiencySection } from './sections/efficiency.js';
@@ -38,42 +38,18 @@ export async function renderPage(
     modelsSection(context),
     provenanceSection(context),
   ].filter((section): section is Section => section !== undefined);
-  return { html: wrap(document, sections), data: dataOf(context.figures) };
+  const cells = document.entries.reduce((sum, entry) => sum + entry.cells.length, document.failed.length);
+  const html = htmlPage({
+    title: document.title,
+    lead: `Sequence models of bounded memory, side by side. ${cells} cells, newest of ${document.date.slice(0, 10)}.`,
+    sections,
+    footer:
+      'Made with Palimpsest. The numbers of this page as JSON: in this file, and in results.json beside it.',
+    data: { id: 'results', value: document },
+  });
+  return { html, data: dataOf(context.figures) };
 }
 
 function dataOf(figures: readonly Figure[]): Record<string, unknown> {
   return Object.fromEntries(figures.map((figure) => [`${figure.name}.json`, figureData(figure)]));
-}
-
-function wrap(document: ResultsDocument, sections: readonly Section[]): string {
-  const title = escapeHtml(document.title);
-  const cells = document.entries.reduce((sum, entry) => sum + entry.cells.length, document.failed.length);
-  const links = sections.map(({ id, title: name }) => `<li><a href="#${id}">${escapeHtml(name)}</a></li>`);
-  const bodies = sections.map(
-    ({ id, title: name, body }) =>
-      `<section id="${id}" aria-labelledby="${id}-title">\n<h2 id="${id}-title">${escapeHtml(name)}</h2>\n${body}\n</section>`,
-  );
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Palimpsest: ${title}</title>
-<style>${PAGE_STYLE}</style>
-</head>
-<body>
-<header>
-<h1>${title}</h1>
-<p class="lead">Sequence models of bounded memory, side by side. ${cells} cells, newest of ${document.date.slice(0, 10)}.</p>
-</header>
-<nav aria-label="Contents"><ul>${links.join('')}</ul></nav>
-<main>
-${bodies.join('\n')}
-</main>
-<footer>Made with Palimpsest. The numbers of this page as JSON: in this file, and in results.json beside it.</footer>
-<script type="application/json" id="results">${JSON.stringify(document).replaceAll('<', '\\u003c')}</script>
-</body>
-</html>
-`;
 }

@@ -2,7 +2,7 @@ import { canonicalJson } from '../cells/canonical-json.js';
 import type { CellMetric, CellResult, Curve } from '../cells/cell.js';
 import { cellLabel } from '../cells/label.js';
 import type { EvaluationRegistry, Task } from '../cells/task.js';
-import type { AggregatedMetric, Entry, FailedCell, Rate } from './document.js';
+import type { AggregatedMetric, Entry, FailedCell, Rate } from './entry.js';
 
 type Done = CellResult & { readonly outcome: NonNullable<CellResult['outcome']> };
 

@@ -1,4 +1,5 @@
-import type { Entry, ResultsDocument } from './document.js';
+import type { ResultsDocument } from './document.js';
+import type { Entry } from './entry.js';
 
 const COLUMNS = [
   'task',
@@ -48,7 +49,11 @@ function rowOf(entry: Entry, metric: Entry['metrics'][number]): readonly (string
   ];
 }
 
+/** How a spreadsheet recognises a formula, behind white space too and in the wide forms of East Asian type. */
+const FORMULA = /^\s*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20]|^[\t\r\n]/;
+
+/** A text that a program would compute gets the apostrophe that makes it text; numbers stay as they are. */
 function quoted(value: string | number): string {
-  const text = String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const text = typeof value === 'string' && FORMULA.test(value) ? `'${value}` : String(value);
+  return /[",;\t\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -1,57 +1,8 @@
 import { z } from 'zod';
-import {
-  type CellResult,
-  cellMetricSchema,
-  cellProvenanceSchema,
-  cellSpecSchema,
-  curveSchema,
-} from '../cells/cell.js';
+import { type CellResult, cellProvenanceSchema } from '../cells/cell.js';
 import type { EvaluationRegistry } from '../cells/task.js';
 import { aggregate, failedCells } from './aggregate.js';
-
-const aggregatedMetricSchema = cellMetricSchema.extend({
-  slice: z.record(z.string(), z.union([z.number(), z.string()])),
-  /** Seeds that the value is a mean over; the standard error is over seeds from two on, else over samples in the cell. */
-  seeds: z.int().positive(),
-});
-
-const rateSchema = z.strictObject({
-  /** Absent for what is not trained. */
-  learningRate: z.number().positive().optional(),
-  /** Mean headline over seeds. */
-  headline: z.number().optional(),
-  standardError: z.number().nonnegative().optional(),
-  seeds: z.array(z.int()),
-});
-
-const entrySchema = z.strictObject({
-  task: z.string(),
-  taskOptions: cellSpecSchema.shape.taskOptions.unwrap(),
-  model: z.string().optional(),
-  modelOptions: cellSpecSchema.shape.modelOptions.unwrap(),
-  engine: z.string(),
-  /** The best of the rates that were tried. */
-  learningRate: z.number().positive().optional(),
-  seeds: z.array(z.int()),
-  /** Every rate that was tried, increasing. */
-  rates: z.array(rateSchema),
-  metrics: z.array(aggregatedMetricSchema),
-  curves: z.array(curveSchema),
-  parameters: z.int().nonnegative().optional(),
-  stateBytes: z.int().nonnegative().optional(),
-  modelConfig: z.record(z.string(), z.json()).optional(),
-  passed: z.boolean().optional(),
-  notes: z.array(z.string()),
-  /** Means over the cells, seconds. */
-  seconds: z.number().nonnegative(),
-  cpuSeconds: z.number().nonnegative(),
-  /** Largest resident memory of a cell's process, bytes. */
-  peakMemoryBytes: z.int().nonnegative(),
-  /** Keys of the cells behind the values. */
-  cells: z.array(z.string()),
-});
-
-const failedCellSchema = z.strictObject({ key: z.string(), label: z.string(), error: z.string() });
+import { entrySchema, failedCellSchema } from './entry.js';
 
 /** `results.json` of a result folder: what tables and pictures are made of. */
 export const resultsDocumentSchema = z.strictObject({
@@ -69,10 +20,6 @@ export const resultsDocumentSchema = z.strictObject({
   cpuSeconds: z.number().nonnegative(),
 });
 
-export type AggregatedMetric = z.output<typeof aggregatedMetricSchema>;
-export type Rate = z.output<typeof rateSchema>;
-export type Entry = z.output<typeof entrySchema>;
-export type FailedCell = z.output<typeof failedCellSchema>;
 export type ResultsDocument = z.output<typeof resultsDocumentSchema>;
 
 /** The results of cells as one document. @param title what was evaluated, as in 'quick evaluation' */

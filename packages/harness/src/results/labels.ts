@@ -1,5 +1,5 @@
 import type { EvaluationRegistry } from '../cells/task.js';
-import type { Entry } from './document.js';
+import type { Entry } from './entry.js';
 
 /** Names of tasks, models and slices for people. */
 export class Labels {

@@ -1,6 +1,7 @@
 import type { EvaluationRegistry } from '../cells/task.js';
 import { formatNumber } from '../report/format.js';
-import type { Entry, ResultsDocument } from './document.js';
+import type { ResultsDocument } from './document.js';
+import type { Entry } from './entry.js';
 import { Labels, sliceWords } from './labels.js';
 import { headlineColumns, headlineRow, type TaskGroup, taskGroups } from './tables.js';
 
@@ -8,11 +9,13 @@ import { headlineColumns, headlineRow, type TaskGroup, taskGroups } from './tabl
 export function renderMarkdown(document: ResultsDocument, registry: EvaluationRegistry): string {
   const labels = new Labels(registry);
   const parts = [
-    `# ${document.title}`,
+    `# ${plain(document.title)}`,
     `${document.date.slice(0, 10)}. Values are means over seeds ± their standard error (with one seed: over samples).`,
     ...taskGroups(document, registry).map((group) => groupText(group, labels)),
     ...(document.failed.length > 0
-      ? [`## Failed\n\n${document.failed.map(({ label, error }) => `- ${label}: ${error}`).join('\n')}`]
+      ? [
+          `## Failed\n\n${document.failed.map(({ label, error }) => `- ${plain(`${label}: ${error}`)}`).join('\n')}`,
+        ]
       : []),
     `## Computed with\n\n${document.provenance.map(provenanceLine).join('\n')}`,
   ];
@@ -21,9 +24,9 @@ export function renderMarkdown(document: ResultsDocument, registry: EvaluationRe
 
 function groupText({ task, title, options, entries }: TaskGroup, labels: Labels): string {
   const heading = [
-    `## ${title}`,
-    ...(task ? [task.description] : []),
-    ...(options ? [`Options: ${options}.`] : []),
+    `## ${plain(title)}`,
+    ...(task ? [plain(task.description)] : []),
+    ...(options ? [plain(`Options: ${options}.`)] : []),
   ];
   const unit = task?.headline;
   const columns = headlineColumns.map((column, index) =>
@@ -79,13 +82,24 @@ function rateTable(entries: readonly Entry[], labels: Labels): string {
 }
 
 function table(columns: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  const line = (cells: readonly string[]) => `| ${cells.map(plain).join(' | ')} |`;
   return [line(columns), line(columns.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
 function provenanceLine(provenance: ResultsDocument['provenance'][number]): string {
   const { cells, cpu, cores, platform, node, engine, revision } = provenance;
   const at = revision === undefined ? '' : `, revision ${revision.slice(0, 12)}`;
-  return `- ${cells} cells: ${cpu}, ${cores} cores, ${platform}, Node ${node}, ${engine.name} (${engine.runtime})${at}`;
+  return `- ${plain(`${cells} cells: ${cpu}, ${cores} cores, ${platform}, Node ${node}, ${engine.name} (${engine.runtime})${at}`)}`;
+}
+
+/**
+ * Text as it is in Markdown: on one line, without elements, links, pictures or addresses that a reader's program would make
+ * into links. Entities show the same signs and mean nothing.
+ */
+function plain(text: string): string {
+  return text
+    .replace(/\s+/g, ' ')
+    .replace(/[&<>[\]`*|\\~@]/g, (sign) => `&#${sign.charCodeAt(0)};`)
+    .replace(/:(?=\S)/g, '&#58;')
+    .replace(/www\./gi, (word) => `${word.slice(0, 3)}&#46;`);
 }

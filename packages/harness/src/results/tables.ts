@@ -1,7 +1,8 @@
 import type { EvaluationRegistry, Task } from '../cells/task.js';
 import { formatBytes, formatMetric } from '../report/format.js';
 import { metricOf } from './aggregate.js';
-import type { Entry, ResultsDocument } from './document.js';
+import type { ResultsDocument } from './document.js';
+import type { Entry } from './entry.js';
 import { Labels, optionWords } from './labels.js';
 
 /** One task under one set of options, with everything that was asked of it. */

@@ -1,5 +1,6 @@
 import type { AnswerAccuracy, RsmReport, TaskReport } from '@palimpsest/rsm';
-import { type ChartPoint, type ChartSpec, lineChart, scatterChart } from '../report/charts.js';
+import type { ChartSpec } from '../report/charts/chart.js';
+import { type Axes, lineChart, type Series } from '../report/charts/line-chart.js';
 
 const ACCURACY = { yTitle: 'accuracy among the answers', yDomain: [0, 1] as const };
 
@@ -14,6 +15,21 @@ export function suiteCharts(report: RsmReport): Readonly<Record<string, ChartSpe
     rank: rankChart(report),
     capacity: capacityChart(report),
   };
+}
+
+interface ChartPoint {
+  readonly x: number;
+  readonly y: number;
+  readonly series: string;
+}
+
+/** Points that name their line. */
+function chart(points: readonly ChartPoint[], axes: Axes): ChartSpec {
+  const names = [...new Set(points.map(({ series }) => series))];
+  const lines = names.map(
+    (name): Series => ({ name, points: points.filter(({ series }) => series === name) }),
+  );
+  return lineChart(lines, axes);
 }
 
 /** Accuracy with its interval and chance against how hard the question is. */
@@ -35,7 +51,7 @@ function accuracyChart(
   const isWide =
     Math.max(...points.map(({ x }) => x)) > 16 * Math.max(1, Math.min(...points.map(({ x }) => x)));
   const xTitle = task === 'needle' ? 'tokens of the haystack' : unit;
-  return lineChart(points, { title, xTitle, ...ACCURACY, xScale: isWide ? 'log' : 'linear' });
+  return chart(points, { title, xTitle, ...ACCURACY, xScale: isWide ? 'log' : 'linear' });
 }
 
 function probeChart({ probe }: RsmReport): ChartSpec {
@@ -44,7 +60,7 @@ function probeChart({ probe }: RsmReport): ChartSpec {
     { x: age, y: Math.max(...slots), series: 'best slot' },
     { x: age, y: chance, series: 'chance' },
   ]);
-  return lineChart(points, {
+  return chart(points, {
     title: 'What a linear map reads out of the memory, held out',
     xTitle: 'age of the fact in chunks',
     yTitle: 'accuracy',
@@ -59,7 +75,7 @@ function retentionChart({ retention }: RsmReport): ChartSpec {
     ...cosines.map((y, x) => ({ x: x + 1, y, series: 'cosine to the chunk before' })),
   ];
   const life = Number.isFinite(halfLife) ? `${halfLife.toFixed(1)} chunks` : 'longer than the texts';
-  return lineChart(points, {
+  return chart(points, {
     title: `Retention: half-life ${life}`,
     xTitle: 'chunks',
     yTitle: 'share',
@@ -69,7 +85,7 @@ function retentionChart({ retention }: RsmReport): ChartSpec {
 
 function rankChart({ retention, model }: RsmReport): ChartSpec {
   const points = retention.participation.map((y, x) => ({ x, y, series: 'participation ratio' }));
-  return lineChart(points, {
+  return chart(points, {
     title: `Effective rank of the ${model.numMemorySlots} slots`,
     xTitle: 'chunks',
     yTitle: 'effective rank',
@@ -83,7 +99,8 @@ function capacityChart({ architecture }: RsmReport): ChartSpec {
     y: accuracy.amongAnswers.value,
     series: `${slots} slots, chunks of ${chunk}`,
   }));
-  return scatterChart(points, {
+  return chart(points, {
+    joined: false,
     title: 'Capacity against cost, trained with an equal budget',
     xTitle: 'bytes of state per text',
     xScale: 'log',

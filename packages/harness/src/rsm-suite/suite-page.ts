@@ -1,7 +1,8 @@
 import type { AnswerAccuracy, Proportion, RsmReport, TaskReport } from '@palimpsest/rsm';
-import { escapeMarkup } from '../pages/markup.js';
-import { figure, htmlPage, htmlTable, section } from '../pages/page.js';
-import { renderChart } from '../report/charts.js';
+import { drawChart, renderChart } from '../report/charts/chart.js';
+import { htmlTable, paragraph, type Section } from '../report/html-parts.js';
+import { type Markup, markup } from '../report/markup.js';
+import { htmlPage } from '../report/page-frame.js';
 import { suiteCharts } from './suite-charts.js';
 
 /** A report as pictures: one page without any outside file, and every chart as an SVG document of its own. */
@@ -13,38 +14,47 @@ export interface SuitePictures {
 
 /** Draws the report of RSM's evaluation suite. */
 export async function drawSuite(report: RsmReport): Promise<SuitePictures> {
-  const drawn = Object.entries(suiteCharts(report)).map(
-    async ([name, spec]) => [name, await renderChart(spec)] as const,
-  );
-  const charts = Object.fromEntries(await Promise.all(drawn));
+  const charts: Record<string, string> = {};
+  const figures: Record<string, Markup> = {};
+  for (const [name, spec] of Object.entries(suiteCharts(report))) {
+    charts[name] = await renderChart(spec, '#ffffff');
+    figures[name] = markup`<figure>${await drawChart(spec, name)}</figure>`;
+  }
   const { model, leak } = report;
-  const picture = (name: string) => figure(charts[name]!);
+  const picture = (name: string) => figures[name]!;
   const sections = [
-    section(
-      'Retrieval at distance',
-      taskText(report.retrieval) + picture('retrieval') + accuracies(report.retrieval),
-    ),
-    section('Chains', taskText(report.chain) + picture('chain') + accuracies(report.chain)),
-    section('Needle in a haystack', taskText(report.needle) + picture('needle') + accuracies(report.needle)),
-    section('What the memory is worth', memoryTable(report)),
-    section('What is left of a fact', picture('probe')),
-    section('How long the memory keeps', picture('retention') + halfLives(report) + picture('rank')),
-    section('Capacity against cost', picture('capacity') + architectureTable(report)),
-    section(
-      'Does the model see the future?',
-      `<p>A symbol that nothing foretells: an honest model cannot go below ln 8 = 2.079 nats.</p>${htmlTable(
+    section('retrieval', 'Retrieval at distance', [
+      taskText(report.retrieval),
+      picture('retrieval'),
+      accuracies(report.retrieval),
+    ]),
+    section('chain', 'Chains', [taskText(report.chain), picture('chain'), accuracies(report.chain)]),
+    section('needle', 'Needle in a haystack', [
+      taskText(report.needle),
+      picture('needle'),
+      accuracies(report.needle),
+    ]),
+    section('memory', 'What the memory is worth', [memoryTable(report)]),
+    section('probe', 'What is left of a fact', [picture('probe')]),
+    section('retention', 'How long the memory keeps', [
+      picture('retention'),
+      halfLives(report),
+      picture('rank'),
+    ]),
+    section('capacity', 'Capacity against cost', [picture('capacity'), architectureTable(report)]),
+    section('leak', 'Does the model see the future?', [
+      paragraph('A symbol that nothing foretells: an honest model cannot go below ln 8 = 2.079 nats.'),
+      htmlTable(
         ['wiring', 'with the whole chunk in view', 'from the prefix only'],
         [
           [`this model (${model.preset})`, nats(leak.model.teacherForced), nats(leak.model.prefixOnly)],
           ['reference', nats(leak.reference.teacherForced), nats(leak.reference.prefixOnly)],
         ],
-      )}`,
-    ),
-    `<script type="application/json" id="report">${JSON.stringify(report).replaceAll('<', '\\u003c')}</script>`,
+      ),
+    ]),
   ];
   const page = htmlPage({
     title: 'RSM: what the memory can do',
-    heading: 'RSM: what the memory can do',
     facts: [
       [
         'model',
@@ -55,18 +65,20 @@ export async function drawSuite(report: RsmReport): Promise<SuitePictures> {
       ['run', `${report.size}, seed ${report.seed}, ${report.engine}, ${report.seconds.toFixed(0)} s`],
     ],
     sections,
+    data: { id: 'report', value: report },
   });
   return { page, charts };
 }
 
+const section = (id: string, title: string, body: readonly Markup[]): Section => ({ id, title, body });
 const percent = ({ value, interval: [low, high] }: Proportion) =>
   `${(100 * value).toFixed(1)} % (${(100 * low).toFixed(0)}–${(100 * high).toFixed(0)})`;
 const nats = (value: number) => `${value.toFixed(3)} nats`;
 
 const taskText = ({ trainedOn, loss }: TaskReport) =>
-  `<p>Trained on ${escapeMarkup(trainedOn)}; last loss ${loss.toFixed(3)} nats per answer.</p>`;
+  paragraph(`Trained on ${trainedOn}; last loss ${loss.toFixed(3)} nats per answer.`);
 
-function accuracies({ unit, accuracies: rows }: TaskReport): string {
+function accuracies({ unit, accuracies: rows }: TaskReport): Markup {
   const cells = ({ chunks, length, difficulty, exact, amongAnswers, chance }: AnswerAccuracy) => [
     String(difficulty),
     `${length} in ${chunks} chunks`,
@@ -77,7 +89,7 @@ function accuracies({ unit, accuracies: rows }: TaskReport): string {
   return htmlTable([unit, 'tokens', 'exact (95 %)', 'among the answers (95 %)', 'chance'], rows.map(cells));
 }
 
-function memoryTable({ memory }: RsmReport): string {
+function memoryTable({ memory }: RsmReport): Markup {
   const names = {
     intact: 'as it is',
     freezeWrites: 'held at its start',
@@ -91,7 +103,7 @@ function memoryTable({ memory }: RsmReport): string {
   return htmlTable(['memory between chunks', 'accuracy among the answers (95 %)'], rows);
 }
 
-function halfLives({ retention }: RsmReport): string {
+function halfLives({ retention }: RsmReport): Markup {
   const show = (value: number | null) =>
     value !== null && Number.isFinite(value) ? value.toFixed(1) : 'longer than the texts';
   const { low, median, high } = retention.channelHalfLives;
@@ -105,7 +117,7 @@ function halfLives({ retention }: RsmReport): string {
   );
 }
 
-function architectureTable({ architecture }: RsmReport): string {
+function architectureTable({ architecture }: RsmReport): Markup {
   return htmlTable(
     ['slots', 'chunk', 'parameters', 'bytes of state', 'tokens/s in training', 'accuracy (95 %)'],
     architecture.map(({ slots, chunk, parameters, stateBytes, tokensPerSecond, accuracy }) => [

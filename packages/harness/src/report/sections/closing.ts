@@ -1,5 +1,6 @@
 import { formatNumber } from '../format.js';
-import { escapeHtml, htmlTable, type Section } from '../html-parts.js';
+import { definitions, htmlTable, paragraph, type Section } from '../html-parts.js';
+import { markup } from '../markup.js';
 import type { ReportContext } from './context.js';
 
 /** Cells without a result; the page says so as plainly as it shows the others. */
@@ -8,10 +9,12 @@ export function failedSection({ document }: ReportContext): Section | undefined 
   return {
     id: 'failed',
     title: 'Cells that failed',
-    body: htmlTable(
-      ['cell', 'reason'],
-      document.failed.map(({ label, error }) => [label, error]),
-    ),
+    body: [
+      htmlTable(
+        ['cell', 'reason'],
+        document.failed.map(({ label, error }) => [label, error]),
+      ),
+    ],
   };
 }
 
@@ -23,7 +26,11 @@ export function modelsSection({ registry, document }: ReportContext): Section | 
   return {
     id: 'models',
     title: 'Who took part',
-    body: `<dl class="wide">${rows.map(({ title, name, description }) => `<dt>${escapeHtml(title)} <code>${name}</code></dt><dd>${escapeHtml(description)}</dd>`).join('')}</dl>`,
+    body: [
+      definitions(
+        rows.map(({ title, name, description }) => [markup`${title} <code>${name}</code>`, description]),
+      ),
+    ],
   };
 }
 
@@ -44,9 +51,11 @@ export function provenanceSection({ document }: ReportContext): Section {
     id: 'provenance',
     title: 'How this was computed',
     body: [
-      `<p>Values are means over seeds ± their standard error; with one seed, over the samples of the cell. Seeds: ${seeds.join(', ')}. Of several learning rates the one with the best mean headline is shown, and the others are printed beside it. All cells together took ${formatNumber(Math.round(document.cpuSeconds))} s of CPU time and ${formatNumber(Math.round(document.seconds))} s of wall time.</p>`,
+      paragraph(
+        `Values are means over seeds ± their standard error; with one seed, over the samples of the cell. Seeds: ${seeds.join(', ')}. Of several learning rates the one with the best mean headline is shown, and the others are printed beside it. All cells together took ${formatNumber(Math.round(document.cpuSeconds))} s of CPU time and ${formatNumber(Math.round(document.seconds))} s of wall time.`,
+      ),
       htmlTable(['', 'machine', 'platform', 'engine', 'revision'], rows),
-      `<p class="soft">${escapeHtml(versions)}</p>`,
-    ].join('\n'),
+      paragraph(versions, 'soft'),
+    ],
   };
 }

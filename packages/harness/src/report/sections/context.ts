@@ -1,8 +1,9 @@
 import type { EvaluationRegistry } from '../../cells/task.js';
-import type { Entry, ResultsDocument } from '../../results/document.js';
+import type { ResultsDocument } from '../../results/document.js';
+import type { Entry } from '../../results/entry.js';
 import { Labels } from '../../results/labels.js';
 import { type TaskGroup, taskGroups } from '../../results/tables.js';
-import { colourOf } from '../colours.js';
+import { colourAt } from '../colours.js';
 import type { Figure } from '../figure.js';
 
 /** What every section draws on. */
@@ -24,8 +25,8 @@ export class ReportContext {
 
   /** The colour of an entry's mechanism, the same in every picture. */
   colour({ model }: Pick<Entry, 'model'>): string {
-    const mechanism = this.labels.mechanism(model ?? '');
-    return colourOf(mechanism, this.#mechanisms.indexOf(mechanism) + 1);
+    const place = this.#mechanisms.indexOf(this.labels.mechanism(model ?? ''));
+    return colourAt(place === -1 ? this.#mechanisms.length : place);
   }
 
   /** Groups of a family. */
@@ -35,8 +36,10 @@ export class ReportContext {
 
   /** Adds a picture to the page's list and gives it back. */
   figure(figure: Figure): Figure {
-    const taken = this.figures.filter(({ name }) => name.startsWith(figure.name)).length;
-    const named = taken === 0 ? figure : { ...figure, name: `${figure.name}-${taken + 1}` };
+    // It becomes the name of a file, and may have come from the slices of a result.
+    const plain = figure.name.replace(/[^\w-]+/g, '-').slice(0, 80);
+    const taken = this.figures.filter(({ name }) => name.startsWith(plain)).length;
+    const named = { ...figure, name: taken === 0 ? plain : `${plain}-${taken + 1}` };
     this.figures.push(named);
     return named;
   }

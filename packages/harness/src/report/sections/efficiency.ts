@@ -1,9 +1,10 @@
 import { metricOf } from '../../results/aggregate.js';
-import type { Entry } from '../../results/document.js';
+import type { Entry } from '../../results/entry.js';
+import { lineChart, type Series } from '../charts/line-chart.js';
 import { type Figure, renderFigure } from '../figure.js';
 import { formatBytes, formatNumber } from '../format.js';
 import { htmlTable, paragraph, type Section } from '../html-parts.js';
-import { linePicture, type Series } from '../pictures.js';
+import type { Markup } from '../markup.js';
 import type { ReportContext } from './context.js';
 
 /** What a mechanism costs: speed of training, reading and writing, and bytes, as the text grows. */
@@ -12,7 +13,7 @@ export async function efficiencySection(context: ReportContext): Promise<Section
   if (groups.length === 0) return undefined;
   const decoding = groups.find(({ name }) => name === 'decoding-cost');
   const training = groups.find(({ name }) => name === 'training-cost');
-  const parts = groups.map(({ task }) => paragraph(task?.description ?? ''));
+  const parts: Markup[] = groups.map(({ task }) => paragraph(task?.description ?? ''));
   parts.push(costTable(context, decoding?.entries ?? [], training?.entries ?? []));
   if (decoding) {
     for (const figure of [timePicture(decoding.entries, context), memoryPicture(decoding.entries, context)]) {
@@ -20,7 +21,7 @@ export async function efficiencySection(context: ReportContext): Promise<Section
     }
     parts.push(paragraph(crossovers(decoding.entries, context)));
   }
-  return { id: 'efficiency', title: 'Cost', body: parts.join('\n') };
+  return { id: 'efficiency', title: 'Cost', body: parts };
 }
 
 /** A metric along the contexts, increasing. */
@@ -31,7 +32,7 @@ function byContext(entry: Entry, name: string): { x: number; y: number; error: n
     .sort((a, b) => a.x - b.x);
 }
 
-function costTable(context: ReportContext, decoding: readonly Entry[], training: readonly Entry[]): string {
+function costTable(context: ReportContext, decoding: readonly Entry[], training: readonly Entry[]): Markup {
   const labels = [...new Set([...decoding, ...training].map((entry) => context.labels.entry(entry)))];
   const last = (entry: Entry | undefined, name: string) => entry && byContext(entry, name).at(-1);
   const longest = Math.max(...decoding.flatMap((entry) => byContext(entry, 'memory').map(({ x }) => x)));
@@ -82,7 +83,7 @@ function series(entries: readonly Entry[], name: string, context: ReportContext)
 function timePicture(entries: readonly Entry[], context: ReportContext): Figure {
   return {
     name: 'time-per-token',
-    spec: linePicture(series(entries, 'time per token', context), {
+    spec: lineChart(series(entries, 'time per token', context), {
       title: 'Time of one generated token as the text grows',
       xTitle: 'tokens in memory',
       yTitle: 'milliseconds',
@@ -96,7 +97,7 @@ function timePicture(entries: readonly Entry[], context: ReportContext): Figure 
 function memoryPicture(entries: readonly Entry[], context: ReportContext): Figure {
   return {
     name: 'memory-by-context',
-    spec: linePicture(series(entries, 'memory', context), {
+    spec: lineChart(series(entries, 'memory', context), {
       title: 'Memory as the text grows',
       xTitle: 'tokens in memory',
       yTitle: 'bytes',

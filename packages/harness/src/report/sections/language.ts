@@ -1,10 +1,11 @@
 import { metricOf } from '../../results/aggregate.js';
-import type { Entry } from '../../results/document.js';
+import type { Entry } from '../../results/entry.js';
 import type { TaskGroup } from '../../results/tables.js';
+import { lineChart } from '../charts/line-chart.js';
 import { type Figure, renderFigure } from '../figure.js';
 import { formatBytes, formatMetric, formatNumber } from '../format.js';
-import { details, htmlTable, paragraph, type Section } from '../html-parts.js';
-import { linePicture } from '../pictures.js';
+import { details, htmlTable, paragraph, type Section, subheading } from '../html-parts.js';
+import type { Markup } from '../markup.js';
 import type { ReportContext } from './context.js';
 
 const HEADLINE = 'bits per character';
@@ -18,14 +19,14 @@ export async function languageSection(context: ReportContext): Promise<Section |
   for (const group of groups.filter(({ entries }) => entries.some(({ model }) => model !== 'ngram'))) {
     const together = withFloors(group, floors);
     const seconds = Number(group.entries[0]!.taskOptions.seconds ?? 0);
-    parts.push(`<h3>${seconds > 0 ? `Equal time: ${seconds} s of training` : 'Equal steps'}</h3>`);
+    parts.push(subheading(seconds > 0 ? `Equal time: ${seconds} s of training` : 'Equal steps'));
     parts.push(textTable(together, context));
     for (const figure of [byDistance(group, floors, context), learning(group, context)]) {
       if (figure) parts.push(await renderFigure(context.figure(figure)));
     }
-    if (group.options) parts.push(details('options of the task', `<p>${group.options}</p>`));
+    if (group.options) parts.push(details('options of the task', paragraph(group.options)));
   }
-  return { id: 'language', title: 'Held-out text', body: parts.join('\n') };
+  return { id: 'language', title: 'Held-out text', body: parts };
 }
 
 /** The group's models and the counted floors, best first. */
@@ -34,7 +35,7 @@ function withFloors({ entries }: TaskGroup, floors: readonly Entry[]): Entry[] {
   return [...new Set([...entries, ...floors])].sort((a, b) => value(a) - value(b));
 }
 
-function textTable(entries: readonly Entry[], { labels }: ReportContext): string {
+function textTable(entries: readonly Entry[], { labels }: ReportContext): Markup {
   const cell = (entry: Entry, name: string) => {
     const metric = metricOf(entry, name);
     return metric ? formatMetric({ ...metric, unit: '' }) : '';
@@ -87,7 +88,7 @@ function byDistance(group: TaskGroup, floors: readonly Entry[], context: ReportC
     .reduce((lowest, value) => Math.min(lowest, value), Number.POSITIVE_INFINITY);
   return {
     name: 'language-by-distance',
-    spec: linePicture(series, {
+    spec: lineChart(series, {
       title: 'Does older text help? Bits per character by distance from the start',
       xTitle: 'characters in memory when the next one is told (start of the bucket)',
       yTitle: 'bits per character',
@@ -109,7 +110,7 @@ function learning(group: TaskGroup, context: ReportContext): Figure | undefined 
   if (series.length === 0) return undefined;
   return {
     name: 'language-learning',
-    spec: linePicture(series, {
+    spec: lineChart(series, {
       title: 'Learning to read',
       xTitle: 'training step',
       yTitle: 'bits per character, training text',

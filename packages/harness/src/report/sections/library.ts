@@ -1,25 +1,25 @@
 import { sliceWords } from '../../results/labels.js';
 import type { TaskGroup } from '../../results/tables.js';
-import { colourOf } from '../colours.js';
+import { lineChart } from '../charts/line-chart.js';
 import { type Figure, renderFigure } from '../figure.js';
 import { formatMetric } from '../format.js';
-import { details, htmlTable, paragraph, type Section } from '../html-parts.js';
-import { linePicture } from '../pictures.js';
+import { details, htmlTable, paragraph, type Section, subheading } from '../html-parts.js';
+import type { Markup } from '../markup.js';
 import type { ReportContext } from './context.js';
 
 /** Libraries that stand alone: sketches, compression, indexes. */
 export async function librarySection(context: ReportContext): Promise<Section | undefined> {
   const groups = context.family('library');
   if (groups.length === 0) return undefined;
-  const parts: string[] = [];
+  const parts: Markup[] = [];
   for (const group of groups) {
-    parts.push(`<h3>${group.title}</h3>`, paragraph(group.task?.description ?? ''));
+    parts.push(subheading(group.title), paragraph(group.task?.description ?? ''));
     const figure = curves(group);
     if (figure) parts.push(await renderFigure(context.figure(figure)));
     parts.push(metricsTable(group));
     parts.push(...group.entries.flatMap(({ notes }) => notes.map((note) => paragraph(note, 'soft'))));
   }
-  return { id: 'libraries', title: 'Libraries', body: parts.join('\n') };
+  return { id: 'libraries', title: 'Libraries', body: parts };
 }
 
 function curves({ name, title, entries }: TaskGroup): Figure | undefined {
@@ -28,10 +28,9 @@ function curves({ name, title, entries }: TaskGroup): Figure | undefined {
   const { xTitle, yTitle } = entry.curves[0]!;
   return {
     name,
-    spec: linePicture(
-      entry.curves.map((curve, index) => ({
+    spec: lineChart(
+      entry.curves.map((curve) => ({
         name: curve.name,
-        colour: colourOf('', index),
         points: curve.points.map(([x, y]) => ({ x, y })),
         dashed: curve.name === 'bound',
       })),
@@ -41,7 +40,7 @@ function curves({ name, title, entries }: TaskGroup): Figure | undefined {
   };
 }
 
-function metricsTable({ entries }: TaskGroup): string {
+function metricsTable({ entries }: TaskGroup): Markup {
   const rows = entries.flatMap(({ metrics }) =>
     metrics.map((metric) => [`${metric.name}, ${sliceWords(metric.slice)}`, formatMetric(metric)]),
   );

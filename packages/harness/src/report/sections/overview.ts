@@ -1,8 +1,9 @@
 import { metricOf } from '../../results/aggregate.js';
-import type { Entry } from '../../results/document.js';
+import type { Entry } from '../../results/entry.js';
 import type { TaskGroup } from '../../results/tables.js';
 import { formatBytes, formatNumber } from '../format.js';
-import { htmlTable, paragraph, type Section } from '../html-parts.js';
+import { bulletList, htmlTable, paragraph, type Section } from '../html-parts.js';
+import type { Markup } from '../markup.js';
 import type { ReportContext } from './context.js';
 
 /** Which memory keeps what, at what cost: one row per model at its usual size, one column per task. */
@@ -32,7 +33,7 @@ export function overview(context: ReportContext): Section {
       ),
       htmlTable(columns, rows),
       verdicts(context),
-    ].join('\n'),
+    ],
   };
 }
 
@@ -55,7 +56,7 @@ function memoryOf(groups: readonly TaskGroup[], model: string): string {
 }
 
 /** What passed and what did not, in sentences. */
-function verdicts({ document, groups, labels }: ReportContext): string {
+function verdicts({ document, groups, labels }: ReportContext): Markup {
   const checked = document.entries.filter(({ passed }) => passed !== undefined);
   const broken = checked.filter(({ passed }) => !passed);
   const sentences = [
@@ -65,7 +66,7 @@ function verdicts({ document, groups, labels }: ReportContext): string {
       : []),
     ...groups.flatMap((group) => floorSentence(group, labels.entry.bind(labels))),
   ];
-  return `<ul>${sentences.map((sentence) => `<li>${sentence}</li>`).join('')}</ul>`;
+  return bulletList(sentences);
 }
 
 /** Who reads better than the best table of counts. */

@@ -1,8 +1,8 @@
 import { metricOf } from '../../results/aggregate.js';
-import type { Entry } from '../../results/document.js';
+import type { Entry } from '../../results/entry.js';
+import { stripChart } from '../charts/strip-chart.js';
 import { renderFigure } from '../figure.js';
 import { htmlTable, paragraph, type Section } from '../html-parts.js';
-import { stripPicture } from '../pictures.js';
 import type { ReportContext } from './context.js';
 
 /** Equal values have no place on a logarithmic axis: they are drawn at this share, in percent. */
@@ -31,7 +31,7 @@ export async function paritySection(context: ReportContext): Promise<Section | u
   );
   const figure = context.figure({
     name: 'parity',
-    spec: stripPicture(shares, {
+    spec: stripChart(shares, {
       title: 'Share of its tolerance that each golden case uses',
       xTitle: 'percent; 100 is the limit, exact cases stand at the left',
       limit: 100,
@@ -59,7 +59,7 @@ export async function paritySection(context: ReportContext): Promise<Section | u
         'soft',
       ),
       await renderFigure(figure),
-    ].join('\n'),
+    ],
   };
 }
 

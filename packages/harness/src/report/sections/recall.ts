@@ -1,9 +1,11 @@
 import { metricOf } from '../../results/aggregate.js';
-import type { AggregatedMetric, Entry } from '../../results/document.js';
+import type { AggregatedMetric, Entry } from '../../results/entry.js';
 import type { TaskGroup } from '../../results/tables.js';
+import { type HeatCell, heatChart } from '../charts/heat-chart.js';
+import { lineChart, type Series } from '../charts/line-chart.js';
 import { type Figure, renderFigure } from '../figure.js';
-import { paragraph, type Section } from '../html-parts.js';
-import { type HeatCell, heatPicture, linePicture, type Series } from '../pictures.js';
+import { paragraph, type Section, subheading } from '../html-parts.js';
+import type { Markup } from '../markup.js';
 import type { ReportContext } from './context.js';
 import { taskTables } from './task-tables.js';
 
@@ -13,18 +15,18 @@ const SLICED = 'accuracy by slice';
 export async function recallSection(context: ReportContext): Promise<Section | undefined> {
   const groups = context.family('recall');
   if (groups.length === 0) return undefined;
-  const parts: string[] = [];
+  const parts: Markup[] = [];
   for (const group of groups) {
-    parts.push(`<h3>${group.title}</h3>`, paragraph(group.task?.description ?? ''));
+    parts.push(subheading(group.title), paragraph(group.task?.description ?? ''));
     const figures = [
       frontier(group, context),
       ...(hasDepth(group) ? heatMaps(group, context) : bySlice(group, context)),
       lossCurves(group, context),
     ];
     for (const figure of figures) if (figure) parts.push(await renderFigure(context.figure(figure)));
-    parts.push(taskTables(group, context));
+    parts.push(...taskTables(group, context));
   }
-  return { id: 'recall', title: 'Recall', body: parts.join('\n') };
+  return { id: 'recall', title: 'Recall', body: parts };
 }
 
 function chanceOf({ task, entries }: TaskGroup): number | undefined {
@@ -46,7 +48,7 @@ function frontier(group: TaskGroup, context: ReportContext): Figure | undefined 
   const chance = chanceOf(group);
   return {
     name: `${group.name}-frontier`,
-    spec: linePicture(byModel, {
+    spec: lineChart(byModel, {
       title: `${group.title}: what a byte of memory keeps`,
       xTitle: 'bytes of memory per text',
       yTitle: 'accuracy, %',
@@ -108,7 +110,7 @@ function bySlice(group: TaskGroup, context: ReportContext): Figure[] {
   return [
     {
       name: `${group.name}-by-${along}`,
-      spec: linePicture(series, {
+      spec: lineChart(series, {
         title: `${group.title}: accuracy by ${along}`,
         xTitle: `${along}, tokens`,
         yTitle: 'accuracy, %',
@@ -148,7 +150,7 @@ function heatMaps(group: TaskGroup, context: ReportContext): Figure[] {
   return [
     {
       name: `${group.name}-heat-map`,
-      spec: heatPicture(cells, {
+      spec: heatChart(cells, {
         title: `${group.title}: accuracy in percent`,
         xTitle: `length of the text, tokens${trained === undefined ? '' : ` (trained at ${trained})`}`,
         yTitle: 'depth of the needle',
@@ -167,7 +169,7 @@ function lossCurves(group: TaskGroup, context: ReportContext): Figure | undefine
   if (series.length === 0) return undefined;
   return {
     name: `${group.name}-loss`,
-    spec: linePicture(series, {
+    spec: lineChart(series, {
       title: `${group.title}: loss while learning`,
       xTitle: 'training step',
       yTitle: 'nats per answer',

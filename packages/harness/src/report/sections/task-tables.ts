@@ -1,10 +1,11 @@
 import { headlineColumns, headlineRow, type TaskGroup } from '../../results/tables.js';
 import { formatNumber } from '../format.js';
-import { details, htmlTable } from '../html-parts.js';
+import { details, htmlTable, paragraph } from '../html-parts.js';
+import type { Markup } from '../markup.js';
 import type { ReportContext } from './context.js';
 
 /** The headline table of a task, its learning rates, and what it means. */
-export function taskTables(group: TaskGroup, context: ReportContext): string {
+export function taskTables(group: TaskGroup, context: ReportContext): Markup[] {
   const { task, entries, options } = group;
   const { labels } = context;
   const columns = headlineColumns.map((column, index) =>
@@ -22,14 +23,14 @@ export function taskTables(group: TaskGroup, context: ReportContext): string {
       columns.filter((_, index) => shown[index]),
       rows,
     ),
-    rateGrid(group, context),
-    options ? details('options of the task', `<p>${options}</p>`) : '',
-  ].join('\n');
+    ...rateGrid(group, context),
+    ...(options ? [details('options of the task', paragraph(options))] : []),
+  ];
 }
 
 /** Headline at every learning rate that was tried, when there were several. */
-function rateGrid({ entries }: TaskGroup, { labels }: ReportContext): string {
-  if (!entries.some(({ rates }) => rates.length > 1)) return '';
+function rateGrid({ entries }: TaskGroup, { labels }: ReportContext): Markup[] {
+  if (!entries.some(({ rates }) => rates.length > 1)) return [];
   const all = entries.flatMap(({ rates }) => rates.map(({ learningRate }) => learningRate));
   const rates = [...new Set(all)].filter((rate) => rate !== undefined).sort((a, b) => a - b);
   const rows = entries.map((entry) => [
@@ -39,5 +40,5 @@ function rateGrid({ entries }: TaskGroup, { labels }: ReportContext): string {
       return found?.headline === undefined ? '' : formatNumber(found.headline);
     }),
   ]);
-  return details('every learning rate that was tried', htmlTable(['model', ...rates.map(String)], rows));
+  return [details('every learning rate that was tried', htmlTable(['model', ...rates.map(String)], rows))];
 }

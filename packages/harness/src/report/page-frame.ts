@@ -1,5 +1,63 @@
-/** Style sheet of the report: light and dark by the reader's setting, narrow screens, paper. */
-export const PAGE_STYLE = `
+import type { Section } from './html-parts.js';
+import { Markup, markup } from './markup.js';
+
+export interface HtmlPage {
+  /** Heading, and title of the window. */
+  readonly title: string;
+  /** One sentence below the heading. */
+  readonly lead?: string;
+  /** Name and value of what the page is about. */
+  readonly facts?: readonly (readonly [string, string])[];
+  readonly sections: readonly Section[];
+  /** The document behind the page, embedded as JSON under its id. */
+  readonly data?: { readonly id: string; readonly value: unknown };
+  /** One sentence at the end. */
+  readonly footer?: string;
+}
+
+/**
+ * The one page of the house: a HTML document that needs no other file, for light, dark, narrow screens and paper. Its
+ * policy lets nothing be loaded from anywhere and no script run, whatever a text of a result says.
+ */
+export function htmlPage({ title, lead, facts = [], sections, data, footer }: HtmlPage): string {
+  const links = sections.map(({ id, title: name }) => markup`<li><a href="#${id}">${name}</a></li>`);
+  const bodies = sections.map(
+    ({ id, title: name, body }) =>
+      markup`<section id="${id}" aria-labelledby="${id}-title">
+<h2 id="${id}-title">${name}</h2>
+${body}
+</section>`,
+  );
+  const terms = facts.map(([term, value]) => markup`<dt>${term}</dt><dd>${value}</dd>`);
+  return `<!doctype html>
+${markup`<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Palimpsest: ${title}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<header>
+<h1>${title}</h1>
+${lead === undefined ? '' : markup`<p class="lead">${lead}</p>`}
+${terms.length === 0 ? '' : markup`<dl class="facts">${terms}</dl>`}
+</header>
+<nav aria-label="Contents"><ul>${links}</ul></nav>
+<main>
+${bodies}
+</main>
+${footer === undefined ? '' : markup`<footer>${footer}</footer>`}
+${data === undefined ? '' : Markup.json(data.id, data.value)}
+</body>
+</html>
+`}`;
+}
+
+/** Light and dark by the reader's setting, narrow screens, paper. */
+const STYLE = markup`
 :root { color-scheme: light dark; --ink: #24221f; --soft: #645f56; --line: #ddd7ca; --paper: #faf8f3; --card: #ffffff;
   --link: #1f5f9c; --good: #2f7a3b; --bad: #b03028; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e9e5dc; --soft: #aaa496; --line: #45423b; --paper: #1b1a18; --card: #242320;
@@ -27,6 +85,10 @@ figure { margin: 18px 0; } figure svg { max-width: 100%; height: auto; display: 
 figcaption { font-size: 14px; margin-top: 4px; }
 details { margin: 8px 0; font-size: 14px; } summary { cursor: pointer; color: var(--soft); }
 dl.wide { margin: 0; } dt { font-weight: 600; margin-top: 10px; } dd { margin: 0; }
+dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; font-size: 14px; }
+.facts dt { font-weight: 400; margin: 0; color: var(--soft); } .facts dd { overflow-wrap: anywhere; }
+.text { white-space: pre-wrap; font: 14px/1.7 ui-monospace, Menlo, Consolas, monospace; margin: 0; }
+.chunk { border-left: 2px solid var(--bad); padding-left: 1px; }
 code { font-size: 13px; color: var(--soft); font-weight: 400; }
 a { color: var(--link); } footer { color: var(--soft); font-size: 13px; padding-bottom: 40px; }
 @media (max-width: 600px) { header, nav, main, footer { padding: 0 12px; } section { padding: 16px 14px; } h1 { font-size: 26px; }

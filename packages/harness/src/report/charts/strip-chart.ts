@@ -1,0 +1,33 @@
+import { type ChartSpec, chartSpec } from './chart.js';
+
+/** One row of dots per label on a logarithmic axis, with a line at the limit. */
+export function stripChart(
+  points: readonly { readonly label: string; readonly value: number }[],
+  axes: { readonly title: string; readonly xTitle: string; readonly limit: number },
+): ChartSpec {
+  return chartSpec(axes.title, {
+    width: 520,
+    height: { step: 22 },
+    layer: [
+      {
+        data: { values: points.map((point) => ({ ...point })) },
+        mark: { type: 'point', filled: true, size: 40, opacity: 0.65, color: '#0072b2' },
+        encoding: {
+          x: {
+            field: 'value',
+            type: 'quantitative',
+            title: axes.xTitle,
+            scale: { type: 'log', padding: 12 },
+            axis: { format: '~g', tickCount: 6 },
+          },
+          y: { field: 'label', type: 'nominal', title: null, sort: null },
+        },
+      },
+      {
+        data: { values: [{ limit: axes.limit }] },
+        mark: { type: 'rule', color: '#c0392b', strokeDash: [4, 3] },
+        encoding: { x: { field: 'limit', type: 'quantitative' } },
+      },
+    ],
+  });
+}
