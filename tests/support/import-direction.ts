@@ -7,8 +7,10 @@ const SCOPE = '@palimpsest/';
 
 /** Storeys of the house from the ground up: a package may import only from lower ones. */
 const STOREYS: readonly (readonly string[])[] = [
+  ['base'],
   ['tensor-core'],
-  ['backbone', 'lm', 'sketch', 'fiber-geometry', 'kakeya'],
+  ['lm'],
+  ['backbone', 'sketch', 'fiber-geometry', 'kakeya'],
   ['osam', 'namm', 'rsm', 'om-arc', 'ams-v4'],
   ['harness'],
   ['cli'],

@@ -67,14 +67,9 @@ export {
   type PretrainedOptions,
 } from './models/open-language-model.js';
 export { byName, nearestName, unknownName } from './names.js';
-export { type CaseFile, findCases } from './parity/cases.js';
-export { compareOutput } from './parity/compare.js';
 export { embeddedGoldenFolder } from './parity/golden.js';
 export { parityHandlers } from './parity/handlers.js';
-export { createParityRegistry, type ParityRegistry } from './parity/registry.js';
-export { type ParityOptions, runParity } from './parity/run.js';
 export { formatParityReport } from './parity/table.js';
-export type * from './parity/types.js';
 export { type Profile, profiles } from './profiles/profiles.js';
 export { standardRegistry } from './registry.js';
 export { type ChartSpec, renderChart } from './report/charts/chart.js';

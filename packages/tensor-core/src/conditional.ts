@@ -1,10 +1,8 @@
-import { InputError } from './errors.js';
+import { formatShape, InputError, treeLeaves, treeMap } from '@palimpsest/base';
 import { stopGradientTree } from './gradient.js';
-import { formatShape } from './ndarray.js';
 import { TRACE_BACKEND } from './op.js';
 import { tf } from './tf.js';
 import { traceConditional } from './trace/backend.js';
-import { treeLeaves, treeMap } from './tree.js';
 
 /**
  * Computes one of two trees of tensors, whichever the predicate says, and not the other: work that is seldom due costs

@@ -1,9 +1,9 @@
+import { EngineError } from '@palimpsest/base';
 import type { Engine, EngineDescription, EngineName, EngineProbe } from './engine.js';
 import { EagerEngine } from './engines/eager.js';
 import { OnnxEngine } from './engines/onnx.js';
 import { loadNodeRuntime, loadWebRuntime, type OnnxRuntime } from './engines/onnx-runtime.js';
 import { loadTensorflowNode, prepareCpu, prepareWasm } from './engines/tfjs-backends.js';
-import { EngineError } from './errors.js';
 
 /** Options of `createEngine`. */
 export interface EngineOptions {

@@ -1,5 +1,4 @@
-import { InputError } from './errors.js';
-import { type DType, formatShape, type NDArray, sizeOf, type TypedArray } from './ndarray.js';
+import { type DType, formatShape, InputError, type NDArray, sizeOf, type TypedArray } from '@palimpsest/base';
 
 /** What an engine keeps behind a device array. */
 export interface DeviceStorage {

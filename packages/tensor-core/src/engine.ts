@@ -1,7 +1,6 @@
+import type { MapLeaves, NDArray } from '@palimpsest/base';
 import type { DeviceArray } from './device-array.js';
-import type { NDArray } from './ndarray.js';
 import type { tf } from './tf.js';
-import type { MapLeaves } from './tree.js';
 
 export type EngineName = 'onnx' | 'onnx-web' | 'tfjs-node-gpu' | 'tfjs-node' | 'wasm' | 'cpu';
 

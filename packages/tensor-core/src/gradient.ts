@@ -1,6 +1,5 @@
-import { InputError } from './errors.js';
+import { InputError, type MapLeaves, treeLeaves, treeMap } from '@palimpsest/base';
 import { tf } from './tf.js';
-import { type MapLeaves, treeLeaves, treeMap } from './tree.js';
 
 /**
  * The same values, cut off the gradient tape: nothing before this point receives a gradient through it.

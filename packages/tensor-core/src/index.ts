@@ -1,21 +1,63 @@
+export {
+  allocate,
+  type DataOf,
+  type DType,
+  decodeSafetensors,
+  EngineError,
+  encodeSafetensors,
+  formatShape,
+  fromNDArray,
+  full,
+  headerLength,
+  InputError,
+  isBranch,
+  isNDArray,
+  type LeafEntry,
+  type MapLeaves,
+  type NDArray,
+  ndarray,
+  openSharded,
+  overwriteRows,
+  PalimpsestError,
+  parseHeader,
+  Rng,
+  type RngState,
+  readSafetensors,
+  type SafeData,
+  type SafeDType,
+  type SafeEntry,
+  type SafeHeader,
+  type SafeTensor,
+  type SafeTensors,
+  SafetensorsFile,
+  type ShardedSafetensors,
+  safetensorsChunks,
+  sizeOf,
+  TraceError,
+  type Tree,
+  type TypedArray,
+  tensorFromBuffer,
+  toNDArray,
+  treeLeaves,
+  treeMap,
+  treeToRecord,
+  treeZip,
+  writeFileAtomically,
+  writeSafetensors,
+  zeros,
+} from '@palimpsest/base';
 export { conditional } from './conditional.js';
 export { createEngine, type EngineOptions, engineNames, probeEngines } from './create-engine.js';
 export { DeviceArray } from './device-array.js';
 export type * from './engine.js';
-export { EngineError, InputError, PalimpsestError, TraceError } from './errors.js';
 export * from './gradient.js';
 export * from './initializers.js';
 export { keyedUniform } from './keyed-uniform.js';
-export * from './ndarray.js';
 export * from './nn/index.js';
 export { type OnnxModel, type ToOnnxOptions, toOnnx } from './onnx/to-onnx.js';
 export * from './op.js';
 export * from './optim/index.js';
-export * from './random.js';
-export * from './safetensors.js';
-export * from './safetensors-files.js';
 export { tf } from './tf.js';
 export { tracedKernels } from './trace/backend.js';
 export * as emit from './trace/emit.js';
 export type { AttributeValue, GraphBuilder, OutputSpec, Value, ValueDType } from './trace/graph.js';
-export * from './tree.js';

@@ -1,6 +1,5 @@
-import { InputError } from './errors.js';
-import { type NDArray, ndarray, sizeOf } from './ndarray.js';
-import type { Rng } from './random.js';
+import type { Rng } from '@palimpsest/base';
+import { InputError, type NDArray, ndarray, sizeOf } from '@palimpsest/base';
 
 /** Normal values of mean 0 and the given standard deviation. */
 export const normalInit = (rng: Rng, shape: readonly number[], deviation: number): NDArray<'float32'> =>

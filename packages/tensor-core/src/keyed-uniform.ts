@@ -1,5 +1,4 @@
-import { InputError } from './errors.js';
-import { sizeOf } from './ndarray.js';
+import { InputError, sizeOf } from '@palimpsest/base';
 import { defineOp } from './op.js';
 import type { tf } from './tf.js';
 import { binary, cast, reshape, slice } from './trace/emit.js';

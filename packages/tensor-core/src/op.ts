@@ -1,6 +1,5 @@
-import { InputError } from './errors.js';
+import { allocate, type DType, InputError, sizeOf, type TypedArray } from '@palimpsest/base';
 import { stopGradient } from './gradient.js';
-import { allocate, type DType, sizeOf, type TypedArray } from './ndarray.js';
 import { tf } from './tf.js';
 import type { GraphBuilder, Value } from './trace/graph.js';
 

@@ -1,4 +1,5 @@
-import { embeddedGoldenFolder, formatParityReport, parityHandlers, runParity } from '@palimpsest/harness';
+import { runGolden } from '@palimpsest/base/golden';
+import { embeddedGoldenFolder, formatParityReport, parityHandlers } from '@palimpsest/harness';
 import { createEngine } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { ExitCode } from '../exit.js';
@@ -25,7 +26,7 @@ export const parity = defineVerb({
     const folder = options.golden ?? embeddedGoldenFolder();
     let progress: ReturnType<typeof createProgress> | undefined;
     try {
-      const report = await runParity({
+      const report = await runGolden({
         folder,
         handlers: parityHandlers,
         engine,

@@ -1,18 +1,23 @@
-import { textTable } from '../report/table.js';
-import type { CaseResult, OutputComparison, ParityReport } from './types.js';
+import { textTable } from '@palimpsest/base';
+import {
+  type CaseResult,
+  type GoldenReport,
+  goldenFailures,
+  type OutputComparison,
+} from '@palimpsest/base/golden';
 
 /**
  * A report for people: one row per compared output with its largest absolute and relative error and the share of the
  * tolerance that it used, then the reasons of all failures and the totals.
  */
-export function formatParityReport(report: ParityReport): string {
+export function formatParityReport(report: GoldenReport): string {
   const rows = report.cases.flatMap((result) => caseRows(result));
   const table = textTable(
     ['', 'case', 'kind', 'output', 'values', 'max abs', 'max rel', 'of tolerance'],
     rows,
     ['left', 'left', 'left', 'left', 'right', 'right', 'right', 'right'],
   );
-  const reasons = report.cases.flatMap(failureReasons);
+  const reasons = goldenFailures(report).map((line) => `✗ ${line}`);
   const total = `${report.passed} of ${report.cases.length} cases passed on '${report.engine}' in ${report.seconds.toFixed(1)} s`;
   return [table, '', ...(reasons.length > 0 ? [...reasons, ''] : []), total].join('\n');
 }
@@ -29,14 +34,6 @@ function caseRows(result: CaseResult): string[][] {
     formatError(output.maxRel),
     formatShare(output),
   ]);
-}
-
-function failureReasons(result: CaseResult): string[] {
-  const where = `✗ ${result.system}/${result.name} (${result.path})`;
-  if (result.error !== undefined) return [`${where}: ${result.error}`];
-  return result.outputs
-    .filter((output) => !output.passed)
-    .map((output) => `${where}, ${output.name}: ${output.reason}`);
 }
 
 function formatError(value: number): string {

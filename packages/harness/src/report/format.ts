@@ -1,14 +1,7 @@
+import { formatNumber } from '@palimpsest/base';
 import type { CellMetric } from '../cells/cell.js';
 
-/** Rounds a number for a table: four significant digits, thousands apart, no exponent in the usual range. */
-export function formatNumber(value: number): string {
-  if (!Number.isFinite(value)) return String(value);
-  const size = Math.abs(value);
-  if (value === 0) return '0';
-  if (size >= 1e15 || size < 1e-4) return value.toExponential(2);
-  if (Number.isInteger(value) || size >= 1000) return groupThousands(Math.round(value));
-  return String(Number(value.toPrecision(4)));
-}
+export { formatBytes, formatNumber } from '@palimpsest/base';
 
 /** A metric's value with its standard error, if it has one, and its unit, as in '98.6 ± 0.4 %'. */
 export function formatMetric({
@@ -20,19 +13,7 @@ export function formatMetric({
   return `${formatNumber(value)}${error} ${unit}`.trim();
 }
 
-function groupThousands(value: number): string {
-  return String(value).replace(/\B(?=(\d{3})+(?!\d))/g, ' ');
-}
-
 /** Two significant digits: an error tells no more. */
 function formatError(error: number): string {
   return error === 0 ? '0' : String(Number(error.toPrecision(2)));
-}
-
-/** Bytes in units of 1000, as in '8.5 kB'. */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1000) return `${bytes} B`;
-  const units = ['kB', 'MB', 'GB', 'TB'];
-  const power = Math.min(units.length, Math.floor(Math.log10(bytes) / 3));
-  return `${Number((bytes / 1000 ** power).toPrecision(3))} ${units[power - 1]}`;
 }

@@ -1,10 +1,9 @@
+import { type CaseResult, runGolden } from '@palimpsest/base/golden';
 import { z } from 'zod';
 import type { CellMetric } from '../cells/cell.js';
 import type { Task } from '../cells/task.js';
 import { embeddedGoldenFolder } from '../parity/golden.js';
 import { parityHandlers } from '../parity/handlers.js';
-import { runParity } from '../parity/run.js';
-import type { CaseResult } from '../parity/types.js';
 
 const options = z.strictObject({
   system: z.string().describe('mechanism or library whose golden cases are recomputed'),
@@ -25,7 +24,7 @@ export const parity: Task = {
   headline: { metric: 'cases reproduced', unit: '%', higherIsBetter: true },
   async run({ engine, options: given, progress, signal }) {
     const { system, golden } = options.parse(given);
-    const report = await runParity({
+    const report = await runGolden({
       folder: golden ?? embeddedGoldenFolder(),
       handlers: parityHandlers,
       engine,

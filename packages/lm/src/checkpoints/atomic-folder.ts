@@ -1,4 +1,4 @@
-import { nodeModule } from '../node-modules.js';
+import { nodeModule } from '@palimpsest/base';
 
 /** Where the former version of a folder stands while the new one is put in its place. */
 const former = (folder: string) => `${folder}.previous`;

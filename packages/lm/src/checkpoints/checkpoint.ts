@@ -1,7 +1,7 @@
+import { nodeModule } from '@palimpsest/base';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { countParameters } from '../model-size.js';
-import { nodeModule } from '../node-modules.js';
 import type { AnySequenceModel, JsonObject, JsonValue } from '../sequence-model.js';
 import { restoreTokenizer } from '../tokenizers/restore-tokenizer.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';

@@ -1,5 +1,5 @@
+import { nodeModule } from '@palimpsest/base';
 import { InputError } from '@palimpsest/tensor-core';
-import { nodeModule } from '../node-modules.js';
 import { builtInCorpora } from './built-in-corpora.js';
 import type { Corpus } from './corpus.js';
 import { storiesOf, wikiArticlesOf } from './document-layouts.js';

@@ -1,3 +1,4 @@
+import { canonicalJson } from '@palimpsest/base';
 import {
   type DeviceArray,
   type Engine,
@@ -8,7 +9,6 @@ import {
   treeMap,
   treeToRecord,
 } from '@palimpsest/tensor-core';
-import { canonicalJson } from '../canonical-json.js';
 import { disposeTree, hostTree } from '../device-trees.js';
 import { treeBytes } from '../model-size.js';
 import { type DrawnToken, drawToken } from '../sampling/draw-token.js';

@@ -1,5 +1,5 @@
+import { nodeModule } from '@palimpsest/base';
 import { InputError } from '@palimpsest/tensor-core';
-import { nodeModule } from '../node-modules.js';
 import type { JsonObject } from '../sequence-model.js';
 import { HuggingFaceTokenizer } from './hugging-face-tokenizer.js';
 import { restoreTokenizer } from './restore-tokenizer.js';

@@ -1,3 +1,4 @@
+import { nodeModule } from '@palimpsest/base';
 import { type Engine, PalimpsestError, Rng } from '@palimpsest/tensor-core';
 import { type LoadedCheckpoint, saveCheckpoint } from '../checkpoints/checkpoint.js';
 import { type BatchSource, countTargets } from '../data/batch.js';
@@ -6,7 +7,6 @@ import { generateText } from '../generation/generate.js';
 import { ModelRunner } from '../generation/model-runner.js';
 import { Session } from '../generation/session.js';
 import { countParameters, stateBytes } from '../model-size.js';
-import { nodeModule } from '../node-modules.js';
 import type { AnySequenceModel, JsonObject } from '../sequence-model.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
 import { type ParameterRule, parameterRules } from './parameter-rules.js';

@@ -1,8 +1,14 @@
+import {
+  type DType,
+  formatShape,
+  InputError,
+  isNDArray,
+  type NDArray,
+  ndarray,
+  treeLeaves,
+} from '@palimpsest/base';
 import { DeviceArray } from '../device-array.js';
 import type { InputLeaf } from '../engine.js';
-import { InputError } from '../errors.js';
-import { type DType, formatShape, isNDArray, type NDArray, ndarray } from '../ndarray.js';
-import { treeLeaves } from '../tree.js';
 
 /** One leaf given to a compiled function, with where it stands in the argument list. */
 export interface BoundLeaf {

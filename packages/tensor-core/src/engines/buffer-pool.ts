@@ -1,4 +1,4 @@
-import { allocate, type DType, type TypedArray } from '../ndarray.js';
+import { allocate, type DType, type TypedArray } from '@palimpsest/base';
 
 const MAX_IDLE_BYTES = 512 * 2 ** 20;
 const MAX_IDLE_PER_KIND = 64;

@@ -1,3 +1,13 @@
+import {
+  type DType,
+  EngineError,
+  isNDArray,
+  type MapLeaves,
+  type NDArray,
+  type TypedArray,
+  treeLeaves,
+  treeMap,
+} from '@palimpsest/base';
 import { DeviceArray, type DeviceStorage } from '../device-array.js';
 import type {
   Compiled,
@@ -7,10 +17,7 @@ import type {
   EngineMemory,
   EngineName,
 } from '../engine.js';
-import { EngineError } from '../errors.js';
-import { type DType, isNDArray, type NDArray, type TypedArray } from '../ndarray.js';
 import { tf } from '../tf.js';
-import { type MapLeaves, treeLeaves, treeMap } from '../tree.js';
 import { bindArguments, checkFinite, signatureOf } from './arguments.js';
 import { LiveArrays, nextEngineId } from './live-arrays.js';
 

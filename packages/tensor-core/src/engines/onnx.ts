@@ -1,3 +1,16 @@
+import {
+  type DType,
+  EngineError,
+  InputError,
+  isNDArray,
+  type MapLeaves,
+  type NDArray,
+  overwriteRows,
+  sizeOf,
+  type TypedArray,
+  treeLeaves,
+  treeMap,
+} from '@palimpsest/base';
 import type { InferenceSession } from 'onnxruntime-common';
 import { DeviceArray, type DeviceStorage } from '../device-array.js';
 import type {
@@ -8,9 +21,6 @@ import type {
   EngineMemory,
   EngineName,
 } from '../engine.js';
-import { EngineError, InputError } from '../errors.js';
-import { type DType, isNDArray, type NDArray, overwriteRows, sizeOf, type TypedArray } from '../ndarray.js';
-import { type MapLeaves, treeLeaves, treeMap } from '../tree.js';
 import { type BoundLeaf, bindArgument, checkFinite, signatureOf } from './arguments.js';
 import { BufferPool } from './buffer-pool.js';
 import { LiveArrays, nextEngineId } from './live-arrays.js';

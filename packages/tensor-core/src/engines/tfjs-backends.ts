@@ -1,4 +1,4 @@
-import { EngineError } from '../errors.js';
+import { EngineError } from '@palimpsest/base';
 import { tf } from '../tf.js';
 import { registerGradients } from './gradients.js';
 import { expandPartialBroadcasts, registerKernelFallbacks } from './kernel-fallback.js';

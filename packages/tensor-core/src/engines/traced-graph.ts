@@ -1,10 +1,9 @@
-import { InputError } from '../errors.js';
-import type { DType, TypedArray } from '../ndarray.js';
+import type { DType, TypedArray } from '@palimpsest/base';
+import { InputError, treeMap } from '@palimpsest/base';
 import { type EncodedModel, encodeModel, type NamedValue } from '../onnx/protobuf.js';
 import { tf } from '../tf.js';
 import { trace } from '../trace/backend.js';
 import { everyNode, GraphBuilder, type Value } from '../trace/graph.js';
-import { treeMap } from '../tree.js';
 
 /** One array leaf of the arguments, as tracing sees it. */
 export interface TracedLeaf {

@@ -1,4 +1,4 @@
-import { InputError } from '../errors.js';
+import { InputError } from '@palimpsest/base';
 import { stopGradient } from '../gradient.js';
 import { keyedUniform } from '../keyed-uniform.js';
 import { tf } from '../tf.js';

@@ -1,5 +1,4 @@
-import { InputError } from '../errors.js';
-import { formatShape, sizeOf } from '../ndarray.js';
+import { formatShape, InputError, sizeOf } from '@palimpsest/base';
 import { defineOp } from '../op.js';
 import { tf } from '../tf.js';
 

@@ -1,5 +1,4 @@
-import { InputError } from '../errors.js';
-import { formatShape } from '../ndarray.js';
+import { formatShape, InputError } from '@palimpsest/base';
 import { defineOp, type TensorSpec } from '../op.js';
 import { tf } from '../tf.js';
 

@@ -1,5 +1,4 @@
-import { InputError } from '../errors.js';
-import { formatShape } from '../ndarray.js';
+import { formatShape, InputError } from '@palimpsest/base';
 import { tf } from '../tf.js';
 
 /** Cosines and sines of rotary position embedding, `[positions, dim / 2]` each. */

@@ -1,5 +1,4 @@
-import { InputError } from '../errors.js';
-import { formatShape, overwriteRows, type TypedArray } from '../ndarray.js';
+import { formatShape, InputError, overwriteRows, type TypedArray } from '@palimpsest/base';
 import { defineOp, type HostTensor } from '../op.js';
 import { tf } from '../tf.js';
 import { cast, expand, reshape } from '../trace/emit.js';

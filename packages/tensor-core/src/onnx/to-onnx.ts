@@ -1,6 +1,5 @@
+import { isNDArray, type NDArray, ndarray, treeLeaves } from '@palimpsest/base';
 import { traceFunction } from '../engines/traced-graph.js';
-import { isNDArray, type NDArray, ndarray } from '../ndarray.js';
-import { treeLeaves } from '../tree.js';
 
 export interface ToOnnxOptions {
   /** Name of the graph. Default: the function's own name. */

@@ -1,5 +1,5 @@
+import { isBranch } from '@palimpsest/base';
 import { tf } from '../tf.js';
-import { isBranch } from '../tree.js';
 
 /**
  * Adds the gradients of a further part of a batch to a running mean: total + gradients / parts. A missing gradient

@@ -1,7 +1,5 @@
-import { InputError } from '../errors.js';
-import { type NDArray, zeros } from '../ndarray.js';
+import { InputError, type MapLeaves, type NDArray, treeLeaves, treeMap, zeros } from '@palimpsest/base';
 import { tf } from '../tf.js';
-import { type MapLeaves, treeLeaves, treeMap } from '../tree.js';
 
 /** Settings for the parameters whose path a group matches; the first matching group counts. */
 export interface ParameterGroup {

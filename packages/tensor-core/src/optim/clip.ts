@@ -1,6 +1,6 @@
+import { treeLeaves, treeMap } from '@palimpsest/base';
 import { defineOp } from '../op.js';
 import { tf } from '../tf.js';
-import { treeLeaves, treeMap } from '../tree.js';
 
 /** One node and no square in memory. */
 const sumOfSquares = defineOp<Record<string, never>>({

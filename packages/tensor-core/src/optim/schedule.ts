@@ -1,4 +1,4 @@
-import { InputError } from '../errors.js';
+import { InputError } from '@palimpsest/base';
 
 /** Learning rate of a step, for use on the host; the first step is 0. */
 export type Schedule = (step: number) => number;

@@ -1,4 +1,4 @@
-import { TraceError } from '../errors.js';
+import { TraceError } from '@palimpsest/base';
 import { TRACE_BACKEND, type TraceKernel, traceKernels } from '../op.js';
 import { tf } from '../tf.js';
 import { type GraphBuilder, isConstant, type Value } from './graph.js';

@@ -1,4 +1,4 @@
-import { sizeOf } from '../ndarray.js';
+import { sizeOf } from '@palimpsest/base';
 import { type GraphBuilder, isConstant, type Value, type ValueDType } from './graph.js';
 
 /** The shape to which two shapes broadcast, by the rules of NumPy and ONNX. */

@@ -1,5 +1,4 @@
-import { TraceError } from '../errors.js';
-import { sizeOf } from '../ndarray.js';
+import { sizeOf, TraceError } from '@palimpsest/base';
 
 /** Element types of graph values: those of tensors, and int64 for ONNX shapes and indices. */
 export type ValueDType = 'float32' | 'int32' | 'bool' | 'int64';

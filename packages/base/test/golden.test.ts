@@ -1,28 +1,22 @@
-import { createEngine, type Engine } from '@palimpsest/tensor-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
-  createParityRegistry,
+  createGoldenRegistry,
   findCases,
-  formatParityReport,
-  type ParityHandler,
-  runParity,
-} from '../src/index.js';
+  type GoldenHandler,
+  goldenFailures,
+  runGolden,
+} from '../src/golden/index.js';
 import { goldenFolder, vector } from './support/golden-folder.js';
 
-let engine: Engine;
-beforeAll(async () => {
-  engine = await createEngine('cpu');
-});
-afterAll(() => engine.dispose());
+const engine = { name: 'cpu' };
 
 /** Recomputes `out/y = factor * in/x` as its case asks. */
-const scale: ParityHandler = {
+const scale: GoldenHandler = {
   system: 'toy',
   kind: 'scale',
-  run({ json, tensors }) {
-    const { factor, tolerances } = json as { factor: number; tolerances: { atol: number; rtol: number } };
-    const actual = tensors.get('in/x')!.data.map((value) => value * factor);
-    return [{ name: 'out/y', actual, expected: tensors.get('out/y')!.data, ...tolerances }];
+  run: (testCase) => {
+    const factor = testCase.member('factor', Number.NaN);
+    return { 'out/y': testCase.numbers('in/x').map((value) => value * factor) };
   },
 };
 const scaleCase = (factor: number, ...expected: number[]) => ({
@@ -30,7 +24,7 @@ const scaleCase = (factor: number, ...expected: number[]) => ({
   tensors: { 'in/x': vector(1, 2, 3), 'out/y': vector(...expected) },
 });
 
-describe('runParity', () => {
+describe('runGolden', () => {
   it('dispatches on system and kind, whatever the files are called and however deep they lie', async () => {
     const folder = goldenFolder({
       anything: scaleCase(2, 2, 4, 6),
@@ -39,7 +33,7 @@ describe('runParity', () => {
       'deep/tokenizer.json': '["not", "a", "case"]',
     });
     const seen: string[] = [];
-    const report = await runParity({
+    const report = await runGolden({
       folder,
       engine,
       handlers: [scale],
@@ -51,16 +45,16 @@ describe('runParity', () => {
   });
 
   it('fails a case outside its tolerance and reports the errors', async () => {
-    const report = await runParity({
+    const report = await runGolden({
       folder: goldenFolder({ a: scaleCase(2, 2, 4, 6.5) }),
       engine,
       handlers: [scale],
     });
     expect(report).toMatchObject({ passed: 0, failed: 1 });
     expect(report.cases[0]!.outputs[0]).toMatchObject({ passed: false, maxAbs: 0.5, worstIndex: 2 });
-    const text = formatParityReport(report);
-    expect(text).toContain('value 2 is 6 where 6.5 was expected');
-    expect(text).toContain('0 of 1 cases passed');
+    expect(goldenFailures(report)).toEqual([
+      'toy/scaled (a.json), out/y: value 2 is 6 where 6.5 was expected (atol 0.000001 + rtol 0)',
+    ]);
   });
 
   it('fails kinds and systems that nobody registered, and names those that are', async () => {
@@ -68,7 +62,7 @@ describe('runParity', () => {
       a: { json: { system: 'toy', kind: 'rotate' } },
       b: { json: { system: 'unheard-of', kind: 'scale' } },
     });
-    const { cases, failed } = await runParity({ folder, engine, handlers: [scale] });
+    const { cases, failed } = await runGolden({ folder, engine, handlers: [scale] });
     expect(failed).toBe(2);
     expect(cases[0]!.error).toBe("No handler is registered for the kind 'rotate' of 'toy'; there are scale.");
     expect(cases[1]!.error).toBe(
@@ -77,18 +71,18 @@ describe('runParity', () => {
   });
 
   it('goes on after a handler that throws, and fails one that compares nothing', async () => {
-    const throws: ParityHandler = {
+    const throws: GoldenHandler = {
       system: 'toy',
       kind: 'throws',
       run: () => Promise.reject(new Error('boom')),
     };
-    const silent: ParityHandler = { system: 'toy', kind: 'silent', run: () => [] };
+    const silent: GoldenHandler = { system: 'toy', kind: 'silent', run: () => ({}) };
     const folder = goldenFolder({
       a: { json: { system: 'toy', kind: 'throws' } },
       b: { json: { system: 'toy', kind: 'silent' } },
       c: scaleCase(2, 2, 4, 6),
     });
-    const report = await runParity({ folder, engine, handlers: [scale, throws, silent] });
+    const report = await runGolden({ folder, engine, handlers: [scale, throws, silent] });
     expect(report.cases.map(({ passed }) => passed)).toEqual([false, false, true]);
     expect(report.cases[0]!.error).toBe('boom');
     expect(report.cases[1]!.error).toContain('compared nothing');
@@ -101,7 +95,7 @@ describe('runParity', () => {
       cut: { json: { system: 'toy', kind: 'scale', case: 'cut' } },
       'cut.safetensors': 'too short to be one',
     });
-    const { cases, passed } = await runParity({ folder, engine, handlers: [scale] });
+    const { cases, passed } = await runGolden({ folder, engine, handlers: [scale] });
     expect(passed).toBe(0);
     expect(cases.map(({ path }) => path)).toEqual(['cut.json', 'nameless.json', 'torn.json']);
     expect(cases[1]!.error).toContain("does not say its 'system' and 'kind'");
@@ -109,7 +103,7 @@ describe('runParity', () => {
   });
 
   it('refuses a folder that is missing or holds no case', async () => {
-    await expect(runParity({ folder: '/nowhere/at/all', engine, handlers: [] })).rejects.toThrow(
+    await expect(runGolden({ folder: '/nowhere/at/all', engine, handlers: [] })).rejects.toThrow(
       "There is no folder '/nowhere/at/all'",
     );
     expect(() => findCases(goldenFolder({ 'config.json': '{}' }))).toThrow('holds no golden case');
@@ -117,15 +111,15 @@ describe('runParity', () => {
 
   it('runs one system when asked', async () => {
     const folder = goldenFolder({ a: scaleCase(2, 2, 4, 6), b: { json: { system: 'other', kind: 'x' } } });
-    const report = await runParity({ folder, engine, handlers: [scale], system: 'toy' });
+    const report = await runGolden({ folder, engine, handlers: [scale], system: 'toy' });
     expect(report.cases.map(({ system }) => system)).toEqual(['toy']);
-    const nobody = runParity({ folder, engine, handlers: [scale], system: 'nobody' });
+    const nobody = runGolden({ folder, engine, handlers: [scale], system: 'nobody' });
     await expect(nobody).rejects.toThrow("no golden case of 'nobody' here; there are cases of toy, other");
   });
 });
 
-describe('createParityRegistry', () => {
+describe('createGoldenRegistry', () => {
   it('refuses two handlers of one kind', () => {
-    expect(() => createParityRegistry([scale, { ...scale }])).toThrow("claim the kind 'scale' of 'toy'");
+    expect(() => createGoldenRegistry([scale, { ...scale }])).toThrow("claim the kind 'scale' of 'toy'");
   });
 });

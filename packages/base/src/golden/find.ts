@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join, relative, sep } from 'node:path';
-import { decodeSafetensors, InputError } from '@palimpsest/tensor-core';
-import type { ParityCase, ParityTensor } from './types.js';
+import { InputError } from '../errors.js';
+import { nodeModule } from '../node-modules.js';
+import { decodeSafetensors } from '../safetensors.js';
+import type { GoldenSource } from './case.js';
+import type { GoldenTensor } from './contract.js';
 
 /** Where a golden case lies and what it is, before its tensors are read. */
 export interface CaseFile {
@@ -11,7 +12,7 @@ export interface CaseFile {
   readonly system: string;
   readonly kind: string;
   /** Reads the tensors, if there are any. @throws InputError for a file that is not safetensors. */
-  load(): ParityCase;
+  load(): GoldenSource;
   /** Why this file cannot be a case, although it looks like one. */
   readonly problem?: string;
 }
@@ -24,6 +25,7 @@ export interface CaseFile {
  * @throws InputError when the folder does not exist or holds no case.
  */
 export function findCases(folder: string): CaseFile[] {
+  const { existsSync, readdirSync, statSync } = nodeModule('node:fs');
   if (!existsSync(folder) || !statSync(folder).isDirectory()) {
     throw new InputError(`There is no folder '${folder}'; give the folder that holds the golden cases.`);
   }
@@ -40,10 +42,12 @@ export function findCases(folder: string): CaseFile[] {
 }
 
 function caseFile(folder: string, file: string): CaseFile | undefined {
+  const { existsSync, readFileSync } = nodeModule('node:fs');
+  const { dirname, join } = nodeModule('node:path');
   const jsonPath = join(folder, file);
   const tensorPath = jsonPath.replace(/\.json$/, '.safetensors');
   const hasTensors = existsSync(tensorPath);
-  const path = relative(folder, jsonPath).split(sep).join('/');
+  const path = file.replaceAll('\\', '/');
   const fallbackName = path.replace(/\.json$/, '');
   const broken = (problem: string): CaseFile => ({
     path,
@@ -66,8 +70,10 @@ function caseFile(folder: string, file: string): CaseFile | undefined {
     return hasTensors ? broken(`${path} has tensors but does not say its 'system' and 'kind'.`) : undefined;
   }
   const label = typeof name === 'string' ? name : fallbackName;
-  const load = (): ParityCase => ({
+  const load = (): GoldenSource => ({
     name: label,
+    system,
+    kind,
     json: json as Record<string, unknown>,
     tensors: hasTensors ? readTensors(tensorPath) : new Map(),
     folder: dirname(jsonPath),
@@ -75,11 +81,11 @@ function caseFile(folder: string, file: string): CaseFile | undefined {
   return { path, name: label, system, kind, load };
 }
 
-function readTensors(path: string): ReadonlyMap<string, ParityTensor> {
+function readTensors(path: string): ReadonlyMap<string, GoldenTensor> {
   // Golden files hold F32 and I32 only, whose data are the arrays that handlers expect.
-  return decodeSafetensors(new Uint8Array(readFileSync(path)), `'${path}'`).tensors as ReadonlyMap<
+  return decodeSafetensors(new Uint8Array(nodeModule('node:fs').readFileSync(path)), `'${path}'`).tensors as ReadonlyMap<
     string,
-    ParityTensor
+    GoldenTensor
   >;
 }
 

@@ -1,4 +1,4 @@
-import { PalimpsestError } from '@palimpsest/tensor-core';
+import { PalimpsestError } from './errors.js';
 
 /**
  * A built-in module of Node.js, taken at the moment it is needed and without an import statement, so that bundlers for

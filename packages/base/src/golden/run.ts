@@ -1,14 +1,20 @@
-import { type Engine, InputError } from '@palimpsest/tensor-core';
-import { type CaseFile, findCases } from './cases.js';
-import { compareOutput } from './compare.js';
-import { createParityRegistry, type ParityRegistry } from './registry.js';
-import type { CaseResult, ParityHandler, ParityReport } from './types.js';
+import { InputError } from '../errors.js';
+import { GoldenCase, type GoldenSource } from './case.js';
+import type { OutputComparison } from './compare.js';
+import { CaseComparison, isExpectedMember } from './compare-case.js';
+import type { GoldenHandler } from './contract.js';
+import { type CaseFile, findCases } from './find.js';
+import { createGoldenRegistry, type GoldenRegistry } from './handlers.js';
+import { withoutMembers } from './json-paths.js';
+import { runPairing } from './legacy.js';
+import type { CaseResult, GoldenReport } from './report.js';
 
-export interface ParityOptions {
+export interface GoldenOptions {
   /** Folder of golden cases; nested folders are searched too. */
   readonly folder: string;
-  readonly handlers: readonly ParityHandler[];
-  readonly engine: Engine;
+  readonly handlers: readonly GoldenHandler[];
+  /** A tensor-core Engine, handed to the handlers; without one, only cases computed on the host can run. */
+  readonly engine?: { readonly name: string };
   /** Keep only cases of this system. */
   readonly system?: string;
   /** Called after every case. */
@@ -21,8 +27,8 @@ export interface ParityOptions {
  *
  * @throws InputError when the folder does not exist or holds no case that was asked for.
  */
-export async function runParity(options: ParityOptions): Promise<ParityReport> {
-  const registry = createParityRegistry(options.handlers);
+export async function runGolden(options: GoldenOptions): Promise<GoldenReport> {
+  const registry = createGoldenRegistry(options.handlers);
   const found = findCases(options.folder);
   const files =
     options.system === undefined ? found : found.filter(({ system }) => system === options.system);
@@ -42,7 +48,7 @@ export async function runParity(options: ParityOptions): Promise<ParityReport> {
   const passed = cases.filter((result) => result.passed).length;
   return {
     folder: options.folder,
-    engine: options.engine.name,
+    engine: options.engine?.name ?? 'host',
     passed,
     failed: cases.length - passed,
     seconds: (performance.now() - start) / 1000,
@@ -50,7 +56,21 @@ export async function runParity(options: ParityOptions): Promise<ParityReport> {
   };
 }
 
-async function runCase(file: CaseFile, registry: ParityRegistry, engine: Engine): Promise<CaseResult> {
+/** Compares one case with what its handler computes. @throws whatever the handler throws. */
+export async function compareCase(
+  handler: GoldenHandler,
+  source: GoldenSource,
+  engine?: unknown,
+): Promise<OutputComparison[]> {
+  const paired = await runPairing(handler, source, engine);
+  if (paired) return paired;
+  const isHidden = (path: string) => /^tolerances?(\/|$)/.test(path) || isExpectedMember(handler, path);
+  const testCase = new GoldenCase(source, withoutMembers(source.json, isHidden));
+  const outputs = await handler.run(testCase, { engine });
+  return new CaseComparison(source, handler).compare(outputs, testCase);
+}
+
+async function runCase(file: CaseFile, registry: GoldenRegistry, engine: unknown): Promise<CaseResult> {
   const start = performance.now();
   const { name, path, system, kind } = file;
   const result = (outcome: Pick<CaseResult, 'passed' | 'outputs' | 'error'>): CaseResult => ({
@@ -66,7 +86,7 @@ async function runCase(file: CaseFile, registry: ParityRegistry, engine: Engine)
   const handler = registry.find(system, kind);
   if (!handler) return fail(nobodyHandles(system, kind, registry));
   try {
-    const outputs = (await handler.run(file.load(), { engine })).map(compareOutput);
+    const outputs = await compareCase(handler, file.load(), engine);
     if (outputs.length === 0) return fail(`The handler of '${system}' / '${kind}' compared nothing.`);
     return result({ passed: outputs.every((output) => output.passed), outputs });
   } catch (error) {
@@ -74,7 +94,18 @@ async function runCase(file: CaseFile, registry: ParityRegistry, engine: Engine)
   }
 }
 
-function nobodyHandles(system: string, kind: string, registry: ParityRegistry): string {
+/** What fails in a report, one line per output; empty when everything passed. */
+export function goldenFailures(report: GoldenReport): string[] {
+  return report.cases
+    .filter(({ passed }) => !passed)
+    .flatMap(({ system, name, path, error, outputs }) => {
+      const where = `${system}/${name} (${path})`;
+      if (error !== undefined) return [`${where}: ${error}`];
+      return outputs.filter((output) => !output.passed).map((output) => `${where}, ${output.name}: ${output.reason}`);
+    });
+}
+
+function nobodyHandles(system: string, kind: string, registry: GoldenRegistry): string {
   const kinds = registry.kindsOf(system);
   if (kinds.length > 0) {
     return `No handler is registered for the kind '${kind}' of '${system}'; there are ${kinds.join(', ')}.`;

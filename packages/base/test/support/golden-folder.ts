@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { encodeSafetensors, type SafeTensor } from '@palimpsest/tensor-core';
 import { afterAll } from 'vitest';
+import { encodeSafetensors, type SafeTensor } from '../../src/index.js';
 
 const folders: string[] = [];
 afterAll(() => {
@@ -31,4 +31,9 @@ export function goldenFolder(
 /** A float32 vector as a safetensors entry. */
 export function vector(...values: number[]): SafeTensor {
   return { dtype: 'F32', shape: [values.length], data: Float32Array.from(values) };
+}
+
+/** A vector of whole numbers as a safetensors entry. */
+export function integers(...values: number[]): SafeTensor {
+  return { dtype: 'I32', shape: [values.length], data: Int32Array.from(values) };
 }

@@ -1,0 +1,60 @@
+import type { GoldenCase } from './case.js';
+import type { MaskedValues } from './masked-values.js';
+import type { ToleranceStatements } from './tolerances.js';
+
+/** A tensor of a golden case, row-major. */
+export interface GoldenTensor {
+  readonly shape: readonly number[];
+  /** F32 and I32 in the files there are; other types of the safetensors format are read too. */
+  readonly dtype: string;
+  readonly data: Float32Array | Int32Array | Uint8Array;
+}
+
+/** A value in the JSON of a case. */
+export type GoldenJson =
+  | string
+  | number
+  | boolean
+  | null
+  | undefined
+  | ArrayLike<number>
+  | readonly GoldenJson[]
+  | { readonly [key: string]: GoldenJson };
+
+/**
+ * What a handler computed under a name. Numbers stand for the tensor of that name, whose count they must have; any JSON for
+ * a member of the case's JSON; masked values are compared where the mask is not 0.
+ */
+export type GoldenValue = GoldenJson | MaskedValues;
+
+/**
+ * Computed outputs by the names of what the case expects: `out/logits`, `grad/head.weight`, `state/memory_2`, or the path of
+ * a member of the JSON, as in `expected/rows/3/ratio` or `expected`. `name@form` is compared with `name`, so that several
+ * ways to compute an output can stand side by side. A function is an offer: it runs when the case expects the name.
+ */
+export type GoldenOutputs = Readonly<
+  Record<string, GoldenValue | (() => GoldenValue | Promise<GoldenValue>)>
+>;
+
+export interface GoldenContext {
+  /** A tensor-core Engine; packages that compute on the host only do not look at it. */
+  readonly engine: unknown;
+}
+
+/**
+ * Recomputes the cases of one kind. It never sees what a case expects, nor its tolerances: the runner compares by name.
+ */
+export interface GoldenHandler {
+  readonly system: string;
+  readonly kind: string;
+  /**
+   * Members of the JSON, besides `expected`, that hold results: paths with `*` for any key, as in `cases/N/ids` with `*` for N. They are
+   * hidden from `run`, which must compute them.
+   */
+  readonly expects?: readonly string[];
+  /** Members below `expected` that say what to run: they stay visible and are not compared. */
+  readonly given?: readonly string[];
+  /** Tolerances that cases of this kind state in words only; they join those of the JSON under the same rules. */
+  readonly tolerances?: ToleranceStatements;
+  run(testCase: GoldenCase, context: GoldenContext): Promise<GoldenOutputs> | GoldenOutputs;
+}

@@ -1,0 +1,15 @@
+export { canonicalJson } from './canonical-json.js';
+export { EngineError, InputError, PalimpsestError, TraceError } from './errors.js';
+export { readBytes, writeFileAtomically } from './files/atomic-file.js';
+export * from './files/safetensors-files.js';
+export * from './files/sharded-safetensors.js';
+export * from './float-formats.js';
+export * from './ndarray.js';
+export { nodeModule } from './node-modules.js';
+export * from './random.js';
+export * from './safetensors.js';
+export * from './statistics.js';
+export { formatBytes, formatNumber } from './text/format.js';
+export { type Alignment, textTable } from './text/table.js';
+export * from './tree.js';
+export { type WasmMemory, wasmKernels } from './wasm-kernels.js';

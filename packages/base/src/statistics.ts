@@ -1,0 +1,20 @@
+/** Sum / count; NaN of nothing. */
+export function mean(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return sum / values.length;
+}
+
+/** The middle value; the upper of the two middle ones of an even number. NaN of nothing. */
+export function median(values: ArrayLike<number>): number {
+  return Float64Array.from(values).sort()[values.length >> 1] ?? Number.NaN;
+}
+
+/** Quantile `q` in [0, 1], interpolated linearly between order statistics (Hyndman and Fan 1996, type 7). NaN of nothing. */
+export function quantile(values: ArrayLike<number>, q: number): number {
+  const sorted = Float64Array.from(values).sort();
+  const at = q * (sorted.length - 1);
+  const low = Math.floor(at);
+  const [a, b] = [sorted[low] ?? Number.NaN, sorted[Math.min(low + 1, sorted.length - 1)] ?? Number.NaN];
+  return a + (at - low) * (b - a);
+}
