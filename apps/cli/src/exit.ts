@@ -7,6 +7,10 @@ export const ExitCode = {
   badInput: 2,
   /** Ended by Ctrl-C, after saving. */
   interrupted: 130,
+  /** Ended because its terminal or the reader of its messages is gone, after saving. */
+  hungUp: 129,
+  /** Ended by `kill` or a service manager, after saving. */
+  terminated: 143,
 } as const;
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];

@@ -105,7 +105,7 @@ async function runVerb(
   }
   return verb.run(
     options,
-    { output, interrupts, signal: interrupts.signal, given: resolved.given, preset },
+    { output, interrupts, signal: interrupts.signal, given: resolved.given, asked: resolved.asked, preset },
     command.args,
   );
 }

@@ -12,6 +12,8 @@ export interface VerbContext {
   readonly signal: AbortSignal;
   /** Keys of the options that the user set; the others have their defaults. */
   readonly given: ReadonlySet<string>;
+  /** Those of them that a flag or a configuration file set, rather than a preset. */
+  readonly asked: ReadonlySet<string>;
   /** The preset that was asked for. */
   readonly preset?: string | undefined;
 }

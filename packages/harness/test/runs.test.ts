@@ -47,7 +47,15 @@ describe('trainRun', () => {
   it('writes checkpoints, metrics and a curve, and describes what it wrote', async () => {
     const folder = join(scratch, 'plain');
     const events = await eventsOf(trainRun({ engine, folder, run: newRun(3) }));
-    expect(events.map(({ type }) => type)).toEqual(['start', 'step', 'step', 'step', 'checkpoint', 'end']);
+    expect(events.map(({ type }) => type)).toEqual([
+      'start',
+      'checkpoint',
+      'step',
+      'step',
+      'step',
+      'checkpoint',
+      'end',
+    ]);
     const lines = readFileSync(join(folder, 'metrics.jsonl'), 'utf8').trim().split('\n');
     expect(lines).toHaveLength(events.length);
     expect(readFileSync(join(folder, 'curve.svg'), 'utf8')).toContain('osam on default');
@@ -117,7 +125,7 @@ describe('prepareText', () => {
 
 describe('RunFolder', () => {
   it('joins the curves of a run and its resume, the newer value of a step first', () => {
-    const folder = new RunFolder(join(scratch, 'curve'), { resumed: false });
+    const folder = new RunFolder(join(scratch, 'curve'));
     const step = (number: number, loss: number) => ({ type: 'step', step: number, loss }) as TrainingEvent;
     for (const event of [step(1, 3), step(2, 2), step(2, 2.5), step(3, 1)]) folder.record(event);
     folder.record({ type: 'validation', step: 3, isBest: true, result: { loss: 1.5 } } as TrainingEvent);

@@ -8,6 +8,8 @@ export {
   saveCheckpoint,
   type TrainingRecord,
 } from './checkpoints/checkpoint.js';
+export { firstNonFinite } from './checkpoints/finite.js';
+export { storageError } from './checkpoints/storage-error.js';
 export * from './data/batch.js';
 export {
   builtInCorpora,

@@ -46,6 +46,7 @@ export {
   writeSafetensors,
   zeros,
 } from '@palimpsest/base';
+export { onBusy, whileBusy } from './busy.js';
 export { conditional } from './conditional.js';
 export { createEngine, type EngineOptions, engineNames, probeEngines } from './create-engine.js';
 export { DeviceArray } from './device-array.js';

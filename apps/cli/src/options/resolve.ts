@@ -19,6 +19,8 @@ export interface Resolved<S extends OptionSchema> {
   readonly options: z.output<S>;
   /** Keys that a preset, a file or a flag set; the others have their defaults. */
   readonly given: ReadonlySet<string>;
+  /** Those of them that a file or a flag set: what was asked for by name. */
+  readonly asked: ReadonlySet<string>;
 }
 
 /**
@@ -31,10 +33,14 @@ export function resolveOptions<S extends OptionSchema>(
   sources: OptionSources,
 ): Resolved<S> {
   const fromFile = sources.configPath === undefined ? {} : readConfig(sources.configPath, fields);
-  const values = { ...sources.preset, ...fromFile, ...parseFlags(sources.flags, fields) };
+  const byName = { ...fromFile, ...parseFlags(sources.flags, fields) };
+  const values = { ...sources.preset, ...byName };
   const known = Object.fromEntries(Object.entries(values).filter(([key]) => key in schema.shape));
   const result = schema.safeParse(known);
-  if (result.success) return { options: result.data, given: new Set(Object.keys(known)) };
+  if (result.success) {
+    const asked = new Set(Object.keys(byName));
+    return { options: result.data, given: new Set(Object.keys(known)), asked };
+  }
   const issue = result.error.issues[0]!;
   const field = fields.find(({ key }) => key === issue.path[0]);
   const where = field ? `--${field.flag}` : 'the options';

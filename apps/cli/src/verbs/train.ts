@@ -1,7 +1,6 @@
 import {
   type Architecture,
   architectures,
-  openCheckpoint,
   type RunData,
   runDataSchema,
   type TrainRunOptions,
@@ -12,6 +11,7 @@ import { createEngine, InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { ExitCode } from '../exit.js';
 import { engineOptions, engineSettings, outputOptions } from '../options/common.js';
+import { folderOf, resumedRun } from '../options/resumed.js';
 import { samplingAliases, samplingOptions } from '../options/sampling.js';
 import {
   osamOptions,
@@ -64,19 +64,20 @@ function trainVerb(architecture: Architecture): Verb {
     ],
     async run(options: Values, context) {
       if (!options.train) return generateOnly(options, context);
+      const finished = context.interrupts.saves();
       const engine = await createEngine(options.engine as 'auto', engineSettings(options));
       try {
         const run =
           options.load === undefined
             ? newRun(architecture, modelKeys, options, context)
-            : {
-                checkpoint: await openCheckpoint(options.load as string),
-                settings: settingsOf(options, context.given),
-              };
-        const folder = (options.out ?? options.load ?? `runs/${name}-${timeStamp()}`) as string;
+            : await resumedRun(architecture, modelKeys, options, context);
+        const own =
+          options.load === undefined ? `runs/${name}-${timeStamp()}` : folderOf(options.load as string);
+        const folder = (options.out ?? own) as string;
         return await follow({ engine, folder, run, signal: context.signal }, context);
       } finally {
         await engine.dispose();
+        finished();
       }
     },
   });

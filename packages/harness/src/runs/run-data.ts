@@ -79,10 +79,7 @@ export function prepareText(
   seed: number,
   tokenizer?: Tokenizer,
 ): PreparedText {
-  const { train, validation } =
-    data.validationFraction > 0
-      ? splitCorpus(corpus, data.validationFraction)
-      : { train: corpus, validation: undefined };
+  const { train, validation } = partsOf(corpus, data);
   const encoder = tokenizer ?? makeTokenizer(data, corpus, train);
   const { ids } = encodeCorpus(encoder, train);
   const clean = batchesOf(ids, data, seed);
@@ -96,6 +93,16 @@ export function prepareText(
   };
 }
 
+function partsOf(corpus: Corpus, { validationFraction }: RunData) {
+  if (validationFraction > 0) return splitCorpus(corpus, validationFraction);
+  return { train: corpus, validation: undefined };
+}
+
+/** The part of a text that a run learns from. */
+export function trainingPart(corpus: Corpus, data: RunData): Corpus {
+  return partsOf(corpus, data).train;
+}
+
 function batchesOf(ids: Int32Array, { batchSize, seqLen, reading }: RunData, seed: number): BatchSource {
   const size = { batch: batchSize, time: seqLen };
   if (reading === 'windows') return new RandomWindows(ids, { ...size, seed });
@@ -103,7 +110,7 @@ function batchesOf(ids: Int32Array, { batchSize, seqLen, reading }: RunData, see
 }
 
 /** Characters are those of the whole text, so that none of the held-out ones is unknown; merges see the training text only. */
-function makeTokenizer(data: RunData, whole: Corpus, train: Corpus): Tokenizer {
+export function makeTokenizer(data: RunData, whole: Corpus, train: Corpus): Tokenizer {
   switch (data.tokenizer) {
     case 'byte':
       return new ByteTokenizer();

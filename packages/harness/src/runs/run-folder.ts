@@ -1,43 +1,74 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import type { TrainingEvent } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 import { type CurvePoint, learningCurveSvg } from '../report/learning-curve.js';
+import { CURVE, inspectFolder, METRICS, unusable } from './run-entries.js';
+import { RunLock } from './run-lock.js';
 
-const METRICS = 'metrics.jsonl';
-const CURVE = 'curve.svg';
+export interface RunFolderOptions {
+  /** Folder of the checkpoint that the run goes on from. Default: the run is new. */
+  readonly from?: string;
+}
 
 /**
  * The folder of a training run: `latest/` and `best/` (checkpoints, written by the training loop), `metrics.jsonl` (one
- * event per line, without parameters) and `curve.svg`.
+ * event per line, without parameters) and `curve.svg`. It is claimed for one process, until `close`.
  */
 export class RunFolder {
   readonly #metrics: string;
+  readonly #lock: RunLock;
 
-  /** @throws InputError when a new run would overwrite another one. */
+  /**
+   * Claims a folder, and prepares it: a new run begins with empty metrics, one that goes on elsewhere takes those of its
+   * past and its best checkpoint along.
+   * @throws InputError when the folder holds another run, entries of others, or cannot be written to.
+   */
   constructor(
     readonly path: string,
-    options: { readonly resumed: boolean },
+    options: RunFolderOptions = {},
   ) {
+    const { from } = options;
     this.#metrics = join(path, METRICS);
-    if (!options.resumed && existsSync(this.#metrics)) {
-      throw new InputError(
-        `The folder '${path}' holds a run already; go on with it (--load ${path}) or choose another folder (--out).`,
-      );
+    RunFolder.check(path, options);
+    const origin = from === undefined ? undefined : dirname(resolve(from));
+    try {
+      mkdirSync(path, { recursive: true });
+      this.#lock = RunLock.claim(path);
+    } catch (error) {
+      throw error instanceof InputError ? error : unusable(path, error);
     }
-    mkdirSync(path, { recursive: true });
+    try {
+      if (origin === resolve(path)) this.#dropTornLine();
+      else this.#begin(origin);
+    } catch (error) {
+      this.#lock.release();
+      throw error instanceof InputError ? error : unusable(path, error);
+    }
   }
 
-  /** Adds an event to the metrics. */
+  /** The same refusals without touching anything. @throws InputError as the constructor. */
+  static check(path: string, { from }: RunFolderOptions = {}): void {
+    const contents = inspectFolder(path);
+    const goesOn = from !== undefined;
+    if (contents !== 'run' || (goesOn && dirname(resolve(from)) === resolve(path))) return;
+    throw occupied(path, goesOn);
+  }
+
+  /** Adds an event to the metrics. @throws InputError when the disk takes no more. */
   record(event: TrainingEvent): void {
     const { params: _, ...rest } = { params: undefined, ...event };
-    appendFileSync(this.#metrics, `${JSON.stringify(rest)}\n`);
+    try {
+      appendFileSync(this.#metrics, `${JSON.stringify(rest)}\n`);
+    } catch (error) {
+      throw unusable(this.path, error);
+    }
   }
 
   /** The learning curve of everything recorded, the steps before a resume among it. */
   curve(): CurvePoint[] {
     const points = new Map<number, { step: number; loss: number; validationLoss?: number }>();
-    for (const event of this.#events()) {
+    for (const event of readMetrics(this.#metrics)) {
       if (event.type === 'step') points.set(event.step, { step: event.step, loss: event.loss });
       if (event.type !== 'validation') continue;
       const point = points.get(event.step);
@@ -53,9 +84,50 @@ export class RunFolder {
     return path;
   }
 
-  #events(): TrainingEvent[] {
-    if (!existsSync(this.#metrics)) return [];
-    const lines = readFileSync(this.#metrics, 'utf8').split('\n');
-    return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as TrainingEvent);
+  /** Gives the folder back. */
+  close(): void {
+    this.#lock.release();
   }
+
+  #begin(origin: string | undefined): void {
+    const past = origin === undefined ? [] : readMetrics(join(origin, METRICS));
+    writeFileSync(this.#metrics, past.map((event) => `${JSON.stringify(event)}\n`).join(''));
+    if (origin === undefined || !existsSync(join(origin, 'best')) || !existsSync(join(origin, METRICS)))
+      return;
+    cpSync(join(origin, 'best'), join(this.path, 'best'), { recursive: true });
+  }
+
+  /** A line that a power failure cut off says nothing, and would spoil the next one. */
+  #dropTornLine(): void {
+    if (!existsSync(this.#metrics)) return;
+    const text = readFileSync(this.#metrics, 'utf8');
+    const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+    if (whole.length < text.length) writeFileSync(this.#metrics, whole);
+  }
+}
+
+function occupied(path: string, goesOn: boolean): InputError {
+  return new InputError(
+    goesOn
+      ? `The folder '${path}' holds another run, whose checkpoint would be lost; choose another folder (--out), or go on with that run (--load ${path}).`
+      : `The folder '${path}' holds a run already; go on with it (--load ${path}) or choose another folder (--out).`,
+  );
+}
+
+/**
+ * The events of a run's metrics. A last line that is cut off counts as not written: it may be about to be.
+ * @throws InputError naming the line that is damaged otherwise.
+ */
+export function readMetrics(path: string): TrainingEvent[] {
+  if (!existsSync(path)) return [];
+  const lines = readFileSync(path, 'utf8').split('\n');
+  return lines.flatMap((line, index) => {
+    if (line === '') return [];
+    try {
+      return [JSON.parse(line) as TrainingEvent];
+    } catch {
+      if (index === lines.length - 1) return [];
+      throw new InputError(`Line ${index + 1} of '${path}' is no JSON; remove it.`);
+    }
+  });
 }

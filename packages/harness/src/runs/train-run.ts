@@ -1,17 +1,18 @@
 import {
   type AnySequenceModel,
-  type LoadedCheckpoint,
   loadCorpus,
   type TrainingEvent,
   type TrainingOptions,
   train,
 } from '@palimpsest/lm';
-import { type Engine, InputError } from '@palimpsest/tensor-core';
-import { z } from 'zod';
+import { type Engine, InputError, whileBusy } from '@palimpsest/tensor-core';
 import type { Architecture } from '../models/architecture.js';
 import { architectureOf } from '../models/architectures.js';
-import { type PreparedText, prepareText, type RunData, runDataSchema } from './run-data.js';
+import { type ResumedRun, resumeText } from './resume-run.js';
+import { type PreparedText, prepareText, type RunData } from './run-data.js';
 import { RunFolder } from './run-folder.js';
+import { type RunNotes, storedText } from './run-notes.js';
+import { textIdentity } from './text-identity.js';
 
 export interface NewRun {
   readonly architecture: Architecture;
@@ -24,12 +25,6 @@ export interface NewRun {
   readonly settings: TrainingOptions;
   /** Names of parameter sets of the architecture that shall not learn. */
   readonly frozen?: readonly string[];
-}
-
-export interface ResumedRun {
-  readonly checkpoint: LoadedCheckpoint;
-  /** What shall differ from the settings of the run so far. */
-  readonly settings: TrainingOptions;
 }
 
 export interface TrainRunOptions {
@@ -47,14 +42,6 @@ interface PreparedRun extends PreparedText {
   readonly notes: RunNotes;
 }
 
-const notesSchema = z.object({
-  text: z.string(),
-  data: runDataSchema,
-  seed: z.number(),
-  frozen: z.array(z.string()),
-});
-type RunNotes = z.output<typeof notesSchema>;
-
 /**
  * Trains a model on a text into a run folder, or goes on with a run exactly where it stopped. Gives the events of the
  * training loop; every one of them is also a line of `metrics.jsonl`, and the end draws the learning curve.
@@ -64,24 +51,32 @@ type RunNotes = z.output<typeof notesSchema>;
 export async function* trainRun(options: TrainRunOptions): AsyncGenerator<TrainingEvent, void, undefined> {
   const { engine, run, signal } = options;
   const resume = 'checkpoint' in run ? run.checkpoint : undefined;
-  const { model, corpus, notes, ...text } =
-    'checkpoint' in run ? prepareResumed(run.checkpoint) : prepareNew(run);
-  const folder = new RunFolder(options.folder, { resumed: resume !== undefined });
-  const events = train({
-    engine,
-    model,
-    ...text,
-    settings: run.settings,
-    folder: folder.path,
-    notes,
-    ...(resume ? { resume } : {}),
-    ...(signal ? { signal } : {}),
-  });
-  for await (const event of events) {
-    folder.record(event);
-    yield event;
+  const origin = resume ? { from: resume.folder } : {};
+  // Before the text is read, which can take long.
+  RunFolder.check(options.folder, origin);
+  const { model, corpus, notes, ...text } = await whileBusy(() =>
+    'checkpoint' in run ? prepareResumed(run) : prepareNew(run),
+  );
+  const folder = new RunFolder(options.folder, origin);
+  try {
+    const events = train({
+      engine,
+      model,
+      ...text,
+      settings: run.settings,
+      folder: folder.path,
+      notes,
+      ...(resume ? { resume } : {}),
+      ...(signal ? { signal } : {}),
+    });
+    for await (const event of events) {
+      folder.record(event);
+      yield event;
+    }
+    await folder.drawCurve(`${model.name} on ${corpus}`);
+  } finally {
+    folder.close();
   }
-  await folder.drawCurve(`${model.name} on ${corpus}`);
 }
 
 function prepareNew(run: NewRun): PreparedRun {
@@ -90,24 +85,23 @@ function prepareNew(run: NewRun): PreparedRun {
   const seed = settings.seed ?? 0;
   const prepared = prepareText(corpus, data, seed);
   const model = architecture.create(prepared.tokenizer.vocabSize, modelOptions, preset);
-  const notes = { text, data, seed, frozen: [...frozen] };
+  const notes: RunNotes = {
+    text: storedText(text),
+    textHash: textIdentity(corpus),
+    data,
+    seed,
+    frozen: [...frozen],
+    preset: preset ?? null,
+  };
   return { ...prepared, model: withFrozen(model, architecture, frozen), corpus: corpus.name, notes };
 }
 
-function prepareResumed(checkpoint: LoadedCheckpoint): PreparedRun {
-  const { model, tokenizer, folder } = checkpoint;
-  const parsed = notesSchema.safeParse(checkpoint.notes);
-  if (!parsed.success || !tokenizer) {
-    throw new InputError(
-      `The checkpoint '${folder}' does not say what its run read, so the run cannot go on.`,
-    );
-  }
-  const notes = parsed.data;
-  const corpus = loadCorpus(notes.text, notes.data.layout);
-  const frozen = withFrozen(model, architectureOf(model.name), notes.frozen);
+function prepareResumed(run: ResumedRun): PreparedRun {
+  const { model, tokenizer } = run.checkpoint;
+  const { corpus, notes } = resumeText(run);
   return {
     ...prepareText(corpus, notes.data, notes.seed, tokenizer),
-    model: frozen,
+    model: withFrozen(model, architectureOf(model.name), notes.frozen),
     corpus: corpus.name,
     notes,
   };

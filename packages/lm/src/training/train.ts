@@ -1,6 +1,8 @@
 import { nodeModule } from '@palimpsest/base';
 import { type Engine, PalimpsestError, Rng } from '@palimpsest/tensor-core';
 import { type LoadedCheckpoint, saveCheckpoint } from '../checkpoints/checkpoint.js';
+import { firstNonFinite } from '../checkpoints/finite.js';
+import { storageError } from '../checkpoints/storage-error.js';
 import { type BatchSource, countTargets } from '../data/batch.js';
 import { Evaluator } from '../evaluation/evaluate-text.js';
 import { generateText } from '../generation/generate.js';
@@ -32,7 +34,10 @@ export interface TrainOptions {
   readonly validation?: Int32Array;
   /** Needed for samples; stored in checkpoints; gives validation its bits per character. */
   readonly tokenizer?: Tokenizer;
-  /** Folder for `latest/` and `best/`. Without it nothing is saved. */
+  /**
+   * Folder for `latest/` and `best/`. Without it nothing is saved. The first checkpoint is written before the first step,
+   * so that a run that is killed at any moment can go on.
+   */
   readonly folder?: string;
   /** Goes on exactly where this checkpoint was saved. `settings` given beside it override its own. */
   readonly resume?: LoadedCheckpoint;
@@ -45,7 +50,7 @@ export interface TrainOptions {
 /**
  * Trains a model and tells what happens: one event per step, validation, sample and checkpoint, a last one with the
  * parameters. Stopping to listen (`break`) ends the run without saving; the signal ends it with saving.
- * @throws PalimpsestError when the loss is no longer a number; checkpoints already written stay.
+ * @throws PalimpsestError when loss, gradient or parameters are no longer finite; checkpoints already written stay.
  */
 export async function* train(options: TrainOptions): AsyncGenerator<TrainingEvent, void, undefined> {
   const run = new TrainingRun(options);
@@ -67,8 +72,10 @@ class TrainingRun {
   readonly #step: TrainingStep;
   readonly #evaluator: Evaluator | undefined;
   #runner: ModelRunner | undefined;
-  /** Step at which the latest checkpoint was made. */
+  /** Step at which the latest checkpoint was made, and when. */
   #savedAt = -1;
+  #savedTime = performance.now();
+  #hasValidated = false;
 
   constructor(options: TrainOptions) {
     const { engine, model, source, resume } = options;
@@ -79,6 +86,7 @@ class TrainingRun {
       this.#settings = settings;
       this.#params = resume.params;
       source.seek(cursor);
+      if (resume.folder === this.#place('latest')) this.#savedAt = progress.step;
     } else {
       this.#settings = parseTraining(options.settings);
       this.#progress = freshProgress(this.#settings);
@@ -106,16 +114,19 @@ class TrainingRun {
 
   async *steps(): AsyncGenerator<TrainingEvent, void, undefined> {
     const { signal } = this.#options;
-    const { steps, validateEvery, sampleEvery, checkpointEvery } = this.#settings;
+    const { steps, validateEvery, sampleEvery, checkpointEvery, checkpointSeconds } = this.#settings;
     const isDue = (every: number) =>
       every > 0 && this.#progress.step > 0 && this.#progress.step % every === 0;
+    const isTime = () =>
+      checkpointSeconds > 0 && performance.now() - this.#savedTime >= checkpointSeconds * 1000;
+    yield* this.#save('latest');
     // A run that was interrupted before or in a validation makes up for it.
     if (isDue(validateEvery)) yield* this.#validate();
     while (this.#progress.step < steps && !signal?.aborted) {
       yield await this.#trainStep();
       if (isDue(validateEvery)) yield* this.#validate();
       if (isDue(sampleEvery)) yield* this.#sample();
-      if (isDue(checkpointEvery)) yield* this.#save('latest');
+      if (isDue(checkpointEvery) || isTime()) yield* this.#save('latest');
     }
     const isInterrupted = this.#progress.step < steps;
     if (!isInterrupted) yield* this.#validate();
@@ -149,10 +160,9 @@ class TrainingRun {
     const tokens = batches.reduce((total, batch) => total + countTargets(batch), 0);
     progress.step += 1;
     progress.tokens += tokens;
-    if (!Number.isFinite(metrics.loss)) {
-      throw new PalimpsestError(
-        `Training of '${this.#options.model.name}' diverged: the loss of step ${progress.step} is ${metrics.loss}; lower the learning rate (${learningRate}) or clip the gradients more.`,
-      );
+    if (!Number.isFinite(metrics.loss)) throw this.#diverged(`its loss is ${metrics.loss}`);
+    if (!Number.isFinite(metrics.gradientNorm)) {
+      throw this.#diverged(`the norm of its gradients is ${metrics.gradientNorm}`);
     }
     return {
       type: 'step',
@@ -165,6 +175,14 @@ class TrainingRun {
     };
   }
 
+  #diverged(what: string): PalimpsestError {
+    const { step } = this.#progress;
+    const kept = this.#options.folder === undefined ? '' : '; the checkpoints written before it stay';
+    return new PalimpsestError(
+      `Training of '${this.#options.model.name}' diverged in step ${step}: ${what}; lower the learning rate (${this.#settings.learningRate}) or clip the gradients more${kept}.`,
+    );
+  }
+
   #rates(learningRate: number): Record<string, number> {
     const trained = this.#rules.filter(({ frozen }) => !frozen);
     return Object.fromEntries(trained.map(({ group, rate }) => [group, rate * learningRate]));
@@ -174,10 +192,15 @@ class TrainingRun {
     const { validation } = this.#options;
     const progress = this.#progress;
     if (!this.#evaluator || !validation || progress.validatedAt === progress.step) return;
+    // Building the graphs of a validation can take long, and a process that is busy cannot save when it is ended.
+    if (!this.#hasValidated) yield* this.#save('latest');
+    this.#hasValidated = true;
     const result = await this.#evaluator.run(this.#step.params, validation);
     // Cut off by the signal, it says nothing that could be compared.
     if (result.tokens < validation.length - 1) return;
     progress.validatedAt = progress.step;
+    // What was saved before it does not know of it.
+    this.#savedAt = -1;
     const isBest = progress.bestLoss === undefined || result.loss < progress.bestLoss;
     if (isBest) progress.bestLoss = result.loss;
     yield { type: 'validation', step: progress.step, result, isBest };
@@ -211,16 +234,31 @@ class TrainingRun {
     const { step } = this.#progress;
     if (folder === undefined || (kind === 'latest' && this.#savedAt === step)) return;
     const { params, ...arrays } = await this.#step.toHost();
-    const path = nodeModule('node:path').join(folder, kind);
-    await saveCheckpoint(path, {
-      model,
-      params,
-      ...(tokenizer ? { tokenizer } : {}),
-      ...(notes ? { notes } : {}),
-      training: { progress: encodeProgress(this.#progress, this.#settings, source.cursor()), ...arrays },
-    });
-    if (kind === 'latest') this.#savedAt = step;
+    const bad = firstNonFinite({ params, ...arrays });
+    if (bad !== undefined) throw this.#diverged(`${bad} is no longer finite`);
+    const path = this.#place(kind)!;
+    try {
+      await saveCheckpoint(path, {
+        model,
+        params,
+        ...(tokenizer ? { tokenizer } : {}),
+        ...(notes ? { notes } : {}),
+        training: { progress: encodeProgress(this.#progress, this.#settings, source.cursor()), ...arrays },
+      });
+    } catch (error) {
+      throw storageError('The checkpoint cannot be written to', path, error, 'the former one is kept');
+    }
+    if (kind === 'latest') {
+      this.#savedAt = step;
+      this.#savedTime = performance.now();
+    }
     yield { type: 'checkpoint', step, kind, folder: path };
+  }
+
+  /** Where checkpoints of a kind stand, when there is a folder for them. */
+  #place(kind: 'latest' | 'best'): string | undefined {
+    const { folder } = this.#options;
+    return folder === undefined ? undefined : nodeModule('node:path').join(folder, kind);
   }
 
   #evaluationOptions() {

@@ -39,7 +39,10 @@ export const trainingSchema = z.strictObject({
   samplePrompt: z.string().default('').describe('prompt of the samples'),
   sampleTokens: z.int().min(1).default(64).describe('tokens per sample'),
   sampleTemperature: z.number().min(0).default(0).describe('0 is greedy'),
-  checkpointEvery: count.default(0).describe('steps between checkpoints; 0: only at the end'),
+  checkpointEvery: count
+    .default(0)
+    .describe('steps between checkpoints; 0: by time, at the beginning and at the end only'),
+  checkpointSeconds: z.number().min(0).default(60).describe('most seconds without a checkpoint; 0: no limit'),
   keepBest: z.boolean().default(true).describe('keep the checkpoint with the lowest validation loss too'),
 });
 

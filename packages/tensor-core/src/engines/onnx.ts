@@ -12,6 +12,7 @@ import {
   treeMap,
 } from '@palimpsest/base';
 import type { InferenceSession } from 'onnxruntime-common';
+import { whileBusy } from '../busy.js';
 import { DeviceArray, type DeviceStorage } from '../device-array.js';
 import type {
   Compiled,
@@ -91,7 +92,7 @@ export class OnnxEngine implements Engine {
         .join(';');
       let program = programs.get(key);
       if (!program) {
-        program = this.#build(name, fn as never, args, leaves, frozen, donated);
+        program = whileBusy(() => this.#build(name, fn as never, args, leaves, frozen, donated));
         programs.set(key, program);
         program.catch(() => programs.delete(key));
       }

@@ -1,0 +1,33 @@
+import { type Architecture, openCheckpoint, type ResumedRun, runDataSchema } from '@palimpsest/harness';
+import type { VerbContext } from '../verb.js';
+import { settingsOf } from './training.js';
+
+/** The run that `--load` goes on with: its own options hold, and whatever is asked for by name beside them is compared. */
+export async function resumedRun(
+  architecture: Architecture,
+  modelKeys: readonly string[],
+  options: Readonly<Record<string, unknown>>,
+  { asked, preset }: VerbContext,
+): Promise<ResumedRun> {
+  const pick = (keys: readonly string[]) =>
+    Object.fromEntries(keys.filter((key) => asked.has(key)).map((key) => [key, options[key]]));
+  const text = asked.has('textPath') ? options.textPath : asked.has('dataset') ? options.dataset : undefined;
+  return {
+    checkpoint: await openCheckpoint(options.load as string),
+    settings: settingsOf(options, asked),
+    ...(text === undefined ? {} : { text: text as string }),
+    asked: {
+      architecture: architecture.name,
+      modelOptions: pick(modelKeys),
+      data: pick(Object.keys(runDataSchema.shape)),
+      ...(preset === undefined ? {} : { preset }),
+      ...(asked.has('freezePhase') ? { frozen: options.freezePhase ? ['phase'] : [] } : {}),
+    },
+  };
+}
+
+/** The run folder that a checkpoint named by `--load` belongs to: the folder itself, or that of its `latest`. */
+export function folderOf(load: string): string {
+  const match = /^(.*?)[/\\]+latest[/\\]*$/.exec(load);
+  return match?.[1] || load;
+}

@@ -1,0 +1,110 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type Corpus, type LoadedCheckpoint, loadCorpus, type TrainingOptions } from '@palimpsest/lm';
+import { InputError } from '@palimpsest/tensor-core';
+import { canonicalJson } from '../cells/canonical-json.js';
+import { architectureOf } from '../models/architectures.js';
+import { makeTokenizer, type RunData, trainingPart } from './run-data.js';
+import { notesOf, type RunNotes, storedText } from './run-notes.js';
+import { textIdentity } from './text-identity.js';
+
+/** A run that goes on from a checkpoint. */
+export interface ResumedRun {
+  readonly checkpoint: LoadedCheckpoint;
+  /** What shall differ from the settings of the run so far. */
+  readonly settings: TrainingOptions;
+  /** Where its text is now. Default: where it was. It must be the same text. */
+  readonly text?: string;
+  /** What else was asked for: it can only be what the run has already, and is refused by name otherwise. */
+  readonly asked?: AskedOfRun;
+}
+
+/** What a user may name again when a run goes on, though it cannot change. */
+export interface AskedOfRun {
+  readonly architecture?: string;
+  readonly preset?: string;
+  readonly modelOptions?: Readonly<Record<string, unknown>>;
+  readonly data?: Partial<RunData>;
+  readonly frozen?: readonly string[];
+}
+
+export interface ResumedText {
+  readonly corpus: Corpus;
+  /** The notes to store from here on, with the text's place and identity. */
+  readonly notes: RunNotes;
+}
+
+/**
+ * The text of a run that goes on, after everything that was asked has been compared with what the run was begun with.
+ * @throws InputError naming what differs, or a text that is missing or has changed.
+ */
+export function resumeText(run: ResumedRun): ResumedText {
+  const { checkpoint, text, asked = {} } = run;
+  const notes = notesOf(checkpoint);
+  checkAsked(checkpoint, notes, asked);
+  const source = text ?? notes.text;
+  const corpus = loadText(source, notes, text !== undefined);
+  const textHash = textIdentity(corpus);
+  if (
+    notes.textHash === undefined ? !fitsTokenizer(corpus, notes, checkpoint) : textHash !== notes.textHash
+  ) {
+    throw new InputError(
+      text === undefined
+        ? `The text '${source}' has changed since the run in '${checkpoint.folder}' read it, so the run cannot go on exactly; bring the former text back (--text-path names its place) or begin a new run.`
+        : `The text '${source}' (--text-path) is another one than that of the run in '${checkpoint.folder}' ('${notes.text}'); leave it away, or begin a new run.`,
+    );
+  }
+  return { corpus, notes: { ...notes, text: storedText(source), textHash } };
+}
+
+function loadText(source: string, { text, data }: RunNotes, isNew: boolean): Corpus {
+  try {
+    return loadCorpus(source, data.layout);
+  } catch (error) {
+    if (isNew || !(error instanceof InputError)) throw error;
+    throw new InputError(
+      `${error.message.replace(/[.]$/, '')}; the run was begun with '${text}': --text-path names its place when it was moved.`,
+    );
+  }
+}
+
+/** Runs of the first versions did not store what they read: there the tokenizer that the text gives must be the same. */
+function fitsTokenizer(corpus: Corpus, { data }: RunNotes, { tokenizer }: LoadedCheckpoint): boolean {
+  if (data.tokenizer === 'file' || data.tokenizer === 'byte') return true;
+  const made = makeTokenizer(data, corpus, trainingPart(corpus, data));
+  return canonicalJson(made.toJSON()) === canonicalJson(tokenizer!.toJSON());
+}
+
+function checkAsked({ model, folder }: LoadedCheckpoint, notes: RunNotes, asked: AskedOfRun): void {
+  const { architecture, preset, modelOptions = {}, data = {}, frozen } = asked;
+  if (architecture !== undefined && architecture !== model.name) {
+    throw new InputError(
+      `The run in '${folder}' trains a model '${model.name}', not '${architecture}'; go on with it by 'train ${model.name}'.`,
+    );
+  }
+  const differing = [
+    ...differences(modelOptions, model.config),
+    ...differences(data, notes.data),
+    ...(frozen === undefined ? [] : differences({ frozen }, { frozen: notes.frozen })),
+    ...(preset === undefined ? [] : differences({ preset }, { preset: presetOf(model.name, notes) })),
+  ];
+  const first = differing[0];
+  if (!first) return;
+  const { key, given, has } = first;
+  const own = has === undefined ? 'another' : JSON.stringify(has);
+  throw new InputError(
+    `${flagOf(key)} is ${JSON.stringify(given)}, but the run in '${folder}' was begun with ${own}, and that cannot change on the way; leave it away, or begin a new run.`,
+  );
+}
+
+/** Runs of the first versions did not store their preset. */
+function presetOf(name: string, { preset }: RunNotes): string | undefined {
+  return preset === null ? architectureOf(name).presets[0] : preset;
+}
+
+function differences(given: Readonly<Record<string, unknown>>, has: Readonly<Record<string, unknown>>) {
+  return Object.entries(given)
+    .filter(([key, value]) => value !== undefined && !isDeepStrictEqual(value, has[key]))
+    .map(([key, value]) => ({ key, given: value, has: has[key] }));
+}
+
+const flagOf = (key: string) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
