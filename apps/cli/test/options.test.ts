@@ -48,7 +48,9 @@ function recorder() {
   const tune = (...args: string[]) =>
     runCommandLine([verb], ['tune', 'toy', ...args], {
       signal: new AbortController().signal,
+      exitCode: 130,
       capture: () => () => {},
+      saves: () => () => {},
     });
   return { calls, tune };
 }

@@ -7,6 +7,7 @@ import { restoreTokenizer } from '../tokenizers/restore-tokenizer.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
 import { currentFolder, writeFolderAtomically } from './atomic-folder.js';
 import { decodeTree, encodeTree, skeletonOf } from './tree-files.js';
+import { whileReplaced } from './while-replaced.js';
 
 const FORMAT = 'palimpsest-checkpoint';
 /** Version of the folder's layout that this program writes and reads. */
@@ -103,6 +104,24 @@ export async function saveCheckpoint(folder: string, contents: CheckpointContent
  * @throws InputError naming folder and file when it is missing, foreign, torn, of a newer format or of an unknown model.
  */
 export async function loadCheckpoint(folder: string, models: ModelRegistry): Promise<LoadedCheckpoint> {
+  return whileReplaced(
+    () => readCheckpoint(folder, models),
+    () => versionOf(folder),
+  );
+}
+
+/** Names the version of a checkpoint that stands in its place right now, when there is one. */
+function versionOf(folder: string): string | undefined {
+  try {
+    const path = nodeModule('node:path').join(findCheckpoint(folder), CONFIG);
+    const { ino, mtimeMs, size } = nodeModule('node:fs').statSync(path);
+    return `${path} ${ino} ${mtimeMs} ${size}`;
+  } catch {
+    return undefined;
+  }
+}
+
+function readCheckpoint(folder: string, models: ModelRegistry): LoadedCheckpoint {
   const place = findCheckpoint(folder);
   const config = readConfig(place);
   const file = (name: string) => (name in config.files ? readChecked(place, name, config) : undefined);

@@ -163,4 +163,24 @@ describe('checkpoints', () => {
       expect(new Set([...a.data, ...b.c.data])).toEqual(new Set([save]));
     }
   });
+
+  it('can be read at any moment while it is being replaced', async () => {
+    const folder = place();
+    const registry: ModelRegistry = { numbers: () => ({ name: 'numbers', config: {} }) as AnySequenceModel };
+    const script = fileURLToPath(new URL('../support/save-forever.mjs', import.meta.url));
+    const child = fork(script, [folder]);
+    await new Promise((resolve) => child.once('message', resolve));
+    try {
+      const seen = new Set<unknown>();
+      for (let reading = 0; reading < 60; reading++) {
+        const { notes, params: read } = await loadCheckpoint(folder, registry);
+        const { a, b } = read as { a: NDArray; b: { c: NDArray } };
+        expect(new Set([...a.data, ...b.c.data])).toEqual(new Set([notes.save]));
+        seen.add(notes.save);
+      }
+      expect(seen.size).toBeGreaterThan(1);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
 });

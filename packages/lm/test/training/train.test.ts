@@ -258,7 +258,14 @@ describe('train', () => {
     );
     const improving = validations.filter(({ isBest }) => isBest).map(({ step }) => `best ${step}`);
     expect(saved.filter((name) => name.startsWith('best'))).toEqual(improving);
-    expect(saved.filter((name) => name.startsWith('latest'))).toEqual(['latest 3', 'latest 6', 'latest 8']);
+    expect(saved.filter((name) => name.startsWith('latest'))).toEqual([
+      // Before the first step, before the first validation, every third step, at the end.
+      'latest 0',
+      'latest 2',
+      'latest 3',
+      'latest 6',
+      'latest 8',
+    ]);
     const samples = events.flatMap((event) => (event.type === 'sample' ? [event] : []));
     expect(samples.map(({ step, text }) => [step, text.length])).toEqual([
       [4, 5],
@@ -267,6 +274,30 @@ describe('train', () => {
     const loaded = await loadCheckpoint(join(place, 'best'), testModels);
     expect(loaded.training!.progress.bestLoss).toBe(best);
     expect(loaded.tokenizer!.vocabSize).toBe(tokenizer.vocabSize);
+  });
+
+  it('saves by time too', async () => {
+    const options = { ...settings, steps: 3, checkpointSeconds: 1e-6 };
+    const place = join(folder, 'time');
+    const events = await collect(
+      train({ engine, model, source: sources.windows!(), folder: place, settings: options }),
+    );
+    const saved = events.flatMap((event) => (event.type === 'checkpoint' ? [event.step] : []));
+    expect(saved).toEqual([0, 1, 2, 3]);
+  });
+
+  it('writes nothing that is not finite', async () => {
+    const place = join(folder, 'finite');
+    const common = { engine, model, source: sources.windows!(), folder: place };
+    await collect(train({ ...common, settings: { ...settings, steps: 1 } }));
+    const resume = await loadCheckpoint(place, testModels);
+    // The loss of the step is finite; what its update makes of the parameters is not.
+    const bad = { ...settings, steps: 2, learningRate: 3e38, warmupSteps: 0, clip: 0, checkpointEvery: 1 };
+    await expect(
+      collect(train({ ...common, source: sources.windows!(), resume, settings: bad })),
+    ).rejects.toThrow(/diverged in step 2: params\.\S+ is no longer finite; .* stay/);
+    const kept = await loadCheckpoint(place, testModels);
+    expect(hostRecord(kept.params)).toEqual(hostRecord(resume.params));
   });
 
   it('holds as many arrays after 100 steps as after one', async () => {
@@ -300,7 +331,7 @@ describe('train', () => {
     params.embedding.data[0] = Number.NaN;
     const source = new RandomWindows(new Int32Array(20), { batch: 1, time: 4 });
     await expect(collect(train({ engine, model, source, params, settings }))).rejects.toThrow(
-      'diverged: the loss of step 1 is NaN',
+      'diverged in step 1: its loss is NaN',
     );
     expect(engine.memory().arrays).toBe(0);
     const wrong = { stepz: 3 } as TrainingOptions;
