@@ -1,3 +1,5 @@
+/** The tokenizer of a checkpoint folder, which is lm's reader of `tokenizer.json`. */
+export { HuggingFaceTokenizer as PretrainedTokenizer } from '@palimpsest/lm';
 export { attend } from './attention.js';
 export type { KeyValuePrefix } from './block.js';
 export {
@@ -35,9 +37,4 @@ export { type HalfArray, HalfWeights } from './pretrained/half-weights.js';
 export { type LayeredState, LayeredTransformer } from './pretrained/layered-transformer.js';
 export { type LoadOptions, loadPretrained, type Pretrained } from './pretrained/load-pretrained.js';
 export type { LoadProgress } from './pretrained/load-weights.js';
-export {
-  type DecodeOptions,
-  type EncodeOptions,
-  PretrainedTokenizer,
-} from './tokenizer/pretrained-tokenizer.js';
 export { createTransformer, type Transformer } from './transformer.js';

@@ -243,9 +243,9 @@ describe('what is wrong with a folder is said in one sentence that names file an
       'another tokenizer',
       (f: string) =>
         editJson(f, 'tokenizer.json', (json) => {
-          json.pre_tokenizer = { type: 'Whitespace' };
+          json.pre_tokenizer = { type: 'Blank' };
         }),
-      "F/tokenizer.json: The tokenizer's 'pre_tokenizer' is of type 'Whitespace', which is not supported",
+      "F/tokenizer.json: The tokenizer's 'pre_tokenizer' is of type 'Blank', which is not supported",
     ],
     [
       'a broken end id',

@@ -1,6 +1,6 @@
+import { HuggingFaceTokenizer } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 import { requireJsonFile } from '../pretrained/json-file.js';
-import { PretrainedTokenizer } from '../tokenizer/pretrained-tokenizer.js';
 import { folderOf } from './backbone-handler.js';
 import type { ParityHandler } from './contract.js';
 import { GoldenCase } from './golden-case.js';
@@ -27,7 +27,7 @@ export const tokenizersHandler: ParityHandler = {
         throw new InputError(`The case '${testCase.name}' names no folder for the family '${family}'.`);
       }
       const path = join(await folderOf(testCase, folders[family]), 'tokenizer.json');
-      const tokenizer = new PretrainedTokenizer(await requireJsonFile(path, 'holds the vocabulary'));
+      const tokenizer = new HuggingFaceTokenizer(await requireJsonFile(path, 'holds the vocabulary'));
       texts.forEach((entry, index) => {
         compareText(golden, tokenizer, entry, `${family}/${index}`);
       });
@@ -38,7 +38,7 @@ export const tokenizersHandler: ParityHandler = {
 
 function compareText(
   golden: GoldenCase,
-  tokenizer: PretrainedTokenizer,
+  tokenizer: HuggingFaceTokenizer,
   entry: TextCase,
   name: string,
 ): void {

@@ -1,7 +1,7 @@
 import { Template } from '@huggingface/jinja';
 import { InputError } from '@palimpsest/tensor-core';
 import type { JsonObject, JsonValue } from '../sequence-model.js';
-import { isObject } from '../tokenizer/component.js';
+import { isObject } from './json-file.js';
 
 /** One turn of a conversation. */
 export interface ChatMessage {

@@ -1,11 +1,10 @@
+import { HuggingFaceTokenizer } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 import { resolveConfig, type TransformerConfig, type TransformerOptions } from '../config.js';
 import type { JsonObject, JsonValue } from '../sequence-model.js';
-import { isObject } from '../tokenizer/component.js';
-import { PretrainedTokenizer } from '../tokenizer/pretrained-tokenizer.js';
 import { type ChatTemplate, findChatTemplate } from './chat-template.js';
 import { type CheckpointConfig, parseCheckpointConfig } from './checkpoint-config.js';
-import { readJsonFile, readTextFile, requireJsonFile } from './json-file.js';
+import { isObject, readJsonFile, readTextFile, requireJsonFile } from './json-file.js';
 
 /** How the cache of a loaded model is made; everything else is the checkpoint's. */
 export type CacheOptions = Pick<TransformerOptions, 'capacity' | 'window' | 'sinks' | 'evictable'>;
@@ -14,7 +13,7 @@ export type CacheOptions = Pick<TransformerOptions, 'capacity' | 'window' | 'sin
 export interface CheckpointFolder extends CheckpointConfig {
   readonly folder: string;
   readonly config: TransformerConfig;
-  readonly tokenizer: PretrainedTokenizer;
+  readonly tokenizer: HuggingFaceTokenizer;
   readonly chatTemplate?: ChatTemplate;
   readonly generationConfig: JsonObject;
 }
@@ -38,7 +37,7 @@ export async function readCheckpointFolder(
   const tokenizerConfig = (await readJsonFile(join(folder, 'tokenizer_config.json'))) ?? {};
   const tokenizerPath = join(folder, 'tokenizer.json');
   const tokenizerJson = await requireJsonFile(tokenizerPath, 'holds the vocabulary');
-  const tokenizer = named(tokenizerPath, () => new PretrainedTokenizer(tokenizerJson, tokenizerConfig));
+  const tokenizer = named(tokenizerPath, () => new HuggingFaceTokenizer(tokenizerJson, tokenizerConfig));
   const chatTemplate = findChatTemplate(
     await readTextFile(join(folder, 'chat_template.jinja')),
     tokenizerConfig,
@@ -81,7 +80,7 @@ function endIdsOf(
   generationConfig: JsonObject,
   path: string,
   { endIds }: CheckpointConfig,
-  tokenizer: PretrainedTokenizer,
+  tokenizer: HuggingFaceTokenizer,
 ): readonly number[] {
   const stated = generationConfig.eos_token_id;
   if (stated !== undefined && stated !== null) return idList(stated, path);

@@ -1,6 +1,8 @@
 import { InputError } from '@palimpsest/tensor-core';
 import type { JsonObject } from '../sequence-model.js';
-import { isObject } from '../tokenizer/component.js';
+
+export const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Reads a JSON object; nothing when the file does not exist. @throws InputError naming the file when it is no object. */
 export async function readJsonFile(path: string): Promise<JsonObject | undefined> {

@@ -1,7 +1,7 @@
+import type { HuggingFaceTokenizer } from '@palimpsest/lm';
 import type { NDArray } from '@palimpsest/tensor-core';
 import type { TransformerParameters } from '../parameters.js';
 import type { JsonObject } from '../sequence-model.js';
-import type { PretrainedTokenizer } from '../tokenizer/pretrained-tokenizer.js';
 import { createTransformer, type Transformer } from '../transformer.js';
 import type { ChatTemplate } from './chat-template.js';
 import type { Family } from './checkpoint-config.js';
@@ -21,7 +21,7 @@ export interface Pretrained {
   readonly model: Transformer;
   /** float32 on the host. */
   readonly params: TransformerParameters<NDArray>;
-  readonly tokenizer: PretrainedTokenizer;
+  readonly tokenizer: HuggingFaceTokenizer;
   readonly chatTemplate?: ChatTemplate;
   /** Ids that end a text. */
   readonly endIds: readonly number[];

@@ -1,6 +1,5 @@
 import { headerLength, InputError, parseHeader, type SafeEntry } from '@palimpsest/tensor-core';
-import { isObject } from '../tokenizer/component.js';
-import { readJsonFile } from './json-file.js';
+import { isObject, readJsonFile } from './json-file.js';
 
 type FileHandle = Awaited<ReturnType<typeof import('node:fs/promises')['open']>>;
 

@@ -53,6 +53,10 @@ export class CharacterTokenizer implements Tokenizer {
     return true;
   }
 
+  unknownCharacters(text: string): string[] {
+    return [...new Set(text)].filter((character) => !this.#ids.has(character.codePointAt(0)!));
+  }
+
   encode(text: string): Int32Array {
     const ids = new Int32Array(text.length);
     let count = 0;

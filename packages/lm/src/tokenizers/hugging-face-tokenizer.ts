@@ -1,60 +1,137 @@
-import { Tokenizer as Library } from '@huggingface/tokenizers';
-import { InputError } from '@palimpsest/tensor-core';
+import { InputError } from '@palimpsest/base';
 import type { JsonObject, JsonValue } from '../sequence-model.js';
+import { type AddedToken, AddedTokenFinder, parseAddedTokens } from './hugging-face/added-tokens.js';
+import { componentOf, isObject } from './hugging-face/component.js';
+import { paddingOf, truncationOf } from './hugging-face/fixed-length.js';
+import { normalizerOf } from './hugging-face/normalizer.js';
+import { type Framing, postProcessorOf } from './hugging-face/post-processor.js';
+import { preTokenizerOf, type Splitter } from './hugging-face/pre-tokenizer.js';
+import { type TokenDecoder, tokenDecoderOf } from './hugging-face/token-decoder.js';
+import type { TokenModel } from './hugging-face/token-model.js';
+import { tokenModelOf } from './hugging-face/token-model-of.js';
 import type { StreamingDecoder, Tokenizer, TokenizerData } from './tokenizer.js';
 
 const REPLACEMENT = '\ufffd';
 
-/** A tokenizer of the Hugging Face hub: `tokenizer.json` and, when there is one, `tokenizer_config.json`. */
+export interface EncodeOptions {
+  /** Add what the tokenizer's template puts around a text, such as a begin token. Default false. */
+  readonly addSpecialTokens?: boolean;
+}
+
+export interface DecodeOptions {
+  /** Leave special tokens out. Default true. */
+  readonly skipSpecialTokens?: boolean;
+}
+
+/**
+ * A tokenizer of the Hugging Face hub: `tokenizer.json` and, when there is one, `tokenizer_config.json`. Ids are those of the
+ * Rust library `tokenizers`; what cannot be done as there is refused by name.
+ */
 export class HuggingFaceTokenizer implements Tokenizer {
   readonly kind = 'hugging-face';
+  /** Largest id + 1. */
   readonly vocabSize: number;
+  /** Stands before the first token when a prompt is empty. */
   readonly startId: number;
   readonly endId?: number;
-  readonly #library: Library;
+  /** One sentence for each thing that the file states and that may surprise, such as a truncation. */
+  readonly remarks: readonly string[];
+  readonly #model: TokenModel;
+  readonly #finder: AddedTokenFinder;
+  readonly #split: Splitter;
+  readonly #frame: Framing;
+  readonly #decode: TokenDecoder;
+  readonly #truncation: ReturnType<typeof truncationOf>;
+  readonly #padding: ReturnType<typeof paddingOf>;
+  readonly #tokens = new Map<number, string>();
+  readonly #ids = new Map<string, number>();
+  readonly #special: ReadonlySet<string>;
 
   /**
-   * @param tokenizer parsed `tokenizer.json`.
-   * @param config parsed `tokenizer_config.json`; names the tokens that begin and end a text.
-   * @throws InputError when the file is not a tokenizer.
+   * @param tokenizer parsed `tokenizer.json`
+   * @param config parsed `tokenizer_config.json`; names the tokens that begin and end a text
+   * @throws InputError naming the part that is missing, damaged or not supported.
    */
   constructor(
     readonly tokenizer: JsonObject,
     readonly config: JsonObject = {},
   ) {
-    if (typeof tokenizer !== 'object' || tokenizer === null || !tokenizer.model) {
-      throw new InputError("A Hugging Face tokenizer.json has a field 'model', but this file has none.");
+    if (!isObject(tokenizer) || !isObject(tokenizer.model)) {
+      throw new InputError("A Hugging Face tokenizer.json has an object 'model', but this has none.");
     }
-    this.#library = new Library(tokenizer, config);
-    let largest = -1;
-    for (const id of this.#library.get_vocab(true).values()) largest = Math.max(largest, id);
-    this.vocabSize = largest + 1;
-    const end = this.#idOf(config.eos_token);
+    this.#model = tokenModelOf(tokenizer.model);
+    const { tokens: added, remarks } = parseAddedTokens(tokenizer.added_tokens, this.#model);
+    const normalize = normalizerOf(componentOf(tokenizer.normalizer, 'normalizer'));
+    this.#finder = new AddedTokenFinder(added, normalize);
+    this.#split = preTokenizerOf(componentOf(tokenizer.pre_tokenizer, 'pre_tokenizer'));
+    this.#frame = postProcessorOf(componentOf(tokenizer.post_processor, 'post_processor'));
+    this.#decode = tokenDecoderOf(componentOf(tokenizer.decoder, 'decoder'));
+    this.#truncation = truncationOf(tokenizer.truncation);
+    this.#padding = paddingOf(tokenizer.padding);
+    this.remarks = [
+      ...remarks,
+      ...[this.#truncation, this.#padding].flatMap((rule) => (rule ? [rule.remark] : [])),
+    ];
+    this.#register(added, normalize);
+    this.#special = new Set(added.filter(({ special }) => special).map(({ content }) => content));
+    this.vocabSize = this.#largestId() + 1;
+    if (this.vocabSize === 0) throw new InputError("The tokenizer's 'model.vocab' is empty.");
+    const end = this.#idOfEntry(config.eos_token);
     if (end !== undefined) this.endId = end;
-    this.startId = this.#idOf(config.bos_token) ?? end ?? this.encode(' ')[0] ?? 0;
+    this.startId = this.#idOfEntry(config.bos_token) ?? this.#frame([])[0] ?? end ?? this.#firstOfBlank();
   }
 
-  encode(text: string): Int32Array {
-    return Int32Array.from(this.#library.encode(text, { add_special_tokens: false }).ids);
+  encode(text: string, { addSpecialTokens = false }: EncodeOptions = {}): Int32Array {
+    const ids: number[] = [];
+    for (const piece of this.#finder.split(wellFormed(text))) {
+      if ('id' in piece) ids.push(piece.id);
+      else this.#encodeText(piece.text, piece.at === 0, ids);
+    }
+    const framing = addSpecialTokens ? this.#frame([]).length : 0;
+    const cut = this.#truncation?.apply(ids, framing) ?? ids;
+    const framed = addSpecialTokens ? this.#frame(cut) : cut;
+    return Int32Array.from(this.#padding?.apply(framed) ?? framed);
   }
 
-  decode(ids: ArrayLike<number>): string {
-    if (ids.length === 0) return '';
-    return this.#library.decode(Array.from(ids), {
-      skip_special_tokens: true,
-      clean_up_tokenization_spaces: false,
+  decode(ids: ArrayLike<number>, { skipSpecialTokens = true }: DecodeOptions = {}): string {
+    const tokens: string[] = [];
+    for (let i = 0; i < ids.length; i++) {
+      const token = this.#tokens.get(ids[i]!);
+      if (token === undefined || (skipSpecialTokens && this.#special.has(token))) continue;
+      tokens.push(token);
+    }
+    return this.#decode(tokens).join('');
+  }
+
+  /** The id of a token, or nothing. */
+  idOf(token: string): number | undefined {
+    return this.#ids.get(token);
+  }
+
+  unknownCharacters(text: string): string[] {
+    const distinct = [...new Set(wellFormed(text))].filter((character) => character.trim() !== '');
+    return distinct.filter((character) => {
+      try {
+        const ids = this.encode(character);
+        return (
+          ids.length === 0 || (this.#model.unknownId !== undefined && ids.includes(this.#model.unknownId))
+        );
+      } catch {
+        return true;
+      }
     });
   }
 
   /**
-   * Some decoders treat the first token of a text differently (they drop its blank), so the last certain piece is decoded
-   * again with the new ids and only what comes after it is given out.
+   * Decodes piece by piece; an unfinished character waits for its other bytes. Some decoders treat the first token of a text
+   * differently (they drop its blank), so the former piece is decoded again with the new one and only what comes after it is
+   * given out.
    */
   streamingDecoder(): StreamingDecoder {
     let certain: number[] = [];
     let waiting: number[] = [];
     const rest = () => this.decode([...certain, ...waiting]).slice(this.decode(certain).length);
-    const giveOut = (text: string) => {
+    const release = (text: string) => {
       certain = waiting;
       waiting = [];
       return text;
@@ -63,18 +140,57 @@ export class HuggingFaceTokenizer implements Tokenizer {
       push: (id) => {
         waiting.push(id);
         const text = rest();
-        return text === '' || text.endsWith(REPLACEMENT) ? '' : giveOut(text);
+        return text === '' || text.endsWith(REPLACEMENT) ? '' : release(text);
       },
-      flush: () => giveOut(rest()),
+      flush: () => release(rest()),
     };
   }
 
-  toJSON(): TokenizerData {
+  toJSON(): TokenizerData & { readonly kind: 'hugging-face'; tokenizer: JsonObject; config: JsonObject } {
     return { kind: this.kind, tokenizer: this.tokenizer, config: this.config };
   }
 
-  #idOf(token: JsonValue | undefined): number | undefined {
-    const content = typeof token === 'object' && token !== null && 'content' in token ? token.content : token;
-    return typeof content === 'string' ? this.#library.token_to_id(content) : undefined;
+  #encodeText(text: string, isFirst: boolean, ids: number[]): void {
+    for (const word of this.#split({ texts: [text], areFirst: isFirst }).texts) {
+      for (const id of this.#model.encode(word)) ids.push(id);
+    }
+  }
+
+  /** Decoding gives an added token as it is found: in its normalised form, when it is looked for in normalised text. */
+  #register(added: readonly AddedToken[], normalize: (text: string) => string): void {
+    for (const [token, id] of this.#model.vocabulary) {
+      this.#tokens.set(id, token);
+      this.#ids.set(token, id);
+    }
+    this.#model.tokens?.forEach((token, id) => {
+      this.#tokens.set(id, token);
+    });
+    for (const { content, id, normalized } of added) {
+      this.#tokens.set(id, normalized ? normalize(content) : content);
+      this.#ids.set(content, id);
+    }
+  }
+
+  #largestId(): number {
+    let largest = -1;
+    for (const id of this.#tokens.keys()) largest = Math.max(largest, id);
+    return largest;
+  }
+
+  /** The first id of a blank, or 0 where the tokenizer has none for it. */
+  #firstOfBlank(): number {
+    try {
+      return this.encode(' ')[0] ?? 0;
+    } catch {
+      return 0;
+    }
+  }
+
+  #idOfEntry(entry: JsonValue | undefined): number | undefined {
+    const content = isObject(entry) ? entry.content : entry;
+    return typeof content === 'string' ? this.#ids.get(content) : undefined;
   }
 }
+
+/** A text without lone surrogates, which no encoding of Unicode can hold: they become U+FFFD. */
+const wellFormed = (text: string) => text.replace(/\p{Surrogate}/gu, REPLACEMENT);

@@ -106,6 +106,12 @@ export class SentencePieceTokenizer implements Tokenizer {
     return chain.ids();
   }
 
+  unknownCharacters(text: string): string[] {
+    if (this.#settings.byteFallback) return [];
+    const marks = [...new Set(unitsOf(text, false).join(''))];
+    return marks.filter((character) => !this.#ids.has(character)).map(plainOf);
+  }
+
   decode(ids: ArrayLike<number>): string {
     return this.#withoutPrefix(decodePieces(ids, this.#bytesOf));
   }

@@ -41,6 +41,10 @@ export class SpecialCharacterTokenizer implements Tokenizer {
     return this.#characters.characters;
   }
 
+  unknownCharacters(text: string): string[] {
+    return this.#characters.unknownCharacters(text);
+  }
+
   encode(text: string): Int32Array {
     const ids = this.#characters.encode(text);
     let at = 0;

@@ -25,7 +25,27 @@ export interface Tokenizer {
   encode(text: string): Int32Array;
   decode(ids: ArrayLike<number>): string;
   streamingDecoder(): StreamingDecoder;
+  /** Distinct characters of a text that no id stands for: `encode` puts something else in their place, or nothing. */
+  unknownCharacters?(text: string): string[];
+  /** One sentence for each thing about it that may surprise. */
+  readonly remarks?: readonly string[];
   toJSON(): TokenizerData;
+}
+
+/**
+ * A sentence about the characters of a text that a tokenizer does not know, or nothing when it knows all.
+ * @param what the text, as `prompt`.
+ */
+export function unknownCharactersRemark(
+  tokenizer: Tokenizer,
+  text: string,
+  what: string,
+): string | undefined {
+  const unknown = tokenizer.unknownCharacters?.(text) ?? [];
+  if (unknown.length === 0) return undefined;
+  const shown = unknown.slice(0, 10).map((character) => JSON.stringify(character));
+  const more = unknown.length > shown.length ? ` and ${unknown.length - shown.length} more` : '';
+  return `The ${what} has characters that are not in the vocabulary of this model and are replaced or left out: ${shown.join(', ')}${more}.`;
 }
 
 /** Number of Unicode code points of a text: the "characters" of bits per character. */

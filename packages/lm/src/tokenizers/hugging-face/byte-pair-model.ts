@@ -1,0 +1,144 @@
+import { InputError } from '@palimpsest/base';
+import type { JsonObject, JsonValue } from '../../sequence-model.js';
+import { BytePairMerger } from './byte-pair-merger.js';
+import { IndependentParts } from './independent-parts.js';
+import { MergeTable } from './merge-table.js';
+import { missingUnknown, parseVocabulary, type TokenModel } from './token-model.js';
+import { WordCache } from './word-cache.js';
+
+/** Words longer than this, in UTF-16 units, are cut where no merge reaches across. */
+const LONG = 256;
+const encoder = new TextEncoder();
+
+/** Byte-pair encoding by merge rank (Sennrich et al. 2016), as the `model` of a tokenizer.json describes it. */
+export class BytePairModel implements TokenModel {
+  readonly vocabulary: ReadonlyMap<string, number>;
+  readonly size: number;
+  readonly unknownId?: number;
+  readonly #merged = new Set<string>();
+  readonly #merger: BytePairMerger;
+  readonly #cache = new WordCache();
+  readonly #byteIds: readonly (number | undefined)[] | undefined;
+  readonly #ignoreMerges: boolean;
+  readonly #fuseUnknown: boolean;
+  readonly #unknownToken: string | undefined;
+  /** Stands before every character but the first of a word, in the vocabulary. */
+  readonly #prefix: string;
+  /** Stands after the last character of a word, in the vocabulary. */
+  readonly #suffix: string;
+  #parts: IndependentParts | undefined;
+
+  /** @throws InputError for a vocabulary and merges that do not fit together, or merges that are dropped at random. */
+  constructor(model: JsonObject) {
+    if (typeof model.dropout === 'number' && model.dropout > 0) {
+      throw new InputError(
+        `The tokenizer's 'model.dropout' is ${model.dropout}: it drops merges at random, so that a text has no ids of its own; set it to null.`,
+      );
+    }
+    this.vocabulary = parseVocabulary(model.vocab);
+    this.size = this.vocabulary.size;
+    this.#prefix = textOrNothing(model, 'continuing_subword_prefix');
+    this.#suffix = textOrNothing(model, 'end_of_word_suffix');
+    this.#byteIds = model.byte_fallback === true ? byteIds(this.vocabulary) : undefined;
+    this.#ignoreMerges = model.ignore_merges === true;
+    this.#fuseUnknown = model.fuse_unk === true;
+    this.#unknownToken = textOrNothing(model, 'unk_token') || undefined;
+    const unknown = this.#unknownToken === undefined ? undefined : this.vocabulary.get(this.#unknownToken);
+    if (unknown !== undefined) this.unknownId = unknown;
+    this.#merger = new BytePairMerger(this.#parseMerges(model.merges));
+  }
+
+  encode(word: string): readonly number[] {
+    const whole = this.#ignoreMerges ? this.vocabulary.get(word) : undefined;
+    if (whole !== undefined) return [whole];
+    if (word.length <= LONG || this.#prefix !== '' || this.#suffix !== '') return this.#encodePart(word);
+    this.#parts ??= new IndependentParts(this.vocabulary, this.#merged);
+    const ids: number[] = [];
+    for (const part of this.#parts.cut(word)) for (const id of this.#encodePart(part)) ids.push(id);
+    return ids;
+  }
+
+  #encodePart(part: string): readonly number[] {
+    return this.#cache.get(part, () => this.#merger.merge(this.#initialIds(part)));
+  }
+
+  #parseMerges(list: JsonValue | undefined): MergeTable {
+    if (!Array.isArray(list)) throw new InputError("The tokenizer's 'model' has no list 'merges'.");
+    const table = new MergeTable(list.length);
+    (list as JsonValue[]).forEach((merge, rank) => {
+      const [left, right] = pairOf(merge, rank);
+      const result = left + right.slice(this.#prefix.length);
+      const ids = [left, right, result].map((token) => this.vocabulary.get(token));
+      if (ids.includes(undefined)) {
+        throw new InputError(
+          `The tokenizer's 'model.merges[${rank}]' (${JSON.stringify(merge)}) joins tokens that are not in the vocabulary, or makes one that is not.`,
+        );
+      }
+      this.#merged.add(result);
+      table.set(ids[0]!, ids[1]!, rank, ids[2]!);
+    });
+    return table;
+  }
+
+  /** Ids of the characters; one without an entry becomes its bytes, or the unknown token, or nothing. */
+  #initialIds(word: string): number[] {
+    const ids: number[] = [];
+    let isUnknownPending = false;
+    let at = 0;
+    for (const character of word) {
+      const isFirst = at === 0;
+      at += character.length;
+      const spelled = this.#spell(character, isFirst, at === word.length);
+      const own = this.vocabulary.get(spelled);
+      if (own !== undefined) {
+        // The unknown token is written when a known one follows, after bytes that stand between them.
+        if (isUnknownPending) ids.push(this.unknownId!);
+        isUnknownPending = false;
+        ids.push(own);
+        continue;
+      }
+      const bytes = this.#bytesOf(spelled);
+      if (bytes !== undefined) ids.push(...bytes);
+      else if (this.#unknownToken !== undefined) {
+        if (this.unknownId === undefined) throw missingUnknown(character);
+        if (isUnknownPending && !this.#fuseUnknown) ids.push(this.unknownId);
+        isUnknownPending = true;
+      }
+    }
+    if (isUnknownPending) ids.push(this.unknownId!);
+    return ids;
+  }
+
+  #spell(character: string, isFirst: boolean, isLast: boolean): string {
+    const begun = isFirst ? character : this.#prefix + character;
+    return isLast ? begun + this.#suffix : begun;
+  }
+
+  #bytesOf(spelled: string): number[] | undefined {
+    if (!this.#byteIds) return undefined;
+    const ids = Array.from(encoder.encode(spelled), (byte) => this.#byteIds![byte]);
+    return ids.includes(undefined) ? undefined : (ids as number[]);
+  }
+}
+
+/** Ids of the tokens `<0x00>` to `<0xFF>`, where there are such. */
+export function byteIds(vocabulary: ReadonlyMap<string, number>): (number | undefined)[] {
+  return Array.from({ length: 256 }, (_, byte) =>
+    vocabulary.get(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`),
+  );
+}
+
+function pairOf(merge: JsonValue, rank: number): readonly [string, string] {
+  const parts = typeof merge === 'string' ? merge.split(' ') : merge;
+  const [left, right, ...others] = Array.isArray(parts) ? (parts as JsonValue[]) : [];
+  if (typeof left === 'string' && typeof right === 'string' && others.length === 0) return [left, right];
+  throw new InputError(
+    `The tokenizer's 'model.merges[${rank}]' is ${JSON.stringify(merge)}, expected two tokens, as "t h" or ["t", "h"].`,
+  );
+}
+
+function textOrNothing(model: JsonObject, key: string): string {
+  const value = model[key] ?? '';
+  if (typeof value === 'string') return value;
+  throw new InputError(`The tokenizer's 'model.${key}' is ${JSON.stringify(value)}, expected a text.`);
+}
