@@ -9,6 +9,8 @@ export type DataOf<D extends DType> = D extends 'float32'
     ? Int32Array
     : Uint8Array;
 
+const constructors = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+
 /** An array on the host: row-major data with its shape. */
 export interface NDArray<D extends DType = DType> {
   readonly data: DataOf<D>;
@@ -23,12 +25,15 @@ export function sizeOf(shape: readonly number[]): number {
   return size;
 }
 
+/** Bytes of an array. */
+export function bytesOf(shape: readonly number[], dtype: DType): number {
+  return sizeOf(shape) * constructors[dtype].BYTES_PER_ELEMENT;
+}
+
 /** A shape for messages, as in `[2, 3]`. */
 export function formatShape(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`;
 }
-
-const constructors = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
 
 /** A new typed array of `size` zeros for a dtype. */
 export function allocate<D extends DType>(dtype: D, size: number): DataOf<D> {

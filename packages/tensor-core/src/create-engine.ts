@@ -1,6 +1,7 @@
 import { EngineError } from '@palimpsest/base';
 import type { Engine, EngineDescription, EngineName, EngineProbe } from './engine.js';
 import { EagerEngine } from './engines/eager.js';
+import { type GraphLimits, graphLimits } from './engines/graph-limits.js';
 import { OnnxEngine } from './engines/onnx.js';
 import { loadNodeRuntime, loadWebRuntime, type OnnxRuntime } from './engines/onnx-runtime.js';
 import { loadTensorflowNode, prepareCpu, prepareWasm } from './engines/tfjs-backends.js';
@@ -11,6 +12,16 @@ export interface EngineOptions {
   readonly threads?: number;
   /** Execution provider of ONNX Runtime: `cpu` (default), `webgpu`, `cuda` in Node; `wasm` (default), `webgpu` in browsers. */
   readonly provider?: string;
+  /**
+   * Bytes that the compiled graphs of an engine may hold, all together; default 2 GiB. Those that were not used for the
+   * longest time are released, and built anew when they are needed. For `onnx` and `onnx-web`; other engines keep no graphs.
+   */
+  readonly graphBytes?: number;
+  /**
+   * Frozen arguments of at most this many bytes become part of their graph, which lets `onnx` pack them for its products;
+   * default 64 MiB. Larger ones stay where they are, one copy for all graphs. `onnx-web` copies them into every graph.
+   */
+  readonly bakedBytes?: number;
 }
 
 type EngineParts = Pick<EngineDescription, 'runtime' | 'device' | 'threads'> & {
@@ -23,11 +34,11 @@ interface EngineKind {
   load(options: EngineOptions): Promise<EngineParts>;
 }
 
-const onnxParts = (name: EngineName, runtime: OnnxRuntime): EngineParts => ({
+const onnxParts = (name: EngineName, runtime: OnnxRuntime, limits: GraphLimits): EngineParts => ({
   runtime: `${runtime.library} ${runtime.version}`,
   device: runtime.provider,
   threads: runtime.threads,
-  make: (description) => new OnnxEngine(name, runtime, description),
+  make: (description) => new OnnxEngine(name, runtime, description, limits),
 });
 
 const eagerParts = (name: EngineName, backend: string, runtime: string, device: string): EngineParts => ({
@@ -44,7 +55,7 @@ const KINDS: readonly EngineKind[] = [
     remedy: 'ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node@1.30',
     load: async (options) => {
       await prepareCpu();
-      return onnxParts('onnx', await loadNodeRuntime(options));
+      return onnxParts('onnx', await loadNodeRuntime(options), graphLimits(options));
     },
   },
   {
@@ -52,7 +63,7 @@ const KINDS: readonly EngineKind[] = [
     remedy: 'npm install onnxruntime-web@1.30',
     load: async (options) => {
       await prepareCpu();
-      return onnxParts('onnx-web', await loadWebRuntime(options));
+      return onnxParts('onnx-web', await loadWebRuntime(options), graphLimits(options));
     },
   },
   {
@@ -119,7 +130,8 @@ export async function probeEngines(options: EngineOptions = {}): Promise<EngineP
 /**
  * Makes an engine.
  * @param name an engine's name, or `auto` for the best one that loads here; `describe()` says which and why.
- * @throws EngineError for an unknown name, or when the engine cannot be loaded, with the command that helps.
+ * @throws EngineError for an unknown name, or when the engine cannot be loaded, with the command that helps; InputError for
+ * an option that is no number of bytes.
  */
 export async function createEngine(
   name: EngineName | 'auto' = 'auto',
@@ -128,6 +140,7 @@ export async function createEngine(
   if (name !== 'auto' && !engineNames.includes(name)) {
     throw new EngineError(`There is no engine '${name}'; choose auto, ${engineNames.join(', ')}.`);
   }
+  graphLimits(options); // Here, because a bad option is no reason why an engine cannot be loaded.
   const unavailable: EngineProbe[] = [];
   for (const kind of KINDS) {
     if (name !== 'auto' && kind.name !== name) continue;

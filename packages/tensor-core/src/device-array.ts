@@ -1,4 +1,12 @@
-import { type DType, formatShape, InputError, type NDArray, sizeOf, type TypedArray } from '@palimpsest/base';
+import {
+  bytesOf,
+  type DType,
+  formatShape,
+  InputError,
+  type NDArray,
+  sizeOf,
+  type TypedArray,
+} from '@palimpsest/base';
 
 /** What an engine keeps behind a device array. */
 export interface DeviceStorage {
@@ -28,7 +36,7 @@ export class DeviceArray {
   }
 
   get byteLength(): number {
-    return this.size * (this.dtype === 'bool' ? 1 : 4);
+    return bytesOf(this.shape, this.dtype);
   }
 
   get isDisposed(): boolean {

@@ -16,7 +16,11 @@ export interface CompileOptions {
   readonly name?: string;
   /** Arguments whose device arrays the call may consume: their memory is reused and they are disposed. */
   readonly donate?: readonly number[];
-  /** Arguments baked into the graph as constants (parameters of a frozen model). Re-traced when another tree is given. */
+  /**
+   * Arguments that no longer change, such as the parameters of a trained model. Small ones become constants of the graph,
+   * which is traced anew when another tree is given; the others (see `bakedBytes` of `createEngine`) are read where they
+   * lie, so their arrays may not be overwritten or disposed as long as the function is called with them.
+   */
   readonly freeze?: readonly number[];
   /** Check every output for NaN and infinity and say which one has it. Default false. */
   readonly validate?: boolean;
@@ -25,7 +29,7 @@ export interface CompileOptions {
 /** A compiled function: trees of arrays in, trees of device arrays out. */
 export interface Compiled<Args extends readonly unknown[], Out> {
   (...args: { [K in keyof Args]: ToInput<Args[K]> }): Promise<ToDevice<Out>>;
-  /** Number of signatures (shapes and dtypes of all inputs) traced so far. */
+  /** Number of signatures (shapes and dtypes of all inputs) traced so far; those whose graph was released since count too. */
   readonly signatures: number;
   /** Releases every traced graph. */
   dispose(): Promise<void>;
@@ -36,6 +40,13 @@ export interface EngineMemory {
   readonly arrays: number;
   /** Their bytes. */
   readonly bytes: number;
+  /** Compiled graphs kept; 0 on engines that run op by op. */
+  readonly graphs: number;
+  /**
+   * Bytes that the graphs hold between calls, as estimated from their constants, nodes and intermediate results. Memory of
+   * intermediate results that all graphs share belongs to the process and is not in it.
+   */
+  readonly graphBytes: number;
 }
 
 export interface EngineDescription {

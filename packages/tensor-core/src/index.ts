@@ -55,7 +55,7 @@ export * from './gradient.js';
 export * from './initializers.js';
 export { keyedUniform } from './keyed-uniform.js';
 export * from './nn/index.js';
-export { type OnnxModel, type ToOnnxOptions, toOnnx } from './onnx/to-onnx.js';
+export { type ExternalFile, type OnnxModel, type ToOnnxOptions, toOnnx } from './onnx/to-onnx.js';
 export * from './op.js';
 export * from './optim/index.js';
 export { tf } from './tf.js';

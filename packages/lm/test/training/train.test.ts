@@ -322,7 +322,7 @@ describe('train', () => {
     expect(new Set(bytes).size).toBe(1);
     // Parameters, two moments of each, a counter, and the two arrays of the memory.
     expect(counts[0]).toBe(3 * 7 + 1 + 2);
-    expect(local.memory()).toEqual({ arrays: 0, bytes: 0 });
+    expect(local.memory()).toEqual({ arrays: 0, bytes: 0, graphs: 0, graphBytes: 0 });
     await local.dispose();
   });
 

@@ -95,7 +95,7 @@ export class EagerEngine implements Engine {
   }
 
   memory(): EngineMemory {
-    return this.#live.memory();
+    return { ...this.#live.memory(), graphs: 0, graphBytes: 0 };
   }
 
   async dispose(): Promise<void> {

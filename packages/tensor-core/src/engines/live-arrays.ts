@@ -24,7 +24,7 @@ export class LiveArrays {
     if (this.#arrays.delete(array)) this.#bytes -= array.byteLength;
   }
 
-  memory(): EngineMemory {
+  memory(): Pick<EngineMemory, 'arrays' | 'bytes'> {
     return { arrays: this.#arrays.size, bytes: this.#bytes };
   }
 

@@ -1,4 +1,18 @@
 import type { InferenceSession, Tensor, TensorConstructor } from 'onnxruntime-common';
+import type { ExternalTensor } from '../onnx/constants.js';
+
+/** A graph as the runtime is given it. */
+export interface SessionModel {
+  readonly bytes: Uint8Array;
+  readonly external: readonly ExternalTensor[];
+}
+
+export interface SessionChoices {
+  /** The graph's work is less than waking further threads costs. */
+  readonly isSmall: boolean;
+  /** The session keeps the memory of its intermediate results between runs instead of sharing that of the process. */
+  readonly ownsMemory: boolean;
+}
 
 /** The part of ONNX Runtime that both its Node and its web package offer. */
 export interface OnnxRuntime {
@@ -7,10 +21,9 @@ export interface OnnxRuntime {
   readonly provider: string;
   readonly threads: number;
   readonly Tensor: TensorConstructor;
-  /** Whether outputs can be written into memory that the caller gives. */
-  readonly preallocates: boolean;
-  /** @param isSmall the graph's work is less than waking further threads costs */
-  createSession(bytes: Uint8Array, isSmall: boolean): Promise<InferenceSession>;
+  /** Whether the runtime computes in the caller's memory: it reads inputs where they lie and writes outputs where it is told. */
+  readonly sharesMemory: boolean;
+  createSession(model: SessionModel, choices: SessionChoices): Promise<InferenceSession>;
 }
 
 export type OnnxTensor = Tensor;
@@ -27,6 +40,12 @@ function threadsFromEnvironment(): number | undefined {
   return Number.isInteger(threads) && threads > 0 ? threads : undefined;
 }
 
+/** The runtime copies the data while it opens the session. */
+const externalData = ({ external }: SessionModel): Pick<InferenceSession.SessionOptions, 'externalData'> =>
+  external.length === 0
+    ? {}
+    : { externalData: external.map(({ location, data }) => ({ path: location, data })) };
+
 /** Loads `onnxruntime-node`. @throws when the package or its native library is missing. */
 export async function loadNodeRuntime(options: OnnxRuntimeOptions): Promise<OnnxRuntime> {
   const module = await import('onnxruntime-node');
@@ -40,14 +59,18 @@ export async function loadNodeRuntime(options: OnnxRuntimeOptions): Promise<Onnx
     provider,
     threads,
     Tensor: ort.Tensor,
-    preallocates: provider === 'cpu',
-    createSession: (bytes, isSmall) =>
-      ort.InferenceSession.create(bytes, {
+    sharesMemory: provider === 'cpu',
+    createSession: (model, { isSmall, ownsMemory }) =>
+      ort.InferenceSession.create(model.bytes, {
+        ...externalData(model),
         executionProviders: [provider],
         graphOptimizationLevel: 'all',
         intraOpNumThreads: isSmall ? 1 : threads,
         interOpNumThreads: 1,
         logSeverityLevel: 3,
+        enableCpuMemArena: ownsMemory,
+        // The runtime's plan of all results costs nearly as much memory as the results and saves no time.
+        enableMemPattern: false,
         // Every graph has threads of its own; those of an idle graph must not spin against those of the running one.
         extra: { session: { force_spinning_stop: '1' } },
       }),
@@ -67,9 +90,12 @@ export async function loadWebRuntime(options: OnnxRuntimeOptions): Promise<OnnxR
     provider,
     threads,
     Tensor: ort.Tensor,
-    preallocates: false,
-    createSession: (bytes) =>
-      ort.InferenceSession.create(bytes, {
+    sharesMemory: false,
+    createSession: (model, { ownsMemory }) =>
+      ort.InferenceSession.create(model.bytes, {
+        ...externalData(model),
+        enableCpuMemArena: ownsMemory,
+        enableMemPattern: false,
         executionProviders: [provider],
         graphOptimizationLevel: 'all',
         logSeverityLevel: 3,

@@ -1,9 +1,10 @@
-import type { DType, TypedArray } from '@palimpsest/base';
-import { InputError, treeMap } from '@palimpsest/base';
+import { type DType, InputError, type TypedArray, treeMap } from '@palimpsest/base';
+import type { PlaceConstant } from '../onnx/constants.js';
 import { type EncodedModel, encodeModel, type NamedValue } from '../onnx/protobuf.js';
 import { tf } from '../tf.js';
 import { trace } from '../trace/backend.js';
 import { everyNode, GraphBuilder, type Value } from '../trace/graph.js';
+import { type GraphSize, graphSize } from './graph-size.js';
 
 /** One array leaf of the arguments, as tracing sees it. */
 export interface TracedLeaf {
@@ -32,6 +33,7 @@ export interface TracedOutput extends Fetch {
 
 /** A function as a static graph, ready to be saved or run. */
 export interface TracedModel extends EncodedModel {
+  readonly size: GraphSize;
   /** Names of the inputs that the graph uses, by position in the list of leaves. */
   readonly inputNames: readonly (string | undefined)[];
   readonly outputs: readonly TracedOutput[];
@@ -45,6 +47,7 @@ export interface TracedModel extends EncodedModel {
  * @param leaves the array leaves of all arguments, in the order in which `args` lists them.
  * @param donated arguments whose memory the results may take over: a result that is such a leaf with other rows is left
  * to whoever runs the graph, because the runtime copies every result
+ * @param place constants whose data shall stay outside of the model; by default none
  */
 export function traceFunction(
   name: string,
@@ -52,6 +55,7 @@ export function traceFunction(
   args: readonly unknown[],
   leaves: readonly TracedLeaf[],
   donated: ReadonlySet<number> = new Set(),
+  place?: PlaceConstant,
 ): TracedModel {
   const graph = new GraphBuilder(name);
   const values = leaves.map((leaf) =>
@@ -102,7 +106,8 @@ export function traceFunction(
     inputName ? [{ name: inputName, value: values[index]! }] : [],
   );
   return {
-    ...encodeModel(name, named, fetches.list),
+    ...encodeModel(name, named, fetches.list, place),
+    size: graphSize(fetches.list.map(({ value }) => value)),
     inputNames,
     outputs: results,
     fetches: fetches.list,

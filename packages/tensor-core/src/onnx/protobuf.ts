@@ -1,36 +1,17 @@
 import protobuf from 'protobufjs/minimal.js';
 import { ONNX_TYPE } from '../trace/emit.js';
-import {
-  type AttributeValue,
-  type ConstantData,
-  everyNode,
-  type GraphNode,
-  orderedNodes,
-  type Value,
-} from '../trace/graph.js';
+import { type AttributeValue, everyNode, type GraphNode, orderedNodes, type Value } from '../trace/graph.js';
+import { type ExternalTensor, type PlaceConstant, writeConstant } from './constants.js';
+import { message, tag, text } from './wire.js';
 
 type Writer = protobuf.Writer;
 
 /** Opset whose semantics the traced nodes follow. */
 export const OPSET = 20;
 const IR_VERSION = 9;
-const LENGTH_DELIMITED = 2;
 const FLOAT_BITS = 5;
 
 const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, graph: 5, ints: 7 } as const;
-
-const tag = (field: number, wireType = 0) => (field << 3) | wireType;
-
-/** Writes an embedded message. */
-function message(writer: Writer, field: number, body: (writer: Writer) => void): void {
-  writer.uint32(tag(field, LENGTH_DELIMITED)).fork();
-  body(writer);
-  writer.ldelim();
-}
-
-function text(writer: Writer, field: number, value: string): void {
-  writer.uint32(tag(field, LENGTH_DELIMITED)).string(value);
-}
 
 function writeAttribute(writer: Writer, name: string, value: AttributeValue): void {
   text(writer, 1, name);
@@ -116,17 +97,6 @@ function writeIdentity(writer: Writer, input: string, output: string): void {
   text(writer, 4, 'Identity');
 }
 
-function bytesOf(data: ConstantData): Uint8Array {
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-}
-
-function writeTensor(writer: Writer, name: string, value: Value, data: ConstantData): void {
-  for (const extent of value.shape) writer.uint32(tag(1)).int64(extent);
-  writer.uint32(tag(2)).int32(ONNX_TYPE[value.dtype]);
-  text(writer, 8, name);
-  writer.uint32(tag(9, LENGTH_DELIMITED)).bytes(bytesOf(data));
-}
-
 function writeValueInfo(writer: Writer, name: string, value: Value): void {
   text(writer, 1, name);
   message(writer, 2, (type) =>
@@ -148,6 +118,8 @@ export interface NamedValue {
 
 export interface EncodedModel {
   readonly bytes: Uint8Array;
+  /** Data that the model refers to. */
+  readonly external: readonly ExternalTensor[];
   readonly nodes: number;
   /** Multiply-adds of the matrix products, without those of conditional branches. */
   readonly products: number;
@@ -160,23 +132,16 @@ function productsOf({ op, inputs, outputs }: GraphNode): number {
   return outputs[0]!.shape.reduce((product, extent) => product * extent, inner);
 }
 
-/** Data of a constant; a fill becomes its repeated number. */
-function constantData(value: Value): ConstantData {
-  if (value.data) return value.data;
-  const size = value.shape.reduce((product, extent) => product * extent, 1);
-  if (value.dtype === 'int32') return new Int32Array(size).fill(value.fill!);
-  if (value.dtype === 'bool') return new Uint8Array(size).fill(value.fill!);
-  return new Float32Array(size).fill(value.fill!);
-}
-
 /**
  * Writes a traced graph as an ONNX model (ModelProto of onnx.proto3).
  * Outputs that are inputs or constants go through an Identity node, since ONNX wants outputs made by nodes.
+ * @param place constants whose data the model shall only refer to; by default it holds all of them
  */
 export function encodeModel(
   graphName: string,
   inputs: readonly NamedValue[],
   outputs: readonly NamedValue[],
+  place: PlaceConstant = () => undefined,
 ): EncodedModel {
   const nodes = orderedNodes(outputs.map(({ value }) => value));
   const inputNames = new Map(inputs.map(({ name, value }) => [value, name]));
@@ -198,6 +163,7 @@ export function encodeModel(
   used.forEach(note);
   const names: GraphNames = { nameOf, used };
 
+  const external: ExternalTensor[] = [];
   const writer = protobuf.Writer.create();
   writer.uint32(tag(1)).int64(IR_VERSION);
   text(writer, 2, 'palimpsest');
@@ -210,7 +176,10 @@ export function encodeModel(
     }
     text(graph, 2, graphName);
     for (const value of constants) {
-      message(graph, 5, (part) => writeTensor(part, nameOf(value), value, constantData(value)));
+      message(graph, 5, (part) => {
+        const outside = writeConstant(part, nameOf(value), value, place);
+        if (outside) external.push(outside);
+      });
     }
     for (const { name, value } of inputs) message(graph, 11, (part) => writeValueInfo(part, name, value));
     for (const { name, value } of outputs) message(graph, 12, (part) => writeValueInfo(part, name, value));
@@ -224,6 +193,7 @@ export function encodeModel(
   }
   return {
     bytes: writer.finish(),
+    external,
     nodes: nodes.length,
     products: nodes.reduce((sum, node) => sum + productsOf(node), 0),
   };

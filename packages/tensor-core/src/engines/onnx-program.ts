@@ -1,0 +1,124 @@
+import { overwriteRows, sizeOf, type TypedArray, treeLeaves, treeMap } from '@palimpsest/base';
+import type { InferenceSession } from 'onnxruntime-common';
+import { DeviceArray } from '../device-array.js';
+import type { PlaceConstant } from '../onnx/constants.js';
+import type { BoundCall } from './argument-binder.js';
+import { checkFinite } from './arguments.js';
+import type { Graph } from './graph-cache.js';
+import { type OnnxArrays, takenOver } from './onnx-arrays.js';
+import type { OnnxRuntime, OnnxTensor } from './onnx-runtime.js';
+import { guarded } from './runtime-failure.js';
+import { type TracedModel, traceFunction } from './traced-graph.js';
+
+/** Graphs with fewer multiply-adds, such as decode steps, run faster on one thread. */
+const SMALL_PRODUCTS = 4e6;
+/** Constants from this size on are handed to the runtime beside the graph, so that they are not copied into it first. */
+const EXTERNAL_BYTES = 2 ** 16;
+
+const placeOutside: PlaceConstant = (location, bytes) =>
+  bytes < EXTERNAL_BYTES ? undefined : { location, offset: 0 };
+
+/** A function of tensors as it was given to `compile`. */
+export interface CompiledFunction {
+  readonly name: string;
+  readonly fn: (...args: never[]) => unknown;
+  readonly donated: ReadonlySet<number>;
+  readonly validate: boolean;
+}
+
+/** A traced function with the session that runs it. */
+export class OnnxProgram implements Graph {
+  private constructor(
+    private readonly source: CompiledFunction,
+    private readonly runtime: OnnxRuntime,
+    private readonly arrays: OnnxArrays,
+    private readonly model: Omit<TracedModel, 'bytes' | 'external'>,
+    private readonly session: InferenceSession,
+    readonly bytes: number,
+  ) {}
+
+  /** @param spare bytes that may go to memory of the session's own */
+  static async build(
+    source: CompiledFunction,
+    runtime: OnnxRuntime,
+    arrays: OnnxArrays,
+    args: readonly unknown[],
+    { leaves, baked }: BoundCall,
+    spare: () => number,
+  ): Promise<OnnxProgram> {
+    const traced = await Promise.all(
+      leaves.map(async ({ value, ...leaf }) => {
+        if (!baked.has(leaf.argument)) return leaf;
+        return { ...leaf, frozen: value instanceof DeviceArray ? await value.data() : value.data };
+      }),
+    );
+    const overwritable = runtime.sharesMemory ? source.donated : new Set<number>();
+    const { bytes, external, ...model } = traceFunction(
+      source.name,
+      source.fn,
+      args,
+      traced,
+      overwritable,
+      placeOutside,
+    );
+    const { constants, description, working } = model.size;
+    const isSmall = model.products < SMALL_PRODUCTS;
+    const ownsMemory = constants + description + working <= spare();
+    const session = await guarded(source.name, () =>
+      runtime.createSession({ bytes, external }, { isSmall, ownsMemory }),
+    );
+    const held = constants + description + (ownsMemory ? working : 0);
+    return new OnnxProgram(source, runtime, arrays, model, session, held);
+  }
+
+  async release(): Promise<void> {
+    await this.session.release();
+  }
+
+  async run({ leaves }: BoundCall): Promise<unknown> {
+    const { source, arrays, model, runtime } = this;
+    const { name, donated } = source;
+    const feeds: Record<string, OnnxTensor> = {};
+    model.inputNames.forEach((inputName, index) => {
+      if (inputName) feeds[inputName] = arrays.feed(leaves[index]!);
+    });
+    const fetches: Record<string, OnnxTensor | null> = {};
+    const moved: { moved?: boolean }[] = [];
+    for (const { name: fetchName, dtype, shape, inPlaceOf } of model.fetches) {
+      const cache = inPlaceOf === undefined ? undefined : takenOver(leaves, inPlaceOf, donated);
+      if (cache) moved.push(cache);
+      fetches[fetchName] = runtime.sharesMemory
+        ? (cache?.tensor ?? arrays.tensor(dtype, arrays.pool.take(dtype, sizeOf(shape)), shape))
+        : null;
+    }
+    const results = await guarded(name, () => this.session.run(feeds, fetches));
+    for (const storage of runtime.sharesMemory ? moved : []) storage.moved = true;
+    const resultOf = (fetchName: string) => (fetches[fetchName] ?? results[fetchName]) as OnnxTensor;
+    const targets = model.outputs.map(({ write }) => write && arrays.target(leaves, write.leaf, donated));
+    for (const leaf of leaves) {
+      if (donated.has(leaf.argument) && leaf.value instanceof DeviceArray) leaf.value.dispose();
+    }
+    const held = new Set<string>();
+    const outputs = model.outputs.map(({ name: outputName, dtype, shape, write }, index) => {
+      if (!write) {
+        held.add(outputName);
+        return arrays.hold(resultOf(outputName), dtype, shape);
+      }
+      const data = targets[index]!;
+      const [rows, slots] = [resultOf(write.rows), resultOf(write.slots)];
+      overwriteRows(data, shape, rows.data as TypedArray, slots.data as Int32Array);
+      return arrays.hold(arrays.tensor(dtype, data, shape), dtype, shape);
+    });
+    for (const { name: fetchName, dtype } of model.fetches) {
+      if (!held.has(fetchName)) arrays.pool.give(dtype, resultOf(fetchName).data as TypedArray);
+    }
+    const tree = treeMap<number, DeviceArray>(model.template, (index) => outputs[index]!);
+    if (source.validate) checkFinite(name, await readAll(tree));
+    return tree;
+  }
+}
+
+async function readAll(tree: unknown) {
+  const leaves = treeLeaves<DeviceArray>(tree);
+  return Promise.all(leaves.map(async ({ path, leaf }) => ({ path, data: await leaf.data() })));
+}

@@ -1,0 +1,60 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { type ExternalFile, InputError, normalInit, Rng, tf, toOnnx, zeros } from '../src/index.js';
+
+const rng = Rng.fromSeed(5);
+const weights = {
+  first: normalInit(rng, [40, 33], 1),
+  second: normalInit(rng, [33, 40], 1),
+  gain: normalInit(rng, [40], 1),
+};
+const product = (w: { first: tf.Tensor; second: tf.Tensor; gain: tf.Tensor }, x: tf.Tensor) =>
+  tf.mul(tf.matMul(tf.matMul(x, w.first), w.second), w.gain);
+const x = normalInit(rng, [2, 40], 1);
+
+function contents({ byteLength, parts }: ExternalFile): Uint8Array {
+  const bytes = new Uint8Array(byteLength);
+  for (const { offset, data } of parts) bytes.set(data, offset);
+  return bytes;
+}
+
+test('a model with its large arrays in a second file is the same model', async () => {
+  const whole = toOnnx(product as never, [weights, x], { freeze: [0] });
+  const split = toOnnx(product as never, [weights, x], { freeze: [0], externalData: 'product.data' });
+  expect(whole.external).toBeUndefined();
+  expect(split.external!.name).toBe('product.data');
+  expect(split.external!.parts.map(({ data }) => data.byteLength)).toEqual([5280, 5280]);
+  expect(whole.bytes.length - split.bytes.length).toBeGreaterThan(10_000);
+
+  const folder = await mkdtemp(join(tmpdir(), 'palimpsest-onnx-'));
+  try {
+    await writeFile(join(folder, 'whole.onnx'), whole.bytes);
+    await writeFile(join(folder, 'split.onnx'), split.bytes);
+    await writeFile(join(folder, 'product.data'), contents(split.external!));
+    const ort = await import('onnxruntime-node');
+    const results = [];
+    for (const file of ['whole.onnx', 'split.onnx']) {
+      const session = await ort.InferenceSession.create(join(folder, file));
+      const feeds = { [session.inputNames[0]!]: new ort.Tensor('float32', x.data, [2, 40]) };
+      results.push(Array.from((await session.run(feeds))[session.outputNames[0]!]!.data as Float32Array));
+      await session.release();
+    }
+    expect(results[0]).toEqual(results[1]);
+    expect(results[0]!.some((value) => value !== 0)).toBe(true);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test('weights that no single file can hold are refused with what to do, before anything is written', () => {
+  // Fresh memory that nobody touches is never made.
+  const tree = { w: zeros([2 ** 14, 2 ** 14 + 1]) };
+  const write = () =>
+    toOnnx(((p: { w: tf.Tensor }, y: tf.Tensor) => tf.matMul(y, p.w)) as never, [tree, zeros([1, 2 ** 14])], {
+      freeze: [0],
+    });
+  expect(write).toThrow(InputError);
+  expect(write).toThrow(/take 1\.0 GiB.*'externalData'/);
+});
