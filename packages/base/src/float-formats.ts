@@ -58,3 +58,19 @@ export function floatToBfloat(value: number): number {
   const rounded = bits + 0x7fff + ((bits >>> 16) & 1);
   return (rounded >>> 16) & 0xffff;
 }
+
+/** Eight-bit floats to single, for a whole array: E5M2 is half precision cut to its upper byte, E4M3 has no infinities. */
+export function eightBitsToFloats(format: 'F8_E4M3' | 'F8_E5M2', bits: Uint8Array): Float32Array {
+  const ofPattern = format === 'F8_E5M2' ? (pattern: number) => halfToFloat(pattern << 8) : e4m3ToFloat;
+  const table = Float32Array.from({ length: 2 ** 8 }, (_, pattern) => ofPattern(pattern));
+  return Float32Array.from(bits, (pattern) => table[pattern]!);
+}
+
+function e4m3ToFloat(bits: number): number {
+  const sign = bits & 0x80 ? -1 : 1;
+  const exponent = (bits >> 3) & 0xf;
+  const fraction = bits & 7;
+  if (exponent === 15 && fraction === 7) return Number.NaN;
+  if (exponent === 0) return sign * fraction * 2 ** -9;
+  return sign * (1 + fraction / 8) * 2 ** (exponent - 7);
+}

@@ -4,6 +4,8 @@ export { readBytes, writeFileAtomically } from './files/atomic-file.js';
 export * from './files/safetensors-files.js';
 export * from './files/sharded-safetensors.js';
 export * from './float-formats.js';
+export { FIRST_BYTES, foreignCause } from './foreign-cause.js';
+export { parseJson } from './lenient-json.js';
 export * from './ndarray.js';
 export { nodeModule } from './node-modules.js';
 export * from './random.js';

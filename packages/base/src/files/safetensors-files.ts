@@ -1,4 +1,5 @@
 import { InputError } from '../errors.js';
+import { FIRST_BYTES } from '../foreign-cause.js';
 import {
   decodeSafetensors,
   headerLength,
@@ -50,7 +51,7 @@ export class SafetensorsFile {
     });
     try {
       const { size } = await handle.stat();
-      const first = await readExactly(handle, 0, Math.min(8, size), path);
+      const first = await readExactly(handle, 0, Math.min(FIRST_BYTES, size), path);
       const length = headerLength(first, size, path);
       const header = parseHeader(await readExactly(handle, 8, length, path), size, path);
       return new SafetensorsFile(path, header, handle);
@@ -81,7 +82,7 @@ export class SafetensorsFile {
     if (!entry) throw new InputError(`${this.path} has no tensor '${key}'.`);
     const start = this.header.dataStart + entry.begin;
     const bytes = await readExactly(this.handle, start, entry.end - entry.begin, `${this.path}: '${key}'`);
-    return tensorFromBuffer(entry, bytes.buffer);
+    return tensorFromBuffer(entry, bytes.buffer, `${this.path}: '${key}'`);
   }
 
   /** Gives the file back to the system; reading afterwards fails. */

@@ -1,4 +1,5 @@
 import { InputError } from '../errors.js';
+import { parseJson } from '../lenient-json.js';
 import { unreadable } from './atomic-file.js';
 import { SafetensorsFile } from './safetensors-files.js';
 
@@ -45,12 +46,7 @@ export async function openSharded(folder: string): Promise<ShardedSafetensors> {
 
 /** @throws InputError for anything else than a map from tensors to names of files in the same folder. */
 function parseIndex(text: string, path: string): Record<string, string> {
-  let weightMap: unknown;
-  try {
-    weightMap = (JSON.parse(text) as { weight_map?: unknown } | null)?.weight_map;
-  } catch {
-    weightMap = undefined;
-  }
+  const weightMap = (parseJson(text, path) as { weight_map?: unknown } | null)?.weight_map;
   const isFileName = (name: unknown) => typeof name === 'string' && /^[^/\\]+\.safetensors$/.test(name);
   if (typeof weightMap !== 'object' || weightMap === null || !Object.values(weightMap).every(isFileName)) {
     throw new InputError(
