@@ -124,10 +124,10 @@ describe('a checkpoint folder', () => {
     );
     const loaded = await loadPretrained(folder);
     expect(loaded.endIds).toEqual([378, 376]);
-    expect(loaded.tokenizer.endId).toBe(378);
+    expect(loaded.tokenizer!.endId).toBe(378);
     const text = loaded.chatTemplate!.render([{ role: 'user', content: ' hi ' }]);
     expect(text).toBe('<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n');
-    expect([...loaded.tokenizer.encode(text)].filter((id) => id === 377).length).toBe(2);
+    expect([...loaded.tokenizer!.encode(text)].filter((id) => id === 377).length).toBe(2);
     writeFileSync(join(folder, 'chat_template.jinja'), "{{ raise_exception('no') }}");
     const refusing = (await loadPretrained(folder)).chatTemplate!;
     expect(() => refusing.render([])).toThrow(`${folder}/chat_template.jinja refuses this conversation`);
@@ -140,11 +140,6 @@ describe('what is wrong with a folder is said in one sentence that names file an
       'a missing config',
       (f: string) => rmSync(join(f, 'config.json')),
       'There is no file F/config.json, which describes',
-    ],
-    [
-      'a missing tokenizer',
-      (f: string) => rmSync(join(f, 'tokenizer.json')),
-      'There is no file F/tokenizer.json, which holds',
     ],
     [
       'missing weights',

@@ -1,5 +1,5 @@
 import { Template } from '@huggingface/jinja';
-import { InputError } from '@palimpsest/tensor-core';
+import { InputError } from '@palimpsest/base';
 import type { JsonObject, JsonValue } from '../sequence-model.js';
 import { isObject } from './json-file.js';
 

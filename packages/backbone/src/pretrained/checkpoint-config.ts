@@ -1,7 +1,8 @@
-import { InputError } from '@palimpsest/tensor-core';
+import { InputError } from '@palimpsest/base';
 import { z } from 'zod';
 import type { RotaryScaling, TransformerOptions } from '../config.js';
 import type { JsonObject } from '../sequence-model.js';
+import { isObject } from './json-file.js';
 
 /** Architectures whose checkpoints can be read, by the `model_type` of their config.json. */
 export const families = ['gpt2', 'qwen2', 'llama'] as const;
@@ -79,7 +80,21 @@ export function parseCheckpointConfig(json: JsonObject, source: string): Checkpo
       `${source}: the model_type ${JSON.stringify(type)} is not supported; supported are ${families.join(', ')}.`,
     );
   }
+  refuseQuantised(json, source);
   return family === 'gpt2' ? gpt2(json, source) : rotaryFamily(family, json, source);
+}
+
+/** @throws InputError naming the method of quantised weights, whose numbers mean nothing without it. */
+function refuseQuantised({ quantization_config: quantization }: JsonObject, source: string): void {
+  if (!isObject(quantization)) return;
+  const { quant_method: method, bits } = quantization;
+  const how = [
+    typeof method === 'string' ? ` by ${method}` : '',
+    typeof bits === 'number' ? ` to ${bits} bits` : '',
+  ];
+  throw new InputError(
+    `${source}: the key 'quantization_config' says that the weights are quantised${how.join('')}, which is not read; use the checkpoint that they were made from.`,
+  );
 }
 
 function parse<S extends z.ZodType>(schema: S, json: JsonObject, source: string): z.output<S> {

@@ -1,5 +1,5 @@
+import { InputError } from '@palimpsest/base';
 import { HuggingFaceTokenizer } from '@palimpsest/lm';
-import { InputError } from '@palimpsest/tensor-core';
 import { resolveConfig, type TransformerConfig, type TransformerOptions } from '../config.js';
 import type { JsonObject, JsonValue } from '../sequence-model.js';
 import { type ChatTemplate, findChatTemplate } from './chat-template.js';
@@ -13,9 +13,12 @@ export type CacheOptions = Pick<TransformerOptions, 'capacity' | 'window' | 'sin
 export interface CheckpointFolder extends CheckpointConfig {
   readonly folder: string;
   readonly config: TransformerConfig;
-  readonly tokenizer: HuggingFaceTokenizer;
+  /** Absent when the folder has no tokenizer.json: the model then reads ids, and no text. */
+  readonly tokenizer?: HuggingFaceTokenizer;
   readonly chatTemplate?: ChatTemplate;
   readonly generationConfig: JsonObject;
+  /** One sentence per oddity of the files beside the weights. */
+  readonly warnings: readonly string[];
 }
 
 /** Cache slots of models whose context is longer, unless others are asked for. */
@@ -36,8 +39,9 @@ export async function readCheckpointFolder(
   const generationConfig = (await readJsonFile(generationPath)) ?? {};
   const tokenizerConfig = (await readJsonFile(join(folder, 'tokenizer_config.json'))) ?? {};
   const tokenizerPath = join(folder, 'tokenizer.json');
-  const tokenizerJson = await requireJsonFile(tokenizerPath, 'holds the vocabulary');
-  const tokenizer = named(tokenizerPath, () => new HuggingFaceTokenizer(tokenizerJson, tokenizerConfig));
+  const tokenizerJson = await readJsonFile(tokenizerPath);
+  const tokenizer =
+    tokenizerJson && named(tokenizerPath, () => new HuggingFaceTokenizer(tokenizerJson, tokenizerConfig));
   const chatTemplate = findChatTemplate(
     await readTextFile(join(folder, 'chat_template.jinja')),
     tokenizerConfig,
@@ -48,7 +52,8 @@ export async function readCheckpointFolder(
     endIds: endIdsOf(generationConfig, generationPath, checkpoint, tokenizer),
     folder,
     config: named(configPath, () => resolveConfig({ ...checkpoint.options, ...cacheOf(checkpoint, cache) })),
-    tokenizer,
+    ...(tokenizer && { tokenizer }),
+    warnings: tokenizer ? tokenizerWarnings(tokenizer, checkpoint, tokenizerPath) : [],
     ...(chatTemplate && { chatTemplate }),
     generationConfig,
   };
@@ -66,6 +71,17 @@ function cacheOf({ options }: CheckpointConfig, cache: CacheOptions): CacheOptio
   return { ...cache, capacity: Math.min(options.context!, DEFAULT_CAPACITY) };
 }
 
+/** What the tokenizer says of itself, and ids that the model has no rows for. */
+function tokenizerWarnings(
+  tokenizer: HuggingFaceTokenizer,
+  { options }: CheckpointConfig,
+  path: string,
+): string[] {
+  const { vocabSize } = tokenizer;
+  const tooMany = `${path} has the ids 0 to ${vocabSize - 1}, but config.json gives the model a vocabulary of ${options.vocabSize}: texts whose tokens lie beyond it cannot be read.`;
+  return [...tokenizer.remarks, ...(vocabSize > options.vocabSize ? [tooMany] : [])];
+}
+
 /** Puts the file's name before the message. */
 function named<T>(path: string, make: () => T): T {
   try {
@@ -80,12 +96,12 @@ function endIdsOf(
   generationConfig: JsonObject,
   path: string,
   { endIds }: CheckpointConfig,
-  tokenizer: HuggingFaceTokenizer,
+  tokenizer: HuggingFaceTokenizer | undefined,
 ): readonly number[] {
   const stated = generationConfig.eos_token_id;
   if (stated !== undefined && stated !== null) return idList(stated, path);
   if (endIds.length > 0) return endIds;
-  return tokenizer.endId === undefined ? [] : [tokenizer.endId];
+  return tokenizer?.endId === undefined ? [] : [tokenizer.endId];
 }
 
 function idList(value: JsonValue, path: string): number[] {

@@ -1,4 +1,4 @@
-import { InputError, sizeOf, toNDArray } from '@palimpsest/tensor-core';
+import { eightBitsToFloats, InputError, sizeOf, toNDArray } from '@palimpsest/base';
 import type { StoredTensor } from './weight-files.js';
 import type { WeightEntry } from './weight-map.js';
 
@@ -21,6 +21,12 @@ type Convert = (bytes: Uint8Array, into: Float32Array) => void;
 
 /** Little-endian values of a piece as float32. */
 const converters: Readonly<Record<string, { readonly bytes: number; readonly convert: Convert }>> = {
+  F64: {
+    bytes: 8,
+    convert: (bytes, into) => into.set(new Float64Array(bytes.buffer, bytes.byteOffset, into.length)),
+  },
+  F8_E4M3: { bytes: 1, convert: (bytes, into) => into.set(eightBitsToFloats('F8_E4M3', bytes)) },
+  F8_E5M2: { bytes: 1, convert: (bytes, into) => into.set(eightBitsToFloats('F8_E5M2', bytes)) },
   F32: {
     bytes: 4,
     convert: (bytes, into) => new Uint8Array(into.buffer, into.byteOffset, into.byteLength).set(bytes),
@@ -60,7 +66,7 @@ export class TensorReader {
     const format = converters[tensor.dtype];
     if (!format) {
       throw new InputError(
-        `${tensor.file}: '${entry.key}' has dtype ${tensor.dtype}; weights are F32, F16 or BF16.`,
+        `${tensor.file}: '${entry.key}' has dtype ${tensor.dtype}; weights are ${Object.keys(converters).join(', ')}.`,
       );
     }
     const start = firstElement(tensor, entry);
@@ -69,7 +75,7 @@ export class TensorReader {
         format.convert(bytes, target.subarray(start + done, start + done + size));
         return;
       }
-      this.#values ??= new Float32Array(PIECE / 2);
+      this.#values ??= new Float32Array(PIECE);
       const values = this.#values.subarray(0, size);
       format.convert(bytes, values);
       scatterTransposed(values, done, tensor.shape, target);

@@ -1,4 +1,4 @@
-import { sizeOf } from '@palimpsest/tensor-core';
+import { sizeOf } from '@palimpsest/base';
 import { slotsOf } from '../cache.js';
 import type { TransformerConfig } from '../config.js';
 import type { Family } from './checkpoint-config.js';
@@ -24,8 +24,8 @@ export interface FolderDescription {
   readonly cacheBytes: number;
   /** Bytes that one token takes in it: its keys and values in every layer. */
   readonly cacheBytesPerToken: number;
-  /** Ids of the tokenizer; models often round their vocabulary up. */
-  readonly tokenizerSize: number;
+  /** Ids of the tokenizer, where there is one; models often round their vocabulary up. */
+  readonly tokenizerSize?: number;
   readonly endIds: readonly number[];
   readonly hasChatTemplate: boolean;
   readonly warnings: readonly string[];
@@ -53,10 +53,10 @@ export async function describeFolder(folder: string, cache: CacheOptions = {}): 
       memoryBytes: 4 * parameters,
       cacheBytes: cacheBytes(checkpoint.config),
       cacheBytesPerToken: cacheBytesPerToken(checkpoint.config),
-      tokenizerSize: checkpoint.tokenizer.vocabSize,
+      ...(checkpoint.tokenizer && { tokenizerSize: checkpoint.tokenizer.vocabSize }),
       endIds: checkpoint.endIds,
       hasChatTemplate: checkpoint.chatTemplate !== undefined,
-      warnings,
+      warnings: [...checkpoint.warnings, ...warnings],
     };
   } finally {
     await files.close();

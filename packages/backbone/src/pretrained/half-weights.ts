@@ -1,4 +1,4 @@
-import { InputError, type NDArray, sizeOf, treeToRecord } from '@palimpsest/tensor-core';
+import { InputError, type NDArray, sizeOf, treeToRecord } from '@palimpsest/base';
 import type { TransformerConfig } from '../config.js';
 import { parameterShapes } from '../parameters.js';
 import { TensorReader, widen } from './convert-tensor.js';

@@ -1,4 +1,4 @@
-import { InputError } from '@palimpsest/tensor-core';
+import { foreignCause, InputError, parseJson } from '@palimpsest/base';
 import type { JsonObject } from '../sequence-model.js';
 
 export const isObject = (value: unknown): value is JsonObject =>
@@ -6,22 +6,25 @@ export const isObject = (value: unknown): value is JsonObject =>
 
 /** Reads a JSON object; nothing when the file does not exist. @throws InputError naming the file when it is no object. */
 export async function readJsonFile(path: string): Promise<JsonObject | undefined> {
-  const text = await readTextFile(path);
-  if (text === undefined) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new InputError(`${path} is not JSON: ${(error as Error).message}.`);
-  }
+  const bytes = await readOptional(path);
+  if (bytes === undefined) return undefined;
+  const value = parseJson(bytes, path);
   if (!isObject(value)) throw new InputError(`${path} does not hold a JSON object.`);
   return value;
 }
 
 /** Reads a text file; nothing when it does not exist. @throws InputError naming the file when it cannot be read. */
 export async function readTextFile(path: string): Promise<string | undefined> {
+  const bytes = await readOptional(path);
+  if (bytes === undefined) return undefined;
+  const cause = foreignCause(bytes);
+  if (cause !== undefined && bytes.length > 0) throw new InputError(`${path} ${cause}.`);
+  return new TextDecoder().decode(bytes);
+}
+
+async function readOptional(path: string): Promise<Uint8Array | undefined> {
   const { readFile } = await import('node:fs/promises');
-  return readFile(path, 'utf8').catch((error: { code?: string }) => {
+  return readFile(path).catch((error: { code?: string }) => {
     if (error.code === 'ENOENT') return undefined;
     throw new InputError(`${path} cannot be read (${error.code ?? String(error)}).`);
   });

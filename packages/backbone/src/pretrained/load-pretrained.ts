@@ -1,5 +1,5 @@
+import type { NDArray } from '@palimpsest/base';
 import type { HuggingFaceTokenizer } from '@palimpsest/lm';
-import type { NDArray } from '@palimpsest/tensor-core';
 import type { TransformerParameters } from '../parameters.js';
 import type { JsonObject } from '../sequence-model.js';
 import { createTransformer, type Transformer } from '../transformer.js';
@@ -21,7 +21,8 @@ export interface Pretrained {
   readonly model: Transformer;
   /** float32 on the host. */
   readonly params: TransformerParameters<NDArray>;
-  readonly tokenizer: HuggingFaceTokenizer;
+  /** Absent when the folder has no tokenizer.json: the model then reads ids, and no text. */
+  readonly tokenizer?: HuggingFaceTokenizer;
   readonly chatTemplate?: ChatTemplate;
   /** Ids that end a text. */
   readonly endIds: readonly number[];
@@ -32,7 +33,7 @@ export interface Pretrained {
 }
 
 /**
- * Loads a Hugging Face folder: GPT-2, Qwen2 and Qwen2.5, Llama 3. Weights in F32, F16 or BF16, in one file or several,
+ * Loads a Hugging Face folder: GPT-2, Qwen2 and Qwen2.5, Llama 3. Weights in any floating format, in one file or several,
  * become float32; while loading, memory holds them and a few megabytes.
  * @param options how many slots the cache has (default: the context, at most 4096), a window and sinks
  * @throws InputError in one sentence naming the file and the key for anything missing, torn, misshapen or unsupported.
@@ -49,11 +50,11 @@ export async function loadPretrained(folder: string, options: LoadOptions = {}):
       family: checkpoint.family,
       model: createTransformer(checkpoint.config),
       params,
-      tokenizer: checkpoint.tokenizer,
+      ...(checkpoint.tokenizer && { tokenizer: checkpoint.tokenizer }),
       ...(checkpoint.chatTemplate && { chatTemplate: checkpoint.chatTemplate }),
       endIds: checkpoint.endIds,
       generationConfig: checkpoint.generationConfig,
-      warnings: plan.warnings,
+      warnings: [...checkpoint.warnings, ...plan.warnings],
     };
   } finally {
     await files.close();

@@ -1,10 +1,10 @@
-import { formatShape, InputError, type NDArray, treeToRecord, zeros } from '@palimpsest/tensor-core';
+import { formatShape, InputError, type NDArray, treeToRecord, zeros } from '@palimpsest/base';
 import type { TransformerConfig } from '../config.js';
 import { parameterShapes, type TransformerParameters } from '../parameters.js';
 import type { Family } from './checkpoint-config.js';
 import { isFloating, TensorReader } from './convert-tensor.js';
 import type { WeightFiles } from './weight-files.js';
-import { isKnownExtra, type WeightEntry, weightMap } from './weight-map.js';
+import { findPrefix, isKnownExtra, type WeightEntry, weightMap } from './weight-map.js';
 
 /** Which tensors of a checkpoint a model takes, checked against the files. */
 export interface WeightPlan {
@@ -13,29 +13,50 @@ export interface WeightPlan {
   readonly warnings: readonly string[];
 }
 
-/** @throws InputError with the full list of tensors that are missing or have another shape. */
+/**
+ * @throws InputError for quantised weights, and with the first of the tensors that are missing or have another shape.
+ */
 export function planWeights(family: Family, config: TransformerConfig, files: WeightFiles): WeightPlan {
-  const prefix = family === 'gpt2' && files.tensors.has('transformer.wte.weight') ? 'transformer.' : '';
+  const prefix = findPrefix(family, files.tensors.keys());
   const entries = weightMap(family, config, prefix);
   const missing = entries.filter(({ key }) => !files.tensors.has(key)).map(({ key }) => `'${key}'`);
+  if (missing.length > 0) refuseQuantised(files);
   const wrong = entries.flatMap(({ key, shape }) => {
     const tensor = files.tensors.get(key);
     if (!tensor || formatShape(tensor.shape) === formatShape(shape)) return [];
     return [`'${key}' has shape ${formatShape(tensor.shape)} instead of ${formatShape(shape)}`];
   });
   if (missing.length + wrong.length > 0) {
-    const lacks = missing.length > 0 ? [`lacks ${missing.join(', ')}`] : [];
+    const lacks = missing.length > 0 ? [`lacks ${firstOf(missing)}`] : [];
+    const shapes = wrong.length > 0 ? [`has other shapes: ${firstOf(wrong)}`] : [];
     throw new InputError(
-      `${files.source} does not fit config.json: it ${[...lacks, ...(wrong.length > 0 ? [`has other shapes: ${wrong.join(', ')}`] : [])].join('; it ')}.`,
+      `${files.source} does not fit config.json: it ${[...lacks, ...shapes].join('; it ')}.`,
     );
   }
   const wanted = new Set(entries.map(({ key }) => key));
   const unexpected = [...files.tensors]
     .filter(([key, tensor]) => !wanted.has(key) && isFloating(tensor) && !isKnownExtra(key, config))
     .map(([key]) => `'${key}'`);
-  const warnings =
-    unexpected.length > 0 ? [`${files.source} has tensors that are not used: ${unexpected.join(', ')}.`] : [];
-  return { entries, warnings };
+  const unused = `${files.source} has tensors that are not used: ${firstOf(unexpected)}.`;
+  return { entries, warnings: [...files.warnings, ...(unexpected.length > 0 ? [unused] : [])] };
+}
+
+/** Names in a sentence are few: the rest is counted. */
+const SHOWN = 5;
+
+const firstOf = (names: readonly string[]) =>
+  names.slice(0, SHOWN).join(', ') + (names.length > SHOWN ? ` and ${names.length - SHOWN} more` : '');
+
+/** Keys that stand beside the packed weights of GPTQ, AWQ, bitsandbytes, compressed-tensors and FP8 checkpoints. */
+const QUANTISED =
+  /\.(qweight|qzeros|scales|SCB|absmax|quant_map|weight_packed|weight_scale|weight_scale_inv)$|\.quant_state\./;
+
+function refuseQuantised({ tensors, source }: WeightFiles): void {
+  const key = [...tensors.keys()].find((name) => QUANTISED.test(name));
+  if (key === undefined) return;
+  throw new InputError(
+    `${source} holds quantised weights, as '${key}', which are not read; use the checkpoint that they were made from.`,
+  );
 }
 
 export interface LoadProgress {

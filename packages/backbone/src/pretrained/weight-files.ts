@@ -1,4 +1,4 @@
-import { headerLength, InputError, parseHeader, type SafeEntry } from '@palimpsest/tensor-core';
+import { FIRST_BYTES, headerLength, InputError, parseHeader, type SafeEntry } from '@palimpsest/base';
 import { isObject, readJsonFile } from './json-file.js';
 
 type FileHandle = Awaited<ReturnType<typeof import('node:fs/promises')['open']>>;
@@ -30,20 +30,24 @@ export class WeightFiles {
     readonly tensors: ReadonlyMap<string, StoredTensor>,
     /** What names the tensors: the only file, or the index of several. */
     readonly source: string,
+    /** One sentence per oddity of the files. */
+    readonly warnings: readonly string[] = [],
   ) {}
 
   /** @throws InputError naming the file that is missing, torn or foreign, or the key that is not where the index says. */
   static async open(folder: string): Promise<WeightFiles> {
     const { join } = await import('node:path');
+    const { readdir } = await import('node:fs/promises');
+    const names = await readdir(folder).catch(() => [] as string[]);
     const indexPath = join(folder, INDEX);
-    const index = await readJsonFile(indexPath);
+    if (names.includes(SINGLE) || !names.includes(INDEX)) {
+      const file = await openFile(join(folder, SINGLE), `and no ${INDEX} beside it${otherWeights(names)}`);
+      const both = `${indexPath} is not read, since ${SINGLE} stands beside it.`;
+      return new WeightFiles([file], storedTensors(file), file.path, names.includes(INDEX) ? [both] : []);
+    }
+    const index = (await readJsonFile(indexPath))!;
     const opened: OpenFile[] = [];
     try {
-      if (!index) {
-        const file = await openFile(join(folder, SINGLE), `and no ${INDEX} beside it`);
-        opened.push(file);
-        return new WeightFiles(opened, storedTensors(file), file.path);
-      }
       const tensors = new Map<string, StoredTensor>();
       const byName = new Map<string, Map<string, StoredTensor>>();
       for (const [key, name] of Object.entries(weightMapOf(index, indexPath))) {
@@ -76,6 +80,14 @@ export class WeightFiles {
   }
 }
 
+/** Weights in other formats, which explain why there are none in this one. */
+function otherWeights(names: readonly string[]): string {
+  const found = names.find(
+    (name) => /\.(bin|pt|pth|ckpt|h5|msgpack|gguf|onnx)$/.test(name) && !/^\._/.test(name),
+  );
+  return found === undefined ? '' : `; ${found} is of a format that is not read: convert it to safetensors`;
+}
+
 function weightMapOf(index: { readonly weight_map?: unknown }, path: string): Record<string, string> {
   const map = index.weight_map;
   const isFileName = (name: unknown) => typeof name === 'string' && /^[^/\\]+\.safetensors$/.test(name);
@@ -96,7 +108,7 @@ async function openFile(path: string, where: string): Promise<OpenFile> {
   });
   try {
     const { size } = await handle.stat();
-    const first = new Uint8Array(Math.min(8, size));
+    const first = new Uint8Array(Math.min(FIRST_BYTES, size));
     await readFully(handle, first, 0, path);
     const json = new Uint8Array(headerLength(first, size, path));
     await readFully(handle, json, 8, path);

@@ -14,18 +14,41 @@ export interface WeightEntry {
   readonly transposed?: boolean;
 }
 
-/** All tensors that a model needs from a checkpoint, with the keys of its family. */
-export function weightMap(family: Family, config: TransformerConfig, prefix = ''): WeightEntry[] {
+/**
+ * All tensors that a model needs from a checkpoint, with the keys of its family.
+ * @param prefix what stands before the keys of the model without its head, as `model.`
+ */
+export function weightMap(
+  family: Family,
+  config: TransformerConfig,
+  prefix = usualPrefix[family],
+): WeightEntry[] {
   const entries = family === 'gpt2' ? gpt2Weights(config) : rotaryWeights(config);
-  return entries.map((entry) =>
-    entry.key === 'lm_head.weight' ? entry : { ...entry, key: prefix + entry.key },
-  );
+  const outer = prefix.replace(/(model|transformer)\.$/, '');
+  return entries.map((entry) => ({ ...entry, key: (isHead(entry.key) ? outer : prefix) + entry.key }));
+}
+
+/** What the libraries that made a family's checkpoints write before its keys. */
+const usualPrefix: Readonly<Record<Family, string>> = { gpt2: '', qwen2: 'model.', llama: 'model.' };
+
+const isHead = (key: string) => key === 'lm_head.weight';
+
+/**
+ * What stands before the keys of a file: `model.` or `transformer.`, nothing when the model was saved without its head,
+ * wrappers such as `_orig_mod.` or `module.` before either.
+ */
+export function findPrefix(family: Family, keys: Iterable<string>): string {
+  const embedding = family === 'gpt2' ? 'wte.weight' : 'embed_tokens.weight';
+  const found = [...keys].filter((key) => key === embedding || key.endsWith(`.${embedding}`));
+  const prefixes = found.map((key) => key.slice(0, -embedding.length));
+  const usual = usualPrefix[family];
+  return prefixes.includes(usual) ? usual : (prefixes.sort((a, b) => a.length - b.length)[0] ?? usual);
 }
 
 /** Tensors that checkpoints carry and that no model needs: masks, rotary tables, a copy of a tied head. */
 export function isKnownExtra(key: string, config: TransformerConfig): boolean {
   if (/\.attn\.(bias|masked_bias)$/.test(key) || key.endsWith('rotary_emb.inv_freq')) return true;
-  return config.tiedHead && key === 'lm_head.weight';
+  return config.tiedHead && key.endsWith('lm_head.weight');
 }
 
 function gpt2Weights(config: TransformerConfig): WeightEntry[] {
@@ -71,7 +94,7 @@ function rotaryWeights(config: TransformerConfig): WeightEntry[] {
   ];
   const { queryKeyValueBias, outputBias, mlpBias } = config;
   const blocks = Array.from({ length: layers }, (_, i) => {
-    const [from, to] = [`model.layers.${i}`, `blocks.${i}`];
+    const [from, to] = [`layers.${i}`, `blocks.${i}`];
     return [
       { key: `${from}.input_layernorm.weight`, shape: [d], path: `${to}.attentionNorm.gain` },
       ...part(`${from}.self_attn.q_proj`, queries, d, `${to}.queryKeyValue`, queryKeyValueBias),
@@ -85,9 +108,9 @@ function rotaryWeights(config: TransformerConfig): WeightEntry[] {
     ];
   });
   return [
-    { key: 'model.embed_tokens.weight', shape: [vocabSize, d], path: 'tokenEmbedding' },
+    { key: 'embed_tokens.weight', shape: [vocabSize, d], path: 'tokenEmbedding' },
     ...blocks.flat(),
-    { key: 'model.norm.weight', shape: [d], path: 'norm.gain' },
+    { key: 'norm.weight', shape: [d], path: 'norm.gain' },
     ...head(tiedHead, vocabSize, d),
   ];
 }

@@ -43,7 +43,10 @@ export function formatPretrained(description: FolderDescription): string {
       `${description.cacheBytesPerToken} bytes per token; ${description.cacheBytes} bytes for ${config.capacity}`,
     ],
     ['context', `${config.context} tokens`],
-    ['vocabulary', `${config.vocabSize} rows, ${description.tokenizerSize} tokens`],
+    [
+      'vocabulary',
+      `${config.vocabSize} rows, ${description.tokenizerSize === undefined ? 'no tokenizer.json' : `${description.tokenizerSize} tokens`}`,
+    ],
     ['end', endIds.length > 0 ? `ids ${endIds.join(', ')}` : 'no id ends a text'],
     ['chat template', description.hasChatTemplate ? 'yes' : 'none'],
     ['configuration', JSON.stringify(config)],

@@ -61,6 +61,11 @@ async function openPretrained(folder: string, options: PretrainedOptions): Promi
     folder,
     options,
   );
+  if (!tokenizer) {
+    throw new InputError(
+      `The folder '${folder}' has no tokenizer.json, so its model reads ids and no text; add the file of the checkpoint.`,
+    );
+  }
   return {
     folder,
     model: model as unknown as AnySequenceModel,

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseJson } from '@palimpsest/base';
 
 /** Files that a Hugging Face folder has and a run folder of this program has not. */
 const FILES = ['tokenizer.json', 'model.safetensors', 'model.safetensors.index.json'];
@@ -12,7 +13,7 @@ export function isPretrainedFolder(folder: string): boolean {
   const path = join(folder, 'config.json');
   if (!existsSync(path)) return FILES.some((name) => existsSync(join(folder, name)));
   try {
-    const config: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    const config: unknown = parseJson(readFileSync(path), path);
     return typeof config === 'object' && config !== null && !('format' in config);
   } catch {
     return false;
