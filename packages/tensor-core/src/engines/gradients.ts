@@ -60,6 +60,7 @@ export function registerGradients(): void {
   registerCumsumGradient();
   registerMirrorPadGradient();
   registerSplitGradients();
+  registerElementaryGradients();
 }
 
 /** TensorFlow.js expects a list of gradients from ops that give lists, but passes on a single one by itself. */
@@ -77,6 +78,34 @@ function registerSplitGradients(): void {
   };
   replace('Unpack', 'value', (dy, axis) => tf.stack(dy, axis));
   replace('SplitV', 'x', (dy, axis) => tf.concat(dy, axis));
+}
+
+/** Slopes of functions of one input, where TensorFlow.js' own lose their digits or overflow. */
+const SLOPES: Readonly<Record<string, (x: tf.Tensor) => tf.Tensor>> = {
+  // From the output y, as TensorFlow.js does, y + 1 is 0 from -17 down.
+  Elu: (x) => tf.exp(tf.minimum(x, 0)),
+  // 1 - x² cancels near ±1, (1 - x)(1 + x) does not.
+  Asin: (x) => tf.rsqrt(tf.mul(tf.sub(1, x), tf.add(1, x))),
+  Acos: (x) => tf.neg(tf.rsqrt(tf.mul(tf.sub(1, x), tf.add(1, x)))),
+  Atanh: (x) => tf.reciprocal(tf.mul(tf.sub(1, x), tf.add(1, x))),
+  // Squares of large numbers overflow, products of roots do not.
+  Acosh: (x) => tf.mul(tf.rsqrt(tf.sub(x, 1)), tf.rsqrt(tf.add(x, 1))),
+  Asinh: (x) => {
+    const size = tf.maximum(tf.abs(x), 1);
+    const ratio = tf.div(x, size);
+    return tf.div(tf.rsqrt(tf.add(tf.square(ratio), tf.square(tf.reciprocal(size)))), size);
+  },
+};
+
+function registerElementaryGradients(): void {
+  for (const [kernelName, slope] of Object.entries(SLOPES)) {
+    tf.unregisterGradient(kernelName);
+    tf.registerGradient({
+      kernelName,
+      inputsToSave: ['x'],
+      gradFunc: (dy, [x]) => ({ x: () => tf.mul(dy as tf.Tensor, slope(x!)) }),
+    });
+  }
 }
 
 type Pair = (dy: tf.Tensor, a: tf.Tensor, b: tf.Tensor) => tf.Tensor;

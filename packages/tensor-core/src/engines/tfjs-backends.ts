@@ -1,6 +1,7 @@
 import { EngineError } from '@palimpsest/base';
 import { tf } from '../tf.js';
 import { registerGradients } from './gradients.js';
+import { registerHostKernels } from './host-kernels.js';
 import { expandPartialBroadcasts, registerKernelFallbacks } from './kernel-fallback.js';
 
 /** Makes sure that a TensorFlow.js backend is initialised and stays ready for synchronous switches. */
@@ -35,6 +36,7 @@ async function startCpu(): Promise<string> {
   await initialise('cpu');
   // Without this the backend prints an advertisement for tfjs-node into every program's output.
   (tf.engine().findBackend('cpu') as unknown as { firstUse: boolean }).firstUse = false;
+  registerHostKernels();
   expandPartialBroadcasts('cpu');
   return tf.version_core;
 }

@@ -1,5 +1,6 @@
 import { defineOp } from '../op.js';
 import { tf } from '../tf.js';
+import { sigmoid } from '../trace/elementary.js';
 import { binary, unary } from '../trace/emit.js';
 
 const NORMAL_DENSITY = 1 / Math.sqrt(2 * Math.PI);
@@ -35,19 +36,32 @@ export function gelu(x: tf.Tensor): tf.Tensor {
   return exactGelu([x], {})[0]!;
 }
 
-// ½ (1 + tanh z) = σ(2z), with 2z = x (LINEAR + CUBIC x²): a sigmoid takes fewer ops than a tanh.
+// ½ (1 + tanh z) = σ(2z), with 2z = x (LINEAR + CUBIC x²): unlike 1 + tanh, the sigmoid keeps its digits where z is
+// very negative, and the gradient needs it again.
 const LINEAR = 2 * TANH_SCALE;
 const CUBIC = LINEAR * 0.044715;
+/** Beyond it the gate is 0 or 1 in float32; the bound keeps the polynomial in range. */
+const LARGEST_SQUARE = 1e4;
+const boundedSquare = (x: tf.Tensor) => tf.minimum(tf.square(x), LARGEST_SQUARE);
 const gateOf = (x: tf.Tensor, square: tf.Tensor) =>
   tf.sigmoid(tf.mul(x, tf.add(tf.mul(square, CUBIC), LINEAR)));
 
 const approximateGelu = defineOp<Record<string, never>>({
   name: 'GeluTanh',
   infer: ([x]) => [x!],
-  compose: ([x]) => [tf.mul(x!, gateOf(x!, tf.square(x!)))],
-  trace: (graph, [x]) => [graph.node('Gelu', [x!], x!, { approximate: 'tanh' })],
+  compose: ([x]) => [tf.mul(x!, gateOf(x!, boundedSquare(x!)))],
+  trace: (graph, [x]) => {
+    const square = binary(graph, 'Min', binary(graph, 'Mul', x!, x!), graph.scalar(LARGEST_SQUARE));
+    const factor = binary(
+      graph,
+      'Add',
+      binary(graph, 'Mul', square, graph.scalar(Math.fround(CUBIC))),
+      graph.scalar(Math.fround(LINEAR)),
+    );
+    return [binary(graph, 'Mul', x!, sigmoid(graph, binary(graph, 'Mul', x!, factor)))];
+  },
   gradient: ({ outputGradients: [dy], inputs: [x], outputs: [y] }) => {
-    const square = tf.square(x!);
+    const square = boundedSquare(x!);
     const gate = gateOf(x!, square);
     const slope = tf.mul(y!, tf.add(tf.mul(square, 3 * CUBIC), LINEAR));
     return [tf.mul(dy!, tf.add(gate, tf.mul(tf.sub(1, gate), slope)))];
@@ -67,11 +81,11 @@ const siluOp = defineOp<Record<string, never>>({
     return [tf.mul(x!, gate), gate];
   },
   trace: (graph, [x]) => {
-    const gate = graph.node('Sigmoid', [x!], x!);
+    const gate = sigmoid(graph, x!);
     return [graph.node('Mul', [x!, gate], x!), gate];
   },
   gradient: ({ outputGradients: [dy], outputs: [y, gate] }) => [
-    tf.mul(dy!, tf.add(y!, tf.mul(gate!, tf.sub(1, y!)))),
+    tf.mul(dy!, tf.add(gate!, tf.mul(y!, tf.sub(1, gate!)))),
   ],
 });
 

@@ -1,7 +1,8 @@
 import { formatShape, InputError } from '@palimpsest/base';
 import { defineOp } from '../op.js';
 import { tf } from '../tf.js';
-import { cast, expand, reduce, reshape } from '../trace/emit.js';
+import { cast, expand, reshape } from '../trace/emit.js';
+import { reduce } from '../trace/reduce.js';
 import { MASKED } from './softmax.js';
 
 /** ONNX Runtime's fused kernel takes heads whose width is a multiple of this. */

@@ -1,15 +1,14 @@
 import { treeLeaves, treeMap } from '@palimpsest/base';
 import { defineOp } from '../op.js';
 import { tf } from '../tf.js';
+import { reduce } from '../trace/reduce.js';
 
 /** One node and no square in memory. */
 const sumOfSquares = defineOp<Record<string, never>>({
   name: 'SumOfSquares',
   infer: () => [{ shape: [], dtype: 'float32' }],
   compose: ([x]) => [tf.sum(tf.square(x!))],
-  trace: (graph, [x]) => [
-    graph.node('ReduceSumSquare', [x!], { shape: [], dtype: 'float32' }, { keepdims: 0 }),
-  ],
+  trace: (graph, [x]) => [reduce(graph, 'ReduceSumSquare', x!, [...x!.shape.keys()], false)],
   gradient: ({ outputGradients: [dy], inputs: [x] }) => [tf.mul(x!, tf.mul(dy!, 2))],
 });
 

@@ -5,6 +5,7 @@ import { type GraphBuilder, isConstant, type Value } from './graph.js';
 import { elementwiseKernels } from './kernels/elementwise.js';
 import { matmulKernels } from './kernels/matmul.js';
 import { reductionKernels } from './kernels/reduction.js';
+import { scatterKernels } from './kernels/scatter.js';
 import { shapeKernels } from './kernels/shape.js';
 
 /** A TensorFlow.js backend whose kernels compute shapes and record nodes instead of numbers. */
@@ -104,6 +105,7 @@ let registered = false;
 const tables: Record<string, TraceKernel> = {
   ...elementwiseKernels,
   ...reductionKernels,
+  ...scatterKernels,
   ...matmulKernels,
   ...shapeKernels,
 };

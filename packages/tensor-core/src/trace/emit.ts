@@ -32,6 +32,7 @@ export function binary(
   a: Value,
   b: Value,
   dtype: ValueDType = a.dtype,
+  attributes: Parameters<GraphBuilder['node']>[3] = {},
 ): Value {
   const shape = broadcastShape(a.shape, b.shape);
   const known = foldBinary(graph, op, a, b, shape, dtype);
@@ -41,7 +42,7 @@ export function binary(
   if (sameShape(broadcastShape(lazyX.shape, y.shape), shape)) x = lazyX;
   if (sameShape(broadcastShape(x.shape, lazyY.shape), shape)) y = lazyY;
   const innerShape = broadcastShape(x.shape, y.shape);
-  return expand(graph, graph.node(op, [x, y], { shape: innerShape, dtype }), shape);
+  return expand(graph, graph.node(op, [x, y], { shape: innerShape, dtype }, attributes), shape);
 }
 
 const folds: Record<string, (x: number, y: number) => number> = {
@@ -128,18 +129,59 @@ export function transpose(graph: GraphBuilder, x: Value, permutation: readonly n
   return graph.node('Transpose', [x], { shape, dtype: x.dtype }, { perm: [...permutation] });
 }
 
-/** Converts the element type as TensorFlow does: float to int truncates, anything to bool asks for non-zero. */
+/** ONNX Where, with the result broadcast to `shape`. The runtime has none for booleans. */
+export function where(
+  graph: GraphBuilder,
+  condition: Value,
+  yes: Value,
+  no: Value,
+  shape: readonly number[],
+): Value {
+  if (condition.fill !== undefined) return expand(graph, condition.fill !== 0 ? yes : no, shape);
+  if (yes.dtype === 'bool') {
+    const first = binary(graph, 'And', condition, yes, 'bool');
+    const second = binary(graph, 'And', unary(graph, 'Not', condition), no, 'bool');
+    return expand(graph, binary(graph, 'Or', first, second, 'bool'), shape);
+  }
+  const inputs = [condition, asBroadcast(graph, yes), asBroadcast(graph, no)];
+  const inner = inputs.reduce<number[]>((known, value) => broadcastShape(known, value.shape), []);
+  return expand(graph, graph.node('Where', inputs, { shape: inner, dtype: yes.dtype }), shape);
+}
+
+/**
+ * Converts the element type as TensorFlow.js does: float to int truncates, and what no int can be, such as NaN, becomes
+ * 0; anything to bool asks for non-zero.
+ */
 export function cast(graph: GraphBuilder, x: Value, dtype: ValueDType): Value {
   if (x.dtype === dtype) return x;
-  if (x.fill !== undefined && dtype !== 'int64') {
-    const value = dtype === 'bool' ? Number(x.fill !== 0) : dtype === 'int32' ? Math.trunc(x.fill) : x.fill;
+  if (x.fill !== undefined && dtype !== 'int64' && dtype !== 'float64') {
+    const value =
+      dtype === 'bool' ? Number(x.fill !== 0) : dtype === 'int32' ? Math.trunc(x.fill) | 0 : x.fill;
     return graph.fill(value, x.shape, dtype);
+  }
+  if (dtype === 'int32' && (x.dtype === 'float32' || x.dtype === 'float64')) {
+    // Every runtime makes something else of what is no 32-bit number.
+    const limit = floatConstant(graph, 2 ** 31, x.dtype);
+    const fits = binary(graph, 'LessOrEqual', unary(graph, 'Abs', x), limit, 'bool');
+    const number = where(graph, fits, x, floatConstant(graph, 0, x.dtype), x.shape);
+    return unary(graph, 'Cast', number, dtype, { to: ONNX_TYPE.int32 });
   }
   return unary(graph, 'Cast', x, dtype, { to: ONNX_TYPE[dtype] });
 }
 
+/** A number of a float type; those of float64 are cast, since constants are tensors of the engine. */
+export function floatConstant(graph: GraphBuilder, value: number, dtype: ValueDType): Value {
+  return cast(graph, graph.scalar(value), dtype);
+}
+
 /** Element type numbers of ONNX's TensorProto. */
-export const ONNX_TYPE: Record<ValueDType, number> = { float32: 1, int32: 6, int64: 7, bool: 9 };
+export const ONNX_TYPE: Record<ValueDType, number> = {
+  float32: 1,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float64: 11,
+};
 
 /** A part of a value along every axis. */
 export function slice(
@@ -173,26 +215,6 @@ export function concat(graph: GraphBuilder, values: readonly Value[], axis: numb
     return graph.fill(first.fill!, shape, first.dtype);
   }
   return graph.node('Concat', parts, { shape, dtype: first.dtype }, { axis });
-}
-
-/** Reduces over axes. `keepDims` keeps them with extent 1. */
-export function reduce(
-  graph: GraphBuilder,
-  op: 'ReduceSum' | 'ReduceMean' | 'ReduceMax' | 'ReduceMin' | 'ReduceProd',
-  x: Value,
-  axes: readonly number[],
-  keepDims: boolean,
-): Value {
-  const kept = x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent));
-  const shape = keepDims ? kept : kept.filter((_, axis) => !axes.includes(axis));
-  const count = axes.reduce((product, axis) => product * x.shape[axis]!, 1);
-  if (x.fill !== undefined && count > 0) {
-    const value = op === 'ReduceSum' ? x.fill * count : op === 'ReduceProd' ? x.fill ** count : x.fill;
-    return graph.fill(Math.fround(value), shape, x.dtype);
-  }
-  if (axes.length === 0) return x;
-  if (count === 1) return reshape(graph, x, shape);
-  return graph.node(op, [x, graph.int64(axes)], { shape, dtype: x.dtype }, { keepdims: keepDims ? 1 : 0 });
 }
 
 /** Whether two values are both known while tracing and equal element for element. */

@@ -1,7 +1,7 @@
 import { sizeOf, TraceError } from '@palimpsest/base';
 
-/** Element types of graph values: those of tensors, and int64 for ONNX shapes and indices. */
-export type ValueDType = 'float32' | 'int32' | 'bool' | 'int64';
+/** Element types of graph values: those of tensors, int64 for ONNX shapes and indices, float64 for the inside of long sums. */
+export type ValueDType = 'float32' | 'int32' | 'bool' | 'int64' | 'float64';
 export type ConstantData = Float32Array | Int32Array | Uint8Array | BigInt64Array;
 export type AttributeValue = number | string | readonly number[] | FloatAttribute;
 /** A float attribute of an ONNX node; plain numbers are integers. */
@@ -129,6 +129,10 @@ export class GraphBuilder {
     attributes: Readonly<Record<string, AttributeValue>> = {},
     domain = '',
   ): readonly Value[] {
+    // Nothing is computed for arrays without elements, which several nodes of the runtime do not take.
+    if (outputs.every(({ shape }) => sizeOf(shape) === 0)) {
+      return outputs.map(({ shape, dtype }) => this.fill(0, shape, dtype));
+    }
     const key = `${domain}/${op}(${inputs.map((value) => value?.id ?? '').join()})${JSON.stringify(attributes)}`;
     const known = this.#interned.get(key);
     if (known && known.length === outputs.length) return known;

@@ -77,6 +77,7 @@ const BINARY: readonly (readonly [string, Binary, boolean?])[] = [
   ['minimum', tf.minimum],
   ['pow', tf.pow],
   ['squaredDifference', tf.squaredDifference],
+  ['atan2', tf.atan2],
   ['prelu', tf.prelu, false],
   ['mod', tf.mod, false],
   ['floorDiv', tf.floorDiv, false],

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Engine, ndarray, tf, tracedKernels } from '../../src/index.js';
+import { type Engine, ndarray, tf } from '../../src/index.js';
 import { loadableEngines } from '../support/engines.js';
 import { relativeDifference } from '../support/numbers.js';
 import { type OpCase, opCases } from './cases.js';
@@ -76,44 +76,6 @@ async function finiteDifferences(opCase: OpCase, input: number, step: number): P
   }
   return slopes;
 }
-
-describe('op table', () => {
-  test('every kernel of the table is exercised', () => {
-    // Kernels that TensorFlow.js reaches through other ops of the cases.
-    const indirect = new Set([
-      'Identity',
-      'EluGrad',
-      'BroadcastTo',
-      'LogSoftmax',
-      'Fill',
-      'ZerosLike',
-      'OnesLike',
-    ]);
-    const words = opCases.map(({ name }) => name.toLowerCase()).join(' ');
-    const aliases: Record<string, string> = {
-      Multiply: 'mul',
-      RealDiv: 'div',
-      BatchMatMul: 'matmul',
-      GatherV2: 'gather',
-      PadV2: 'pad',
-      Pack: 'stack',
-      Unpack: 'unstack',
-      SplitV: 'split',
-      Select: 'where',
-      LogicalAnd: 'logical',
-      LogicalOr: 'logical',
-      LogicalNot: 'logical',
-      ScatterNd: 'scatternd',
-      GatherNd: 'gathernd',
-      Cast: 'cast to int',
-      IsNan: 'isnan',
-    };
-    const missing = tracedKernels.filter(
-      (kernel) => !indirect.has(kernel) && !words.includes(aliases[kernel] ?? kernel.toLowerCase()),
-    );
-    expect(missing).toEqual([]);
-  });
-});
 
 describe.each([...opCases, ...compositeCases])('$name', (opCase) => {
   let expected: number[][];

@@ -1,5 +1,6 @@
 import type { TraceKernel } from '../../op.js';
-import { binary, cast, expand, unary } from '../emit.js';
+import { arcTangent2, expm1, exponentialUnit, floorMod, log1p, power, sigmoid } from '../elementary.js';
+import { binary, cast, expand, unary, where } from '../emit.js';
 import type { GraphBuilder, Value } from '../graph.js';
 
 type Kernels = Record<string, TraceKernel>;
@@ -12,6 +13,14 @@ const two =
   (graph, { a, b }) => [binary(graph, op, a!, b!)];
 const comparison =
   (op: string): TraceKernel =>
+  (graph, { a, b }) => {
+    // The runtime compares the order of numbers only.
+    const number = (value: Value) =>
+      value.dtype === 'bool' && op !== 'Equal' ? cast(graph, value, 'int32') : value;
+    return [binary(graph, op, number(a!), number(b!), 'bool')];
+  };
+const logical =
+  (op: string): TraceKernel =>
   (graph, { a, b }) => [binary(graph, op, a!, b!, 'bool')];
 
 const DIRECT: Record<string, string> = {
@@ -22,7 +31,6 @@ const DIRECT: Record<string, string> = {
   Abs: 'Abs',
   Sign: 'Sign',
   Tanh: 'Tanh',
-  Sigmoid: 'Sigmoid',
   Relu: 'Relu',
   Softplus: 'Softplus',
   Sin: 'Sin',
@@ -45,6 +53,18 @@ const DIRECT: Record<string, string> = {
 
 const float = (graph: GraphBuilder, value: number) => graph.scalar(value);
 
+// Klambauer et al. 2017: the values with which activations keep mean 0 and variance 1.
+const SELU_SCALE = 1.0507009873554805;
+const SELU_ALPHA = 1.6732632423543772;
+
+/** 1 above zero, `alpha` elsewhere, NaN for NaN. */
+function step(graph: GraphBuilder, x: Value, alpha: number): Value {
+  if (alpha === 0) return binary(graph, 'Max', unary(graph, 'Sign', x), float(graph, 0));
+  const isPositive = binary(graph, 'Greater', x, float(graph, 0), 'bool');
+  const below = where(graph, unary(graph, 'IsNaN', x, 'bool'), x, float(graph, alpha), x.shape);
+  return where(graph, isPositive, float(graph, 1), below, x.shape);
+}
+
 function softReluFamily(): Kernels {
   return {
     Relu6: (graph, { x }) => [
@@ -53,25 +73,18 @@ function softReluFamily(): Kernels {
     LeakyRelu: (graph, { x }, { alpha }) => [
       unary(graph, 'LeakyRelu', x!, x!.dtype, { alpha: { float: Number(alpha) } }),
     ],
-    Elu: (graph, { x }) => [unary(graph, 'Elu', x!)],
+    Elu: (graph, { x }) => [exponentialUnit(graph, x!, 1, 1)],
     EluGrad: (graph, { dy, y }) => {
       const slope = binary(graph, 'Min', binary(graph, 'Add', y!, float(graph, 1)), float(graph, 1));
       return [binary(graph, 'Mul', dy!, slope)];
     },
-    Selu: (graph, { x }) => [
-      unary(graph, 'Selu', x!, x!.dtype, {
-        alpha: { float: 1.6732632423543772 },
-        gamma: { float: 1.0507009873554805 },
-      }),
-    ],
+    Selu: (graph, { x }) => [exponentialUnit(graph, x!, SELU_SCALE, SELU_ALPHA)],
     Prelu: (graph, { x, alpha }) => {
-      const negative = binary(graph, 'Mul', binary(graph, 'Min', x!, float(graph, 0)), alpha!);
-      return [binary(graph, 'Add', binary(graph, 'Max', x!, float(graph, 0)), negative)];
+      const isNegative = binary(graph, 'Less', x!, float(graph, 0), 'bool');
+      const scaled = binary(graph, 'Mul', x!, alpha!);
+      return [where(graph, isNegative, scaled, x!, scaled.shape)];
     },
-    Step: (graph, { x }, { alpha }) => {
-      const positive = binary(graph, 'Greater', x!, float(graph, 0), 'bool');
-      return [where(graph, positive, float(graph, 1), float(graph, Number(alpha ?? 0)), x!.shape)];
-    },
+    Step: (graph, { x }, { alpha }) => [step(graph, x!, Number(alpha ?? 0))],
     ClipByValue: (graph, { x }, { clipValueMin, clipValueMax }) => [
       graph.node(
         'Clip',
@@ -79,42 +92,6 @@ function softReluFamily(): Kernels {
         x!,
       ),
     ],
-  };
-}
-
-/** ONNX Where, with the result broadcast to `shape`. */
-export function where(
-  graph: GraphBuilder,
-  condition: Value,
-  yes: Value,
-  no: Value,
-  shape: readonly number[],
-): Value {
-  if (condition.fill !== undefined) return expand(graph, condition.fill !== 0 ? yes : no, shape);
-  const scalarOf = (value: Value) =>
-    value.fill === undefined ? value : graph.scalar(value.fill, value.dtype);
-  return graph.node('Where', [condition, scalarOf(yes), scalarOf(no)], { shape, dtype: yes.dtype });
-}
-
-function accurateExponentials(): Kernels {
-  return {
-    // exp(x) - 1 = 2 exp(x/2) sinh(x/2) and log(1 + x) = 2 atanh(x / (2 + x)) keep their digits near zero.
-    Expm1: (graph, { x }) => {
-      const small = binary(graph, 'Less', unary(graph, 'Abs', x!), float(graph, 0.5), 'bool');
-      const half = binary(graph, 'Mul', x!, float(graph, 0.5));
-      const product = binary(graph, 'Mul', unary(graph, 'Exp', half), unary(graph, 'Sinh', half));
-      const precise = binary(graph, 'Mul', product, float(graph, 2));
-      // Far from zero the product would be 0 · ∞.
-      const plain = binary(graph, 'Sub', unary(graph, 'Exp', x!), float(graph, 1));
-      return [where(graph, small, precise, plain, x!.shape)];
-    },
-    Log1p: (graph, { x }) => {
-      const small = binary(graph, 'Less', unary(graph, 'Abs', x!), float(graph, 0.5), 'bool');
-      const ratio = binary(graph, 'Div', x!, binary(graph, 'Add', x!, float(graph, 2)));
-      const precise = binary(graph, 'Mul', unary(graph, 'Atanh', ratio), float(graph, 2));
-      const plain = unary(graph, 'Log', binary(graph, 'Add', x!, float(graph, 1)));
-      return [where(graph, small, precise, plain, x!.shape)];
-    },
   };
 }
 
@@ -126,16 +103,17 @@ function arithmetic(): Kernels {
     RealDiv: two('Div'),
     Maximum: two('Max'),
     Minimum: two('Min'),
-    Pow: two('Pow'),
+    Pow: (graph, { a, b }) => [power(graph, a!, b!)],
+    Atan2: (graph, { a, b }) => [arcTangent2(graph, a!, b!)],
     AddN: (graph, inputs) => [Object.values(inputs).reduce((sum, value) => binary(graph, 'Add', sum, value))],
     FloorDiv: (graph, { a, b }) => {
-      const quotient = binary(graph, 'Div', cast(graph, a!, 'float32'), cast(graph, b!, 'float32'));
+      const wide = a!.dtype === 'int32' ? 'float64' : a!.dtype;
+      const quotient = binary(graph, 'Div', cast(graph, a!, wide), cast(graph, b!, wide));
       return [cast(graph, unary(graph, 'Floor', quotient), a!.dtype)];
     },
     Mod: (graph, { a, b }) => {
-      if (a!.dtype === 'int32') return [binary(graph, 'Mod', a!, b!)];
-      const floor = unary(graph, 'Floor', binary(graph, 'Div', a!, b!));
-      return [binary(graph, 'Sub', a!, binary(graph, 'Mul', b!, floor))];
+      const wide = a!.dtype === 'int32' ? 'float64' : a!.dtype;
+      return [cast(graph, floorMod(graph, cast(graph, a!, wide), cast(graph, b!, wide)), a!.dtype)];
     },
     SquaredDifference: (graph, { a, b }) => {
       const difference = binary(graph, 'Sub', a!, b!);
@@ -155,8 +133,8 @@ function logic(): Kernels {
     LessEqual: comparison('LessOrEqual'),
     Greater: comparison('Greater'),
     GreaterEqual: comparison('GreaterOrEqual'),
-    LogicalAnd: comparison('And'),
-    LogicalOr: comparison('Or'),
+    LogicalAnd: logical('And'),
+    LogicalOr: logical('Or'),
     LogicalNot: (graph, { x }) => [not(graph, x!)],
     IsNan: (graph, { x }) => [unary(graph, 'IsNaN', x!, 'bool')],
     IsInf: (graph, { x }) => [unary(graph, 'IsInf', x!, 'bool')],
@@ -179,8 +157,10 @@ export const elementwiseKernels: Kernels = {
   ...Object.fromEntries(Object.entries(DIRECT).map(([kernel, op]) => [kernel, one(op)])),
   ...arithmetic(),
   ...softReluFamily(),
-  ...accurateExponentials(),
   ...logic(),
+  Sigmoid: (graph, { x }) => [sigmoid(graph, x!)],
+  Expm1: (graph, { x }) => [expm1(graph, x!)],
+  Log1p: (graph, { x }) => [log1p(graph, x!)],
   Identity: (_graph, { x }) => [x!],
   Cast: (graph, { x }, { dtype }) => [cast(graph, x!, dtype as Value['dtype'])],
 };

@@ -1,6 +1,8 @@
+import { sizeOf } from '@palimpsest/base';
 import type { TraceKernel } from '../../op.js';
-import { cast, reduce, reshape } from '../emit.js';
-import type { GraphBuilder, Value } from '../graph.js';
+import { cast, unary, where } from '../emit.js';
+import { isConstant, type Value } from '../graph.js';
+import { prefixSum, type ReduceOp, reduce } from '../reduce.js';
 
 /** Axes of a TensorFlow.js reduction as non-negative numbers; all axes when none are named. */
 function axesOf(attribute: unknown, rank: number): number[] {
@@ -9,36 +11,78 @@ function axesOf(attribute: unknown, rank: number): number[] {
   return list.map((axis) => (axis < 0 ? axis + rank : axis)).sort((a, b) => a - b);
 }
 
+/** Max and Min name their axes differently from the other reductions. */
+const axesGiven = ({ axis, reductionIndices }: Record<string, unknown>, x: Value) =>
+  axesOf(axis ?? reductionIndices, x.shape.length);
+
 const reduction =
-  (op: Parameters<typeof reduce>[1]): TraceKernel =>
-  (graph, { x }, { axis, reductionIndices, keepDims }) => [
-    // Max and Min name their axes differently from the other reductions.
-    reduce(graph, op, x!, axesOf(axis ?? reductionIndices, x!.shape.length), Boolean(keepDims)),
+  (op: ReduceOp): TraceKernel =>
+  (graph, { x }, attributes) => [
+    reduce(graph, op, x!, axesGiven(attributes, x!), Boolean(attributes.keepDims)),
   ];
+
+/** Of integers the mean is a float too. */
+const mean: TraceKernel = (graph, { x }, attributes) => [
+  reduce(
+    graph,
+    'ReduceMean',
+    cast(graph, x!, 'float32'),
+    axesGiven(attributes, x!),
+    Boolean(attributes.keepDims),
+  ),
+];
+
+/** The largest or smallest; NaN if there is one, which the runtime notices in some places only. */
+const extremum =
+  (op: 'ReduceMax' | 'ReduceMin'): TraceKernel =>
+  (graph, { x }, attributes) => {
+    const reduced = (reduction: ReduceOp, value: Value) =>
+      reduce(graph, reduction, value, axesGiven(attributes, x!), Boolean(attributes.keepDims));
+    const extreme = reduced(op, x!);
+    if (x!.dtype !== 'float32' || isConstant(extreme)) return [extreme];
+    const isOdd = cast(graph, unary(graph, 'IsNaN', x!, 'bool'), 'float32');
+    const hasOdd = cast(graph, reduced('ReduceMax', isOdd), 'bool');
+    return [where(graph, hasOdd, graph.scalar(Number.NaN), extreme, extreme.shape)];
+  };
 
 const logical =
   (op: 'ReduceMax' | 'ReduceMin'): TraceKernel =>
   (graph, { x }, { axis, keepDims }) => {
-    const numbers = cast(graph, x!, 'int32');
-    return [
-      cast(graph, reduce(graph, op, numbers, axesOf(axis, x!.shape.length), Boolean(keepDims)), 'bool'),
-    ];
+    const axes = axesOf(axis, x!.shape.length);
+    if (sizeOf(axes.map((at) => x!.shape[at]!)) === 0) {
+      const kept = reduce(graph, op, x!, axes, Boolean(keepDims));
+      return [graph.fill(op === 'ReduceMin' ? 1 : 0, kept.shape, 'bool')];
+    }
+    return [cast(graph, reduce(graph, op, cast(graph, x!, 'int32'), axes, Boolean(keepDims)), 'bool')];
   };
 
+/** The first of the largest or smallest. NaN counts for nothing, but at the first place nothing is beyond it. */
 const argument =
   (op: 'ArgMax' | 'ArgMin'): TraceKernel =>
   (graph, { x }, { axis }) => {
-    const at = axesOf(axis, x!.shape.length)[0]!;
+    const at = axesOf(axis ?? 0, x!.shape.length)[0]!;
     const shape = x!.shape.filter((_, index) => index !== at);
-    const index = graph.node(op, [x!], { shape, dtype: 'int64' }, { axis: at, keepdims: 0 });
+    const beyond = op === 'ArgMax' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+    const stand = Float32Array.from({ length: x!.shape[at]! }, (_, place) =>
+      place === 0 ? beyond : -beyond,
+    );
+    const extents = x!.shape.map((extent, index) => (index === at ? extent : 1));
+    const comparable =
+      x!.dtype === 'float32'
+        ? where(
+            graph,
+            unary(graph, 'IsNaN', x!, 'bool'),
+            graph.constant(stand, extents, 'float32'),
+            x!,
+            x!.shape,
+          )
+        : cast(graph, x!, 'int32');
+    const index = graph.node(op, [comparable], { shape, dtype: 'int64' }, { axis: at, keepdims: 0 });
     return [cast(graph, index, 'int32')];
   };
 
-const prefixSum: TraceKernel = (graph, { x }, { axis, exclusive, reverse }) => [
-  graph.node('CumSum', [x!, reshape(graph, graph.int64([Number(axis)]), [])], x!, {
-    exclusive: exclusive ? 1 : 0,
-    reverse: reverse ? 1 : 0,
-  }),
+const cumulativeSum: TraceKernel = (graph, { x }, { axis, exclusive, reverse }) => [
+  prefixSum(graph, x!, Number(axis ?? 0), { exclusive: Boolean(exclusive), reverse: Boolean(reverse) }),
 ];
 
 const softmaxLike =
@@ -58,40 +102,21 @@ const topK: TraceKernel = (graph, { x }, { k }) => {
   return [values!, cast(graph, indices!, 'int32')];
 };
 
-/** Sums of rows that share a segment number, as a scatter with addition. */
-function segmentSum(graph: GraphBuilder, x: Value, segmentIds: Value, numSegments: number): Value {
-  const rowShape = x.shape.slice(segmentIds.shape.length);
-  const indices = cast(graph, reshape(graph, segmentIds, [...segmentIds.shape, 1]), 'int64');
-  const target = graph.fill(0, [numSegments, ...rowShape], x.dtype);
-  return graph.node('ScatterND', [target, indices, x], target, { reduction: 'add' });
-}
-
 /** Kernels that combine elements along axes. */
 export const reductionKernels: Record<string, TraceKernel> = {
   Sum: reduction('ReduceSum'),
-  Mean: reduction('ReduceMean'),
-  Max: reduction('ReduceMax'),
-  Min: reduction('ReduceMin'),
+  Mean: mean,
+  Max: extremum('ReduceMax'),
+  Min: extremum('ReduceMin'),
   Prod: reduction('ReduceProd'),
   Any: logical('ReduceMax'),
   All: logical('ReduceMin'),
   ArgMax: argument('ArgMax'),
   ArgMin: argument('ArgMin'),
-  Cumsum: prefixSum,
+  Cumsum: cumulativeSum,
   Softmax: softmaxLike('Softmax'),
   LogSoftmax: softmaxLike('LogSoftmax'),
   TopK: topK,
-  UnsortedSegmentSum: (graph, { x, segmentIds }, { numSegments }) => [
-    segmentSum(graph, x!, segmentIds!, Number(numSegments)),
-  ],
-  ScatterNd: (graph, { indices, updates }, { shape }) => {
-    const target = graph.fill(0, shape as number[], updates!.dtype);
-    return [
-      graph.node('ScatterND', [target, cast(graph, indices!, 'int64'), updates!], target, {
-        reduction: 'add',
-      }),
-    ];
-  },
   GatherNd: (graph, { params, indices }) => {
     const depth = indices!.shape.at(-1)!;
     const shape = [...indices!.shape.slice(0, -1), ...params!.shape.slice(depth)];

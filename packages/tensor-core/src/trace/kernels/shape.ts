@@ -1,6 +1,6 @@
 import type { TraceKernel } from '../../op.js';
 import { tf } from '../../tf.js';
-import { cast, concat, expand, reshape, slice, transpose } from '../emit.js';
+import { binary, cast, concat, expand, reshape, slice, transpose, where } from '../emit.js';
 import type { GraphBuilder, Value } from '../graph.js';
 
 const normal = (axis: unknown, rank: number) => {
@@ -31,10 +31,30 @@ const pad: TraceKernel = (graph, { x }, { paddings, constantValue }) => {
 
 const mirrorPad: TraceKernel = (graph, { x }, { paddings, mode }) => {
   const pairs = paddings as [number, number][];
-  if (mode !== 'reflect') throw new Error("only mode 'reflect' can be traced");
   const shape = x!.shape.map((extent, axis) => extent + pairs[axis]![0] + pairs[axis]![1]);
-  const amounts = graph.int64([...pairs.map(([before]) => before), ...pairs.map(([, after]) => after)]);
-  return [graph.node('Pad', [x!, amounts], { shape, dtype: x!.dtype }, { mode: 'reflect' })];
+  if (mode === 'reflect') {
+    const amounts = graph.int64([...pairs.map(([before]) => before), ...pairs.map(([, after]) => after)]);
+    return [graph.node('Pad', [x!, amounts], { shape, dtype: x!.dtype }, { mode: 'reflect' })];
+  }
+  // The runtime's Pad does not repeat the edge, so that the copies are picked one axis after the other.
+  return [
+    pairs.reduce((value, [before, after], axis) => {
+      if (before === 0 && after === 0) return value;
+      const extent = value.shape[axis]!;
+      const sources = Array.from({ length: before + extent + after }, (_, place) => {
+        const index = place - before;
+        if (index < 0) return -index - 1;
+        return index < extent ? index : 2 * extent - 1 - index;
+      });
+      const widened = value.shape.map((other, index) => (index === axis ? sources.length : other));
+      return graph.node(
+        'Gather',
+        [value, graph.int64(sources)],
+        { shape: widened, dtype: x!.dtype },
+        { axis },
+      );
+    }, x!),
+  ];
 };
 
 const gather: TraceKernel = (graph, { x, indices }, { axis, batchDims }) => {
@@ -56,9 +76,13 @@ const oneHot: TraceKernel = (graph, { indices }, { depth, onValue, offValue, dty
     [graph.fill(Number(offValue), [1], 'float32'), graph.fill(Number(onValue), [1], 'float32')],
     0,
   );
+  // ONNX counts negative indices from the end; here they are nowhere, as every index beyond the depth.
+  const given = cast(graph, indices!, 'int64');
+  const isNegative = binary(graph, 'Less', given, graph.int64([0]), 'bool');
+  const places = where(graph, isNegative, graph.int64([Number(depth)]), given, given.shape);
   const hot = graph.node(
     'OneHot',
-    [cast(graph, indices!, 'int64'), graph.int64([Number(depth)]), values],
+    [places, graph.int64([Number(depth)]), values],
     {
       shape,
       dtype: 'float32',
@@ -131,7 +155,8 @@ const stridedSlice: TraceKernel = (graph, { x }, attributes) => {
 };
 
 const reverse: TraceKernel = (graph, { x }, { dims }) => {
-  const axes = (dims as number[]).map((axis) => normal(axis, x!.shape.length));
+  const given = (dims as number[] | undefined) ?? [...x!.shape.keys()];
+  const axes = given.map((axis) => normal(axis, x!.shape.length));
   if (axes.length === 0 || x!.fill !== undefined) return [x!];
   const all = (value: number) => graph.int64(axes.map(() => value));
   return [graph.node('Slice', [x!, all(-1), all(-(2 ** 31)), graph.int64(axes), all(-1)], x!)];
