@@ -8,13 +8,18 @@ import type { Cell } from '../resolve-cell.js';
 import { type CellJobData, type CellJobProgress, jobOptions } from './cell-job.js';
 import { openQueue, type QueueAddress } from './redis.js';
 
-/** Between two looks at cells that no event told about, milliseconds: events may be lost while a connection is. */
-const LOOK_INTERVAL = 10_000;
+/** Seconds between two looks at cells that no event told about: events may be lost while a connection is. */
+const LOOK_SECONDS = 10;
 
 export interface QueueExecutorOptions extends QueueAddress {
   readonly versions: Versions;
   /** How often a cell is begun when its process crashes or its worker goes wrong. Default 3. */
   readonly attempts?: number;
+  /**
+   * Seconds between two looks at every cell, which find what no event told, and put back on the queue what the server has
+   * lost. Default 10.
+   */
+  readonly lookSeconds?: number;
 }
 
 /** Hands cells to the workers of a queue on a Redis server, and waits for their results. */
@@ -32,7 +37,7 @@ export function queueExecutor(options: QueueExecutorOptions): Executor {
       // A server that goes away for a while comes back to the same jobs; without listeners it would end the process.
       queue.on('error', () => {});
       events.on('error', () => {});
-      const pending = new PendingCells(queue, cells, options.versions, {
+      const pending = new PendingCells(queue, cells, options, {
         ...hooks,
         onStart(cell) {
           running++;
@@ -51,7 +56,7 @@ export function queueExecutor(options: QueueExecutorOptions): Executor {
         );
         events.on('completed', ({ jobId }) => pending.look(jobId));
         events.on('failed', ({ jobId }) => pending.look(jobId));
-        await pending.enqueue(options.attempts ?? 3);
+        await pending.enqueue();
         await pending.wait();
       } finally {
         await events.close();
@@ -69,6 +74,8 @@ class PendingCells {
   /** Results that were taken and are being written: the sweep is over when the last of them is. */
   #writing = 0;
   readonly #versions: Versions;
+  readonly #attempts: number;
+  readonly #lookSeconds: number;
   readonly #hooks: ExecutorHooks;
   readonly #finished: Promise<void>;
   #resolve!: () => void;
@@ -77,12 +84,14 @@ class PendingCells {
   constructor(
     queue: Queue<CellJobData, CellResult>,
     cells: readonly Cell[],
-    versions: Versions,
+    { versions, attempts = 3, lookSeconds = LOOK_SECONDS }: QueueExecutorOptions,
     hooks: ExecutorHooks,
   ) {
     this.#queue = queue;
     this.#cells = new Map(exclusiveLast(cells).map((cell) => [cell.key, cell]));
     this.#versions = versions;
+    this.#attempts = attempts;
+    this.#lookSeconds = lookSeconds;
     this.#hooks = hooks;
     this.#finished = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -93,14 +102,18 @@ class PendingCells {
   }
 
   /** Puts every cell on the queue that is not there; one that failed there before is tried again. */
-  async enqueue(attempts: number): Promise<void> {
-    for (const { key, spec } of [...this.#cells.values()]) {
+  async enqueue(): Promise<void> {
+    for (const cell of [...this.#cells.values()]) {
       this.#hooks.signal?.throwIfAborted();
-      const known = await this.#queue.getJob(key);
+      const known = await this.#queue.getJob(cell.key);
       if (known && (await hasFailed(known))) await known.remove();
-      const data = { key, spec, versions: this.#versions };
-      await this.#queue.add(cellLabel(spec), data, jobOptions(key, attempts));
+      await this.#add(cell);
     }
+  }
+
+  async #add({ key, spec }: Cell): Promise<void> {
+    const data = { key, spec, versions: this.#versions };
+    await this.#queue.add(cellLabel(spec), data, jobOptions(key, this.#attempts));
   }
 
   start(key: string): void {
@@ -131,7 +144,7 @@ class PendingCells {
     const lookAtAll = () => {
       for (const key of this.#cells.keys()) this.look(key);
     };
-    const timer = setInterval(lookAtAll, LOOK_INTERVAL);
+    const timer = setInterval(lookAtAll, this.#lookSeconds * 1000);
     try {
       if (this.#cells.size === 0) this.#resolve();
       lookAtAll();
@@ -149,7 +162,13 @@ class PendingCells {
     const state = await job?.getState();
     const cell = this.#cells.get(key);
     // Another look may have taken it meanwhile.
-    if (!cell || !job || (state !== 'completed' && state !== 'failed')) return;
+    if (!cell) return;
+    // A server that was started anew without its data, or another sweep that withdrew the cell. Adding twice is once.
+    if (!job) {
+      if (!this.#hooks.signal?.aborted) await this.#add(cell);
+      return;
+    }
+    if (state !== 'completed' && state !== 'failed') return;
     this.start(key);
     this.#cells.delete(key);
     this.#writing += 1;

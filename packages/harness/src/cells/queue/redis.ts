@@ -48,6 +48,7 @@ async function knock(Redis: typeof import('ioredis').Redis, url: string): Promis
   if (!/^rediss?:\/\//.test(url)) {
     throw new InputError(`A Redis server is given as redis://host:port, but '${url}' was given.`);
   }
+  const database = databaseOf(url);
   const client = new Redis(url, {
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT,
@@ -61,6 +62,8 @@ async function knock(Redis: typeof import('ioredis').Redis, url: string): Promis
   try {
     await client.connect();
     await client.ping();
+    // The client goes on with database 0 when the server refuses the one of the address.
+    await client.select(database);
   } catch (error) {
     throw new InputError(
       `The Redis server ${withoutPassword(url)} cannot be used (${reason || (error as Error).message}); start one, or give another --redis.`,
@@ -68,6 +71,20 @@ async function knock(Redis: typeof import('ioredis').Redis, url: string): Promis
   } finally {
     client.disconnect();
   }
+}
+
+/** The database that an address names, 0 when it names none. @throws InputError when it is no number. */
+function databaseOf(url: string): number {
+  const path = /^rediss?:\/\/[^/?#]*\/?([^?#]*)/.exec(url)?.[1] ?? '';
+  const query = /[?&]db=([^&#]*)/.exec(url)?.[1];
+  for (const part of [path, query ?? '']) {
+    if (!/^\d*$/.test(part)) {
+      throw new InputError(
+        `The address of a Redis server ends in the number of a database, as redis://host:6379/0, but '${part}' was given in ${withoutPassword(url)}.`,
+      );
+    }
+  }
+  return Number(query || path || 0);
 }
 
 function withoutPassword(url: string): string {

@@ -153,6 +153,24 @@ describe('cells on a queue', () => {
     expect(started(log)).toHaveLength(2);
   });
 
+  it('are all computed when the server comes back without its data', async () => {
+    const log = join(emptyFolder(), 'log');
+    const own = await startRedis();
+    const queue = 'lost';
+    const options = { redis: own.url, queue };
+    const store = await ResultStore.open(emptyFolder());
+    const executor = queueExecutor({ ...options, versions, attempts: 2, lookSeconds: 0.3 });
+    await startWorker(queue, options);
+    const cells = toyCells(3, 'sum', { log, sleep: 800 });
+    const running = runSweep({ registry, store, executor, cells, engine: 'cpu', versions });
+    await until(() => started(log).length === 1);
+    await own.restart();
+    const { done } = await running;
+    expect(done).toBe(3);
+    expect(await store.list()).toHaveLength(3);
+    await own.stop();
+  });
+
   it('that nobody has begun are withdrawn when the sweep is interrupted', async () => {
     const abort = new AbortController();
     const running = sweep('withdrawn', toyCells(3), {
@@ -174,6 +192,17 @@ describe('cells on a queue', () => {
 });
 
 describe('a queue that cannot be used', () => {
+  it('is one in a database that the server does not have; others are left alone', async () => {
+    const options = { redis: `${server.url}/99`, queue: 'nowhere', versions };
+    await expect(runQueueWorker({ ...options, registry, registryModule })).rejects.toThrow(
+      /cannot be used \(ERR DB index is out of range\)/,
+    );
+    const { Redis } = await import('ioredis');
+    const client = new Redis(server.url);
+    expect(await client.keys('*nowhere*')).toEqual([]);
+    client.disconnect();
+  });
+
   it.each([
     [
       'redis://127.0.0.1:1',
@@ -185,6 +214,8 @@ describe('a queue that cannot be used', () => {
       'q',
       /^A Redis server is given as redis:\/\/host:port, but 'localhost:6379' was given\.$/,
     ],
+    ['redis://127.0.0.1:1/foo', 'q', /^The address of a Redis server ends in the number .* 'foo' was given/],
+    ['redis://127.0.0.1:1/1/2', 'q', /^The address of a Redis server ends in the number .* '1\/2' was given/],
     ['redis://127.0.0.1:1', 'a:b', /^A queue's name is made of letters, digits/],
   ])('is refused in one sentence: %s %s', async (redis, queue, sentence) => {
     const options = { redis, queue, versions };

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 export interface RedisServer {
   readonly url: string;
   stop(): Promise<void>;
+  /** Ends it at once and starts another one, without its data, in its place. */
+  restart(): Promise<void>;
 }
 
 /** Starts a Redis server of its own on a free port, which keeps nothing. */
@@ -25,14 +27,25 @@ export async function startRedis(): Promise<RedisServer> {
     '--dir',
     folder,
   ];
-  const child = spawn('redis-server', flags, { stdio: ['ignore', 'pipe', 'inherit'] });
-  await untilPrinted(child, /Ready to accept connections/);
+  const start = async () => {
+    const started = spawn('redis-server', flags, { stdio: ['ignore', 'pipe', 'inherit'] });
+    await untilPrinted(started, /Ready to accept connections/);
+    return started;
+  };
+  let child = await start();
+  const end = async (signal: NodeJS.Signals) => {
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    child.kill(signal);
+    await ended;
+  };
   return {
     url: `redis://127.0.0.1:${port}`,
+    async restart() {
+      await end('SIGKILL');
+      child = await start();
+    },
     async stop() {
-      const ended = new Promise((resolve) => child.once('close', resolve));
-      child.kill('SIGTERM');
-      await ended;
+      await end('SIGTERM');
       rmSync(folder, { recursive: true, force: true });
     },
   };
