@@ -140,8 +140,16 @@ function explain(error: unknown): ExitCode {
     return error.exitCode === 0 ? ExitCode.ok : ExitCode.badInput;
   }
   if (error instanceof Error && error.name === 'AbortError') return ExitCode.interrupted;
-  const message = error instanceof Error ? error.message : String(error);
+  const isTooLarge =
+    error instanceof RangeError &&
+    /^(Invalid (typed )?array length|Array buffer allocation failed)/.test(error.message);
+  const message = isTooLarge
+    ? `The sizes that were asked for do not fit into memory (${error.message.toLowerCase()}); choose smaller ones.`
+    : error instanceof Error
+      ? error.message
+      : String(error);
   process.stderr.write(`error: ${printable(message)}\n`);
   if (process.env.PALIMPSEST_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
-  return error instanceof InputError || error instanceof EngineError ? ExitCode.badInput : ExitCode.failed;
+  const isBadInput = error instanceof InputError || error instanceof EngineError || isTooLarge;
+  return isBadInput ? ExitCode.badInput : ExitCode.failed;
 }

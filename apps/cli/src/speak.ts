@@ -7,6 +7,7 @@ import { ExitCode } from './exit.js';
 import { engineSettings } from './options/common.js';
 import { cacheOf } from './options/pretrained.js';
 import { samplingOf } from './options/sampling.js';
+import { promptOf } from './prompt-source.js';
 import type { Output } from './terminal/output.js';
 import { createProgress, type Progress } from './terminal/progress.js';
 import type { VerbContext } from './verb.js';
@@ -70,10 +71,11 @@ async function reply(
   language: LanguageModel,
   session: Session,
   options: Values,
-  { output, signal, given }: VerbContext,
+  { output, signal, given, asked }: VerbContext,
 ): Promise<void> {
-  const { prompt, stop } = options as { prompt: string; stop?: string };
-  output.write(prompt);
+  const { promptPath, stop } = options as { promptPath?: string; stop?: string };
+  const prompt = await promptOf(options, asked, signal);
+  if (promptPath === undefined) output.write(prompt);
   let text = '';
   const events = generate({
     session,

@@ -1,11 +1,13 @@
 export { canonicalJson } from './canonical-json.js';
 export { EngineError, InputError, PalimpsestError, TraceError } from './errors.js';
 export { readBytes, writeFileAtomically } from './files/atomic-file.js';
+export { readRegularFile, requireRegularFile } from './files/regular-file.js';
 export * from './files/safetensors-files.js';
 export * from './files/sharded-safetensors.js';
 export * from './float-formats.js';
 export { FIRST_BYTES, foreignCause } from './foreign-cause.js';
 export { parseJson } from './lenient-json.js';
+export { machineMemory, requireMemory } from './memory.js';
 export * from './ndarray.js';
 export { nodeModule } from './node-modules.js';
 export * from './random.js';

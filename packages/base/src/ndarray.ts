@@ -1,4 +1,5 @@
 import { InputError } from './errors.js';
+import { requireMemory } from './memory.js';
 
 /** Element types that engines compute with. `bool` is stored as 0 and 1. */
 export type DType = 'float32' | 'int32' | 'bool';
@@ -35,8 +36,14 @@ export function formatShape(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`;
 }
 
-/** A new typed array of `size` zeros for a dtype. */
+/** Arrays below this many elements are made without a look at the machine's memory. */
+const SMALL = 1e8;
+
+/** A new typed array of `size` zeros for a dtype. @throws InputError when the machine's memory cannot hold it. */
 export function allocate<D extends DType>(dtype: D, size: number): DataOf<D> {
+  if (size > SMALL) {
+    requireMemory(size * constructors[dtype].BYTES_PER_ELEMENT, `An array of ${size} ${dtype} numbers`);
+  }
   return new constructors[dtype](size) as DataOf<D>;
 }
 

@@ -1,6 +1,6 @@
 import { xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
 import { InputError } from './errors.js';
-import { type NDArray, ndarray, sizeOf } from './ndarray.js';
+import { allocate, type NDArray, ndarray, sizeOf } from './ndarray.js';
 
 type Generator = ReturnType<typeof xoroshiro128plusFromState>;
 
@@ -130,7 +130,7 @@ export class Rng {
   }
 
   #fill(shape: readonly number[], draw: () => number): NDArray<'float32'> {
-    const values = new Float32Array(sizeOf(shape));
+    const values = allocate('float32', sizeOf(shape));
     for (let i = 0; i < values.length; i++) values[i] = draw();
     return ndarray(values, shape);
   }

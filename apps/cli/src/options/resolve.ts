@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readRegularFile } from '@palimpsest/base';
 import { nearestName, parseJson } from '@palimpsest/harness';
 import { InputError } from '@palimpsest/tensor-core';
 import type { z } from 'zod';
@@ -86,7 +86,7 @@ function readConfig(path: string, fields: readonly Field[]): Values {
 
 function readText(path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return new TextDecoder().decode(readRegularFile(path));
   } catch (error) {
     throw new InputError(`The configuration file '${path}' cannot be read: ${(error as Error).message}.`);
   }

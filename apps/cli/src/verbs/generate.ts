@@ -13,6 +13,10 @@ export const generate = defineVerb({
   aliases: samplingAliases,
   schema: z.object({
     prompt: z.string().default('').meta({ description: 'text to go on from', value: 'text' }),
+    promptPath: z.string().optional().meta({
+      description: "file to go on from, which is not printed again; '-': standard input",
+      value: 'path',
+    }),
     stop: z
       .string()
       .optional()

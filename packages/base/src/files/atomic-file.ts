@@ -1,4 +1,5 @@
 import { InputError } from '../errors.js';
+import { requireRegularFile } from './regular-file.js';
 
 // Node's file modules load on use, so that the package itself also loads in browsers.
 const files = () => import('node:fs/promises');
@@ -13,6 +14,7 @@ export function unreadable(path: string, error: unknown): InputError {
 
 /** The bytes of a file. @throws InputError naming the file when it is missing or cannot be read. */
 export async function readBytes(path: string): Promise<Uint8Array> {
+  requireRegularFile(path);
   const { readFile } = await files();
   return readFile(path).catch((error: unknown) => {
     throw unreadable(path, error);

@@ -1,4 +1,4 @@
-import { nodeModule } from '@palimpsest/base';
+import { nodeModule, readRegularFile } from '@palimpsest/base';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { countParameters } from '../model-size.js';
@@ -178,7 +178,7 @@ function readConfig(folder: string): Config {
   const path = nodeModule('node:path').join(folder, CONFIG);
   let raw: unknown;
   try {
-    raw = parseJson(nodeModule('node:fs').readFileSync(path));
+    raw = parseJson(readRegularFile(path));
   } catch {
     throw torn(folder, CONFIG, 'is not valid JSON');
   }
@@ -202,7 +202,7 @@ function readConfig(folder: string): Config {
 function readChecked(folder: string, name: string, config: Config): Uint8Array {
   const path = nodeModule('node:path').join(folder, name);
   if (!nodeModule('node:fs').existsSync(path)) throw torn(folder, name, 'is missing');
-  const bytes = nodeModule('node:fs').readFileSync(path);
+  const bytes = readRegularFile(path);
   const expected = config.files[name]!;
   if (bytes.length !== expected.bytes) {
     throw torn(folder, name, `has ${bytes.length} bytes, expected ${expected.bytes}`);

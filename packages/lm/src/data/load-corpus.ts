@@ -1,4 +1,4 @@
-import { nodeModule } from '@palimpsest/base';
+import { nodeModule, readRegularFile } from '@palimpsest/base';
 import { InputError } from '@palimpsest/tensor-core';
 import { builtInCorpora } from './built-in-corpora.js';
 import type { Corpus } from './corpus.js';
@@ -81,7 +81,7 @@ function filesOf(folder: string, pattern: RegExp): string[] {
 }
 
 function readText(file: string): string {
-  const bytes = nodeModule('node:fs').readFileSync(file);
+  const bytes = readRegularFile(file);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {

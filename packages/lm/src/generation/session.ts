@@ -194,7 +194,8 @@ export class Session {
         `The id ${wrong} is outside the vocabulary of ${vocabSize}; encode the text with the model's tokenizer.`,
       );
     }
-    this.#pending.push(...list);
+    // One by one: as arguments of one call, a long text overflows the stack.
+    for (const id of list) this.#pending.push(id);
     this.#position += list.length;
     const window = this.#options.penaltyWindow ?? 256;
     this.#history = window > 0 ? [...this.#history, ...list].slice(-window) : [];

@@ -1,4 +1,4 @@
-import { nodeModule } from '@palimpsest/base';
+import { nodeModule, readRegularFile } from '@palimpsest/base';
 import { InputError } from '@palimpsest/tensor-core';
 import type { JsonObject } from '../sequence-model.js';
 import { HuggingFaceTokenizer } from './hugging-face-tokenizer.js';
@@ -34,8 +34,9 @@ function endOfText(data: JsonObject): JsonObject {
 }
 
 function readJson(file: string): JsonObject {
+  const bytes = readRegularFile(file);
   try {
-    const data: unknown = JSON.parse(nodeModule('node:fs').readFileSync(file, 'utf8'));
+    const data: unknown = JSON.parse(new TextDecoder().decode(bytes));
     if (typeof data === 'object' && data !== null) return data as JsonObject;
   } catch {
     // Said below: what is no JSON object is no tokenizer, whatever the reason.

@@ -1,4 +1,4 @@
-import { nodeModule } from '@palimpsest/base';
+import { nodeModule, requireMemory } from '@palimpsest/base';
 import { type Engine, PalimpsestError, Rng } from '@palimpsest/tensor-core';
 import { type LoadedCheckpoint, saveCheckpoint } from '../checkpoints/checkpoint.js';
 import { firstNonFinite } from '../checkpoints/finite.js';
@@ -62,6 +62,16 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainingEven
   }
 }
 
+/** Refuses sizes of which a lower bound does not fit: parameters with gradients and two moments, and logits. */
+function requireMemoryFor(params: unknown, { batch, time }: BatchSource, vocabSize: number): void {
+  const parameters = countParameters(params);
+  requireMemory(16 * parameters, `Training ${parameters} parameters, at 16 bytes each,`);
+  requireMemory(
+    4 * batch * time * vocabSize,
+    `Each step's logits, ${batch} x ${time} tokens x ${vocabSize} entries at 4 bytes,`,
+  );
+}
+
 class TrainingRun {
   readonly #options: TrainOptions;
   readonly #settings: TrainingSettings;
@@ -92,6 +102,7 @@ class TrainingRun {
       this.#progress = freshProgress(this.#settings);
       this.#params = options.params ?? model.init(Rng.fromSeed(this.#settings.seed));
     }
+    requireMemoryFor(this.#params, source, model.vocabSize);
     this.#schedule = scheduleOf(this.#settings);
     this.#rules = parameterRules(model, this.#params, this.#settings);
     this.#step = new TrainingStep(engine, model, source, this.#settings, this.#rules);
