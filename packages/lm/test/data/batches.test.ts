@@ -1,9 +1,14 @@
+import { InputError } from '@palimpsest/base';
 import { describe, expect, it } from 'vitest';
 import {
   type BatchSource,
   ContiguousLanes,
   countTargets,
   DocumentLanes,
+  type Example,
+  lengthBuckets,
+  PaddedExamples,
+  type PaddedExamplesOptions,
   RandomWindows,
 } from '../../src/index.js';
 
@@ -170,5 +175,85 @@ describe('DocumentLanes', () => {
     expect(() => new DocumentLanes({ ids: counting(1), documentStarts: [0] }, { batch: 1, time: 2 })).toThrow(
       'at least two tokens',
     );
+  });
+});
+
+describe('PaddedExamples', () => {
+  const examples: Example[] = [
+    { ids: [1, 2, 3] },
+    { ids: [4, 5, 6, 7, 8], learnt: [0, 0, 0, 1, 1] },
+    { ids: [9, 10], learnt: [true, true] },
+    { ids: [11, 12, 13, 14, 15, 16] },
+    { ids: [17, 18, 19, 20] },
+  ];
+  const make = (options: Partial<PaddedExamplesOptions> = {}) =>
+    new PaddedExamples(examples, { batch: 2, time: 5, seed: 2, paddingId: 99, ...options });
+
+  it('shows every example once per epoch, padded, with targets only where tokens are learnt', () => {
+    const source = make();
+    const seen = new Map<number, { inputs: number[]; targets: number[] }>();
+    let empty = 0;
+    for (let batch = 0; batch < 3; batch++) {
+      const { inputs, targets, resets } = source.next();
+      expect([...resets.data]).toEqual([1, 1]);
+      rows(inputs).forEach((row, lane) => {
+        if (row[0] === 99) empty += 1;
+        else seen.set(row[0]!, { inputs: row, targets: rows(targets)[lane]! });
+      });
+    }
+    expect(empty).toBe(1);
+    expect(Object.fromEntries(seen)).toEqual({
+      1: { inputs: [1, 2, 99, 99, 99], targets: [2, 3, -1, -1, -1] },
+      4: { inputs: [4, 5, 6, 7, 99], targets: [-1, -1, 7, 8, -1] },
+      9: { inputs: [9, 99, 99, 99, 99], targets: [10, -1, -1, -1, -1] },
+      11: { inputs: [11, 12, 13, 14, 15], targets: [12, 13, 14, 15, 16] },
+      17: { inputs: [17, 18, 19, 99, 99], targets: [18, 19, 20, -1, -1] },
+    });
+  });
+
+  it('pads to the shortest of the lengths that holds an example', () => {
+    const source = make({ lengths: [2, 4] });
+    const batches = Array.from({ length: 3 }, () => source.next());
+    const shapes = batches.map(({ inputs }) => inputs.shape.join());
+    expect([...new Set(shapes)].sort()).toEqual(['2,2', '2,4', '2,5']);
+    const total = batches.reduce((sum, batch) => sum + countTargets(batch), 0);
+    expect(total).toBe(2 + 2 + 1 + 5 + 3);
+  });
+
+  it('draws another order in every epoch, and goes on from a stored place', () => {
+    const first = (source: BatchSource) => source.next().inputs.data[0];
+    const source = make({ batch: 1 });
+    const epochs = Array.from({ length: 4 }, () => Array.from({ length: 5 }, () => first(source)));
+    for (const epoch of epochs) expect([...epoch].sort((a, b) => a! - b!)).toEqual([1, 4, 9, 11, 17]);
+    expect(new Set(epochs.map(String)).size).toBeGreaterThan(1);
+    expectSeekToRepeat(() => make({ lengths: [2] }));
+    expect(() => make().seek(make({ batch: 1 }).cursor())).toThrow(/3 batches of 5 examples.*5 batches/);
+    expect(() => make().seek({ kind: 'random-windows' })).toThrow(InputError);
+  });
+
+  it.each<[string, Example[], Partial<PaddedExamplesOptions>]>([
+    ['at least one', [], {}],
+    ['Example 0 has 1 tokens', [{ ids: [1] }], {}],
+    ["Example 0 has 7 tokens.*raise 'time'", [{ ids: [1, 2, 3, 4, 5, 6, 7] }], {}],
+    ['2 marks', [{ ids: [1, 2, 3], learnt: [0, 1] }], {}],
+    ['no token behind its first', [{ ids: [1, 2, 3], learnt: [1, 0, 0] }], {}],
+    ["'batch'", examples, { batch: 0 }],
+    ["'lengths'", examples, { lengths: [2.5] }],
+  ])('says what is wrong: %s', (message, list, options) => {
+    const build = () => new PaddedExamples(list, { batch: 2, time: 5, ...options });
+    expect(build).toThrow(InputError);
+    expect(build).toThrow(new RegExp(message));
+  });
+
+  it('few lengths serve many texts', () => {
+    const lengths = lengthBuckets(256);
+    expect(lengths).toEqual([16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256]);
+    for (let length = 17; length <= 256; length++) {
+      const padded = lengths.find((one) => one >= length)!;
+      expect(1 - length / padded).toBeLessThan(0.2);
+    }
+    expect(lengthBuckets(100, { perDoubling: 1 })).toEqual([16, 32, 64, 100]);
+    expect(lengthBuckets(7)).toEqual([7]);
+    expect(() => lengthBuckets(0)).toThrow(InputError);
   });
 });

@@ -9,9 +9,11 @@ import {
   ContiguousLanes,
   corpusText,
   DocumentLanes,
+  type Example,
   encodeCorpus,
   generateStories,
   loadCheckpoint,
+  PaddedExamples,
   RandomWindows,
   type TrainingOptions,
   train,
@@ -30,6 +32,13 @@ const sources: Record<string, () => BatchSource> = {
   windows: () => new RandomWindows(ids, { batch: 3, time: 8, seed: 5 }),
   lanes: () => new ContiguousLanes(ids, { batch: 3, time: 8 }),
   documents: () => new DocumentLanes(encoded, { batch: 3, time: 8, seed: 5 }),
+  examples: () =>
+    new PaddedExamples(
+      Array.from({ length: 20 }, (_, index) => ({
+        ids: ids.subarray(9 * index, 9 * index + 3 + (index % 6)),
+      })),
+      { batch: 3, time: 8, seed: 5, lengths: [4] },
+    ),
 };
 
 const folder = mkdtempSync(join(tmpdir(), 'palimpsest-lm-train-'));
@@ -231,6 +240,25 @@ describe('train', () => {
     expect(a.loss).toBeCloseTo(b.loss, 6);
     expect(a.gradientNorm).toBeCloseTo(b.gradientNorm, 5);
     expect([a.tokens, b.tokens]).toEqual([5, 5]);
+  });
+
+  it('learns the same from padded examples as from the learnt tokens of each alone', async () => {
+    const plain = gatedRecurrence({ vocabSize: tokenizer.vocabSize, width: 12, dropout: 0 });
+    const first = async (source: BatchSource) =>
+      stepsOf(
+        await collect(train({ engine, model: plain, source, settings: { ...settings, steps: 1 } })),
+      )[0]!;
+    const question = { ids: ids.subarray(0, 5), learnt: [0, 0, 0, 1, 1] };
+    const text = { ids: ids.subarray(10, 17) };
+    const of = (examples: Example[], batch: number, time: number) =>
+      first(new PaddedExamples(examples, { batch, time, paddingId: 3 }));
+    const together = await of([question, text], 3, 9);
+    const [alone, other] = [await of([question], 1, 4), await of([text], 1, 6)];
+    expect([together.tokens, alone.tokens, other.tokens]).toEqual([8, 2, 6]);
+    expect(together.loss).toBeCloseTo((2 * alone.loss + 6 * other.loss) / 8, 5);
+    const exact = await first(new RandomWindows(ids.subarray(10, 17), { batch: 1, time: 6 }));
+    expect(other.loss).toBeCloseTo(exact.loss, 6);
+    expect(other.gradientNorm).toBeCloseTo(exact.gradientNorm, 5);
   });
 
   it('keeps the best checkpoint apart from the latest, and takes samples', async () => {
