@@ -1,6 +1,7 @@
 import { dropout, linear, tf } from '@palimpsest/tensor-core';
 import { blockForward, type KeyValuePrefix, normalise } from './block.js';
 import { isMarkedEmpty, type TransformerState } from './cache.js';
+import { checkState } from './check-state.js';
 import type { TransformerConfig } from './config.js';
 import { type DecoderInput, inputRows, type Rows } from './input-rows.js';
 import type { BlockParameters, TransformerParameters } from './parameters.js';
@@ -57,7 +58,7 @@ export function decoderTables(config: TransformerConfig): DecoderTables {
 
 /**
  * Runs a decoder over new rows behind any cache. Pure; on engines with graphs the shapes alone decide the graph.
- * @throws InputError when the input's shapes do not fit the model.
+ * @throws InputError when the shapes of the input or of the state do not fit the model.
  */
 export function runDecoder(
   config: TransformerConfig,
@@ -69,6 +70,7 @@ export function runDecoder(
 ): DecoderResult {
   const rows = inputRows(config, parameters, input);
   const { batch, time } = rows;
+  checkState(config, state, batch);
   const places = placeRows(config, rows, input, state);
   const drop = dropoutAt(config, options);
   const embedded = embedPositions(config, tables, parameters, rows.embeddings, places);
@@ -127,6 +129,7 @@ export function runLayer(
 ): { x: tf.Tensor3D; state: TransformerState } {
   const [batch, time, width] = x.shape;
   const rows: Rows = { batch, time, embeddings: x };
+  checkState({ ...config, layers: 1 }, state, batch);
   const places = placeRows(config, rows, {}, state);
   const angles = tables.rotary?.at(places.positions);
   const plan = cachePlans(config, rows, places, state, undefined)(0);

@@ -19,7 +19,7 @@ export {
   transformerConfigSchema,
 } from './config.js';
 export type { DecoderOptions, DecoderResult } from './decoder.js';
-export { continueGreedily, type GreedyOptions } from './greedy.js';
+export { continueGreedily, GreedyDecoder, type GreedyOptions } from './greedy.js';
 export { type DecoderInput, paddedPositions } from './input-rows.js';
 export { type BlockParameters, parameterCount, type TransformerParameters } from './parameters.js';
 export * from './parity/index.js';

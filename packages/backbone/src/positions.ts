@@ -54,11 +54,6 @@ function followingPositions(
 ): tf.Tensor {
   const steps = tf.reshape(tf.range(0, time, 1, 'int32'), [1, time]);
   if (fromStart) return tf.broadcastTo(steps, [batch, time]);
-  if (state.position.shape[0] !== batch) {
-    throw new InputError(
-      `The state holds ${state.position.shape[0]} texts, but ${batch} were given; make it with initState(params, ${batch}).`,
-    );
-  }
   return tf.add(tf.reshape(state.position, [batch, 1]), steps);
 }
 
