@@ -27,6 +27,12 @@ export interface SafeTensors {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** Tensors to be written: by name, or as a file gave them. */
+export type TensorsToWrite =
+  | Readonly<Record<string, SafeTensor>>
+  | ReadonlyMap<string, SafeTensor>
+  | SafeTensors;
+
 const SPACE = 0x20;
 
 /**
@@ -34,18 +40,19 @@ const SPACE = 0x20;
  * @throws InputError when the values of a tensor fit neither its dtype nor its shape.
  */
 export function safetensorsChunks(
-  tensors: Readonly<Record<string, SafeTensor>>,
-  metadata: Readonly<Record<string, string>> = {},
+  source: TensorsToWrite,
+  metadata: Readonly<Record<string, string>> = isFile(source) ? source.metadata : {},
 ): Uint8Array[] {
+  const tensors = entriesOf(source);
   // Without a prototype, so that every name is just a name.
   const header: Record<string, unknown> = Object.create(null);
   if (Object.keys(metadata).length > 0) header[METADATA] = metadata;
-  for (const [name, tensor] of Object.entries(tensors)) {
+  for (const [name, tensor] of tensors) {
     checkTensor(name, tensor);
     header[name] = undefined; // Named in the order of the record, whatever the order of the data.
   }
   // Larger elements first, so that every tensor begins at a multiple of its element's size.
-  const inOrder = Object.entries(tensors).sort(([, a], [, b]) => elementSize(b) - elementSize(a));
+  const inOrder = [...tensors].sort(([, a], [, b]) => elementSize(b) - elementSize(a));
   const chunks: Uint8Array[] = [];
   let offset = 0;
   for (const [name, { dtype, shape, data }] of inOrder) {
@@ -80,15 +87,30 @@ function checkTensor(name: string, { dtype, shape, data }: SafeTensor): void {
   }
 }
 
+const isFile = (source: TensorsToWrite): source is SafeTensors =>
+  'tensors' in source && source.tensors instanceof Map;
+
+function entriesOf(source: TensorsToWrite): [string, SafeTensor][] {
+  if (!isFile(source)) return source instanceof Map ? [...source] : Object.entries(source);
+  const [unread] = source.unread;
+  if (unread) {
+    throw new InputError(
+      `The tensor '${unread[0]}' has dtype ${unread[1]}, which was not read and cannot be written; give the tensors that shall be kept ('tensors') alone.`,
+    );
+  }
+  return [...source.tensors];
+}
+
 /**
  * Writes tensors in the safetensors format: header length, JSON header, data by the size of its
  * elements, the largest first, so that readers can map every tensor as it stands.
- * @param metadata free strings, stored in the header
- * @throws InputError when the values of a tensor fit neither its dtype nor its shape.
+ * @param tensors by name, or what `decodeSafetensors` gave
+ * @param metadata free strings, stored in the header. Default: those of the file that was decoded
+ * @throws InputError when the values of a tensor fit neither its dtype nor its shape, or for tensors that were not read.
  */
 export function encodeSafetensors(
-  tensors: Readonly<Record<string, SafeTensor>>,
-  metadata: Readonly<Record<string, string>> = {},
+  tensors: TensorsToWrite,
+  metadata?: Readonly<Record<string, string>>,
 ): Uint8Array {
   const chunks = safetensorsChunks(tensors, metadata);
   const bytes = new Uint8Array(chunks.reduce((total, chunk) => total + chunk.length, 0));

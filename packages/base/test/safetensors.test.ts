@@ -408,3 +408,27 @@ describe('arrays to compute with', () => {
     expect(fromNDArray(ndarray([1, 2], [2], 'int32'), 'BF16').dtype).toBe('I32');
   });
 });
+
+describe('what was decoded can be encoded again', () => {
+  const tensors = {
+    tensors: { dtype: 'F32' as const, shape: [2], data: Float32Array.of(1, -2) },
+    metadata: { dtype: 'I64' as const, shape: [], data: BigInt64Array.of(5n) },
+    unread: { dtype: 'U8' as const, shape: [3], data: Uint8Array.of(7, 8, 9) },
+  };
+
+  test('byte for byte, with its metadata or with other', () => {
+    const bytes = encodeSafetensors(tensors, { format: 'pt' });
+    const file = decodeSafetensors(bytes);
+    expect(encodeSafetensors(file)).toEqual(bytes);
+    expect(encodeSafetensors(file.tensors, { format: 'pt' })).toEqual(bytes);
+    expect(decodeSafetensors(encodeSafetensors(file, {})).metadata).toEqual({});
+    expect([...decodeSafetensors(encodeSafetensors(file)).tensors.keys()]).toEqual(Object.keys(tensors));
+  });
+
+  test('tensors that were not read are not lost in silence', () => {
+    const file = { ...decodeSafetensors(encodeSafetensors(tensors)), unread: new Map([['scale', 'F4']]) };
+    expect(() => encodeSafetensors(file)).toThrow(InputError);
+    expect(() => encodeSafetensors(file)).toThrow(/'scale' has dtype F4/);
+    expect(decodeSafetensors(encodeSafetensors(file.tensors)).tensors.size).toBe(3);
+  });
+});

@@ -8,6 +8,7 @@ import {
   type SafeTensor,
   type SafeTensors,
   safetensorsChunks,
+  type TensorsToWrite,
   tensorFromBuffer,
 } from '../safetensors.js';
 import { readBytes, unreadable, writeFileAtomically } from './atomic-file.js';
@@ -27,7 +28,7 @@ export async function readSafetensors(path: string): Promise<SafeTensors> {
  */
 export async function writeSafetensors(
   path: string,
-  tensors: Readonly<Record<string, SafeTensor>>,
+  tensors: TensorsToWrite,
   metadata?: Readonly<Record<string, string>>,
 ): Promise<void> {
   await writeFileAtomically(path, safetensorsChunks(tensors, metadata));

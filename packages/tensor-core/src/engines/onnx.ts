@@ -19,9 +19,10 @@ import type { OnnxRuntime } from './onnx-runtime.js';
 
 /**
  * Share of the bound on graphs that may be memory of their own for intermediate results. The rest is for what every graph
- * needs, so that graphs without memory of their own do not push each other out.
+ * needs, so that graphs without memory of their own do not push each other out; and the memory that those share, which holds
+ * the largest of them, comes on top of the bound.
  */
-const OWN_MEMORY_SHARE = 0.75;
+const OWN_MEMORY_SHARE = 0.5;
 
 /** Traces compiled functions into static graphs and runs them with ONNX Runtime. */
 export class OnnxEngine implements Engine {
