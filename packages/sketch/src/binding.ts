@@ -29,7 +29,7 @@ export function unbind<K extends FloatArray, T extends FloatArray>(
  * A random real key whose spectrum has magnitude 1 everywhere, so that unbinding it undoes binding.
  * @param length m
  * @returns `[m]`, of norm 1
- * @throws RangeError for a length that is no positive integer
+ * @throws InputError for a length that is no positive integer
  */
 export function unitaryKey(seed: number, length: number): Float64Array {
   positiveInteger(length, 'length');

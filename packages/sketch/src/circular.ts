@@ -1,3 +1,4 @@
+import { InputError } from '@palimpsest/base';
 import { type FloatArray, zerosLike } from './arrays.js';
 import { countRows, expectNumbers, expectOneOf, positiveInteger } from './checks.js';
 import { multiplyComplex } from './complex.js';
@@ -24,7 +25,7 @@ export interface CircularOptions {
  * Circular convolution along the last axis: (x ⊛ y)_r = Σ_a x_a y_{(r−a) mod m}.
  * Leading axes are batch axes; a single signal on one side is used for every row of the other.
  * @returns rows of the given kind: float32 if both arrays are, else float64; the sums are taken in float64
- * @throws RangeError for lengths that do not fit, or an unknown method
+ * @throws InputError for lengths that do not fit, or an unknown method
  */
 export function circularConvolve<X extends FloatArray, Y extends FloatArray>(
   x: X,
@@ -60,7 +61,7 @@ function combine<X extends FloatArray, Y extends FloatArray>(
   const width = length * parts;
   const [rowsX, rowsY] = [countRows(x, width, 'x'), countRows(y, width, 'y')];
   if (rowsX !== rowsY && rowsX !== 1 && rowsY !== 1) {
-    throw new RangeError(`${rowsX} signals cannot be combined with ${rowsY}; give equally many, or one.`);
+    throw new InputError(`${rowsX} signals cannot be combined with ${rowsY}; give equally many, or one.`);
   }
   if (options.validate) {
     expectNumbers(x, 'x');

@@ -4,7 +4,7 @@ import { expectLength } from './checks.js';
 /**
  * Interleaves real and imaginary parts to `[re, im, re, im, …]`.
  * @param im default: zeros
- * @throws RangeError when the lengths differ
+ * @throws InputError when the lengths differ
  */
 export function toComplex(re: ArrayLike<number>, im?: ArrayLike<number>): Float64Array {
   if (im) expectLength(im, re.length, 'The imaginary part');

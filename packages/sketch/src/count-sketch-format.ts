@@ -1,3 +1,4 @@
+import { InputError } from '@palimpsest/base';
 import { expectLength } from './checks.js';
 import { expectTable, type SketchTable } from './sketch-table.js';
 
@@ -27,17 +28,17 @@ const ROW_HEADER = 8;
 export function toCountSketchJson({ table, counters }: SketchContent): CountSketchJson {
   const lost = counters.findIndex((value) => !Number.isFinite(value));
   if (lost >= 0)
-    throw new RangeError(`Counter ${lost} is ${counters[lost]}, which JSON cannot hold; use toBytes.`);
+    throw new InputError(`Counter ${lost} is ${counters[lost]}, which JSON cannot hold; use toBytes.`);
   const { dim, sketchDim, index, sign } = table;
   return { dim, sketchDim, index: [...index], sign: [...sign], counters: [...counters] };
 }
 
-/** @throws RangeError naming what is missing or wrong. */
+/** @throws InputError naming what is missing or wrong. */
 export function fromCountSketchJson(json: CountSketchJson): SketchContent {
   if (typeof json !== 'object' || json === null)
-    throw new RangeError('A saved sketch must be a JSON object.');
+    throw new InputError('A saved sketch must be a JSON object.');
   for (const name of ['index', 'sign', 'counters'] as const) {
-    if (!Array.isArray(json[name])) throw new RangeError(`The saved sketch lacks the list '${name}'.`);
+    if (!Array.isArray(json[name])) throw new InputError(`The saved sketch lacks the list '${name}'.`);
   }
   const { dim, sketchDim, index, sign, counters } = json;
   // Checked before typed arrays round or wrap what does not fit them.
@@ -45,7 +46,7 @@ export function fromCountSketchJson(json: CountSketchJson): SketchContent {
   expectLength(counters, sketchDim, 'The saved sketch: counters');
   counters.forEach((value, r) => {
     if (!Number.isFinite(value))
-      throw new RangeError(`The saved sketch: counter ${r} is ${value}, not a number.`);
+      throw new InputError(`The saved sketch: counter ${r} is ${value}, not a number.`);
   });
   const table = { dim, sketchDim, index: Int32Array.from(index), sign: Float32Array.from(sign) };
   return { table, counters: Float64Array.from(counters) };
@@ -72,15 +73,15 @@ export function encodeCountSketches(rows: readonly SketchContent[]): Uint8Array 
   return new Uint8Array(view.buffer);
 }
 
-/** @throws RangeError for bytes that are foreign, of another version, torn or longer than they say. */
+/** @throws InputError for bytes that are foreign, of another version, torn or longer than they say. */
 export function decodeCountSketches(bytes: Uint8Array): SketchContent[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.byteLength < HEADER || view.getUint32(0, true) !== MAGIC) {
-    throw new RangeError(`These ${bytes.byteLength} bytes are no saved sketch.`);
+    throw new InputError(`These ${bytes.byteLength} bytes are no saved sketch.`);
   }
   const version = view.getUint32(4, true);
   if (version !== VERSION) {
-    throw new RangeError(`The saved sketch has version ${version}; this release reads version ${VERSION}.`);
+    throw new InputError(`The saved sketch has version ${version}; this release reads version ${VERSION}.`);
   }
   const count = view.getUint32(8, true);
   const rows: SketchContent[] = [];
@@ -93,14 +94,14 @@ export function decodeCountSketches(bytes: Uint8Array): SketchContent[] {
     at += size;
   }
   if (at !== bytes.byteLength || count === 0) {
-    throw new RangeError(`The saved sketch ends after ${at} bytes, but ${bytes.byteLength} were given.`);
+    throw new InputError(`The saved sketch ends after ${at} bytes, but ${bytes.byteLength} were given.`);
   }
   return rows;
 }
 
 function expectBytes(view: DataView, needed: number): void {
   if (view.byteLength < needed) {
-    throw new RangeError(
+    throw new InputError(
       `The saved sketch is torn: ${needed} bytes or more were expected, but ${view.byteLength} were given.`,
     );
   }

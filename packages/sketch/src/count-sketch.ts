@@ -1,3 +1,4 @@
+import { InputError } from '@palimpsest/base';
 import { type FloatArray, zerosLike } from './arrays.js';
 import { countRows, expectIndex, expectLength, expectNumbers } from './checks.js';
 import {
@@ -33,7 +34,7 @@ export class CountSketch {
 
   /**
    * @param source a table, or sizes and seed to draw one from
-   * @throws RangeError for sizes that are no positive integers, or a table with a wrong bucket or sign
+   * @throws InputError for sizes that are no positive integers, or a table with a wrong bucket or sign
    */
   constructor(source: SketchTable | TableOptions, options: CountSketchOptions = {}) {
     if ('index' in source) expectTable(source);
@@ -46,7 +47,7 @@ export class CountSketch {
    * Sketches rows of values; the counters stay as they are. Every bucket adds its inputs in increasing order.
    * @param values `[..., dim]`, row-major
    * @returns `[..., sketchDim]` in the same precision
-   * @throws RangeError when the values are no whole rows of dim
+   * @throws InputError when the values are no whole rows of dim
    */
   apply<T extends FloatArray>(values: T): T {
     const { dim, sketchDim, index, sign } = this.table;
@@ -67,7 +68,7 @@ export class CountSketch {
   /**
    * Sketches a vector given by its non-zero entries; entries of one index add up.
    * @returns `[sketchDim]`
-   * @throws RangeError for an index outside of [0, dim), or when the two lengths differ
+   * @throws InputError for an index outside of [0, dim), or when the two lengths differ
    */
   applySparse(indices: ArrayLike<number>, values: ArrayLike<number>): Float64Array {
     expectLength(values, indices.length, 'values');
@@ -89,7 +90,7 @@ export class CountSketch {
 
   /** x_i += delta, in constant time. */
   update(i: number, delta: number): void {
-    if (this.#validate && Number.isNaN(delta)) throw new RangeError(`The update of entry ${i} is NaN.`);
+    if (this.#validate && Number.isNaN(delta)) throw new InputError(`The update of entry ${i} is NaN.`);
     const bucket = this.#bucket(i);
     this.counters[bucket] = this.counters[bucket]! + this.table.sign[i]! * delta;
   }
@@ -99,7 +100,7 @@ export class CountSketch {
     return this.counters[this.#bucket(i)]! * this.table.sign[i]!;
   }
 
-  /** Adds the counters of a sketch with the same table. @throws RangeError when the tables differ */
+  /** Adds the counters of a sketch with the same table. @throws InputError when the tables differ */
   merge(other: CountSketch): void {
     expectSameTable(this.table, other.table, 'merge');
     for (let r = 0; r < this.counters.length; r++) this.counters[r] = this.counters[r]! + other.counters[r]!;
@@ -107,11 +108,11 @@ export class CountSketch {
 
   /** Multiplies the sketched vector by a number. */
   scale(factor: number): void {
-    if (this.#validate && Number.isNaN(factor)) throw new RangeError('The factor of scale is NaN.');
+    if (this.#validate && Number.isNaN(factor)) throw new InputError('The factor of scale is NaN.');
     for (let r = 0; r < this.counters.length; r++) this.counters[r] = this.counters[r]! * factor;
   }
 
-  /** Unbiased estimate of the inner product of the two sketched vectors. @throws RangeError when the tables differ */
+  /** Unbiased estimate of the inner product of the two sketched vectors. @throws InputError when the tables differ */
   inner(other: CountSketch): number {
     expectSameTable(this.table, other.table, 'take the inner product of');
     let sum = 0;
@@ -124,12 +125,12 @@ export class CountSketch {
     return Math.sqrt(this.inner(this));
   }
 
-  /** Table and counters as plain JSON. @throws RangeError for a counter that JSON cannot hold: NaN or an infinity */
+  /** Table and counters as plain JSON. @throws InputError for a counter that JSON cannot hold: NaN or an infinity */
   toJSON(): CountSketchJson {
     return toCountSketchJson(this);
   }
 
-  /** @throws RangeError naming what is missing or wrong */
+  /** @throws InputError naming what is missing or wrong */
   static fromJSON(json: CountSketchJson): CountSketch {
     return CountSketch.#restore(fromCountSketchJson(json));
   }
@@ -139,11 +140,11 @@ export class CountSketch {
     return encodeCountSketches([this]);
   }
 
-  /** @throws RangeError for bytes that are torn, foreign or hold several sketches */
+  /** @throws InputError for bytes that are torn, foreign or hold several sketches */
   static fromBytes(bytes: Uint8Array): CountSketch {
     const rows = decodeCountSketches(bytes);
     if (rows.length !== 1) {
-      throw new RangeError(
+      throw new InputError(
         `The bytes hold ${rows.length} sketches; read them with MultiCountSketch.fromBytes.`,
       );
     }

@@ -24,7 +24,7 @@ export class Fft {
   readonly #output: Float64Array;
   readonly #real: Float64Array;
 
-  /** @throws RangeError for a size that is no positive integer. */
+  /** @throws InputError for a size that is no positive integer. */
   constructor(readonly size: number) {
     positiveInteger(size, 'The size of a transform');
     this.#core = createFftCore(size);
@@ -44,7 +44,7 @@ export class Fft {
 
   /**
    * Bounds the cache of plans; the least recently used go first. Default 4.
-   * @throws RangeError unless `count` is a positive integer
+   * @throws InputError unless `count` is a positive integer
    */
   static setMaxPlans(count: number): void {
     positiveInteger(count, 'The number of cached plans');
@@ -60,7 +60,7 @@ export class Fft {
    * Forward transform of complex values `[..., 2m]`.
    * @param output receives the spectra; may be `values`. Default: a new Float64Array.
    * @param norm default 'backward': no factor on this side
-   * @throws RangeError for lengths that are no whole rows, or an unknown norm
+   * @throws InputError for lengths that are no whole rows, or an unknown norm
    */
   forward<T extends FloatArray = Float64Array>(
     values: FloatArray,

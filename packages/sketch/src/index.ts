@@ -14,8 +14,6 @@ export { Fft, type FftNorm } from './fft.js';
 export { type KWiseHash, kWiseHash } from './k-wise-hash.js';
 export { Mt19937 } from './mt19937.js';
 export { type HeavyHitter, MultiCountSketch, type MultiCountSketchOptions } from './multi-count-sketch.js';
-export { parityHandlers } from './parity/index.js';
-export type { ParityCase, ParityHandler, ParityOutput, ParityTensor } from './parity/types.js';
 export { type ComplexVector, type PhaseOptions, phaseFeatures, relativeScore } from './phase-features.js';
 export {
   createIndependentTables,

@@ -1,3 +1,4 @@
+import { InputError } from '@palimpsest/base';
 import { positiveInteger } from './checks.js';
 import { Mt19937 } from './mt19937.js';
 
@@ -13,7 +14,7 @@ export interface KWiseHash {
   readonly coefficients: Float64Array;
   /**
    * The value of a key, in [0, prime).
-   * @throws RangeError unless the key is an integer in [0, prime)
+   * @throws InputError unless the key is an integer in [0, prime)
    */
   hash(key: number): number;
   /** A bucket in [0, buckets): the value's remainder, so a bucket's probability is off by less than 1 / prime. */
@@ -34,7 +35,7 @@ export function kWiseHash(independence: number, seed: number | Mt19937): KWiseHa
   const coefficients = Float64Array.from({ length: independence }, () => uniformResidue(generator));
   const hash = (key: number): number => {
     if (!Number.isInteger(key) || key < 0 || key >= PRIME) {
-      throw new RangeError(`A key must be an integer from 0 to ${PRIME - 1}, but is ${key}.`);
+      throw new InputError(`A key must be an integer from 0 to ${PRIME - 1}, but is ${key}.`);
     }
     let value = 0;
     for (let i = independence - 1; i >= 0; i--) value = (multiply(value, key) + coefficients[i]!) % PRIME;

@@ -1,3 +1,5 @@
+import { InputError } from '@palimpsest/base';
+
 const LENGTH = 624;
 const MIDDLE = 397;
 
@@ -11,10 +13,10 @@ export class Mt19937 {
 
   /**
    * @param seed taken modulo 2^32
-   * @throws RangeError unless the seed is a safe integer
+   * @throws InputError unless the seed is a safe integer
    */
   constructor(seed: number) {
-    if (!Number.isSafeInteger(seed)) throw new RangeError(`seed must be a safe integer, but is ${seed}.`);
+    if (!Number.isSafeInteger(seed)) throw new InputError(`seed must be a safe integer, but is ${seed}.`);
     const state = this.#state;
     state[0] = seed >>> 0;
     for (let i = 1; i < LENGTH; i++) {
@@ -41,11 +43,11 @@ export class Mt19937 {
 
   /**
    * An integer in [0, n) by remainder; its bias is below n / 2^32.
-   * @throws RangeError unless n is an integer from 1 to 2^32
+   * @throws InputError unless n is an integer from 1 to 2^32
    */
   nextInt(n: number): number {
     if (!Number.isInteger(n) || n < 1 || n > 2 ** 32) {
-      throw new RangeError(`The range of nextInt must be an integer from 1 to 2^32, but is ${n}.`);
+      throw new InputError(`The range of nextInt must be an integer from 1 to 2^32, but is ${n}.`);
     }
     return this.nextUint32() % n;
   }

@@ -1,3 +1,4 @@
+import { InputError } from '@palimpsest/base';
 import type { FloatArray } from './arrays.js';
 import { expectIndex, positiveInteger } from './checks.js';
 import { CountSketch, type CountSketchOptions } from './count-sketch.js';
@@ -23,7 +24,7 @@ export class MultiCountSketch {
 
   /**
    * @param source sizes, seed and `rows`: tables come from consecutive seeds; or the tables themselves, one per row
-   * @throws RangeError for sizes that are no positive integers
+   * @throws InputError for sizes that are no positive integers
    */
   constructor(source: MultiCountSketchOptions | readonly SketchTable[]) {
     const tables = isTables(source) ? source : tablesOf(source);
@@ -32,7 +33,7 @@ export class MultiCountSketch {
     const { dim } = tables[0]!;
     for (const [row, table] of tables.entries()) {
       if (table.dim !== dim) {
-        throw new RangeError(
+        throw new InputError(
           `All rows must sketch one vector, but row 0 has dim ${dim} and row ${row} ${table.dim}.`,
         );
       }
@@ -65,13 +66,13 @@ export class MultiCountSketch {
     return median(this.rows.map((row) => row.norm()));
   }
 
-  /** Median of the rows' estimates of the inner product. @throws RangeError when tables or numbers of rows differ */
+  /** Median of the rows' estimates of the inner product. @throws InputError when tables or numbers of rows differ */
   inner(other: MultiCountSketch): number {
     this.#expectRows(other, 'take the inner product of');
     return median(this.rows.map((row, index) => row.inner(other.rows[index]!)));
   }
 
-  /** Adds the counters of a sketch with the same tables. @throws RangeError when tables or numbers of rows differ */
+  /** Adds the counters of a sketch with the same tables. @throws InputError when tables or numbers of rows differ */
   merge(other: MultiCountSketch): void {
     this.#expectRows(other, 'merge');
     for (const [index, row] of this.rows.entries()) row.merge(other.rows[index]!);
@@ -81,13 +82,13 @@ export class MultiCountSketch {
    * The candidates whose estimate reaches the threshold in magnitude, largest first.
    * @param threshold positive; 2‖x‖/√m finds all entries above 3‖x‖/√m and none below ‖x‖/√m with high probability
    * @param candidates default: every entry
-   * @throws RangeError for a threshold that is not positive, or a candidate outside of [0, dim)
+   * @throws InputError for a threshold that is not positive, or a candidate outside of [0, dim)
    */
   heavyHitters(
     threshold: number,
     candidates: Iterable<number> = this.rows[0]!.table.index.keys(),
   ): HeavyHitter[] {
-    if (!(threshold > 0)) throw new RangeError(`threshold must be positive, but is ${threshold}.`);
+    if (!(threshold > 0)) throw new InputError(`threshold must be positive, but is ${threshold}.`);
     const found: HeavyHitter[] = [];
     for (const item of new Set(candidates)) {
       expectIndex(item, this.rows[0]!.table.dim, 'A candidate');
@@ -101,9 +102,9 @@ export class MultiCountSketch {
     return { rows: this.rows.map((row) => row.toJSON()) };
   }
 
-  /** @throws RangeError naming what is missing or wrong */
+  /** @throws InputError naming what is missing or wrong */
   static fromJSON(json: { readonly rows: readonly CountSketchJson[] }): MultiCountSketch {
-    if (!Array.isArray(json?.rows)) throw new RangeError("The saved sketch lacks the list 'rows'.");
+    if (!Array.isArray(json?.rows)) throw new InputError("The saved sketch lacks the list 'rows'.");
     return MultiCountSketch.#restore(json.rows.map((row) => CountSketch.fromJSON(row)));
   }
 
@@ -111,7 +112,7 @@ export class MultiCountSketch {
     return encodeCountSketches(this.rows);
   }
 
-  /** @throws RangeError for bytes that are torn or foreign */
+  /** @throws InputError for bytes that are torn or foreign */
   static fromBytes(bytes: Uint8Array): MultiCountSketch {
     return MultiCountSketch.#restore(decodeCountSketches(bytes));
   }
@@ -124,7 +125,7 @@ export class MultiCountSketch {
 
   #expectRows(other: MultiCountSketch, action: string): void {
     if (other.rows.length !== this.rows.length) {
-      throw new RangeError(`Cannot ${action} sketches of ${this.rows.length} and ${other.rows.length} rows.`);
+      throw new InputError(`Cannot ${action} sketches of ${this.rows.length} and ${other.rows.length} rows.`);
     }
   }
 }

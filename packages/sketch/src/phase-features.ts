@@ -1,3 +1,4 @@
+import { InputError } from '@palimpsest/base';
 import { countRows, expectLength, expectNumbers, expectOneOf } from './checks.js';
 
 export interface PhaseOptions {
@@ -28,7 +29,7 @@ const TURN = 2 * Math.PI;
  * difference alone. ω t is reduced modulo 2π in float64, so long streams keep their digits.
  * @param x `[..., d]`
  * @returns parts `[..., d]`
- * @throws RangeError when rows, positions or per-channel phases do not fit
+ * @throws InputError when rows, positions or per-channel phases do not fit
  */
 export function phaseFeatures(x: ArrayLike<number>, options: PhaseOptions): ComplexVector {
   const { role, dim = x.length } = options;
@@ -37,7 +38,7 @@ export function phaseFeatures(x: ArrayLike<number>, options: PhaseOptions): Comp
   const [theta, omega] = [perChannel(options.theta, dim, 'theta'), perChannel(options.omega, dim, 'omega')];
   const positions = typeof options.position === 'number' ? [options.position] : options.position;
   if (positions.length === 0 || rows % positions.length !== 0) {
-    throw new RangeError(`${positions.length} positions do not fit ${rows} rows; give one, or one per row.`);
+    throw new InputError(`${positions.length} positions do not fit ${rows} rows; give one, or one per row.`);
   }
   if (options.validate) expectNumbers(x, 'x');
   const direction = role === 'query' ? -1 : 1;

@@ -1,3 +1,4 @@
+import { InputError } from '@palimpsest/base';
 import { firstDifference, sameValues } from './arrays.js';
 import { expectLength, expectOneOf, positiveInteger } from './checks.js';
 import { kWiseHash } from './k-wise-hash.js';
@@ -33,7 +34,7 @@ export interface TableOptions {
 
 /**
  * Draws a table from a seed. The family 'mt19937' draws first all buckets, then all signs, from one stream.
- * @throws RangeError for sizes that are no positive integers, or an unknown family
+ * @throws InputError for sizes that are no positive integers, or an unknown family
  */
 export function createTable({ dim, sketchDim, seed, family = 'mt19937' }: TableOptions): SketchTable {
   positiveInteger(dim, 'dim');
@@ -75,7 +76,7 @@ type PlainTable = Pick<SketchTable, 'dim' | 'sketchDim'> & {
 
 /**
  * Accepts a table that came from outside.
- * @throws RangeError naming the first size, bucket or sign that is wrong
+ * @throws InputError naming the first size, bucket or sign that is wrong
  */
 export function expectTable(table: PlainTable, name = 'The table'): void {
   const { dim, sketchDim, index, sign } = table;
@@ -85,12 +86,12 @@ export function expectTable(table: PlainTable, name = 'The table'): void {
   expectLength(sign, dim, `${name}: sign`);
   for (let i = 0; i < dim; i++) {
     if (!Number.isInteger(index[i]) || index[i]! < 0 || index[i]! >= sketchDim) {
-      throw new RangeError(
+      throw new InputError(
         `${name}: the bucket of input ${i} must be from 0 to ${sketchDim - 1}, but is ${index[i]}.`,
       );
     }
     if (sign[i] !== 1 && sign[i] !== -1) {
-      throw new RangeError(`${name}: the sign of input ${i} must be -1 or 1, but is ${sign[i]}.`);
+      throw new InputError(`${name}: the sign of input ${i} must be -1 or 1, but is ${sign[i]}.`);
     }
   }
 }
@@ -98,12 +99,12 @@ export function expectTable(table: PlainTable, name = 'The table'): void {
 /**
  * Accepts two tables only when they are the same map.
  * @param action what was attempted, for the message: 'merge'
- * @throws RangeError naming the first size, bucket or sign that differs
+ * @throws InputError naming the first size, bucket or sign that differs
  */
 export function expectSameTable(a: SketchTable, b: SketchTable, action: string): void {
   if (a === b) return;
   const fail = (what: string, here: unknown, there: unknown): never => {
-    throw new RangeError(
+    throw new InputError(
       `Cannot ${action} sketches of different tables: ${what} is ${here} here and ${there} there. ` +
         'Build both from one table.',
     );

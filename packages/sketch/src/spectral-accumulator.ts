@@ -1,3 +1,4 @@
+import { InputError } from '@palimpsest/base';
 import type { FloatArray } from './arrays.js';
 import { expectLength, positiveInteger } from './checks.js';
 import { Fft } from './fft.js';
@@ -23,11 +24,11 @@ export class SpectralAccumulator {
   readonly #time: Float64Array | undefined;
   #updates = 0;
 
-  /** @throws RangeError for a length that is no positive integer, or a `resyncEvery` that is no integer from 0 */
+  /** @throws InputError for a length that is no positive integer, or a `resyncEvery` that is no integer from 0 */
   constructor({ length, resyncEvery = 4096 }: SpectralAccumulatorOptions) {
     positiveInteger(length, 'length');
     if (!Number.isSafeInteger(resyncEvery) || resyncEvery < 0) {
-      throw new RangeError(`resyncEvery must be an integer from 0, but is ${resyncEvery}.`);
+      throw new InputError(`resyncEvery must be an integer from 0, but is ${resyncEvery}.`);
     }
     this.length = length;
     this.#resyncEvery = resyncEvery;

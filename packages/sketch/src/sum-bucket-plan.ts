@@ -1,3 +1,4 @@
+import { InputError } from '@palimpsest/base';
 import { compactTable } from './compact-table.js';
 import type { SketchTable } from './sketch-table.js';
 
@@ -21,12 +22,12 @@ export interface SumBucketPlan {
 
 /**
  * Plans the direct convolution of two sketches: every bucket outside `live` is zero for all inputs.
- * @throws RangeError when the sketch lengths differ
+ * @throws InputError when the sketch lengths differ
  */
 export function sumBucketPlan(tableA: SketchTable, tableB: SketchTable = tableA): SumBucketPlan {
   const { sketchDim } = tableA;
   if (sketchDim !== tableB.sketchDim) {
-    throw new RangeError(
+    throw new InputError(
       `The tables have sketch lengths ${sketchDim} and ${tableB.sketchDim}; they must be equal.`,
     );
   }

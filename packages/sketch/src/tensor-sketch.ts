@@ -1,3 +1,4 @@
+import { InputError } from '@palimpsest/base';
 import { type FloatArray, zerosLike } from './arrays.js';
 import { countRows, expectLength, expectNumbers, expectOneOf, positiveInteger } from './checks.js';
 import { CONVOLUTION_METHODS, type ConvolutionMethod } from './circular.js';
@@ -47,16 +48,16 @@ export class TensorSketch {
   readonly #sketches: readonly CountSketch[];
   #direct: DirectProduct | undefined;
 
-  /** @throws RangeError for sizes, factors, tables or a method out of their range */
+  /** @throws InputError for sizes, factors, tables or a method out of their range */
   constructor(options: TensorSketchOptions) {
     const { dim, sketchDim, degree = 2, gamma = 1, coef0 = 0, method = 'auto' } = options;
     positiveInteger(dim, 'dim');
     positiveInteger(sketchDim, 'sketchDim');
     positiveInteger(degree, 'degree');
     expectOneOf(method, CONVOLUTION_METHODS, 'method');
-    if (!(gamma > 0 && gamma < Infinity)) throw new RangeError(`gamma must be positive, but is ${gamma}.`);
+    if (!(gamma > 0 && gamma < Infinity)) throw new InputError(`gamma must be positive, but is ${gamma}.`);
     if (!(coef0 >= 0 && coef0 < Infinity))
-      throw new RangeError(`coef0 must not be negative, but is ${coef0}.`);
+      throw new InputError(`coef0 must not be negative, but is ${coef0}.`);
     this.dim = dim;
     this.degree = degree;
     this.sketchDim = sketchDim;
@@ -73,7 +74,7 @@ export class TensorSketch {
    * T(x) for every row.
    * @param x `[..., dim]`
    * @returns `[..., sketchDim]` in the same precision
-   * @throws RangeError when the values are no whole rows of dim
+   * @throws InputError when the values are no whole rows of dim
    */
   transform<T extends FloatArray>(x: T): T {
     return this.transformFactors(new Array<T>(this.degree).fill(x));
@@ -83,7 +84,7 @@ export class TensorSketch {
    * S₁x¹ ⊛ … ⊛ S_px^p: another input for every factor, so that E⟨T(x¹..x^p), T(y¹..y^p)⟩ = Π_j (γ⟨x^j, y^j⟩ + c).
    * @param factors p arrays `[..., dim]` with equally many rows
    * @returns `[..., sketchDim]` in the first array's precision
-   * @throws RangeError for another number of factors, or rows that do not fit
+   * @throws InputError for another number of factors, or rows that do not fit
    */
   transformFactors<T extends FloatArray>(factors: readonly T[]): T {
     expectLength(factors, this.degree, 'factors');
@@ -155,7 +156,7 @@ function tablesOf(options: TensorSketchOptions, degree: number, width: number): 
   expectLength(tables, degree, 'tables');
   for (const [factor, table] of tables.entries()) {
     if (table.dim !== width || table.sketchDim !== sketchDim) {
-      throw new RangeError(
+      throw new InputError(
         `Table ${factor} maps ${table.dim} inputs to ${table.sketchDim} buckets, but ${width} to ${sketchDim} is needed.`,
       );
     }

@@ -9,11 +9,15 @@ import { Tolerances } from './tolerances.js';
 /** Members of the JSON that name gradients which are zero or do not exist. */
 const ABSENT_GRADIENTS = ['gradNone', 'gradientIsNull', 'gradAbsent'];
 
-/** Says whether a path of the JSON is a result of the cases of a handler. */
-export function isExpectedMember(handler: GoldenHandler, path: string): boolean {
-  const { expects = [], given = [] } = handler;
-  return isBelow(path, ['expected', ...expects]) && !isBelow(path, given);
-}
+/** Says whether a path of the JSON may hold a result of the cases of a handler. */
+const isExpectedMember = (handler: GoldenHandler, path: string): boolean =>
+  isBelow(path, ['expected', ...(handler.expects ?? [])]);
+
+const isGiven = (handler: GoldenHandler, path: string): boolean => isBelow(path, handler.given ?? []);
+
+/** Says whether the handler may not see a member of the JSON. */
+export const isHiddenMember = (handler: GoldenHandler, path: string): boolean =>
+  isBelow(path, ['tolerances', 'tolerance']) || (isExpectedMember(handler, path) && !isGiven(handler, path));
 
 /** Pairs what a handler computed with what the case expects, by name, and compares. */
 export class CaseComparison {
@@ -25,7 +29,7 @@ export class CaseComparison {
 
   constructor(
     private readonly source: GoldenSource,
-    handler: GoldenHandler,
+    private readonly handler: GoldenHandler,
   ) {
     const { json, tensors } = source;
     const members = [...jsonLeaves(json as GoldenJson, '')].map(([path, leaf]) => [path.slice(1), leaf] as const);
@@ -44,14 +48,15 @@ export class CaseComparison {
     const tensors = [...this.source.tensors.keys()].filter(
       (name) => isResult(name) || (name.startsWith('state/') && !testCase.read.has(name)),
     );
-    for (const name of [...tensors, ...this.#leaves.keys()]) {
+    const members = [...this.#leaves.keys()].filter((path) => !isGiven(this.handler, path));
+    for (const name of [...tensors, ...members]) {
       if (!this.#computed.has(name)) this.#results.push(refusal(name, 'is expected, but nothing computed it'));
     }
     return this.#results;
   }
 
   #expects(name: string): boolean {
-    const isTensor = this.source.tensors.has(name) && (isResult(name) || name.startsWith('state/'));
+    const isTensor = this.source.tensors.has(name) && !name.startsWith('in/');
     return isTensor || this.#leaves.has(name) || [...this.#leaves.keys()].some((path) => path.startsWith(`${name}/`));
   }
 

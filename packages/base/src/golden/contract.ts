@@ -28,7 +28,8 @@ export type GoldenJson =
 export type GoldenValue = GoldenJson | MaskedValues;
 
 /**
- * Computed outputs by the names of what the case expects: `out/logits`, `grad/head.weight`, `state/memory_2`, or the path of
+ * Computed outputs by the names of what the case expects: `out/logits`, `grad/head.weight`, `state/memory_2` (`weights/…` where
+ * a case computes them), or the path of
  * a member of the JSON, as in `expected/rows/3/ratio` or `expected`. `name@form` is compared with `name`, so that several
  * ways to compute an output can stand side by side. A function is an offer: it runs when the case expects the name.
  */
@@ -52,7 +53,7 @@ export interface GoldenHandler {
    * hidden from `run`, which must compute them.
    */
   readonly expects?: readonly string[];
-  /** Members below `expected` that say what to run: they stay visible and are not compared. */
+  /** Members below `expected` that say what to run: they stay visible, and need not be computed. */
   readonly given?: readonly string[];
   /** Tolerances that cases of this kind state in words only; they join those of the JSON under the same rules. */
   readonly tolerances?: ToleranceStatements;

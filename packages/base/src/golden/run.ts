@@ -1,7 +1,7 @@
 import { InputError } from '../errors.js';
 import { GoldenCase, type GoldenSource } from './case.js';
 import type { OutputComparison } from './compare.js';
-import { CaseComparison, isExpectedMember } from './compare-case.js';
+import { CaseComparison, isHiddenMember } from './compare-case.js';
 import type { GoldenHandler } from './contract.js';
 import { type CaseFile, findCases } from './find.js';
 import { createGoldenRegistry, type GoldenRegistry } from './handlers.js';
@@ -64,8 +64,7 @@ export async function compareCase(
 ): Promise<OutputComparison[]> {
   const paired = await runPairing(handler, source, engine);
   if (paired) return paired;
-  const isHidden = (path: string) => /^tolerances?(\/|$)/.test(path) || isExpectedMember(handler, path);
-  const testCase = new GoldenCase(source, withoutMembers(source.json, isHidden));
+  const testCase = new GoldenCase(source, withoutMembers(source.json, (path) => isHiddenMember(handler, path)));
   const outputs = await handler.run(testCase, { engine });
   return new CaseComparison(source, handler).compare(outputs, testCase);
 }

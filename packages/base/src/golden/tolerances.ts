@@ -26,7 +26,7 @@ const EXACT: Tolerance = { atol: 0, rtol: 0, exact: true, rows: new Map() };
  *   that order, where a number may follow (`loss` names `out/loss_2`); `weights` also names every output called like a tensor
  *   below `weights/`. Of several statements the one with more parts holds, then the one that matches further to the right;
  * - the value is `{ atol, rtol }`, where what is missing is as stated at the top, else 0, and `row3: { atol }` differs for
- *   one row of the first axis, `form: 1e-5` for the output `name@form`; or a text that starts with `exact`;
+ *   one row of the first axis, `form: 1e-5` or `form: { rtol }` for the output `name@form`; or a text that starts with `exact`;
  * - `exact` at the top is `true` or a list of names.
  *
  * Integer tensors, texts and truth values are equal; so are whole numbers of the JSON unless a statement names them, and all
@@ -103,8 +103,9 @@ export class Tolerances {
       if (index === undefined || !states) return [];
       return [[Number(index), { atol: numberOf(atol) ?? 0, rtol: numberOf(rtol) ?? 0 }] as const];
     });
-    const atol = (form === undefined ? undefined : numberOf(members[form])) ?? own.atol;
-    return { ...own, atol, exact: false, rows: new Map(rows) };
+    const ofForm = form === undefined ? undefined : members[form];
+    const bounds = typeof ofForm === 'number' ? { ...own, atol: ofForm } : { ...own, ...(ofForm as object) };
+    return { ...bounds, exact: false, rows: new Map(rows) };
   }
 }
 
