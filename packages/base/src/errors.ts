@@ -5,7 +5,7 @@ export class PalimpsestError extends Error {
 
 /** Wrong shapes, dtypes, values or tree structures given by the caller. */
 export class InputError extends PalimpsestError {
-  override readonly name = 'InputError';
+  override readonly name: string = 'InputError';
 }
 
 /** An engine that is unknown, cannot be loaded here, or ran out of memory. */

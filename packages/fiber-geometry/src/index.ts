@@ -22,7 +22,6 @@ export { Sphere } from './manifolds/sphere.js';
 export * from './metric.js';
 export * from './metric-field.js';
 export type { LinearParameters, MlpParameters, Parameter, RandomSource } from './parameters.js';
-export * from './parity/index.js';
 export { linearPath, type PathVelocity } from './path.js';
 export { canonicalStateDict, type StateDict } from './state-dict.js';
 export type { CoordinateName, MemEntry, NewEntry } from './store/entry.js';

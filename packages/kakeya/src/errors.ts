@@ -1,5 +1,7 @@
+import { InputError } from '@palimpsest/base';
+
 /** Every refusal of this package: one sentence that says what, where, what was expected and what to do. */
-export class KakeyaError extends Error {
+export class KakeyaError extends InputError {
   override readonly name = 'KakeyaError';
 }
 

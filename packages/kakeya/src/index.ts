@@ -43,8 +43,6 @@ export { LevelTable } from './level-table.js';
 export { lloydMaxDistortion, lloydMaxLevels } from './lloyd-max.js';
 export { type FloatArray, type Matrix, matrix, matrixFromRows, rowOf } from './matrix.js';
 export type { MemorySample, PerBundle } from './memory-samples.js';
-export { parityHandlers } from './parity/handlers.js';
-export type { ParityCase, ParityContext, ParityHandler, ParityOutput, ParityTensor } from './parity/types.js';
 export { computePca, type Pca, type RankRule } from './pca.js';
 export { PcaInt8Coder } from './pca-int8-coder.js';
 export { ProductQuantiser } from './product-quantiser.js';

@@ -77,7 +77,9 @@ export class GoldenCase {
   /** An input. @throws InputError when the case has none of the name, or when it is a result. */
   tensor(name: string): GoldenTensor {
     if (isResult(name)) {
-      throw new InputError(`The case '${this.name}' expects '${name}'; a handler computes it and does not read it.`);
+      throw new InputError(
+        `The case '${this.name}' expects '${name}'; a handler computes it and does not read it.`,
+      );
     }
     const tensor = this.#find(name);
     this.read.add(name);

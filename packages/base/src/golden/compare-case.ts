@@ -32,9 +32,13 @@ export class CaseComparison {
     private readonly handler: GoldenHandler,
   ) {
     const { json, tensors } = source;
-    const members = [...jsonLeaves(json as GoldenJson, '')].map(([path, leaf]) => [path.slice(1), leaf] as const);
+    const members = [...jsonLeaves(json as GoldenJson, '')].map(
+      ([path, leaf]) => [path.slice(1), leaf] as const,
+    );
     this.#leaves = new Map(members.filter(([path]) => isExpectedMember(handler, path)));
-    this.#tolerances = new Tolerances(json, handler.tolerances ?? {}, (name) => tensors.has(`weights/${name}`));
+    this.#tolerances = new Tolerances(json, handler.tolerances ?? {}, (name) =>
+      tensors.has(`weights/${name}`),
+    );
     this.#absent = new Set(ABSENT_GRADIENTS.flatMap((key) => (json[key] ?? []) as string[]));
   }
 
@@ -48,16 +52,21 @@ export class CaseComparison {
     const tensors = [...this.source.tensors.keys()].filter(
       (name) => isResult(name) || (name.startsWith('state/') && !testCase.read.has(name)),
     );
-    const members = [...this.#leaves.keys()].filter((path) => !isGiven(this.handler, path));
-    for (const name of [...tensors, ...members]) {
-      if (!this.#computed.has(name)) this.#results.push(refusal(name, 'is expected, but nothing computed it'));
+    for (const name of [...tensors, ...this.#leaves.keys()]) {
+      if (isGiven(this.handler, name)) continue;
+      if (!this.#computed.has(name))
+        this.#results.push(refusal(name, 'is expected, but nothing computed it'));
     }
     return this.#results;
   }
 
   #expects(name: string): boolean {
     const isTensor = this.source.tensors.has(name) && !name.startsWith('in/');
-    return isTensor || this.#leaves.has(name) || [...this.#leaves.keys()].some((path) => path.startsWith(`${name}/`));
+    return (
+      isTensor ||
+      this.#leaves.has(name) ||
+      [...this.#leaves.keys()].some((path) => path.startsWith(`${name}/`))
+    );
   }
 
   #compareOne(name: string, form: string | undefined, value: GoldenValue): void {
@@ -84,14 +93,21 @@ export class CaseComparison {
     return { ...this.#compareNumbers(name, undefined, value, expected), name: `${label} (absent)` };
   }
 
-  #compareNumbers(name: string, form: string | undefined, value: GoldenValue, expected: Expected): OutputComparison {
+  #compareNumbers(
+    name: string,
+    form: string | undefined,
+    value: GoldenValue,
+    expected: Expected,
+  ): OutputComparison {
     const label = form === undefined ? name : `${name} (${form})`;
     const tolerance = this.#tolerances.of(name, form, expected.integers, expected.inJson);
     if (tolerance === undefined) {
       return refusal(label, "has no tolerance; state one for it under the case's 'tolerances'");
     }
-    const { values: actual, mask } = value instanceof MaskedValues ? value : { values: numbersOf(value), mask: undefined };
-    if (actual === undefined) return refusal(label, `expected ${expected.values.length} numbers but got ${typeof value}`);
+    const { values: actual, mask } =
+      value instanceof MaskedValues ? value : { values: numbersOf(value), mask: undefined };
+    if (actual === undefined)
+      return refusal(label, `expected ${expected.values.length} numbers but got ${typeof value}`);
     return compareNumbers(label, { actual, expected: expected.values, mask, rows: expected.rows }, tolerance);
   }
 
@@ -110,7 +126,9 @@ export class CaseComparison {
         continue;
       }
       const integers = Array.from(wanted).every(Number.isInteger);
-      this.#results.push(this.#compareNumbers(path, form, leaf, { values: wanted, rows: 1, integers, inJson: true }));
+      this.#results.push(
+        this.#compareNumbers(path, form, leaf, { values: wanted, rows: 1, integers, inJson: true }),
+      );
     }
   }
 }
@@ -129,4 +147,3 @@ function numbersOf(value: unknown): ArrayLike<number> | undefined {
   if ('data' in value && 'shape' in value) return (value as NDArray).data;
   return 'length' in value ? (value as ArrayLike<number>) : undefined;
 }
-

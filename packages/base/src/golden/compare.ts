@@ -27,7 +27,17 @@ const AGREEMENT = { passed: true, maxAbs: 0, maxRel: 0, toleranceUsed: 0, worstI
 export function refusal(name: string, reason: string): OutputComparison {
   const far = Number.POSITIVE_INFINITY;
   const bounds = { atol: 0, rtol: 0, exact: true };
-  return { name, passed: false, count: 0, maxAbs: far, maxRel: far, toleranceUsed: far, worstIndex: 0, reason, ...bounds };
+  return {
+    name,
+    passed: false,
+    count: 0,
+    maxAbs: far,
+    maxRel: far,
+    toleranceUsed: far,
+    worstIndex: 0,
+    reason,
+    ...bounds,
+  };
 }
 
 /** Compares texts, which must be equal. */
@@ -49,7 +59,11 @@ export interface NumbersToCompare {
  * Applies a tolerance to every value: |actual - expected| <= atol + rtol |expected|, or equality. Equal infinities and a NaN
  * on both sides agree.
  */
-export function compareNumbers(name: string, values: NumbersToCompare, tolerance: Tolerance): OutputComparison {
+export function compareNumbers(
+  name: string,
+  values: NumbersToCompare,
+  tolerance: Tolerance,
+): OutputComparison {
   const { actual, expected, mask, rows = 1 } = values;
   const { atol, rtol, exact } = tolerance;
   if (actual.length !== expected.length) {
@@ -81,7 +95,11 @@ export function compareNumbers(name: string, values: NumbersToCompare, tolerance
   if (worst.toleranceUsed <= 1) return { ...result, passed: true };
   const { worstIndex: at } = worst;
   const rule = exact ? 'equality' : `atol ${atol} + rtol ${rtol}`;
-  return { ...result, passed: false, reason: `value ${at} is ${actual[at]} where ${expected[at]} was expected (${rule})` };
+  return {
+    ...result,
+    passed: false,
+    reason: `value ${at} is ${actual[at]} where ${expected[at]} was expected (${rule})`,
+  };
 }
 
 /** NaN stands for "not comparable", which is as far off as it gets. */

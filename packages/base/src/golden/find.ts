@@ -83,10 +83,8 @@ function caseFile(folder: string, file: string): CaseFile | undefined {
 
 function readTensors(path: string): ReadonlyMap<string, GoldenTensor> {
   // Golden files hold F32 and I32 only, whose data are the arrays that handlers expect.
-  return decodeSafetensors(new Uint8Array(nodeModule('node:fs').readFileSync(path)), `'${path}'`).tensors as ReadonlyMap<
-    string,
-    GoldenTensor
-  >;
+  return decodeSafetensors(new Uint8Array(nodeModule('node:fs').readFileSync(path)), `'${path}'`)
+    .tensors as ReadonlyMap<string, GoldenTensor>;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

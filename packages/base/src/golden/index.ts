@@ -6,5 +6,5 @@ export { createGoldenRegistry, type GoldenRegistry } from './handlers.js';
 export { pairingHandlers } from './legacy.js';
 export { MaskedValues } from './masked-values.js';
 export type * from './report.js';
-export { compareCase, type GoldenOptions, goldenFailures, runGolden } from './run.js';
+export { caseFailures, type GoldenOptions, goldenFailures, runGolden } from './run.js';
 export type { ToleranceStatement, ToleranceStatements } from './tolerances.js';

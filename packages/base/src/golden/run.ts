@@ -57,16 +57,36 @@ export async function runGolden(options: GoldenOptions): Promise<GoldenReport> {
 }
 
 /** Compares one case with what its handler computes. @throws whatever the handler throws. */
-export async function compareCase(
+async function compareCase(
   handler: GoldenHandler,
   source: GoldenSource,
   engine?: unknown,
 ): Promise<OutputComparison[]> {
   const paired = await runPairing(handler, source, engine);
   if (paired) return paired;
-  const testCase = new GoldenCase(source, withoutMembers(source.json, (path) => isHiddenMember(handler, path)));
+  const testCase = new GoldenCase(
+    source,
+    withoutMembers(source.json, (path) => isHiddenMember(handler, path)),
+  );
   const outputs = await handler.run(testCase, { engine });
   return new CaseComparison(source, handler).compare(outputs, testCase);
+}
+
+/**
+ * The outputs of a case that fail, each with its reason: what a package's own tests expect to be empty.
+ * @throws whatever the handler throws, and InputError when no handler takes the case.
+ */
+export async function caseFailures(
+  handlers: readonly GoldenHandler[],
+  source: GoldenSource,
+  engine?: unknown,
+): Promise<string[]> {
+  const registry = createGoldenRegistry(handlers);
+  const handler = registry.find(source.system, source.kind);
+  if (!handler) throw new InputError(nobodyHandles(source.system, source.kind, registry));
+  const outputs = await compareCase(handler, source, engine);
+  if (outputs.length === 0) return ['nothing was compared'];
+  return outputs.filter(({ passed }) => !passed).map(({ name, reason }) => `${name}: ${reason}`);
 }
 
 async function runCase(file: CaseFile, registry: GoldenRegistry, engine: unknown): Promise<CaseResult> {
@@ -100,7 +120,9 @@ export function goldenFailures(report: GoldenReport): string[] {
     .flatMap(({ system, name, path, error, outputs }) => {
       const where = `${system}/${name} (${path})`;
       if (error !== undefined) return [`${where}: ${error}`];
-      return outputs.filter((output) => !output.passed).map((output) => `${where}, ${output.name}: ${output.reason}`);
+      return outputs
+        .filter((output) => !output.passed)
+        .map((output) => `${where}, ${output.name}: ${output.reason}`);
     });
 }
 

@@ -8,7 +8,12 @@ export interface Tolerance {
 }
 
 /** What a case states about one or several outputs; see {@link Tolerances}. */
-export type ToleranceStatement = string | boolean | number | readonly string[] | { readonly [member: string]: unknown };
+export type ToleranceStatement =
+  | string
+  | boolean
+  | number
+  | readonly string[]
+  | { readonly [member: string]: unknown };
 export type ToleranceStatements = Readonly<Record<string, ToleranceStatement>>;
 
 interface Rule {
@@ -57,7 +62,8 @@ export class Tolerances {
   /** The tolerance of a tensor or of JSON numbers, `undefined` when nobody states one. */
   of(name: string, form: string | undefined, integers: boolean, inJson: boolean): Tolerance | undefined {
     if (this.#allExact || (integers && !inJson)) return EXACT;
-    const rule = this.#best(name) ?? (name.startsWith('state/') ? this.#best(`out${name.slice(5)}`) : undefined);
+    const rule =
+      this.#best(name) ?? (name.startsWith('state/') ? this.#best(`out${name.slice(5)}`) : undefined);
     if (rule) return this.#parse(rule.value, form);
     if (integers || (inJson && !this.stated)) return EXACT;
     const { atol, rtol } = this.#base;

@@ -29,11 +29,7 @@ export const convolutionCase: GoldenHandler = {
   },
 };
 
-function complexOutputs(
-  name: string,
-  compute: () => Float32Array | Float64Array,
-  form = '',
-): GoldenOutputs {
+function complexOutputs(name: string, compute: () => Float32Array | Float64Array, form = ''): GoldenOutputs {
   return {
     [`${name}Re${form}`]: () => realPart(compute()),
     [`${name}Im${form}`]: () => imaginaryPart(compute()),

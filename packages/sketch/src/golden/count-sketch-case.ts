@@ -29,7 +29,8 @@ function tableOutputs(testCase: GoldenCase, number: number, { d, m, seed }: Tabl
   // Everything but the draw follows from the stored table, as for a checkpoint.
   const table = storedTable(testCase, `weights/c${number}`, m);
   const sketch = new CountSketch(table);
-  const sketched = (name: string) => sketch.apply(Float32Array.from(testCase.tensor(`in/c${number}/${name}`).data));
+  const sketched = (name: string) =>
+    sketch.apply(Float32Array.from(testCase.tensor(`in/c${number}/${name}`).data));
   const [x, y] = [sketched('x'), sketched('y')];
   const drawn = seed === undefined ? undefined : createTable({ dim: d, sketchDim: m, seed });
   return {

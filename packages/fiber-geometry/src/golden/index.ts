@@ -1,6 +1,6 @@
+import type { GoldenHandler } from '@palimpsest/base/golden';
 import { bundleHandlers } from './bundle-handlers.js';
 import { connectionHandlers } from './connection-handlers.js';
-import type { ParityHandler } from './contract.js';
 import { geodesicHandlers } from './geodesic-handlers.js';
 import { indexHandlers } from './index-handlers.js';
 import { manifoldHandlers } from './manifold-handlers.js';
@@ -8,10 +8,8 @@ import { optimiserHandlers } from './optimiser-handlers.js';
 import { storeHandlers } from './store-handlers.js';
 import { tensorHandlers } from './tensor-handlers.js';
 
-export type * from './contract.js';
-
 /** One handler per kind of golden case. */
-export const parityHandlers: ParityHandler[] = [
+export const goldenHandlers: GoldenHandler[] = [
   ...tensorHandlers,
   ...geodesicHandlers,
   ...bundleHandlers,

@@ -1,15 +1,15 @@
+import type { GoldenContext, GoldenHandler } from '@palimpsest/base/golden';
 import { christoffelSymbols } from '../christoffel.js';
 import { GeodesicSolver } from '../geodesic-solver.js';
 import type { Manifold } from '../manifolds/manifold.js';
 import { mobiusAdd, PoincareBall } from '../manifolds/poincare-ball.js';
 import { Sphere } from '../manifolds/sphere.js';
 import { type MetricField, poincareBallField, stereographicSphereField } from '../metric-field.js';
-import { engineOf, type ParityContext, type ParityHandler } from './contract.js';
-import { GoldenCase, runOnce } from './golden-case.js';
+import { engineOf, GeometryCase, runOnce } from './geometry-case.js';
 
 async function closedForms(
-  golden: GoldenCase,
-  context: ParityContext,
+  golden: GeometryCase,
+  context: GoldenContext,
   manifold: Manifold,
   name: string,
   ends: readonly [string, string],
@@ -41,45 +41,42 @@ async function closedForms(
   );
   for (const [path, values] of results) {
     const output = `out/${name}/${path.replace('geodesic.', 'geodesic')}`;
-    if (golden.has(output)) golden.compare(output, values);
+    golden.output(output, values);
   }
 }
 
-function metricField(golden: GoldenCase, name: string, field: MetricField): void {
+function metricField(golden: GeometryCase, name: string, field: MetricField): void {
   const x = golden.array('in/ball/x');
   const points = Float64Array.from(x.data);
   const count = x.shape[0]!;
-  golden.compare(`out/${name}/metric`, field.metricAt(points, count));
-  golden.compare(`out/${name}/christoffel`, christoffelSymbols(field, points, count));
-  if (golden.has(`out/${name}/metricGradient`)) {
-    golden.compare(`out/${name}/metricGradient`, field.metricGradientAt(points, count));
-  }
-  for (const interior of golden.config.nGeoPts as number[]) {
+  golden.output(`out/${name}/metric`, field.metricAt(points, count));
+  golden.output(`out/${name}/christoffel`, christoffelSymbols(field, points, count));
+  golden.output(`out/${name}/metricGradient`, () => field.metricGradientAt(points, count));
+  for (const interior of golden.source.config.nGeoPts as number[]) {
     const solver = new GeodesicSolver(field, { nGeoPts: interior, tol: 1e-9 });
     const solved = solver.solve(x, golden.array('in/ball/y'));
-    golden.compare(`out/${name}/solverLength${interior}`, solved.length);
-    const path = `out/${name}/solverPath${interior}`;
-    if (golden.has(path)) golden.compare(path, solved.path.data);
+    golden.output(`out/${name}/solverLength${interior}`, solved.length);
+    golden.output(`out/${name}/solverPath${interior}`, solved.path.data);
   }
 }
 
-const manifoldHandler: ParityHandler = {
+const manifoldHandler: GoldenHandler = {
   system: 'fiber-geometry',
   kind: 'known-manifolds',
   async run(testCase, context) {
-    const golden = new GoldenCase(testCase);
+    const golden = new GeometryCase(testCase);
     await closedForms(golden, context, Sphere, 'sphere', ['p', 'q']);
     await closedForms(golden, context, PoincareBall, 'ball', ['x', 'y']);
     const d = golden.array('in/ball/x').shape[1]!;
     metricField(golden, 'ball', poincareBallField(d));
     metricField(golden, 'stereographic', stereographicSphereField(d));
-    golden.compare('out/stereographic/dist', stereographicDistances(golden));
+    golden.output('out/stereographic/dist', stereographicDistances(golden));
     return golden.outputs;
   },
 };
 
 /** The chord's angle between the points of the sphere that x and y stand for: 2 atan-form of the closed distance. */
-function stereographicDistances(golden: GoldenCase): number[] {
+function stereographicDistances(golden: GeometryCase): number[] {
   const [x, y] = [golden.array('in/ball/x'), golden.array('in/ball/y')];
   const d = x.shape[1]!;
   return Array.from({ length: x.shape[0]! }, (_, row) => {
@@ -93,4 +90,4 @@ function stereographicDistances(golden: GoldenCase): number[] {
   });
 }
 
-export const manifoldHandlers: readonly ParityHandler[] = [manifoldHandler];
+export const manifoldHandlers: readonly GoldenHandler[] = [manifoldHandler];

@@ -1,9 +1,9 @@
+import type { GoldenCase, GoldenContext, GoldenHandler } from '@palimpsest/base/golden';
 import { InputError, tf, valueAndGradient } from '@palimpsest/tensor-core';
 import { Bundle, type BundleOptions, type BundleParameters, type Encoded } from '../bundle.js';
 import { greatCirclePath } from '../great-circle.js';
-import { engineOf, type ParityCase, type ParityContext, type ParityHandler } from './contract.js';
-import { contract, GoldenCase, runOnce } from './golden-case.js';
-import { compareGradients, netNames } from './tensor-handlers.js';
+import { contract, engineOf, GeometryCase, runOnce } from './geometry-case.js';
+import { giveGradients, netNames } from './tensor-handlers.js';
 
 const system = 'fiber-geometry';
 
@@ -15,7 +15,7 @@ class GeometryBundle extends Bundle {
 }
 
 function optionsOf(
-  golden: GoldenCase,
+  golden: GeometryCase,
   name: 'topic' | 'time',
 ): BundleOptions & { parameters: BundleParameters } {
   return {
@@ -37,11 +37,11 @@ function optionsOf(
 }
 
 async function runBundle(
-  testCase: ParityCase,
-  context: ParityContext,
+  testCase: GoldenCase,
+  context: GoldenContext,
   name: 'topic' | 'time',
-): Promise<GoldenCase> {
-  const golden = new GoldenCase(testCase);
+): Promise<GeometryCase> {
+  const golden = new GeometryCase(testCase);
   const options = optionsOf(golden, name);
   const bundle = new GeometryBundle(options);
   const solved = bundle.solver?.solve(golden.array('in/baseSrc'), golden.array('in/baseDst')).path;
@@ -71,7 +71,7 @@ async function runBundle(
     golden.input('in/axisCotangent'),
   );
   for (const output of ['path', 'fiber', 'canonicalAxis']) {
-    golden.compare(`out/${output}`, results.get(`out.${output}`)!);
+    golden.output(`out/${output}`, results.get(`out.${output}`)!);
   }
   const names = new Map([
     ['baseSrc', 'baseSrc'],
@@ -81,17 +81,17 @@ async function runBundle(
     ...netNames('parameters.metric', 'metric.'),
     ...netNames('parameters.conn', 'conn.'),
   ]);
-  compareGradients(golden, results, names);
+  giveGradients(golden, results, names);
   return golden;
 }
 
-const handler = (kind: string, name: 'topic' | 'time'): ParityHandler => ({
+const handler = (kind: string, name: 'topic' | 'time'): GoldenHandler => ({
   system,
   kind,
   run: async (testCase, context) => (await runBundle(testCase, context, name)).outputs,
 });
 
-export const bundleHandlers: readonly ParityHandler[] = [
+export const bundleHandlers: readonly GoldenHandler[] = [
   handler('bundle-topic', 'topic'),
   handler('bundle-geodesic', 'time'),
 ];
