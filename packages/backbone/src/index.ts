@@ -22,7 +22,6 @@ export type { DecoderOptions, DecoderResult } from './decoder.js';
 export { continueGreedily, GreedyDecoder, type GreedyOptions } from './greedy.js';
 export { type DecoderInput, paddedPositions } from './input-rows.js';
 export { type BlockParameters, parameterCount, type TransformerParameters } from './parameters.js';
-export * from './parity/index.js';
 export { presets } from './presets.js';
 export { type ChatMessage, type ChatOptions, ChatTemplate } from './pretrained/chat-template.js';
 export { type Family, families } from './pretrained/checkpoint-config.js';

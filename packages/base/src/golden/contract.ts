@@ -31,7 +31,8 @@ export type GoldenValue = GoldenJson | MaskedValues;
  * Computed outputs by the names of what the case expects: `out/logits`, `grad/head.weight`, `state/memory_2` (`weights/…` where
  * a case computes them), or the path of
  * a member of the JSON, as in `expected/rows/3/ratio` or `expected`. `name@form` is compared with `name`, so that several
- * ways to compute an output can stand side by side. A function is an offer: it runs when the case expects the name.
+ * ways to compute an output can stand side by side. A function is an offer: it runs when the case expects the name,
+ * and its JSON does not say `null` there.
  */
 export type GoldenOutputs = Readonly<
   Record<string, GoldenValue | (() => GoldenValue | Promise<GoldenValue>)>

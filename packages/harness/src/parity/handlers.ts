@@ -1,12 +1,16 @@
-import { parityHandlers as backbone } from '@palimpsest/backbone';
+import { goldenHandlers as backbone } from '@palimpsest/backbone/golden';
 import { type GoldenHandler, pairingHandlers } from '@palimpsest/base/golden';
-import { parityHandlers as fiberGeometry } from '@palimpsest/fiber-geometry';
-import { parityHandlers as kakeya } from '@palimpsest/kakeya';
+import { goldenHandlers as fiberGeometry } from '@palimpsest/fiber-geometry/golden';
+import { goldenHandlers as kakeya } from '@palimpsest/kakeya/golden';
 import { parityHandlers as osam } from '@palimpsest/osam';
 import { parityHandlers as rsm } from '@palimpsest/rsm';
-import { parityHandlers as sketch } from '@palimpsest/sketch';
+import { goldenHandlers as sketch } from '@palimpsest/sketch/golden';
 
 /** The golden handlers of every package of the house. */
 export const parityHandlers: readonly GoldenHandler[] = [
-  ...pairingHandlers([...sketch, ...kakeya, ...fiberGeometry, ...backbone, ...osam, ...rsm]),
+  ...sketch,
+  ...kakeya,
+  ...fiberGeometry,
+  ...backbone,
+  ...pairingHandlers([...osam, ...rsm]),
 ];

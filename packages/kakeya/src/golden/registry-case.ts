@@ -51,9 +51,12 @@ export const registryCase: GoldenHandler = {
     return Object.assign(setOutputs(registry), ...outputs, {
       'expected/invariantErrors': () => registry.verifyInvariants(nTrain, axes),
       'expected/handle': () => handles.map((one) => ({ fields: setNumbers(one) })),
-      'expected/decodeUnknownField': () => registry.decodeField(firstHandle, 'no such field'),
-      'expected/decodeUnknownSet': () =>
-        registry.decodeField(firstHandle, firstHandle.fields()[0]!, routing.length),
+      'expected/decodeUnknownField': registry.decodeField(firstHandle, 'no such field'),
+      'expected/decodeUnknownSet': registry.decodeField(
+        firstHandle,
+        firstHandle.fields()[0]!,
+        routing.length,
+      ),
     }) as GoldenOutputs;
   },
 };
