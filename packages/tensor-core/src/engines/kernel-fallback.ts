@@ -34,6 +34,7 @@ type Condition = (inputs: Record<string, tf.TensorInfo>, attributes: Record<stri
 
 /** Terms that may be added in float32 one after the other. */
 const LONGEST_PLAIN_SUM = 64;
+const LONGEST_PLAIN_SOFTMAX = 2 ** 14;
 
 const isLongSum: Condition = ({ x }, { axis }) => {
   const axes = [axis ?? [...x!.shape.keys()]].flat() as number[];
@@ -76,6 +77,7 @@ const WRONG_ON_WASM: Record<string, Condition> = {
   BatchMatMul: isEmpty,
   // Terms are added into one float32, and over no element the result is what lay in memory.
   Sum: isLongSum,
+  Softmax: ({ logits }) => logits!.shape.at(-1)! > LONGEST_PLAIN_SOFTMAX,
   Mean: always,
   Max: always,
   Min: always,

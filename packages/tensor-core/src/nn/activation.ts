@@ -63,8 +63,9 @@ const approximateGelu = defineOp<Record<string, never>>({
   gradient: ({ outputGradients: [dy], inputs: [x], outputs: [y] }) => {
     const square = boundedSquare(x!);
     const gate = gateOf(x!, square);
-    const slope = tf.mul(y!, tf.add(tf.mul(square, 3 * CUBIC), LINEAR));
-    return [tf.mul(dy!, tf.add(gate, tf.mul(tf.sub(1, gate), slope)))];
+    const rise = tf.add(tf.mul(square, 3 * CUBIC), LINEAR);
+    // In this order, because the product with the gate's complement is 0 where the others would overflow.
+    return [tf.mul(dy!, tf.add(gate, tf.mul(tf.mul(tf.sub(1, gate), y!), rise)))];
   },
 });
 

@@ -1,7 +1,9 @@
 import { formatShape, InputError } from '@palimpsest/base';
+import { stopGradient } from '../gradient.js';
 import { defineOp } from '../op.js';
 import { tf } from '../tf.js';
 import { binary, reshape } from '../trace/emit.js';
+import { softmax } from '../trace/softmax.js';
 import { logSoftmax } from './softmax.js';
 
 const pickOp = defineOp<Record<string, never>>({
@@ -33,8 +35,7 @@ const differenceOp = defineOp<{ smoothing: number }>({
   },
   trace: (graph, [logits, labels, scale], { smoothing }) => {
     const [rows, classes] = logits!.shape as [number, number];
-    const softmax = graph.node('Softmax', [logits!], logits!, { axis: 1 });
-    const shifted = binary(graph, 'Sub', softmax, graph.scalar(smoothing / classes));
+    const shifted = binary(graph, 'Sub', softmax(graph, logits!), graph.scalar(smoothing / classes));
     // Only the labels' own columns are touched; there is no one-hot matrix.
     const updates = graph.fill(smoothing - 1, [rows, 1], 'float32');
     const column = reshape(graph, labels!, [rows, 1]);
@@ -50,6 +51,11 @@ export interface CrossEntropyOptions {
   readonly labelSmoothing?: number;
   /** Rows with this label count neither in the sum nor in the mean. */
   readonly ignoreIndex?: number;
+  /**
+   * Weight of each row, `[rows]`, 0 or more: the mean is Σ weight · loss / Σ weight, so that a mask of 0 and 1 averages
+   * over the rows it keeps. The weights themselves receive no gradient. Default: all rows count alike.
+   */
+  readonly rowWeights?: tf.Tensor;
 }
 
 /**
@@ -57,7 +63,7 @@ export interface CrossEntropyOptions {
  * Its gradient is (softmax − target) / rows, without going through logarithms.
  * @param logits `[rows, classes]`
  * @param labels int32 `[rows]`
- * @returns a scalar; 0 when every row is ignored
+ * @returns a scalar; 0 when every row is ignored or has weight 0
  * @throws InputError when shapes do not fit, or for a smoothing outside [0, 1].
  */
 export function crossEntropy(
@@ -70,19 +76,23 @@ export function crossEntropy(
       `Cross-entropy needs logits [rows, classes] and labels [rows], but got ${formatShape(logits.shape)} and ${formatShape(labels.shape)}.`,
     );
   }
-  const { labelSmoothing: smoothing = 0, ignoreIndex } = options;
+  const { labelSmoothing: smoothing = 0, ignoreIndex, rowWeights: weights } = options;
+  if (weights && (weights.rank !== 1 || weights.shape[0] !== logits.shape[0])) {
+    throw new InputError(
+      `Cross-entropy of ${logits.shape[0]} rows needs as many row weights, but got ${formatShape(weights.shape)}.`,
+    );
+  }
   if (!(smoothing >= 0 && smoothing <= 1)) {
     throw new InputError(`A label smoothing lies in [0, 1], but ${smoothing} was given.`);
   }
-  const rowWeights = ignoreIndex === undefined ? undefined : keptRows(labels, ignoreIndex);
-  const safeLabels = rowWeights
-    ? tf.cast(tf.mul(tf.cast(labels, 'float32'), rowWeights.kept), 'int32')
-    : labels;
+  const counted = ignoreIndex === undefined ? undefined : keptRows(labels, ignoreIndex);
+  const safeLabels = counted ? tf.where(tf.cast(counted, 'bool'), labels, tf.zerosLike(labels)) : labels;
+  const rowShares = counted || weights ? sharesOf(counted, weights) : undefined;
   return tf.customGrad((x, save) => {
     const input = x as tf.Tensor;
-    (save as tf.GradSaveFunc)([input, safeLabels, ...(rowWeights ? [rowWeights.share] : [])]);
+    (save as tf.GradSaveFunc)([input, safeLabels, ...(rowShares ? [rowShares] : [])]);
     return {
-      value: smoothedLoss(input, safeLabels, smoothing, rowWeights?.share),
+      value: smoothedLoss(input, safeLabels, smoothing, rowShares),
       gradFunc: (dy, saved) => {
         const [savedLogits, savedLabels, share] = saved as [tf.Tensor, tf.Tensor, tf.Tensor?];
         const scale = share
@@ -94,10 +104,16 @@ export function crossEntropy(
   })(logits) as tf.Scalar;
 }
 
-/** 1 for rows that count, and each row's share of the mean. */
-function keptRows(labels: tf.Tensor, ignoreIndex: number) {
-  const kept = tf.cast(tf.notEqual(labels, tf.scalar(ignoreIndex, 'int32')), 'float32');
-  return { kept, share: tf.div(kept, tf.maximum(tf.sum(kept), 1)) };
+/** 1 for rows that count, 0 for the others. */
+const keptRows = (labels: tf.Tensor, ignoreIndex: number) =>
+  tf.cast(tf.notEqual(labels, tf.scalar(ignoreIndex, 'int32')), 'float32');
+
+/** Each row's share of the weighted mean. */
+function sharesOf(counted: tf.Tensor | undefined, weights: tf.Tensor | undefined): tf.Tensor {
+  const given = weights && stopGradient(tf.cast(weights, 'float32'));
+  const shares = counted && given ? tf.mul(counted, given) : (counted ?? given)!;
+  const total = tf.sum(shares);
+  return tf.div(shares, tf.where(tf.greater(total, 0), total, tf.scalar(1)));
 }
 
 function smoothedLoss(logits: tf.Tensor, labels: tf.Tensor, smoothing: number, share?: tf.Tensor): tf.Tensor {
@@ -107,5 +123,8 @@ function smoothedLoss(logits: tf.Tensor, labels: tf.Tensor, smoothing: number, s
     smoothing === 0
       ? picked
       : tf.add(tf.mul(picked, 1 - smoothing), tf.mul(tf.mean(logProbabilities, 1), smoothing));
-  return tf.neg(share ? tf.sum(tf.mul(likelihood, share)) : tf.mean(likelihood));
+  if (!share) return tf.neg(tf.mean(likelihood));
+  // A row of weight 0 counts for nothing even where its likelihood is 0.
+  const counted = tf.where(tf.greater(share, 0), tf.mul(likelihood, share), tf.zerosLike(share));
+  return tf.neg(tf.sum(counted));
 }

@@ -4,6 +4,7 @@ export * from './cross-entropy.js';
 export * from './dropout.js';
 export * from './embedding.js';
 export * from './linear.js';
+export * from './normalise.js';
 export * from './normalization.js';
 export * from './prefix-sum.js';
 export * from './rotary.js';

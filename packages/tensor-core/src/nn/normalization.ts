@@ -1,6 +1,9 @@
 import { formatShape, InputError } from '@palimpsest/base';
 import { defineOp, type TensorSpec } from '../op.js';
 import { tf } from '../tf.js';
+import { binary, unary } from '../trace/emit.js';
+import type { GraphBuilder, Value } from '../trace/graph.js';
+import { reduce } from '../trace/reduce.js';
 
 interface Epsilon {
   readonly epsilon: number;
@@ -18,6 +21,28 @@ function checkWidth(name: string, role: string, x: TensorSpec, vector: TensorSpe
   );
 }
 
+/** Wider rows are normalised by several nodes: the runtime's one adds their squares into one float32. */
+const WIDEST_FUSED_ROW = 4096;
+
+const isWide = (x: Value) => x.shape.at(-1)! > WIDEST_FUSED_ROW;
+
+/** Normalised rows, their means and the inverse roots of their variances. */
+function normaliseRows(
+  graph: GraphBuilder,
+  inputs: readonly Value[],
+  epsilon: number,
+): [Value, Value, Value] {
+  const [x, gain, bias] = inputs as [Value, Value, Value];
+  const last = x.shape.length - 1;
+  const mean = reduce(graph, 'ReduceMean', x, [last], true);
+  const centred = binary(graph, 'Sub', x, mean);
+  const variance = reduce(graph, 'ReduceMean', binary(graph, 'Mul', centred, centred), [last], true);
+  const root = unary(graph, 'Sqrt', binary(graph, 'Add', variance, graph.scalar(epsilon)));
+  const inverse = unary(graph, 'Reciprocal', root);
+  const scaled = binary(graph, 'Mul', binary(graph, 'Mul', centred, inverse), gain);
+  return [binary(graph, 'Add', scaled, bias), mean, inverse];
+}
+
 const layerNormOp = defineOp<Epsilon>({
   name: 'LayerNorm',
   infer: ([x, gain, bias]) => {
@@ -32,6 +57,7 @@ const layerNormOp = defineOp<Epsilon>({
     return [tf.add(tf.mul(tf.mul(centred, inverse), gain!), bias!), mean, inverse];
   },
   trace: (graph, [x, gain, bias], { epsilon }) => {
+    if (isWide(x!)) return normaliseRows(graph, [x!, gain!, bias!], epsilon);
     const row = statistic(x as TensorSpec);
     const attributes = { axis: -1, epsilon: { float: epsilon } };
     return [...graph.nodes('LayerNormalization', [x!, gain!, bias!], [x!, row, row], attributes)];
@@ -73,6 +99,11 @@ const addLayerNormOp = defineOp<Epsilon>({
     return [layerNorm(sum, gain!, bias!, epsilon), sum];
   },
   trace: (graph, [x, branch, gain, bias, shift], { epsilon }) => {
+    if (isWide(x!)) {
+      const added = binary(graph, 'Add', x!, branch!);
+      const sum = shift ? binary(graph, 'Add', added, shift) : added;
+      return [normaliseRows(graph, [sum, gain!, bias!], epsilon)[0], sum];
+    }
     const row = statistic(x as TensorSpec);
     const [normal, , , sum] = graph.nodes(
       'SkipLayerNormalization',
@@ -139,7 +170,7 @@ const rmsNormOp = defineOp<Epsilon>({
   trace: (graph, [x], { epsilon }) => {
     const row = statistic(x as TensorSpec);
     const square = graph.node('Mul', [x!, x!], x!);
-    const mean = graph.node('ReduceMean', [square, graph.int64([x!.shape.length - 1])], row, { keepdims: 1 });
+    const mean = reduce(graph, 'ReduceMean', square, [x!.shape.length - 1], true);
     const root = graph.node('Sqrt', [graph.node('Add', [mean, graph.scalar(epsilon)], row)], row);
     const inverse = graph.node('Reciprocal', [root], row);
     return [graph.node('Mul', [x!, inverse], x!), inverse];

@@ -1,11 +1,12 @@
 import { defineOp } from '../op.js';
 import { tf } from '../tf.js';
+import { logSoftmax as traceLogSoftmax, softmax as traceSoftmax } from '../trace/softmax.js';
 
 const softmaxOp = defineOp<Record<string, never>>({
   name: 'Softmax',
   infer: ([x]) => [x!],
   compose: ([x]) => [tf.softmax(x!)],
-  trace: (graph, [x]) => [graph.node('Softmax', [x!], x!, { axis: -1 })],
+  trace: (graph, [x]) => [traceSoftmax(graph, x!)],
   gradient: ({ outputGradients: [dy], outputs: [y] }) => {
     const weighted = tf.mul(dy!, y!);
     return [tf.sub(weighted, tf.mul(y!, tf.sum(weighted, -1, true)))];
@@ -21,7 +22,7 @@ const logSoftmaxOp = defineOp<Record<string, never>>({
   name: 'LogSoftmax',
   infer: ([x]) => [x!],
   compose: ([x]) => [tf.logSoftmax(x!)],
-  trace: (graph, [x]) => [graph.node('LogSoftmax', [x!], x!, { axis: -1 })],
+  trace: (graph, [x]) => [traceLogSoftmax(graph, x!)],
   gradient: ({ outputGradients: [dy], outputs: [y] }) => [
     tf.sub(dy!, tf.mul(tf.exp(y!), tf.sum(dy!, -1, true))),
   ],

@@ -18,6 +18,7 @@ import {
   logSoftmax,
   maskedSoftmax,
   ndarray,
+  normalise,
   reGlu,
   rmsNorm,
   rotaryTable,
@@ -160,6 +161,24 @@ export const compositeCases: readonly OpCase[] = [
     inputs: [x([4, 5]), ids([1, -100, 4, -100])],
     differentiate: [0],
     run: ([a, y]) => crossEntropy(a!, y!, { ignoreIndex: -100, labelSmoothing: 0.2 }),
+  },
+  {
+    name: 'crossEntropy of weighted rows',
+    inputs: [x([4, 5]), ids([1, 0, 4, 4]), ndarray([0.5, 0, 2, 1.25])],
+    differentiate: [0],
+    run: ([a, y, w]) => crossEntropy(a!, y!, { rowWeights: w!, labelSmoothing: 0.1 }),
+  },
+  {
+    name: 'crossEntropy of weighted rows, ignoring',
+    inputs: [x([4, 5]), ids([1, -1, 4, 3]), ndarray([0.5, 3, 0.25, 0.1])],
+    differentiate: [0],
+    run: ([a, y, w]) => crossEntropy(a!, y!, { rowWeights: w!, ignoreIndex: -1 }),
+  },
+  {
+    name: 'normalise',
+    inputs: [x([3, 5])],
+    differentiate: [0],
+    run: ([a]) => normalise(a!),
   },
   {
     name: 'applyRotary',

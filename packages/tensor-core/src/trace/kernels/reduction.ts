@@ -3,6 +3,7 @@ import type { TraceKernel } from '../../op.js';
 import { cast, unary, where } from '../emit.js';
 import { isConstant, type Value } from '../graph.js';
 import { prefixSum, type ReduceOp, reduce } from '../reduce.js';
+import { logSoftmax, softmax } from '../softmax.js';
 
 /** Axes of a TensorFlow.js reduction as non-negative numbers; all axes when none are named. */
 function axesOf(attribute: unknown, rank: number): number[] {
@@ -86,8 +87,8 @@ const cumulativeSum: TraceKernel = (graph, { x }, { axis, exclusive, reverse }) 
 ];
 
 const softmaxLike =
-  (op: 'Softmax' | 'LogSoftmax'): TraceKernel =>
-  (graph, { logits }) => [graph.node(op, [logits!], logits!, { axis: logits!.shape.length - 1 })];
+  (form: typeof softmax): TraceKernel =>
+  (graph, { logits }) => [form(graph, logits!)];
 
 const topK: TraceKernel = (graph, { x }, { k }) => {
   const shape = [...x!.shape.slice(0, -1), Number(k)];
@@ -114,8 +115,8 @@ export const reductionKernels: Record<string, TraceKernel> = {
   ArgMax: argument('ArgMax'),
   ArgMin: argument('ArgMin'),
   Cumsum: cumulativeSum,
-  Softmax: softmaxLike('Softmax'),
-  LogSoftmax: softmaxLike('LogSoftmax'),
+  Softmax: softmaxLike(softmax),
+  LogSoftmax: softmaxLike(logSoftmax),
   TopK: topK,
   GatherNd: (graph, { params, indices }) => {
     const depth = indices!.shape.at(-1)!;
