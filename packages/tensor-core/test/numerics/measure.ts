@@ -79,7 +79,7 @@ async function run(engine: Engine, op: (...x: tf.Tensor[]) => tf.Tensor, inputs:
 
 type Line = readonly [name: string, op: (x: tf.Tensor) => tf.Tensor, bound?: number, why?: string];
 
-const TAIL = 'from -2 down it takes 1 + erf, as PyTorch does: what is lost is 1e-7 of |x|';
+const TAIL = 'from -2 down it takes 1 + erf, as PyTorch does: what is lost is 1e-7 of x';
 const FLUSHED = 'below -87 the logistic function leaves the normal numbers of float32';
 const TINY = 'within 1e-36 of zero the runtime computes with denormal numbers';
 

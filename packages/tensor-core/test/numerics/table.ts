@@ -38,7 +38,8 @@ const INTRODUCTION = `# How exact the engines are
 Largest relative error of every elementary function, reduction and normalisation on every engine, against float64
 arithmetic on the same float32 inputs: |result - truth| / max(|truth|, 2^-126). The bound is 4e-6 for single elements and
 1e-6 for sums, means and running sums, which holds up to 2^25 terms, except where the last column says why. Rows of a layer
-normalisation cross zero and are measured against the largest of their row.
+normalisation cross zero and are measured against the largest of their row. 0 stands where every result is the
+float32 nearest to the truth.
 
 This file is generated: \`npm run numerics\` in \`packages/tensor-core\` writes it, and the tests of the package measure
 everything anew and compare.`;
