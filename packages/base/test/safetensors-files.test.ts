@@ -207,3 +207,16 @@ describe('models in several files', () => {
     );
   });
 });
+
+test('temporary files of killed processes are swept by the next write, those of living ones are not', async () => {
+  const path = join(folder, 'swept.bin');
+  const [dead, alive] = [`${path}.999999999-1.tmp`, `${path}.${process.pid}-999.tmp`];
+  const others = [`${path}.elsewhere.999999999-1.tmp`, join(folder, 'other.bin.999999999-1.tmp')];
+  for (const file of [dead, alive, ...others]) await writeFile(file, 'x');
+  await writeFileAtomically(path, 'whole');
+  const left = (await readdir(folder))
+    .filter((name) => name.endsWith('.tmp'))
+    .map((name) => join(folder, name));
+  expect(left.sort()).toEqual([alive, ...others].sort());
+  for (const file of left) await rm(file);
+});

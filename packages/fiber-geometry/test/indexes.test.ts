@@ -12,6 +12,7 @@ import {
   type IndexKind,
   type SearchHit,
 } from '../src/index.js';
+import { HnswGraph } from '../src/indexes/hnsw-graph.js';
 
 const kinds: IndexKind[] = ['flat', 'tree', 'cone', 'hnsw', 'auto'];
 const D = 6;
@@ -234,6 +235,51 @@ describe('approximate search', () => {
     }
     expect([index.current, [...seen].sort()]).toEqual(['flat', ['flat', 'hnsw']]);
     expect(index.verify(Array.from({ length: 50 }, (_, i) => 850 + i))).toEqual([]);
+  });
+
+  it.each([
+    [16, 0.01],
+    [16, 0.001],
+    [32, 0.02],
+  ])('the graph finds entries that come topic by topic, in %i dimensions with spread %f', (d, spread) => {
+    const rng = Rng.fromSeed(21);
+    const [index, exact] = [new HnswIndex(d), new FlatIndex(d)];
+    const rows: Float64Array[] = [];
+    for (let topic = 0; topic < 40; topic++) {
+      const center = Float64Array.from({ length: d }, () => rng.normal());
+      const length = Math.hypot(...center);
+      for (let i = 0; i < 80; i++) {
+        const row = center.map((x) => x / length + spread * rng.normal());
+        index.insert(rows.length, row);
+        exact.insert(rows.length, row);
+        rows.push(row);
+      }
+    }
+    let [own, found, asked] = [0, 0, 0];
+    for (let id = 0; id < rows.length; id += 3) {
+      const hits = index.search(rows[id]!, 10);
+      const worst = exact.search(rows[id]!, 10)[9]!.cosine - 1e-7;
+      asked += 1;
+      if (hits.some((hit) => hit.id === id)) own += 1;
+      found += hits.filter(({ cosine }) => cosine >= worst).length / 10;
+    }
+    expect(own / asked).toBeGreaterThanOrEqual(0.999);
+    expect(found / asked).toBeGreaterThanOrEqual(0.98);
+    expect(index.verify(rows.keys())).toEqual([]);
+  });
+
+  it('the graph says what no path leads to', () => {
+    const graph = new HnswGraph(2, 2, 16);
+    for (const [x, y] of [
+      [1, 0],
+      [0, 1],
+      [-1, 0],
+    ] as const) {
+      graph.add([x, y], 0, 10);
+    }
+    expect(graph.unreachable()).toEqual([]);
+    for (const slot of [0, 1]) graph.neighbours(slot, 0).fill(slot);
+    expect(graph.unreachable()).toContain(2);
   });
 
   it('the graph is built anew before a quarter of it is tombstones', () => {

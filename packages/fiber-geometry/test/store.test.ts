@@ -2,10 +2,12 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { decodeSafetensors, InputError, type SafeTensor } from '@palimpsest/base';
 import { encodeSafetensors, ndarray, Rng } from '@palimpsest/tensor-core';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type MemEntry, MemStore, type NewEntry } from '../src/index.js';
 import { BUNDLES, COORDINATES, coordinateSize } from '../src/store/entry.js';
+import { checksum } from '../src/store/store-file.js';
 
 const sizes = { dTime: 4, dTopic: 5, dCtx: 6, dFTime: 3, dFTopic: 4, dFCtx: 2 };
 const folder = mkdtempSync(join(tmpdir(), 'palimpsest-store-'));
@@ -21,6 +23,65 @@ function entry(rng: Rng, extra: Partial<NewEntry> = {}): NewEntry {
 }
 
 const snapshot = (store: MemStore) => JSON.stringify(store.allEntries());
+
+describe('what must not happen to a memory', () => {
+  const broken: [string, unknown, string][] = [
+    ['surprise', undefined, "'surprise' must be a finite number, but is undefined"],
+    ['ts', Number.NaN, "'ts' must be a finite number, but is NaN"],
+    ['sourceText', undefined, "'sourceText' must be a text, but is undefined"],
+    ['contentTokenIds', undefined, "'contentTokenIds' must be a list of integers, but is undefined"],
+    ['timeDirn', undefined, "'timeDirn' is not a list of numbers"],
+    ['mood', Number.NaN, "'mood' is NaN"],
+    [
+      'reconstructionErrors',
+      { field: Number.NaN },
+      "'reconstructionErrors.field' must be a number of at least 0",
+    ],
+  ];
+
+  it.each(broken)('a %s of %s is refused, and nothing changes', (name, value, message) => {
+    const rng = Rng.fromSeed(31);
+    const store = new MemStore(sizes);
+    store.add(entry(rng));
+    const before = snapshot(store);
+    expect(() => store.update(0, { [name]: value })).toThrow(message);
+    expect(() => store.add({ ...entry(rng), [name]: value })).toThrow(message);
+    expect(snapshot(store)).toBe(before);
+    expect(store.verifyConsistency()).toEqual([]);
+  });
+
+  it('a handle that is undefined is taken off', () => {
+    const store = new MemStore(sizes);
+    store.add(entry(Rng.fromSeed(32), { kakeyaHandle: 'h', note: 'n' }));
+    expect(Object.keys(store.update(0, { kakeyaHandle: undefined, note: undefined }))).not.toContain('note');
+    expect('kakeyaHandle' in store.get(0)!).toBe(false);
+  });
+
+  it('a callback that throws leaves the store as it was', () => {
+    const rng = Rng.fromSeed(33);
+    let told = 0;
+    const refuse = () => {
+      told += 1;
+      throw new Error('not now');
+    };
+    const store = new MemStore({ ...sizes, capacity: 3 }, { onEvict: refuse });
+    for (let i = 0; i < 3; i++) store.add(entry(rng, { ts: i }));
+    const before = snapshot(store);
+    expect(() => store.add(entry(rng, { ts: 9 }))).toThrow('not now');
+    expect([told, snapshot(store), store.verifyConsistency()]).toEqual([1, before, []]);
+  });
+
+  it('a callback may add an entry of its own', () => {
+    const rng = Rng.fromSeed(34);
+    const kept = new MemStore(sizes);
+    const store = new MemStore(
+      { ...sizes, capacity: 2 },
+      { onEvict: (gone) => void kept.add(entry(rng, { ts: gone.ts })) },
+    );
+    for (let i = 0; i < 5; i++) store.add(entry(rng, { ts: i }));
+    expect([store.allMids(), kept.length]).toEqual([[3, 4], 3]);
+  });
+});
 
 describe('memory store', () => {
   it('puts an entry in all three indexes and finds it first', () => {
@@ -401,6 +462,92 @@ describe('files', () => {
     }
   });
 
+  /** A store's file with its JSON and tensors changed, and the checksum right. */
+  function altered(
+    change: (json: Record<string, unknown>, tensors: Record<string, SafeTensor>) => unknown,
+  ): Uint8Array {
+    const { tensors, metadata } = decodeSafetensors(filled(4, 3).toBytes());
+    const record = Object.fromEntries(tensors);
+    const json = JSON.parse(new TextDecoder().decode(record['entries.json']!.data as Uint8Array));
+    const changed = change(json, record);
+    const data = new TextEncoder().encode(JSON.stringify(changed === undefined ? json : changed));
+    if (record['entries.json']) record['entries.json'] = { dtype: 'U8', shape: [data.length], data };
+    return encodeSafetensors(record, { ...metadata, checksum: checksum(record) });
+  }
+  const member = (path: string, value: unknown) => (json: Record<string, unknown>) => {
+    const keys = path.split('.');
+    const last = keys.pop()!;
+    const place = keys.reduce<Record<string, unknown>>((node, key) => node[key] as typeof node, json);
+    place[last] = value;
+  };
+
+  it.each<[string, Parameters<typeof altered>[0], string]>([
+    ['entries are null', member('entries', null), "'entries' in 'entries.json' must be a list, but is null"],
+    ['entries are an object', member('entries', {}), "'entries' in 'entries.json' must be a list"],
+    [
+      'an entry is a number',
+      member('entries.1', 5),
+      "'entries.1' in 'entries.json' must be an object, but is 5",
+    ],
+    ['nextMid is a text', member('nextMid', '3'), "'nextMid' in 'entries.json' must be a whole number"],
+    [
+      'nextMid is missing',
+      member('nextMid', undefined),
+      "'nextMid' in 'entries.json' must be a whole number",
+    ],
+    ['config is a list', member('config', []), "'config' in 'entries.json' must be an object"],
+    ['a size of config is a text', member('config.dTime', 'x'), "'config': Configuration field 'dTime'"],
+    ['an id is a text', member('entries.0.mid', 'x'), 'the id x does not fit'],
+    [
+      'a time is null',
+      member('entries.0.ts', null),
+      "entry 0: A memory entry is not valid: 'ts' must be a finite",
+    ],
+    [
+      'token ids are texts',
+      member('entries.2.contentTokenIds', ['a']),
+      "'contentTokenIds' must be a list of integers",
+    ],
+    ['a text is a list', member('entries.0.sourceText', []), "'sourceText' must be a text"],
+    [
+      'a packed array is nowhere',
+      member('entries.0.note', { $array: ['f32', 1e6, 4] }),
+      'outside of the stored bytes',
+    ],
+    [
+      'a packed array is a number',
+      member('entries.0.note', { $array: 4 }),
+      "'$array' must be [type, offset, length]",
+    ],
+    ['a packed type is unknown', member('entries.0.note', { $array: ['f9', 0, 0] }), "'$array' must be"],
+    [
+      'a packed number is a word',
+      member('entries.0.note', { $number: 'many' }),
+      "'$number' must be NaN or an infinity",
+    ],
+    ['the JSON is null', () => null, "'config' in 'entries.json' must be an object, but is missing"],
+    ['a coordinate is missing', (_, tensors) => void delete tensors.timeBase, "'timeBase' is missing"],
+    ['the JSON is missing', (_, tensors) => void delete tensors['entries.json'], "'entries.json' is missing"],
+    [
+      'a coordinate has too few rows',
+      (_, tensors) => {
+        tensors.timeBase = { dtype: 'F32', shape: [1, 4], data: new Float32Array(4) };
+      },
+      "'timeBase' of dtype F32 and shape [1, 4] is no F32 matrix with a row for each of the 3 entries",
+    ],
+    [
+      'a coordinate is not finite',
+      (_, tensors) => {
+        (tensors.topicBase!.data as Float32Array)[0] = Number.NaN;
+      },
+      "entry 0: A memory entry is not valid: 'topicBase' holds NaN",
+    ],
+  ])('where %s are refused by file and member', (_what, change, message) => {
+    expect(() => MemStore.fromBytes(altered(change), {}, 'memory.st')).toThrow(InputError);
+    expect(() => MemStore.fromBytes(altered(change), {}, 'memory.st')).toThrow(/^memory\.st/);
+    expect(() => MemStore.fromBytes(altered(change), {}, 'memory.st')).toThrow(message);
+  });
+
   it('of another kind or version are refused by name', async () => {
     const tensors = { x: { dtype: 'F32' as const, shape: [1], data: new Float32Array(1) } };
     const foreign: [Uint8Array, RegExp][] = [
@@ -417,7 +564,7 @@ describe('files', () => {
       writeFileSync(join(folder, 'foreign.st'), bytes);
       await expect(MemStore.load(join(folder, 'foreign.st'))).rejects.toThrow(message);
     }
-    await expect(MemStore.load(join(folder, 'nowhere.st'))).rejects.toThrow(/nowhere\.st does not exist/);
+    await expect(MemStore.load(join(folder, 'nowhere.st'))).rejects.toThrow(/There is no file .*nowhere\.st/);
     await expect(filled(6).save(join(folder, 'no', 'such', 'folder.st'))).rejects.toThrow(/folder\.st/);
   });
 

@@ -22,9 +22,12 @@ export async function readBytes(path: string): Promise<Uint8Array> {
 }
 
 let writes = 0;
+/** Age in milliseconds at which a temporary file of another machine counts as left behind. */
+const ABANDONED = 3_600_000;
 
 /**
- * Writes any file under a temporary name in the same folder, flushes it to disk and renames it.
+ * Writes any file under a temporary name in the same folder, flushes it to disk and renames it. Temporary files of the same
+ * name that a killed process left are removed.
  * @param contents one part, or several that follow each other
  * @throws InputError naming the file when it cannot be written; the former file is then untouched.
  */
@@ -33,13 +36,14 @@ export async function writeFileAtomically(
   contents: Uint8Array | string | readonly Uint8Array[],
 ): Promise<void> {
   const { open, rename, rm } = await files();
+  const { hostname } = await import('node:os');
   writes += 1;
-  const temporary = `${path}.${process.pid}-${writes}.tmp`;
+  const temporary = `${path}.${machine(hostname())}.${process.pid}-${writes}.tmp`;
   const parts = Array.isArray(contents)
     ? (contents as readonly Uint8Array[])
     : [contents as Uint8Array | string];
   try {
-    const handle = await open(temporary, 'w');
+    const handle = await open(temporary, 'wx');
     try {
       for (const part of parts) await handle.writeFile(part);
       await handle.sync();
@@ -48,7 +52,36 @@ export async function writeFileAtomically(
     }
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw new InputError(`${path} cannot be written (${(error as { code?: string }).code ?? error}).`);
+  }
+  await sweep(path, machine(hostname())).catch(() => undefined);
+}
+
+const machine = (hostname: string) => hostname.replace(/[^A-Za-z0-9-]/g, '_');
+
+/** Removes temporary files of a path whose process is gone, or that another machine has long left alone. */
+async function sweep(path: string, here: string): Promise<void> {
+  const { readdir, rm, stat } = await files();
+  const { basename, dirname, join } = await import('node:path');
+  const start = `${basename(path)}.`;
+  for (const name of await readdir(dirname(path))) {
+    const [, place = here, pid] =
+      (name.startsWith(start) && /^(?:([\w-]+)\.)?(\d+)[-.][a-z0-9]+\.tmp$/.exec(name.slice(start.length))) ||
+      [];
+    if (pid === undefined) continue;
+    const file = join(dirname(path), name);
+    const isLeft =
+      place === here ? !isRunning(Number(pid)) : Date.now() - (await stat(file)).mtimeMs > ABANDONED;
+    if (isLeft) await rm(file, { force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as { code?: string }).code === 'EPERM';
   }
 }

@@ -1,5 +1,5 @@
 import { InputError, Rng } from '@palimpsest/tensor-core';
-import { HnswGraph } from './hnsw-graph.js';
+import { HnswGraph, LARGEST_DEGREE } from './hnsw-graph.js';
 import { TopK } from './top-k.js';
 import {
   checkCount,
@@ -48,9 +48,13 @@ export class HnswIndex implements VectorIndex {
     readonly dimension: number,
     { degree = 16, efConstruction = 100, ef, seed = 0 }: HnswOptions = {},
   ) {
-    if (!(degree >= 2) || !(efConstruction >= 1) || (ef !== undefined && !(ef >= 1))) {
+    if (
+      !(degree >= 2 && degree <= LARGEST_DEGREE) ||
+      !(efConstruction >= 1) ||
+      (ef !== undefined && !(ef >= 1))
+    ) {
       throw new InputError(
-        `HnswIndex needs degree >= 2, efConstruction >= 1 and ef >= 1, but got ${degree}, ${efConstruction} and ${ef}.`,
+        `HnswIndex needs a degree from 2 to ${LARGEST_DEGREE}, efConstruction >= 1 and ef >= 1, but got ${degree}, ${efConstruction} and ${ef}.`,
       );
     }
     this.#degree = degree;
@@ -146,6 +150,11 @@ export class HnswIndex implements VectorIndex {
           messages.push(`Slot ${slot} has the impossible neighbour ${neighbour}`);
         }
       }
+    }
+    const lost = this.#graph.unreachable().filter((slot) => this.#firstId[slot] !== NO_ID);
+    if (lost.length > 0) {
+      const shown = lost.slice(0, 5).map((slot) => this.#firstId[slot]);
+      messages.push(`No path leads to ${lost.length} vectors, as that of id ${shown.join(', ')}`);
     }
     if (tombstones !== this.#tombstones) {
       messages.push(`The graph has ${tombstones} tombstones but counts ${this.#tombstones}`);

@@ -103,21 +103,56 @@ export function checkedCoordinate(
 
 const NUMBERS = ['surprise', 'ts', 'last', 'cnt', 'version'] as const;
 
-/** @throws InputError for a number, text or list of the wrong type. */
+/** Checks of the fields that every entry has, with what each expects. */
+const PLAIN: readonly [names: readonly string[], wanted: string, fits: (value: unknown) => boolean][] = [
+  [NUMBERS, 'a finite number', (value) => typeof value === 'number' && Number.isFinite(value)],
+  [['sourceText'], 'a text', (value) => typeof value === 'string'],
+  [
+    ['contentTokenIds', 'rareKeywordIds'],
+    'a list of integers',
+    (value) => Array.isArray(value) && value.every((id) => Number.isInteger(id)),
+  ],
+];
+
+/**
+ * @throws InputError for a number, text or list of the wrong type, `undefined` and NaN included, and for a NaN in fields
+ *   of the caller's own.
+ */
 export function checkPlainFields(fields: Readonly<Record<string, unknown>>): void {
-  for (const name of NUMBERS) {
-    const value = fields[name];
-    if (value === undefined || (typeof value === 'number' && Number.isFinite(value))) continue;
+  for (const [names, wanted, fits] of PLAIN) {
+    for (const name of names.filter((each) => each in fields && !fits(fields[each]))) {
+      throw new InputError(
+        `A memory entry is not valid: '${name}' must be ${wanted}, but is ${shown(fields[name])}; leave it out for its default.`,
+      );
+    }
+  }
+  for (const [name, value] of Object.entries(fields)) checkNotNaN(value, name);
+  checkErrors(fields.reconstructionErrors);
+}
+
+/** Text of a value for a message. */
+const shown = (value: unknown): string =>
+  typeof value === 'object' && value !== null
+    ? (JSON.stringify(value)?.slice(0, 40) ?? 'an object')
+    : String(value);
+
+function checkNotNaN(value: unknown, path: string): void {
+  if (typeof value === 'number' && Number.isNaN(value)) {
+    throw new InputError(`A memory entry is not valid: '${path}' is NaN, which is no value.`);
+  }
+}
+
+function checkErrors(errors: unknown): void {
+  if (errors === undefined) return;
+  if (typeof errors !== 'object' || errors === null || Array.isArray(errors)) {
     throw new InputError(
-      `A memory entry is not valid: '${name}' must be a finite number, but is ${String(value)}.`,
+      `A memory entry is not valid: 'reconstructionErrors' must map fields to numbers, but is ${shown(errors)}.`,
     );
   }
-  if (fields.sourceText !== undefined && typeof fields.sourceText !== 'string') {
-    throw new InputError("A memory entry is not valid: 'sourceText' must be a text.");
-  }
-  for (const name of ['contentTokenIds', 'rareKeywordIds']) {
-    const value = fields[name];
-    if (value === undefined || (Array.isArray(value) && value.every((id) => Number.isInteger(id)))) continue;
-    throw new InputError(`A memory entry is not valid: '${name}' must be a list of integers.`);
+  for (const [field, error] of Object.entries(errors)) {
+    if (typeof error === 'number' && error >= 0) continue;
+    throw new InputError(
+      `A memory entry is not valid: 'reconstructionErrors.${field}' must be a number of at least 0, but is ${shown(error)}.`,
+    );
   }
 }

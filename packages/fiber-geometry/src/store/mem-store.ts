@@ -1,4 +1,4 @@
-import { InputError, writeFileAtomically } from '@palimpsest/tensor-core';
+import { InputError, readBytes, writeFileAtomically } from '@palimpsest/base';
 import type { BundleName } from '../bundle.js';
 import { modeDefaults } from '../config.js';
 import { createIndex } from '../indexes/create-index.js';
@@ -23,7 +23,7 @@ import { decodeStore, encodeStore, type HandleCodec } from './store-file.js';
 export interface MemStoreOptions<Handle> {
   /** How handles are saved; plain handles need none. */
   readonly handleCodec?: HandleCodec<Handle>;
-  /** Told about every entry that capacity drives out. */
+  /** Told about every entry that capacity drives out, just before it goes; if it throws, nothing changes. */
   readonly onEvict?: (entry: MemEntry<Handle>) => void;
 }
 
@@ -91,15 +91,27 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
    */
   add(entry: NewEntry<Handle>): number {
     const checked = this.#checked(entry, this.#nextMid);
+    const leaving = this.#leaving(checked.ts);
+    // Told before anything changes, so that a callback that throws leaves the store as it was.
+    for (const entry of leaving) this.#options.onEvict?.(entry);
+    for (const { mid } of leaving) this.remove(mid);
+    // A callback may have added entries of its own.
+    const mid = this.#nextMid++;
+    this.#insert({ ...checked, mid });
+    return mid;
+  }
+
+  /** The entries that must go for one more to come at time `now`. */
+  #leaving(now: number): MemEntry<Handle>[] {
     const { capacity, evictionPolicy, evictionTau } = this.config;
-    while (capacity !== undefined && this.length >= capacity) {
-      const evicted = entryToEvict(this, evictionPolicy, checked.ts, evictionTau)!;
-      this.remove(evicted.mid);
-      this.#options.onEvict?.(evicted);
+    const staying = new Set(this.allEntries());
+    const leaving: MemEntry<Handle>[] = [];
+    while (capacity !== undefined && staying.size >= capacity) {
+      const weakest = entryToEvict(staying, evictionPolicy, now, evictionTau)!;
+      staying.delete(weakest);
+      leaving.push(weakest);
     }
-    this.#nextMid += 1;
-    this.#insert(checked);
-    return checked.mid;
+    return leaving;
   }
 
   /** Takes an entry out of the store and the indexes; says whether it was there. */
@@ -110,7 +122,8 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
   }
 
   /**
-   * Changes fields of an entry, counts its version up and indexes directions that changed.
+   * Changes fields of an entry, counts its version up and indexes directions that changed. A handle, or a field of the
+   * caller's own, that is undefined is taken off the entry.
    * @throws InputError for an unknown id or a field that `add` would refuse.
    */
   update(mid: number, patch: Partial<NewEntry<Handle>>): MemEntry<Handle> {
@@ -122,6 +135,7 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
     );
     const { mid: _mid, version: _version, ...rest } = patch as Partial<MemEntry<Handle>>;
     Object.assign(entry, rest, coordinates, { version: entry.version + 1 });
+    for (const [name, value] of Object.entries(rest)) if (value === undefined) delete entry[name];
     for (const bundle of BUNDLES) {
       const direction = coordinates[`${bundle}Dirn`];
       if (direction) this.#indexes[bundle].update(mid, direction);
@@ -210,7 +224,7 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
     source = 'This data',
   ): MemStore<Handle> {
     const { config, nextMid, entries } = decodeStore(bytes, source);
-    const store = new MemStore<Handle>(config, options);
+    const store = naming(`${source}: 'config'`, () => new MemStore<Handle>(config, options));
     let last = -1;
     for (const fields of entries) {
       const mid = fields.mid as number;
@@ -221,10 +235,12 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
       }
       last = mid;
       const { handleCodec } = options;
-      if (handleCodec && fields.kakeyaHandle !== undefined) {
-        fields.kakeyaHandle = handleCodec.fromPlain(fields.kakeyaHandle);
-      }
-      store.#insert(store.#checked(fields as unknown as NewEntry<Handle>, mid));
+      naming(`${source}: entry ${mid}`, () => {
+        if (handleCodec && fields.kakeyaHandle !== undefined) {
+          fields.kakeyaHandle = handleCodec.fromPlain(fields.kakeyaHandle);
+        }
+        store.#insert(store.#checked(fields as unknown as NewEntry<Handle>, mid));
+      });
     }
     store.#nextMid = nextMid;
     return store;
@@ -243,13 +259,7 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
     path: string,
     options: MemStoreOptions<Handle> = {},
   ): Promise<MemStore<Handle>> {
-    const { readFile } = await import('node:fs/promises');
-    const bytes = await readFile(path).catch((error: { code?: string }) => {
-      const reason =
-        error.code === 'ENOENT' ? 'does not exist' : `cannot be read (${error.code ?? String(error)})`;
-      throw new InputError(`The memory store ${path} ${reason}.`);
-    });
-    return MemStore.fromBytes<Handle>(bytes, options, path);
+    return MemStore.fromBytes<Handle>(await readBytes(path), options, path);
   }
 
   #insert(entry: MemEntry<Handle>): void {
@@ -299,5 +309,14 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
         scoring: config.treeScoring ?? defaults.treeScoring,
       });
     return { time: make('time'), topic: make('topic'), ctx: make('ctx') };
+  }
+}
+
+/** Puts the place before whatever goes wrong there. */
+function naming<T>(place: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    throw new InputError(`${place}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

@@ -64,15 +64,24 @@ export class ValuePacker {
 export function unpackValue(packed: unknown, bytes: Uint8Array): unknown {
   if (Array.isArray(packed)) return packed.map((child) => unpackValue(child, bytes));
   if (typeof packed !== 'object' || packed === null) return packed;
-  if ('$number' in packed) return Number(packed.$number);
-  if ('$array' in packed) {
-    const [type, offset, length] = packed.$array as [Packed, number, number];
-    const Type = TYPES[type];
-    const end = offset + length * (Type?.BYTES_PER_ELEMENT ?? Number.NaN);
-    if (!(end <= bytes.length)) throw new InputError('A stored array lies outside of the stored bytes.');
-    return new Type(bytes.slice(offset, end).buffer);
+  if ('$number' in packed) {
+    if (['NaN', 'Infinity', '-Infinity'].includes(packed.$number as string)) return Number(packed.$number);
+    throw new InputError(`'$number' must be NaN or an infinity, but is ${JSON.stringify(packed.$number)}.`);
   }
+  if ('$array' in packed) return unpackArray(packed.$array, bytes);
   return Object.fromEntries(Object.entries(packed).map(([key, child]) => [key, unpackValue(child, bytes)]));
+}
+
+function unpackArray(place: unknown, bytes: Uint8Array): unknown {
+  const [type, offset, length] = (Array.isArray(place) ? place : []) as [Packed, number, number];
+  const whole = [offset, length].every((number) => Number.isSafeInteger(number) && number >= 0);
+  if (!Object.hasOwn(TYPES, String(type)) || !whole) {
+    throw new InputError(`'$array' must be [type, offset, length], but is ${JSON.stringify(place)}.`);
+  }
+  const Type = TYPES[type];
+  const end = offset + length * Type.BYTES_PER_ELEMENT;
+  if (end > bytes.length) throw new InputError('A stored array lies outside of the stored bytes.');
+  return new Type(bytes.slice(offset, end).buffer);
 }
 
 function describe(value: unknown): string {

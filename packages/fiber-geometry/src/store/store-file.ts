@@ -76,25 +76,85 @@ export function decodeStore(bytes: Uint8Array, source: string): StoreContents {
   if (checksum(record) !== metadata.checksum) {
     throw new InputError(`${source} was altered or damaged: its checksum does not match.`);
   }
-  const text = new TextDecoder().decode(record['entries.json']!.data as Uint8Array);
-  const { config, nextMid, entries } = JSON.parse(text) as StoreContents;
-  const packed = record['entries.bytes']!.data as Uint8Array;
+  const { config, nextMid, entries } = parseContents(bytesOf(record, 'entries.json', source), source);
+  const packed = bytesOf(record, 'entries.bytes', source);
+  const coordinates = COORDINATES.map(
+    (name) => [name, rowsOf(record, name, entries.length, source)] as const,
+  );
   return {
     config,
     nextMid,
     entries: entries.map((fields, row) => {
-      const entry = unpackValue(fields, packed) as Record<string, unknown>;
-      for (const name of COORDINATES) {
-        const { data, shape } = record[name]!;
-        entry[name] = (data as Float32Array).slice(row * shape[1]!, (row + 1) * shape[1]!);
+      const entry = unpackEntry(fields, packed, `${source}: 'entries.json': entry number ${row}`);
+      for (const [name, { data, width }] of coordinates) {
+        entry[name] = data.slice(row * width, (row + 1) * width);
       }
       return entry;
     }),
   };
 }
 
+function bytesOf(record: Readonly<Record<string, SafeTensor>>, name: string, source: string): Uint8Array {
+  const data = record[name]?.data;
+  if (data instanceof Uint8Array) return data;
+  throw new InputError(`${source} is damaged: '${name}' is ${data ? 'no list of bytes' : 'missing'}.`);
+}
+
+function rowsOf(
+  record: Readonly<Record<string, SafeTensor>>,
+  name: string,
+  rows: number,
+  source: string,
+): { data: Float32Array; width: number } {
+  const tensor = record[name];
+  if (!tensor) throw new InputError(`${source} is damaged: '${name}' is missing.`);
+  const { data, shape } = tensor;
+  if (data instanceof Float32Array && shape.length === 2 && shape[0] === rows)
+    return { data, width: shape[1]! };
+  throw new InputError(
+    `${source} is damaged: '${name}' of dtype ${tensor.dtype} and shape [${shape.join(', ')}] is no F32 matrix with a row for each of the ${rows} entries.`,
+  );
+}
+
+/** @throws InputError naming the source and the member that is not what a store holds. */
+function parseContents(json: Uint8Array, source: string): StoreContents {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json));
+  } catch {
+    throw new InputError(`${source} is damaged: 'entries.json' is not JSON.`);
+  }
+  const { config, nextMid, entries } = (parsed ?? {}) as Record<string, unknown>;
+  const refuse = (member: string, wanted: string, value: unknown) => {
+    const text = JSON.stringify(value)?.slice(0, 40) ?? 'missing';
+    return new InputError(
+      `${source} is damaged: '${member}' in 'entries.json' must be ${wanted}, but is ${text}.`,
+    );
+  };
+  if (!isObject(config)) throw refuse('config', 'an object', config);
+  if (!(Number.isSafeInteger(nextMid) && (nextMid as number) >= 0)) {
+    throw refuse('nextMid', 'a whole number of at least 0', nextMid);
+  }
+  if (!Array.isArray(entries)) throw refuse('entries', 'a list', entries);
+  const broken = entries.findIndex((entry) => !isObject(entry));
+  if (broken >= 0) throw refuse(`entries.${broken}`, 'an object', entries[broken]);
+  return { config, nextMid: nextMid as number, entries };
+}
+
+function unpackEntry(fields: unknown, packed: Uint8Array, place: string): Record<string, unknown> {
+  try {
+    return unpackValue(fields, packed) as Record<string, unknown>;
+  } catch (error) {
+    throw new InputError(`${place}: ${(error as Error).message}`);
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** FNV-1a over names, shapes and bytes, as eight hexadecimal digits. */
-function checksum(tensors: Readonly<Record<string, SafeTensor>>): string {
+export function checksum(tensors: Readonly<Record<string, SafeTensor>>): string {
   let hash = 0x811c9dc5;
   const mix = (bytes: Uint8Array) => {
     for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
