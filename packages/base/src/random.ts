@@ -16,9 +16,11 @@ const ORIGIN = { seed: 1, split: 2, fork: 3 } as const;
  */
 export class Rng {
   readonly #generator: Generator;
+  readonly #budget: Budget | undefined;
 
-  private constructor(generator: Generator) {
+  private constructor(generator: Generator, budget?: Budget) {
     this.#generator = generator;
+    this.#budget = budget;
   }
 
   /** The stream of a seed. @throws InputError for a seed that is no safe integer. */
@@ -38,6 +40,14 @@ export class Rng {
     return new Rng(xoroshiro128plusFromState(state));
   }
 
+  /**
+   * A stream for finding out the shapes of what a model draws, at no cost: arrays are zeros, and whoever draws more than
+   * `limit` numbers in all, its children's included, is refused, before memory is filled.
+   */
+  static ofShapes(limit: number): Rng {
+    return new Rng(generatorOf([ORIGIN.seed]), { left: limit, limit });
+  }
+
   /** The present state, JSON-able. */
   state(): RngState {
     return [...this.#generator.getState()];
@@ -45,6 +55,7 @@ export class Rng {
 
   /** 32 random bits as an unsigned integer. */
   bits(): number {
+    this.#spend(1);
     return this.#generator.next() >>> 0;
   }
 
@@ -76,13 +87,16 @@ export class Rng {
 
   /** An independent child stream, seeded with 128 bits of this one, which advances. */
   split(): Rng {
-    return new Rng(generatorOf([ORIGIN.split, this.bits(), this.bits(), this.bits(), this.bits()]));
+    return new Rng(
+      generatorOf([ORIGIN.split, this.bits(), this.bits(), this.bits(), this.bits()]),
+      this.#budget,
+    );
   }
 
   /** A child stream that depends on this one's state and a label; this one stays where it is. */
   fork(label: string): Rng {
     const letters = Array.from(label, (character) => character.codePointAt(0)!);
-    return new Rng(generatorOf([ORIGIN.fork, ...this.state(), letters.length, ...letters]));
+    return new Rng(generatorOf([ORIGIN.fork, ...this.state(), letters.length, ...letters]), this.#budget);
   }
 
   /**
@@ -114,6 +128,7 @@ export class Rng {
     if (!Number.isInteger(n) || n < 0) {
       throw new InputError(`A permutation needs a whole number of elements, but ${n} was given.`);
     }
+    this.#spend(n);
     const order = Int32Array.from({ length: n }, (_, index) => index);
     for (let i = n - 1; i > 0; i--) {
       const j = this.int(i + 1);
@@ -130,10 +145,29 @@ export class Rng {
   }
 
   #fill(shape: readonly number[], draw: () => number): NDArray<'float32'> {
+    this.#spend(sizeOf(shape));
     const values = allocate('float32', sizeOf(shape));
+    if (this.#budget) return ndarray(values, shape);
     for (let i = 0; i < values.length; i++) values[i] = draw();
     return ndarray(values, shape);
   }
+
+  #spend(count: number): void {
+    const budget = this.#budget;
+    if (!budget) return;
+    budget.left -= count;
+    if (!(budget.left >= 0)) {
+      throw new InputError(
+        `More than ${budget.limit} random numbers would be drawn, which is not allowed here.`,
+      );
+    }
+  }
+}
+
+/** How many numbers a stream of shapes may still draw. */
+interface Budget {
+  left: number;
+  readonly limit: number;
 }
 
 /**

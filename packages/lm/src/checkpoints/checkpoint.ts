@@ -1,11 +1,12 @@
-import { nodeModule, readRegularFile } from '@palimpsest/base';
-import { InputError } from '@palimpsest/tensor-core';
+import { canonicalJson, InputError, nodeModule, parseJson, readRegularFile } from '@palimpsest/base';
 import { z } from 'zod';
 import { countParameters } from '../model-size.js';
 import type { AnySequenceModel, JsonObject, JsonValue } from '../sequence-model.js';
 import { restoreTokenizer } from '../tokenizers/restore-tokenizer.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
 import { currentFolder, writeFolderAtomically } from './atomic-folder.js';
+import { checkOptimizer, checkParameters, modelOf, type Torn } from './check-arrays.js';
+import { firstNonFinite } from './finite.js';
 import { decodeTree, encodeTree, skeletonOf } from './tree-files.js';
 import { whileReplaced } from './while-replaced.js';
 
@@ -59,6 +60,8 @@ const configSchema = z.object({
   trees: z.record(z.string(), z.unknown()),
   files: z.record(z.string(), z.object({ bytes: z.number(), sha256: z.string() })),
   notes: z.record(z.string(), z.unknown()),
+  /** SHA-256 of all other keys, as canonical JSON; files that were written before it was invented have none. */
+  checksum: z.string().optional(),
 });
 type Config = z.output<typeof configSchema>;
 
@@ -95,7 +98,8 @@ export async function saveCheckpoint(folder: string, contents: CheckpointContent
     ),
     notes,
   };
-  await writeFolderAtomically(folder, { ...files, [CONFIG]: `${JSON.stringify(config, null, 2)}\n` });
+  const stated = { ...config, checksum: checksumOf(config) };
+  await writeFolderAtomically(folder, { ...files, [CONFIG]: `${JSON.stringify(stated, null, 2)}\n` });
 }
 
 /**
@@ -124,10 +128,13 @@ function versionOf(folder: string): string | undefined {
 function readCheckpoint(folder: string, models: ModelRegistry): LoadedCheckpoint {
   const place = findCheckpoint(folder);
   const config = readConfig(place);
-  const file = (name: string) => (name in config.files ? readChecked(place, name, config) : undefined);
+  const refuse: Torn = (name, what) => torn(place, name, what);
+  const path = (name: string) => nodeModule('node:path').join(place, name);
+  const file = (name: string) =>
+    Object.hasOwn(config.files, name) ? readChecked(place, name, config) : undefined;
   const tree = (name: string) => {
     const bytes = file(name);
-    return bytes && decodeTree(config.trees[name], bytes, `${place}/${name}`);
+    return bytes && decodeTree(config.trees[name], bytes, path(name));
   };
   const { name, config: modelConfig } = config.model;
   const factory = Object.hasOwn(models, name) ? models[name] : undefined;
@@ -138,26 +145,58 @@ function readCheckpoint(folder: string, models: ModelRegistry): LoadedCheckpoint
   }
   const params = tree('model.safetensors');
   if (params === undefined) throw torn(place, 'model.safetensors', 'is not listed in config.json');
+  const model = modelOf(factory, modelConfig as JsonObject, refuse);
+  checkParameters(model, params, config.parameters, refuse);
   const tokenizer = file('tokenizer.json');
-  const training = file('training.json');
-  const memory = tree('memory.safetensors');
   return {
     folder: place,
-    model: factory(modelConfig as JsonObject),
+    model,
     params,
     parametersId: config.files['model.safetensors']!.sha256,
-    ...(tokenizer ? { tokenizer: restoreTokenizer(parseJson(tokenizer)) } : {}),
-    ...(training
-      ? {
-          training: {
-            progress: parseJson(training) as JsonObject,
-            optimizer: tree('optimizer.safetensors'),
-            ...(memory === undefined ? {} : { memory }),
-          },
-        }
-      : {}),
+    ...(tokenizer ? { tokenizer: readTokenizer(tokenizer, path('tokenizer.json'), model) } : {}),
+    ...readTraining(place, file, tree, params),
     notes: config.notes as JsonObject,
   };
+}
+
+/** What a run needs to go on, when the checkpoint is of one. */
+function readTraining(
+  place: string,
+  file: (name: string) => Uint8Array | undefined,
+  tree: (name: string) => unknown,
+  params: unknown,
+): { training?: TrainingRecord } {
+  const progress = file('training.json');
+  if (!progress) return {};
+  const refuse: Torn = (name, what) => torn(place, name, what);
+  const optimizer = tree('optimizer.safetensors');
+  checkOptimizer(optimizer, params, refuse);
+  const memory = tree('memory.safetensors');
+  const wrong = firstNonFinite(memory);
+  if (wrong !== undefined)
+    throw refuse('memory.safetensors', `holds numbers that are not finite, in '${wrong}'`);
+  return {
+    training: {
+      progress: parseJson(progress, nodeModule('node:path').join(place, 'training.json')) as JsonObject,
+      optimizer,
+      ...(memory === undefined ? {} : { memory }),
+    },
+  };
+}
+
+/** @throws InputError naming the file that is no tokenizer, or has more ids than the model. */
+function readTokenizer(bytes: Uint8Array, path: string, model: AnySequenceModel): Tokenizer {
+  let tokenizer: Tokenizer;
+  const data = parseJson(bytes, path);
+  try {
+    tokenizer = restoreTokenizer(data);
+  } catch (error) {
+    throw new InputError(`${path}: ${(error as Error).message}`);
+  }
+  if (tokenizer.vocabSize <= model.vocabSize) return tokenizer;
+  throw new InputError(
+    `${path} has a vocabulary of ${tokenizer.vocabSize}, but the model of config.json one of ${model.vocabSize}; use another copy of the checkpoint.`,
+  );
 }
 
 /** The folder that holds the files: the one named, its former version, or the latest checkpoint of a run's folder. */
@@ -176,12 +215,7 @@ function findCheckpoint(folder: string): string {
 
 function readConfig(folder: string): Config {
   const path = nodeModule('node:path').join(folder, CONFIG);
-  let raw: unknown;
-  try {
-    raw = parseJson(readRegularFile(path));
-  } catch {
-    throw torn(folder, CONFIG, 'is not valid JSON');
-  }
+  const raw = parseJson(readRegular(folder, CONFIG), path);
   const { format, version } = (raw ?? {}) as { format?: unknown; version?: unknown };
   if (format !== FORMAT) {
     throw new InputError(
@@ -194,15 +228,17 @@ function readConfig(folder: string): Config {
     );
   }
   const parsed = configSchema.safeParse(raw);
+  const { checksum, ...rest } = raw as { readonly checksum?: unknown };
+  if (checksum !== undefined && checksum !== checksumOf(rest)) {
+    throw torn(folder, CONFIG, 'has another SHA-256 than it states itself: something in it was changed');
+  }
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw torn(folder, CONFIG, `does not fit at '${issue?.path.join('.')}': ${issue?.message}`);
 }
 
 function readChecked(folder: string, name: string, config: Config): Uint8Array {
-  const path = nodeModule('node:path').join(folder, name);
-  if (!nodeModule('node:fs').existsSync(path)) throw torn(folder, name, 'is missing');
-  const bytes = readRegularFile(path);
+  const bytes = readRegular(folder, name);
   const expected = config.files[name]!;
   if (bytes.length !== expected.bytes) {
     throw torn(folder, name, `has ${bytes.length} bytes, expected ${expected.bytes}`);
@@ -220,7 +256,21 @@ function readChecked(folder: string, name: string, config: Config): Uint8Array {
 const torn = (folder: string, name: string, what: string) =>
   new InputError(`The checkpoint '${folder}' is torn: ${name} ${what}; use another copy of it.`);
 
-const parseJson = (bytes: Uint8Array): unknown => JSON.parse(new TextDecoder().decode(bytes));
+/** The bytes of a file of a checkpoint. @throws InputError when it is missing, a folder, or cannot be read. */
+function readRegular(folder: string, name: string): Uint8Array {
+  try {
+    return readRegularFile(nodeModule('node:path').join(folder, name));
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') throw torn(folder, name, 'is missing');
+    throw torn(folder, name, code === undefined ? `is no file: ${message}` : `cannot be read (${code})`);
+  }
+}
+
+/** The checksum that config.json states of itself. */
+function checksumOf(config: object): string {
+  return sha256(canonicalJson(JSON.parse(JSON.stringify(config))));
+}
 
 function sha256(data: Uint8Array | string): string {
   return nodeModule('node:crypto').createHash('sha256').update(data).digest('hex');

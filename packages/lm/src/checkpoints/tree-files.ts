@@ -25,13 +25,29 @@ export function encodeTree(tree: unknown): Uint8Array {
 /**
  * Puts a tree together again from its structure and its file.
  * @param source name of the file for messages.
- * @throws InputError when an array of the structure is missing.
+ * @throws InputError when an array of the structure is missing, or the file holds others.
  */
 export function decodeTree(skeleton: unknown, bytes: Uint8Array, source: string): unknown {
-  const { tensors } = decodeSafetensors(bytes, source);
-  return treeMap<string, NDArray>(skeleton, (name) => {
-    const tensor = tensors.get(name);
-    if (!tensor) throw new InputError(`${source} has no tensor '${name}', which config.json names.`);
-    return toNDArray(tensor, name);
+  const { tensors, unread } = decodeSafetensors(bytes, source);
+  let used = 0;
+  const tree = treeMap<unknown, NDArray>(skeleton, (name, path) => {
+    if (name !== path) {
+      throw new InputError(
+        `config.json beside ${source} names the tensor ${JSON.stringify(name)} at '${path}', where its own path is expected.`,
+      );
+    }
+    const tensor = tensors.get(path);
+    const dtype = unread.get(path);
+    if (dtype !== undefined)
+      throw new InputError(`${source}: '${path}' has dtype ${dtype}, which is not read.`);
+    if (!tensor) throw new InputError(`${source} has no tensor '${path}', which config.json names.`);
+    used += 1;
+    return toNDArray(tensor, path);
   });
+  if (used < tensors.size + unread.size) {
+    throw new InputError(
+      `${source} has ${tensors.size + unread.size} tensors, but config.json names ${used} of them.`,
+    );
+  }
+  return tree;
 }
