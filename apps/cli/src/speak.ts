@@ -1,5 +1,5 @@
 import { type LanguageModel, openLanguageModel } from '@palimpsest/harness';
-import { generate, Session } from '@palimpsest/lm';
+import { generate, Session, unknownCharactersRemark } from '@palimpsest/lm';
 import { createEngine } from '@palimpsest/tensor-core';
 import { createPrompting } from './chat/prompting.js';
 import { runRepl } from './chat/repl.js';
@@ -75,6 +75,8 @@ async function reply(
 ): Promise<void> {
   const { promptPath, stop } = options as { promptPath?: string; stop?: string };
   const prompt = await promptOf(options, asked, signal);
+  const unknown = unknownCharactersRemark(language.tokenizer, prompt, 'prompt');
+  if (unknown !== undefined) output.note(`warning: ${unknown}`);
   if (promptPath === undefined) output.write(prompt);
   let text = '';
   const events = generate({

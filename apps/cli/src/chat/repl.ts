@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline';
-import { generate, type Tokenizer } from '@palimpsest/lm';
+import { generate, type Tokenizer, unknownCharactersRemark } from '@palimpsest/lm';
 import { PalimpsestError } from '@palimpsest/tensor-core';
 import type { Interrupts } from '../interrupts.js';
 import { type ChatState, runCommand } from './commands.js';
@@ -61,6 +61,8 @@ async function answer(options: ReplOptions, line: string, signal: AbortSignal): 
 async function speak(options: ReplOptions, line: string, signal: AbortSignal): Promise<void> {
   const { state, tokenizer, maximumTokens, priming, stopIds } = options;
   const { session, sampling, prompting, conversation } = state;
+  const unknown = unknownCharactersRemark(tokenizer, line, 'line');
+  if (unknown !== undefined) process.stdout.write(`(${unknown})\n`);
   const { ids, keepContext } = prompting.read(line, !conversation, session.position === 0);
   const drawn: number[] = [];
   let text = '';

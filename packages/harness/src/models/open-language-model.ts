@@ -52,7 +52,7 @@ export async function openLanguageModel(
     encodeStart: (text) => tokenizer.encode(text),
     endIds: tokenizer.endId === undefined ? [] : [tokenizer.endId],
     sampling: {},
-    warnings: [],
+    warnings: tokenizer.remarks ?? [],
   };
 }
 

@@ -1,4 +1,4 @@
-import { InputError } from '@palimpsest/tensor-core';
+import { InputError } from '@palimpsest/base';
 
 const END_OF_STORY = '<|endoftext|>';
 /** ` = Title = ` at the start of an article; sections have two or more signs on either side. */
@@ -8,26 +8,49 @@ const ARTICLE_HEADING = /^ = [^=\n].* = ?$/gm;
 const STORIES = 500;
 
 /**
- * The stories of a TinyStories file: text with `<|endoftext|>` between stories, or one JSON object with a field `text` per
- * line. Blanks and line ends around a story are cut off.
+ * The stories of a TinyStories file: text with `<|endoftext|>` between stories, one JSON object with a field `text` or
+ * `story` per line, or a JSON array of such objects or of texts. Blanks and line ends around a story are cut off.
  * @param limit most stories. Default 500.
- * @throws InputError for a line that is no JSON object with a text.
+ * @throws InputError for an entry that holds no story.
  */
 export function storiesOf(contents: string, limit = STORIES): string[] {
-  const isJson = contents.trimStart().startsWith('{');
-  const pieces = isJson ? contents.split('\n') : contents.split(END_OF_STORY);
-  const full = pieces.map((piece) => piece.trim()).filter((piece) => piece !== '');
-  return full.slice(0, limit).map((piece, index) => (isJson ? textOfLine(piece, index) : piece));
+  const entries = jsonArrayOf(contents) ?? jsonLinesOf(contents, limit);
+  const stories = entries ? entries.slice(0, limit).map(storyOf) : contents.split(END_OF_STORY);
+  const full = stories.map((story) => story.trim()).filter((story) => story !== '');
+  return full.slice(0, limit);
 }
 
-function textOfLine(line: string, index: number): string {
+/** The entries of a JSON array; nothing for a text that is none. */
+function jsonArrayOf(contents: string): unknown[] | undefined {
+  if (!/^\s*\[\s*[[{"\]]/.test(contents)) return undefined;
   try {
-    const { text } = JSON.parse(line) as { text?: unknown };
-    if (typeof text === 'string') return text.trim();
-  } catch {
-    // Said below.
+    return JSON.parse(contents) as unknown[];
+  } catch (error) {
+    // A text may begin with a bracket; an array of objects that breaks off is none.
+    if (!/^\s*\[\s*\{/.test(contents)) return undefined;
+    throw new InputError(`The stories begin as a JSON array, which breaks off: ${(error as Error).message}.`);
   }
-  throw new InputError(`Story ${index + 1} is not a line of JSON with a field 'text'.`);
+}
+
+/** One entry per line; nothing for a text that does not begin with an object. */
+function jsonLinesOf(contents: string, limit: number): unknown[] | undefined {
+  if (!contents.trimStart().startsWith('{')) return undefined;
+  const lines = contents.split('\n').filter((line) => line.trim() !== '');
+  return lines.slice(0, limit).map((line, index) => {
+    try {
+      return JSON.parse(line) as unknown;
+    } catch {
+      throw new InputError(`Story ${index + 1} is not a line of JSON with a field 'text' or 'story'.`);
+    }
+  });
+}
+
+function storyOf(entry: unknown, index: number): string {
+  if (typeof entry === 'string') return entry;
+  const { text, story } = (entry ?? {}) as { text?: unknown; story?: unknown };
+  const found = text ?? story;
+  if (typeof found === 'string') return found;
+  throw new InputError(`Story ${index + 1} is no JSON object with a text in its field 'text' or 'story'.`);
 }
 
 /**

@@ -1,8 +1,9 @@
-import { nodeModule, readRegularFile } from '@palimpsest/base';
-import { InputError } from '@palimpsest/tensor-core';
+import { InputError, nodeModule } from '@palimpsest/base';
 import { builtInCorpora } from './built-in-corpora.js';
 import type { Corpus } from './corpus.js';
 import { storiesOf, wikiArticlesOf } from './document-layouts.js';
+import { readTextFile } from './text-file.js';
+import { filesOfFolder } from './text-folder.js';
 
 const TEXT_FILE = /\.(txt|md|text)$/i;
 const STORY_FILE = /\.(txt|jsonl|json)$/i;
@@ -40,9 +41,9 @@ const layouts: Readonly<Record<CorpusLayout, Layout>> = {
 /**
  * Reads a corpus: the name of a built-in one (`stories`, `default`, `needle`), a file, or a folder, whose files are read in
  * the order of their paths, subfolders included. By layout: `plain` makes one document of each text file (`.txt`, `.md`,
- * `.text`); `stories` reads TinyStories (text with `<|endoftext|>` between stories, or JSON lines), the first 500 stories of
- * each file; `wikitext` reads the training file of WikiText, one document per article.
- * @throws InputError when there is no such file, it is not UTF-8, or there is no text in it.
+ * `.text`); `stories` reads TinyStories (text with `<|endoftext|>` between stories, JSON lines, or a JSON array), the first 500
+ * stories of each file; `wikitext` reads the training file of WikiText, one document per article.
+ * @throws InputError naming file and place when there is no such file, it is not UTF-8, or there is no text in it.
  */
 export function loadCorpus(source: string, layout: CorpusLayout = 'plain'): Corpus {
   const builtIn = Object.hasOwn(builtInCorpora, source) ? builtInCorpora[source] : undefined;
@@ -54,8 +55,8 @@ export function loadCorpus(source: string, layout: CorpusLayout = 'plain'): Corp
       `There is no file, folder or built-in corpus '${source}'; built in are ${Object.keys(builtInCorpora).join(', ')}.`,
     );
   }
-  const files = status.isDirectory() ? filesOf(source, pattern) : [source];
-  const documents = files.flatMap((file) => documentsOf(readText(file)));
+  const files = status.isDirectory() ? filesOfFolder(source, pattern) : [source];
+  const documents = files.flatMap((file) => named(file, () => documentsOf(readTextFile(file))));
   if (documents.length === 0) {
     throw new InputError(
       status.isDirectory()
@@ -68,23 +69,12 @@ export function loadCorpus(source: string, layout: CorpusLayout = 'plain'): Corp
   return { name: source, documents: closed };
 }
 
-function filesOf(folder: string, pattern: RegExp): string[] {
-  const { join } = nodeModule('node:path');
-  const entries = nodeModule('node:fs').readdirSync(folder, { withFileTypes: true });
-  return entries
-    .flatMap((entry) => {
-      const path = join(folder, entry.name);
-      if (entry.isDirectory()) return filesOf(path, pattern);
-      return entry.isFile() && pattern.test(entry.name) ? [path] : [];
-    })
-    .sort((a, b) => (a < b ? -1 : 1));
-}
-
-function readText(file: string): string {
-  const bytes = readRegularFile(file);
+/** Puts the file's name into messages about its contents. */
+function named<T>(file: string, read: () => T): T {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw new InputError(`The file '${file}' is not UTF-8 text; convert it, for example with iconv.`);
+    return read();
+  } catch (error) {
+    const { message } = error as Error;
+    throw message.includes(file) ? error : new InputError(`The file '${file}': ${message}`);
   }
 }

@@ -1,5 +1,4 @@
-import { nodeModule, readRegularFile } from '@palimpsest/base';
-import { InputError } from '@palimpsest/tensor-core';
+import { InputError, nodeModule, parseJson, readRegularFile } from '@palimpsest/base';
 import type { JsonObject } from '../sequence-model.js';
 import { HuggingFaceTokenizer } from './hugging-face-tokenizer.js';
 import { restoreTokenizer } from './restore-tokenizer.js';
@@ -21,25 +20,33 @@ export function readTokenizer(path: string): Tokenizer {
     throw new InputError(`There is no tokenizer '${file}'; expected a ${NAME} or the folder that holds one.`);
   }
   const data = readJson(file);
-  if (typeof data.kind === 'string') return restoreTokenizer(data);
   const config = join(dirname(file), 'tokenizer_config.json');
-  return new HuggingFaceTokenizer(data, fs.existsSync(config) ? readJson(config) : endOfText(data));
+  const beside = fs.existsSync(config) ? readJson(config) : endOfText(data);
+  try {
+    return typeof data.kind === 'string' ? restoreTokenizer(data) : new HuggingFaceTokenizer(data, beside);
+  } catch (error) {
+    throw new InputError(`${file}: ${(error as Error).message}`);
+  }
 }
 
 /** GPT-2's files name no end token, and have one: it is padding too. */
 function endOfText(data: JsonObject): JsonObject {
   const added = Array.isArray(data.added_tokens) ? (data.added_tokens as JsonObject[]) : [];
   const content = '<|endoftext|>';
-  return added.some((token) => token.content === content) ? { eos_token: content } : {};
+  return added.some((token) => token?.content === content) ? { eos_token: content } : {};
 }
 
 function readJson(file: string): JsonObject {
-  const bytes = readRegularFile(file);
-  try {
-    const data: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    if (typeof data === 'object' && data !== null) return data as JsonObject;
-  } catch {
-    // Said below: what is no JSON object is no tokenizer, whatever the reason.
-  }
+  const data = parseJson(readBytes(file), file);
+  if (typeof data === 'object' && data !== null && !Array.isArray(data)) return data as JsonObject;
   throw new InputError(`'${file}' is not a tokenizer: it holds no JSON object.`);
+}
+
+function readBytes(file: string): Uint8Array {
+  try {
+    return readRegularFile(file);
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+    throw new InputError(`'${file}' cannot be read (${(error as NodeJS.ErrnoException).code}).`);
+  }
 }

@@ -18,7 +18,7 @@ describe('TinyStories files', () => {
 
   it('may hold one JSON object per line', () => {
     expect(storiesOf('{"text": "One."}\n{"text": " Two.\\nMore. "}\n')).toEqual(['One.', 'Two.\nMore.']);
-    expect(() => storiesOf('{"text": "One."}\n{"story": "Two."}')).toThrow('Story 2');
+    expect(() => storiesOf('{"text": "One."}\n{"title": "Two."}')).toThrow('Story 2');
   });
 
   it('become a corpus of one document per story', () => {

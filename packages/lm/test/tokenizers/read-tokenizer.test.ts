@@ -45,6 +45,12 @@ describe('readTokenizer', () => {
     }
   });
 
+  it('reads past a byte order mark', () => {
+    const marked = join(folder, 'marked.json');
+    writeFileSync(marked, `\ufeff${JSON.stringify(gpt2)}`);
+    expect([...readTokenizer(marked).encode('ab ab')]).toEqual([3, 4]);
+  });
+
   it('reads what a checkpoint stored', () => {
     const file = join(folder, 'characters.json');
     writeFileSync(file, JSON.stringify(new CharacterTokenizer(['x', 'y'])));
@@ -55,6 +61,16 @@ describe('readTokenizer', () => {
     expect(() => readTokenizer(join(folder, 'none'))).toThrow('There is no tokenizer');
     const broken = join(folder, 'broken.json');
     writeFileSync(broken, 'no json');
+    expect(() => readTokenizer(broken)).toThrow(`${broken} is not JSON`);
+    writeFileSync(broken, '[]');
     expect(() => readTokenizer(broken)).toThrow('holds no JSON object');
+    writeFileSync(broken, 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 7\n');
+    expect(() => readTokenizer(broken)).toThrow(`${broken} is a pointer of Git LFS`);
+    writeFileSync(broken, JSON.stringify({ ...gpt2, model: { ...gpt2.model, merges: [7] } }));
+    expect(() => readTokenizer(broken)).toThrow(`${broken}: The tokenizer's 'model.merges[0]' is 7`);
+    writeFileSync(broken, JSON.stringify({ ...gpt2, model: { ...gpt2.model, vocab: { a: 0, b: 1e5 } } }));
+    expect(() => readTokenizer(broken)).toThrow(
+      `"b" the id 100000, far outside of a vocabulary of 2 entries`,
+    );
   });
 });
