@@ -1,5 +1,5 @@
 // npm run bench:training -- ratios of one training step of the yardstick GPT between engines, and to the GEMM peak.
-import { createEngine, ndarray, normalInit, Rng, tf } from '../dist/index.js';
+import { createEngine, ndarray, normalInit, probeEngines, Rng, tf } from '../dist/index.js';
 import * as gpt from './gpt.mjs';
 
 const rng = Rng.fromSeed(7);
@@ -70,10 +70,13 @@ console.log(
   `share of the GEMM peak: ${(rate(fastest(steps), flops) / peak).toFixed(2)} (fastest to fastest), ` +
     `${(((median(products) / median(steps)) * flops) / (2 * 1024 ** 3)).toFixed(2)} (median to median)`,
 );
+const loadable = new Set((await probeEngines()).filter(({ available }) => available).map(({ name }) => name));
 for (const [name, count] of [
+  ['tfjs-node', 10],
   ['wasm', 3],
   ['cpu', 1],
 ]) {
+  if (!loadable.has(name)) continue;
   const engine = await createEngine(name);
   const other = await trainer(engine);
   const times = [];

@@ -4,7 +4,8 @@ import { EagerEngine } from './engines/eager.js';
 import { type GraphLimits, graphLimits } from './engines/graph-limits.js';
 import { OnnxEngine } from './engines/onnx.js';
 import { loadNodeRuntime, loadWebRuntime, type OnnxRuntime } from './engines/onnx-runtime.js';
-import { loadTensorflowNode, prepareCpu, prepareWasm } from './engines/tfjs-backends.js';
+import { loadTensorflowNode } from './engines/tensorflow-node.js';
+import { prepareCpu, prepareWasm } from './engines/tfjs-backends.js';
 
 /** Options of `createEngine`. */
 export interface EngineOptions {
@@ -81,7 +82,8 @@ const KINDS: readonly EngineKind[] = [
   },
   {
     name: 'tfjs-node',
-    remedy: 'npm install @tensorflow/tfjs-node@4.22 (needs Node < 23 and a download at install)',
+    remedy:
+      'npm install @tensorflow/tfjs-node@4.22 (needs Node < 23 and a download at install; docs/tfjs-node.md has a way without it)',
     load: async () => {
       const version = await loadTensorflowNode('@tensorflow/tfjs-node');
       return eagerParts('tfjs-node', 'tensorflow', `@tensorflow/tfjs-node ${version}`, 'libtensorflow, CPU');

@@ -5,7 +5,7 @@ import { registerHostKernels } from './host-kernels.js';
 import { expandPartialBroadcasts, registerKernelFallbacks } from './kernel-fallback.js';
 
 /** Makes sure that a TensorFlow.js backend is initialised and stays ready for synchronous switches. */
-async function initialise(backend: string): Promise<void> {
+export async function initialise(backend: string): Promise<void> {
   const engine = tf.engine();
   const former = engine.backendName;
   const ready = await engine.setBackend(backend);
@@ -64,28 +64,4 @@ async function serveLocalFiles(): Promise<void> {
     if (!String(path).startsWith('file:')) return fetchRemote(path, init);
     return new Response(await readFile(new URL(path)), { headers: { 'content-type': 'application/wasm' } });
   };
-}
-
-/**
- * Loads `@tensorflow/tfjs-node` or its GPU twin when the user has installed it.
- * @throws when the package or its native library is missing.
- */
-export async function loadTensorflowNode(packageName: string): Promise<string> {
-  await prepareCpu();
-  const util = await import('node:util');
-  const legacy = util.default as { isNullOrUndefined?: (value: unknown) => boolean };
-  // Removed in Node 23, still called by tfjs-node 4.22.
-  legacy.isNullOrUndefined ??= (value) => value === null || value === undefined;
-  let module: { version?: Record<string, string> };
-  try {
-    module = (await import(packageName)) as typeof module;
-  } catch (error) {
-    const message = error instanceof Error ? error.message.split('\n')[0] : String(error);
-    throw new EngineError(
-      /Cannot find/.test(message ?? '') ? `${packageName} is not installed` : `${message}`,
-    );
-  }
-  await initialise('tensorflow');
-  registerKernelFallbacks('tensorflow');
-  return module.version?.['tfjs-node'] ?? module.version?.['tfjs-node-gpu'] ?? '4.x';
 }
