@@ -1,6 +1,6 @@
+import type { ParameterGroup } from '@palimpsest/lm';
 import { full, type NDArray, normalInit, type Rng, sizeOf, type tf, zeros } from '@palimpsest/tensor-core';
 import type { TransformerConfig } from './config.js';
-import type { ParameterGroup } from './sequence-model.js';
 
 /** An affine map: weight `[out, in]`, bias `[out]`. */
 export type Affine<T = tf.Tensor> = { readonly weight: T; readonly bias?: T };
@@ -97,7 +97,7 @@ export function initParameters(config: TransformerConfig, rng: Rng): Transformer
 
 /** Gains, biases and embeddings are not decayed. */
 export const transformerParameterGroups: readonly ParameterGroup[] = [
-  { match: /(\.gain|\.bias|^tokenEmbedding|^positionEmbedding)$/, weightDecay: 0 },
+  { match: /(\.gain|\.bias|^tokenEmbedding|^positionEmbedding)$/, decays: false },
 ];
 
 /** Number of weights of a model. */

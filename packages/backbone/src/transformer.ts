@@ -1,16 +1,16 @@
-import { type NDArray, type Rng, tf, treeMap } from '@palimpsest/tensor-core';
-import { emptyState, markEmpty, slotsOf, type TransformerState } from './cache.js';
-import { resolveConfig, type TransformerConfig, type TransformerOptions } from './config.js';
-import { type DecoderOptions, type DecoderResult, decoderTables, runDecoder } from './decoder.js';
-import type { DecoderInput } from './input-rows.js';
-import { initParameters, type TransformerParameters, transformerParameterGroups } from './parameters.js';
 import type {
   ForwardContext,
   ForwardResult,
   JsonObject,
   ParameterGroup,
   SequenceModel,
-} from './sequence-model.js';
+} from '@palimpsest/lm';
+import { type NDArray, type Rng, tf, treeMap } from '@palimpsest/tensor-core';
+import { emptyState, markEmpty, slotsOf, type TransformerState } from './cache.js';
+import { resolveConfig, type TransformerConfig, type TransformerOptions } from './config.js';
+import { type DecoderOptions, type DecoderResult, decoderTables, runDecoder } from './decoder.js';
+import type { DecoderInput } from './input-rows.js';
+import { initParameters, type TransformerParameters, transformerParameterGroups } from './parameters.js';
 
 /** A decoder-only transformer. */
 export interface Transformer extends SequenceModel<TransformerParameters, TransformerState> {

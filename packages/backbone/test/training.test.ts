@@ -85,7 +85,7 @@ describe('training through the loop of lm', () => {
     const undecayed = treeLeaves<NDArray>(model.init(Rng.fromSeed(0)))
       .filter(({ path }) => group!.match.test(path))
       .map(({ path }) => path);
-    expect(group!.weightDecay).toBe(0);
+    expect(group!.decays).toBe(false);
     expect(undecayed).toContain('tokenEmbedding');
     expect(undecayed).toContain('positionEmbedding');
     expect(undecayed).toContain('blocks.3.mlpNorm.gain');

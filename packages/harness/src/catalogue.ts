@@ -86,7 +86,7 @@ function describeTask(task: Task, { contenders }: EvaluationRegistry): Catalogue
 }
 
 function describeModel(contender: Contender, { tasks }: EvaluationRegistry): CatalogueEntry {
-  const { name, title, description, mechanism, kind, learningRate } = contender;
+  const { name, title, description, mechanism, kind } = contender;
   return {
     kind: 'model',
     name,
@@ -94,7 +94,7 @@ function describeModel(contender: Contender, { tasks }: EvaluationRegistry): Cat
     description,
     mechanism,
     trained: kind === 'trained',
-    ...(kind === 'trained' ? { learningRate } : {}),
+    ...(contender.kind === 'trained' ? { learningRate: contender.learningRate } : {}),
     tasks: tasks.filter((task) => accepts(task, contender)).map((task) => task.name),
     options: optionsOf(contender.options),
   };

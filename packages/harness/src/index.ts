@@ -15,7 +15,15 @@ export {
   type OptionDescription,
 } from './catalogue.js';
 export { canonicalJson } from './cells/canonical-json.js';
-export * from './cells/cell.js';
+export {
+  type CellProvenance,
+  type CellResult,
+  type CellSpec,
+  type CellSpecInput,
+  cellProvenanceSchema,
+  cellResultSchema,
+  cellSpecSchema,
+} from './cells/cell.js';
 export { formatCells } from './cells/cell-table.js';
 export type * from './cells/executor.js';
 export { expandGrid, type Grid, type GridInput, gridSchema, parseGrid, readGridFile } from './cells/grid.js';
@@ -41,7 +49,7 @@ export {
   type SweepStatus,
   type SweepSummary,
 } from './cells/sweep.js';
-export type * from './cells/task.js';
+export type { EvaluationRegistry } from './cells/task.js';
 export { contenders } from './contenders/contenders.js';
 export { type Diagnosis, diagnose, formatDiagnosis } from './doctor.js';
 export {
@@ -51,7 +59,6 @@ export {
 } from './inspect/inspect-checkpoint.js';
 export { inspectionPage } from './inspect/inspection-page.js';
 export { parseJson } from './json-document.js';
-export type { Architecture, TrainingPreset } from './models/architecture.js';
 export { architectureOf, architectures, modelRegistry } from './models/architectures.js';
 export {
   type CheckpointDescription,
@@ -89,8 +96,6 @@ export { type RsmSuiteRun, rsmSuiteModelSchema, runRsmSuite } from './rsm-suite/
 export { suiteCharts } from './rsm-suite/suite-charts.js';
 export { drawSuite, type SuitePictures } from './rsm-suite/suite-page.js';
 export type { AskedOfRun, ResumedRun } from './runs/resume-run.js';
-export { type PreparedText, prepareText, type RunData, runDataSchema } from './runs/run-data.js';
 export { RunFolder } from './runs/run-folder.js';
 export { type NewRun, type TrainRunOptions, trainRun } from './runs/train-run.js';
-export { CorruptedInputs, type CorruptionOptions } from './tasks/corrupted-inputs.js';
 export { tasks } from './tasks/tasks.js';

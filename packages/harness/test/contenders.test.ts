@@ -1,4 +1,4 @@
-import { type AnySequenceModel, stateBytes } from '@palimpsest/lm';
+import { type AnySequenceModel, contestantOf, stateBytes, type TaskContext } from '@palimpsest/lm';
 import {
   createEngine,
   type DeviceArray,
@@ -11,7 +11,7 @@ import {
   valueAndGradient,
 } from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { contenders, standardRegistry, type TaskContext, tasks } from '../src/index.js';
+import { contenders, standardRegistry, tasks } from '../src/index.js';
 
 let cpu: Engine;
 let onnx: Engine;
@@ -24,12 +24,12 @@ afterAll(async () => {
   await onnx.dispose();
 });
 
-const trained = contenders.filter(({ kind }) => kind === 'trained');
+const trained = contenders.filter((contender) => contender.kind === 'trained');
 const need = { vocabSize: 7, trainLength: 12, longestLength: 24 };
 
 function make(name: string): AnySequenceModel {
-  const contender = contenders.find((candidate) => candidate.name === name)!;
-  return contender.create(need, contender.options.parse({ width: 16, layers: 2 }) as Record<string, unknown>);
+  const contender = trained.find((candidate) => candidate.name === name)!;
+  return contender.create(need, contender.options.parse({ width: 16, layers: 2 }));
 }
 
 async function logitsOf(engine: Engine, model: AnySequenceModel, params: unknown, pieces: readonly number[]) {
@@ -82,9 +82,7 @@ describe('contenders', () => {
   it('only full attention has a memory that depends on the length of the text', async () => {
     for (const { name, create, options } of trained) {
       const sizes = [24, 48].map((longestLength) =>
-        stateBytes(
-          create({ ...need, longestLength }, options.parse({ width: 16 }) as Record<string, unknown>),
-        ),
+        stateBytes(create({ ...need, longestLength }, options.parse({ width: 16 }))),
       );
       const [short, long] = await Promise.all(sizes);
       expect([name, long! > short!]).toEqual([name, name === 'transformer']);
@@ -129,17 +127,15 @@ describe('contenders', () => {
 describe('asking', () => {
   const ask = async (model: string, options: Record<string, unknown>) => {
     const task = tasks.find(({ name }) => name === 'mqar')!;
-    const contender = contenders.find(({ name }) => name === model)!;
+    const contender = trained.find(({ name }) => name === model)!;
     const context: TaskContext = {
       engine: onnx,
-      options,
-      contender,
-      modelOptions: contender.options.parse({}) as Record<string, unknown>,
+      contestant: contestantOf(contender, contender.options.parse({})),
       learningRate: contender.learningRate,
       seed: 1,
       progress: () => {},
     };
-    const { metrics } = await task.run(context);
+    const { metrics } = await task.run(context, task.options.parse(options));
     return metrics[0]!.value;
   };
 
@@ -160,7 +156,7 @@ describe('asking', () => {
   it('every task says what a blind guess reaches, and names are unique', () => {
     for (const { name, family, chance, options } of tasks) {
       if (family !== 'recall') continue;
-      const value = chance!(options.parse({}) as Record<string, unknown>);
+      const value = chance!(options.parse({}));
       expect([name, value > 0 && value <= 20]).toEqual([name, true]);
     }
     const names = [...standardRegistry.tasks, ...standardRegistry.contenders].map(({ name }) => name);

@@ -1,9 +1,10 @@
 import { createTransformer } from '@palimpsest/backbone';
+import { contestantOf, type Task, type TrainedContender, taskOutcomeSchema } from '@palimpsest/lm';
 import { createOsamModel } from '@palimpsest/osam';
 import { createEngine, type Engine } from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { type Contender, type Task, taskOutcomeSchema, tasks } from '../src/index.js';
+import { tasks } from '../src/index.js';
 
 let engine: Engine;
 beforeAll(async () => {
@@ -11,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => engine.dispose());
 
-const full: Contender = {
+const full: TrainedContender = {
   name: 'full',
   title: 'Full attention',
   mechanism: 'transformer',
@@ -22,7 +23,7 @@ const full: Contender = {
   create: ({ vocabSize, trainLength }) =>
     createTransformer({ vocabSize, context: trainLength, layers: 1, heads: 2, modelWidth: 16 }),
 };
-const fixed: Contender = {
+const fixed: TrainedContender = {
   ...full,
   name: 'fixed',
   mechanism: 'osam',
@@ -32,16 +33,16 @@ const fixed: Contender = {
 const taskOf = (name: string): Task => tasks.find((task) => task.name === name)!;
 
 /** Runs a task as a cell would, and holds its outcome against the schema. */
-async function run(name: string, options: Record<string, unknown>, contender?: Contender) {
-  const outcome = await taskOf(name).run({
+async function run(name: string, options: Record<string, unknown>, contender?: TrainedContender) {
+  const task = taskOf(name);
+  const context = {
     engine,
-    options: taskOf(name).options.parse(options) as Record<string, unknown>,
-    ...(contender ? { contender } : {}),
-    modelOptions: {},
+    ...(contender ? { contestant: contestantOf(contender, {}) } : {}),
     learningRate: contender?.learningRate ?? 0,
     seed: 3,
     progress: () => {},
-  });
+  };
+  const outcome = await task.run(context, task.options.parse(options));
   const parsed = taskOutcomeSchema.parse(JSON.parse(JSON.stringify(outcome)));
   const value = (metric: string, slice: Record<string, number | string> = {}) =>
     parsed.metrics.find(
@@ -74,7 +75,7 @@ describe('cost', () => {
     expect(outcome.value('training')).toBeGreaterThan(0);
     expect(outcome.metrics[0]!.samples).toBe(3);
     expect(outcome.parameters).toBeGreaterThan(1000);
-    await expect(run('training-cost', {})).rejects.toThrow('only be measured of a model');
+    await expect(run('training-cost', {})).rejects.toThrow('needs a model to ask');
   });
 });
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { generateStories, type TrainingEvent, treeBytes } from '@palimpsest/lm';
+import { generateStories, prepareText, runDataSchema, type TrainingEvent, treeBytes } from '@palimpsest/lm';
 import { createEngine, type Engine, type NDArray, Rng, treeLeaves } from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -9,9 +9,7 @@ import {
   describeCheckpoint,
   exportOnnx,
   openCheckpoint,
-  prepareText,
   RunFolder,
-  runDataSchema,
   trainRun,
 } from '../src/index.js';
 

@@ -1,3 +1,4 @@
+export * from './architecture.js';
 export {
   CHECKPOINT_VERSION,
   type CheckpointContents,
@@ -19,20 +20,25 @@ export {
 } from './data/built-in-corpora.js';
 export { ContiguousLanes, type LaneOptions } from './data/contiguous-lanes.js';
 export * from './data/corpus.js';
+export { CorruptedInputs, type CorruptionOptions } from './data/corrupted-inputs.js';
 export { DocumentLanes } from './data/document-lanes.js';
 export { storiesOf, wikiArticlesOf } from './data/document-layouts.js';
 export { type LengthBucketOptions, lengthBuckets } from './data/length-buckets.js';
 export { type CorpusLayout, corpusLayouts, loadCorpus } from './data/load-corpus.js';
 export { type Example, PaddedExamples, type PaddedExamplesOptions } from './data/padded-examples.js';
 export { RandomWindows, type WindowOptions } from './data/random-windows.js';
+export * from './data/run-data.js';
 export * from './data/stories.js';
 export * from './evaluation/evaluate-text.js';
 export type { TextBucket } from './evaluation/loss-tally.js';
+export * from './generation/decoder.js';
 export * from './generation/generate.js';
-export { ModelRunner, type RunnerOptions } from './generation/model-runner.js';
 export * from './generation/session.js';
 export * from './generation/session-snapshot.js';
+export { StepDecoder } from './generation/step-decoder.js';
 export type * from './inspection.js';
+export type * from './inspection.js';
+export type * from './mechanism.js';
 export * from './model-size.js';
 export * from './ngrams/ngram-floors.js';
 export * from './ngrams/ngram-model.js';
@@ -40,6 +46,13 @@ export * from './sampling/draw-token.js';
 export { nextTokenDistribution } from './sampling/next-token-distribution.js';
 export * from './sampling/sampling-options.js';
 export * from './sequence-model.js';
+export * from './tasks/contender.js';
+export * from './tasks/examples.js';
+export * from './tasks/meter.js';
+export * from './tasks/outcome.js';
+export * from './tasks/recall-task.js';
+export * from './tasks/task.js';
+export { thinned } from './tasks/thinned.js';
 export * from './tokenizers/bpe-tokenizer.js';
 export { ByteTokenizer } from './tokenizers/byte-tokenizer.js';
 export { CharacterTokenizer } from './tokenizers/character-tokenizer.js';

@@ -3,6 +3,7 @@ import {
   type DeviceArray,
   type NDArray,
   Rng,
+  runOnce,
   sizeOf,
   treeLeaves,
 } from '@palimpsest/tensor-core';
@@ -30,11 +31,10 @@ export function treeBytes(tree: unknown): number {
  */
 export async function stateBytes(model: AnySequenceModel, batch = 1, params?: unknown): Promise<number> {
   const engine = await createEngine('cpu');
-  const initState = engine.compile((tree: unknown) => model.initState(tree, batch), {
-    name: `${model.name}.initState`,
-  });
-  const state = await initState(params ?? model.init(Rng.fromSeed(0)));
-  const bytes = treeBytes(state);
-  await engine.dispose();
-  return bytes;
+  try {
+    const initState = (tree: unknown) => model.initState(tree, batch);
+    return treeBytes(await runOnce(engine, initState, params ?? model.init(Rng.fromSeed(0))));
+  } finally {
+    await engine.dispose();
+  }
 }

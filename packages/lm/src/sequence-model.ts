@@ -1,4 +1,5 @@
-import type { Rng, ToHost, Tree, tf } from '@palimpsest/tensor-core';
+import type { Engine, Rng, ToDevice, ToHost, Tree, tf } from '@palimpsest/tensor-core';
+import type { Decoder, DecoderOptions } from './generation/decoder.js';
 
 /** Values that survive `JSON.stringify`. */
 export type JsonValue =
@@ -45,8 +46,11 @@ export interface ParameterGroup {
   readonly match: RegExp;
   /** Factor on the learning rate. Default 1. */
   readonly rate?: number;
-  /** Factor on the decoupled weight decay; 0 means none. Default: the trainer's rule for the parameter. */
-  readonly weightDecay?: number;
+  /**
+   * Whether decoupled weight decay applies where a run decays matrices only. A run that decays everything decays these too.
+   * Default: the trainer's rule for the parameter.
+   */
+  readonly decays?: boolean;
   /** Leave these parameters as they are: no gradient, no decay. Default false. */
   readonly frozen?: boolean;
 }
@@ -81,6 +85,13 @@ export interface SequenceModel<P = TensorTree, S = TensorTree> {
    * @param token int32 [batch].
    */
   step(params: P, token: tf.Tensor1D, state: S): StepResult<S>;
+  /**
+   * The form in which the model decodes one text fastest, when that is not `step` and `forward` compiled. Its logits equal
+   * theirs but for rounding, and its memory is theirs in meaning. A model made of another by changing `forward` or `step`
+   * must leave this out.
+   * @param params on the host, or on the engine (they stay the caller's).
+   */
+  decoder?(engine: Engine, params: ToHost<P> | ToDevice<P>, options?: DecoderOptions): Promise<Decoder>;
   /** Exceptions from the trainer's rules; the first group whose pattern matches a path decides. */
   parameterGroups?(): readonly ParameterGroup[];
 }

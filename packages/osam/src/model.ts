@@ -116,8 +116,8 @@ export function createOsamModel(options: OsamOptions, tables?: readonly BlockTab
 
 /** Phases and gates learn ten times faster, which is what opens the memory; decay would open it by itself. */
 const osamParameterGroups: readonly ParameterGroup[] = [
-  { match: /\.(thetaQuery|thetaKey|omega|gateFeature|gateValue)$/, rate: 10, weightDecay: 0 },
-  { match: /(^embedding|\.bias|\.gain|\.keyMix)$/, weightDecay: 0 },
+  { match: /\.(thetaQuery|thetaKey|omega|gateFeature|gateValue)$/, rate: 10, decays: false },
+  { match: /(^embedding|\.bias|\.gain|\.keyMix)$/, decays: false },
 ];
 
 function asTensors(state: OsamState<NDArray>): OsamState {

@@ -103,7 +103,7 @@ export function createRsmModel(options: RsmOptions): RsmModel {
 
 /** Embeddings, first memories and slot identities are no matrices that decay. */
 const rsmParameterGroups: readonly ParameterGroup[] = [
-  { match: /^(tokenEmbedding|memoryInit|slotIdentity)$/, weightDecay: 0 },
+  { match: /^(tokenEmbedding|memoryInit|slotIdentity)$/, decays: false },
 ];
 
 function summarise(config: RsmConfig): RsmSummary {

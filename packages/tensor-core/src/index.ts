@@ -50,6 +50,7 @@ export { onBusy, whileBusy } from './busy.js';
 export { conditional } from './conditional.js';
 export { createEngine, type EngineOptions, engineNames, probeEngines } from './create-engine.js';
 export { DeviceArray } from './device-array.js';
+export { disposeTree, isOnDevice, runOnce, takeToHost, toHost } from './device-tree.js';
 export type * from './engine.js';
 export * from './gradient.js';
 export * from './initializers.js';

@@ -1,5 +1,4 @@
-import { runDataSchema } from '@palimpsest/harness';
-import { type TrainingOptions, trainingSchema } from '@palimpsest/lm';
+import { runDataSchema, type TrainingOptions, trainingSchema } from '@palimpsest/lm';
 import { z } from 'zod';
 import type { Aliases } from './fields.js';
 
@@ -39,28 +38,6 @@ export const runOptions = {
     .string()
     .default('hello ')
     .meta({ description: 'start of the samples', value: 'text', aliases: ['sample-prompt'] }),
-};
-
-/** Options of OSAM's reference program: what it freezes, and what has nothing to change here. */
-export const osamOptions = {
-  freezePhase: z.boolean().default(false).meta({ description: 'leave the phase parameters as they are' }),
-  amp: z
-    .enum(['none', 'bf16', 'fp16'])
-    .default('none')
-    .meta({ description: 'accepted, without effect', inert: 'all arithmetic is float32' }),
-  fftMaxPlans: z
-    .int()
-    .min(0)
-    .default(4)
-    .meta({
-      description: 'accepted, without effect',
-      aliases: ['cufft-max-plans'],
-      inert: 'there are no CUDA FFT plans',
-    }),
-  warmupPlans: z
-    .boolean()
-    .default(true)
-    .meta({ description: 'accepted, without effect', inert: 'there are no CUDA FFT plans' }),
 };
 
 /** Spellings of the reference program. */

@@ -1,65 +1,40 @@
-import {
-  type Architecture,
-  architectures,
-  type RunData,
-  runDataSchema,
-  type TrainRunOptions,
-  trainRun,
-} from '@palimpsest/harness';
-import type { TrainingEvent } from '@palimpsest/lm';
+import { architectures, type TrainRunOptions, trainRun } from '@palimpsest/harness';
+import { type Architecture, runDataSchema, type TrainingEvent } from '@palimpsest/lm';
 import { createEngine, InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { ExitCode } from '../exit.js';
 import { engineOptions, engineSettings, outputOptions } from '../options/common.js';
 import { folderOf, resumedRun } from '../options/resumed.js';
 import { samplingAliases, samplingOptions } from '../options/sampling.js';
-import {
-  osamOptions,
-  runOptions,
-  settingsOf,
-  trainingAliases,
-  trainingOptions,
-} from '../options/training.js';
+import { runOptions, settingsOf, trainingAliases, trainingOptions } from '../options/training.js';
 import { speak } from '../speak.js';
 import { createTrainingReport } from '../terminal/training-report.js';
 import { defineVerb, type Verb, type VerbContext } from '../verb.js';
-
-/** Spellings of the reference programs' model options, by architecture. */
-const modelAliases: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
-  osam: {
-    dModel: ['d'],
-    sketchDim: ['m'],
-    readoutHidden: ['hidden'],
-    enableValuePath: ['no-valpath', 'no-value-path'],
-    kUpdate: ['kupdate'],
-  },
-};
-
-/** Options of the reference programs that say nothing about the model itself, by architecture. */
-const referenceOptions: Readonly<Record<string, z.ZodRawShape>> = { osam: osamOptions };
 
 /** `palimpsest train <model>`: one verb for every architecture of the house. */
 export const trainVerbs: readonly Verb[] = architectures.map(trainVerb);
 
 function trainVerb(architecture: Architecture): Verb {
-  const { name, description, options: modelOptions, presets, training } = architecture;
+  const { name, description, options: modelOptions, presets, aliases, inertFlags } = architecture;
+  const presetNames = Object.keys(presets);
   const modelKeys = Object.keys(modelOptions.shape);
   return defineVerb({
     path: ['train', name],
     description: `train ${description}`,
-    aliases: { ...trainingAliases, ...samplingAliases, ...modelAliases[name] },
+    aliases: { ...trainingAliases, ...samplingAliases, ...aliases },
     schema: z.object({
-      ...withDefaults({ ...runOptions, ...trainingOptions }, training?.[presets[0]!]),
+      ...withDefaults({ ...runOptions, ...trainingOptions }, presets[presetNames[0]!]?.recipe),
       ...samplingOptions,
       ...optionalShape(modelOptions),
-      ...referenceOptions[name],
+      ...freezeFlags(architecture),
+      ...inertFlags,
       ...engineOptions,
       ...outputOptions,
     }) as z.ZodObject,
-    presets: Object.fromEntries(presets.map((preset) => [preset, { ...training?.[preset] }])),
+    presets: Object.fromEntries(presetNames.map((preset) => [preset, { ...presets[preset]?.recipe }])),
     examples: [
       `palimpsest train ${name} --dataset stories --steps 300`,
-      `palimpsest train ${name} --text-path my.txt --preset ${presets.at(-1)} --reading lanes`,
+      `palimpsest train ${name} --text-path my.txt --preset ${presetNames.at(-1)} --reading lanes`,
       `palimpsest train ${name} --load runs/my-run --steps 2000`,
     ],
     async run(options: Values, context) {
@@ -93,6 +68,25 @@ function optionalShape(options: z.ZodObject): z.ZodRawShape {
   );
 }
 
+/** Switches that exclude a set of parameters from learning. */
+function freezeFlags({ parameterSets = {} }: Architecture): z.ZodRawShape {
+  return Object.fromEntries(
+    Object.values(parameterSets).flatMap(({ flag, description }) =>
+      flag === undefined
+        ? []
+        : [
+            [
+              flag,
+              z
+                .boolean()
+                .default(false)
+                .meta({ description: `leave ${description} as they are` }),
+            ],
+          ],
+    ),
+  );
+}
+
 type Values = Readonly<Record<string, unknown>>;
 
 /** Options whose defaults are those of the preset that is used when none is asked for. */
@@ -117,9 +111,11 @@ function newRun(
     ...(context.preset === undefined ? {} : { preset: context.preset }),
     modelOptions: Object.fromEntries(chosen.map((key) => [key, options[key]])),
     text: (options.textPath ?? options.dataset) as string,
-    data: runDataSchema.parse(options) as RunData,
+    data: runDataSchema.parse(options),
     settings: settingsOf(options),
-    frozen: options.freezePhase ? ['phase'] : [],
+    frozen: Object.entries(architecture.parameterSets ?? {}).flatMap(([set, { flag }]) =>
+      flag !== undefined && options[flag] === true ? [set] : [],
+    ),
   };
 }
 

@@ -1,6 +1,6 @@
 import { Template } from '@huggingface/jinja';
 import { InputError } from '@palimpsest/base';
-import type { JsonObject, JsonValue } from '../sequence-model.js';
+import type { JsonObject, JsonValue } from '@palimpsest/lm';
 import { isObject } from './json-file.js';
 
 /** One turn of a conversation. */

@@ -1,7 +1,7 @@
 import { InputError } from '@palimpsest/base';
+import type { JsonObject } from '@palimpsest/lm';
 import { z } from 'zod';
 import type { RotaryScaling, TransformerOptions } from '../config.js';
-import type { JsonObject } from '../sequence-model.js';
 import { isObject } from './json-file.js';
 
 /** Architectures whose checkpoints can be read, by the `model_type` of their config.json. */

@@ -1,7 +1,6 @@
 import { InputError } from '@palimpsest/base';
-import { HuggingFaceTokenizer } from '@palimpsest/lm';
+import { HuggingFaceTokenizer, type JsonObject, type JsonValue } from '@palimpsest/lm';
 import { resolveConfig, type TransformerConfig, type TransformerOptions } from '../config.js';
-import type { JsonObject, JsonValue } from '../sequence-model.js';
 import { type ChatTemplate, findChatTemplate } from './chat-template.js';
 import { type CheckpointConfig, parseCheckpointConfig } from './checkpoint-config.js';
 import { isObject, readJsonFile, readTextFile, requireJsonFile } from './json-file.js';

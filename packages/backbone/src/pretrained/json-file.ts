@@ -1,5 +1,5 @@
 import { foreignCause, InputError, parseJson } from '@palimpsest/base';
-import type { JsonObject } from '../sequence-model.js';
+import type { JsonObject } from '@palimpsest/lm';
 
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

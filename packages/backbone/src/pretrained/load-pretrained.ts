@@ -1,7 +1,6 @@
 import type { NDArray } from '@palimpsest/base';
-import type { HuggingFaceTokenizer } from '@palimpsest/lm';
+import type { HuggingFaceTokenizer, JsonObject } from '@palimpsest/lm';
 import type { TransformerParameters } from '../parameters.js';
-import type { JsonObject } from '../sequence-model.js';
 import { createTransformer, type Transformer } from '../transformer.js';
 import type { ChatTemplate } from './chat-template.js';
 import type { Family } from './checkpoint-config.js';

@@ -1,7 +1,8 @@
+import { optionsSchema, taskOutcomeSchema } from '@palimpsest/lm';
 import { z } from 'zod';
 
-/** Options as they stand in a file: values that survive `JSON.stringify`. */
-const optionsSchema = z.record(z.string(), z.json());
+export type { CellMetric, Curve, TaskOutcome, TaskOutcomeInput } from '@palimpsest/lm';
+export { taskOutcomeSchema } from '@palimpsest/lm';
 
 /**
  * One unit of work of an evaluation: a task, done by a model (or by none, for tasks that measure a library), with one
@@ -23,26 +24,6 @@ export const cellSpecSchema = z.strictObject({
   engine: z.string().min(1),
 });
 
-/** One number. The slice says where it was measured, as in `{ length: 256, depth: 0.5 }`. */
-export const cellMetricSchema = z.strictObject({
-  name: z.string().min(1),
-  value: z.number(),
-  unit: z.string(),
-  slice: z.record(z.string(), z.union([z.number(), z.string()])).default({}),
-  higherIsBetter: z.boolean().optional(),
-  /** Standard error of the value over `samples` within this cell. */
-  standardError: z.number().nonnegative().optional(),
-  samples: z.int().positive().optional(),
-});
-
-/** A line worth drawing, as the loss over training steps. */
-export const curveSchema = z.strictObject({
-  name: z.string().min(1),
-  xTitle: z.string(),
-  yTitle: z.string(),
-  points: z.array(z.tuple([z.number(), z.number()])),
-});
-
 /** Where a cell was computed: enough to run it again and to distrust a comparison across machines. */
 export const cellProvenanceSchema = z.strictObject({
   /** Version of every Palimpsest package that took part. */
@@ -60,22 +41,6 @@ export const cellProvenanceSchema = z.strictObject({
     device: z.string(),
     threads: z.int().nonnegative(),
   }),
-});
-
-/** What a task reports about a cell. */
-export const taskOutcomeSchema = z.strictObject({
-  metrics: z.array(cellMetricSchema),
-  curves: z.array(curveSchema).default([]),
-  /** Trainable numbers of the model. */
-  parameters: z.int().nonnegative().optional(),
-  /** Bytes of the memory that one text needs between two tokens. */
-  stateBytes: z.int().nonnegative().optional(),
-  /** Every option of the model, decided. */
-  modelConfig: optionsSchema.optional(),
-  /** False when a check failed, as a golden case outside its tolerance. Absent: nothing was checked. */
-  passed: z.boolean().optional(),
-  /** What a reader should know, one sentence each. */
-  notes: z.array(z.string()).default([]),
 });
 
 /** A result file: `cells/<key>.json` of a result folder. */
@@ -102,9 +67,5 @@ export const cellResultSchema = z.strictObject({
 
 export type CellSpec = z.output<typeof cellSpecSchema>;
 export type CellSpecInput = z.input<typeof cellSpecSchema>;
-export type CellMetric = z.output<typeof cellMetricSchema>;
-export type Curve = z.output<typeof curveSchema>;
 export type CellProvenance = z.output<typeof cellProvenanceSchema>;
-export type TaskOutcome = z.output<typeof taskOutcomeSchema>;
-export type TaskOutcomeInput = z.input<typeof taskOutcomeSchema>;
 export type CellResult = z.output<typeof cellResultSchema>;

@@ -1,3 +1,4 @@
+import { contestantOf } from '@palimpsest/lm';
 import { createEngine, type Engine, type EngineName } from '@palimpsest/tensor-core';
 import { describeCellProvenance, packageVersions } from '../results/provenance.js';
 import {
@@ -76,7 +77,7 @@ async function measure(cell: Cell, engine: Engine, options: RunCellOptions): Pro
 async function attemptTask(cell: Cell, engine: Engine, options: RunCellOptions): Promise<Attempt> {
   const { signal } = options;
   try {
-    const outcome = await cell.task.run(contextOf(cell, engine, options));
+    const outcome = await cell.task.run(contextOf(cell, engine, options), cell.taskOptions);
     signal?.throwIfAborted();
     return { status: 'done', outcome: checkOutcome(outcome) };
   } catch (error) {
@@ -86,13 +87,11 @@ async function attemptTask(cell: Cell, engine: Engine, options: RunCellOptions):
 }
 
 function contextOf(cell: Cell, engine: Engine, { signal, onProgress }: RunCellOptions): TaskContext {
-  const { spec, contender, taskOptions, modelOptions } = cell;
+  const { spec, contender, modelOptions } = cell;
   return {
     engine,
-    options: taskOptions,
-    ...(contender ? { contender } : {}),
-    modelOptions,
-    learningRate: spec.learningRate ?? contender?.learningRate ?? 0,
+    ...(contender ? { contestant: contestantOf(contender, modelOptions) } : {}),
+    learningRate: spec.learningRate ?? 0,
     seed: spec.seed,
     ...(signal ? { signal } : {}),
     progress: (fraction, note) => onProgress?.(fraction, note),

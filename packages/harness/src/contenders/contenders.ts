@@ -1,9 +1,9 @@
 import { createTransformer, type TransformerOptions } from '@palimpsest/backbone';
+import { type Contender, defineContender, type ModelNeed, NgramModel } from '@palimpsest/lm';
 import { createOsamModel, spreadDecays } from '@palimpsest/osam';
 import { createRsmModel } from '@palimpsest/rsm';
-import { InputError, type NDArray, ndarray, type Rng, treeMap } from '@palimpsest/tensor-core';
+import { type NDArray, ndarray, type Rng, treeMap } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import type { Contender, ModelNeed } from '../cells/task.js';
 import { type ControlOptions, createControlModel } from './control-model.js';
 
 const size = {
@@ -65,7 +65,7 @@ const MEMORY_HEADS = 4;
 
 /** Every contender of the house. A mechanism joins with one entry here. */
 export const contenders: readonly Contender[] = [
-  {
+  defineContender({
     name: 'osam',
     title: 'OSAM',
     mechanism: 'osam',
@@ -75,8 +75,7 @@ export const contenders: readonly Contender[] = [
       sketchRatio: z.int().min(1).default(4).describe('sketch length in units of the width'),
     }),
     learningRate: 3e-3,
-    create({ vocabSize }, given) {
-      const { width, layers, sketchRatio } = given as { width: number; layers: number; sketchRatio: number };
+    create({ vocabSize }, { width, layers, sketchRatio }) {
       return createOsamModel({
         vocabSize,
         dModel: width,
@@ -88,8 +87,8 @@ export const contenders: readonly Contender[] = [
         readScale: 'effective',
       });
     },
-  },
-  {
+  }),
+  defineContender({
     name: 'osam-reference',
     title: 'OSAM, published arithmetic',
     mechanism: 'osam',
@@ -97,8 +96,7 @@ export const contenders: readonly Contender[] = [
     kind: 'trained',
     options: sized,
     learningRate: 3e-3,
-    create({ vocabSize }, given) {
-      const { width, layers } = given as z.output<typeof sized>;
+    create({ vocabSize }, { width, layers }) {
       return createOsamModel({
         vocabSize,
         mode: 'parity',
@@ -108,8 +106,8 @@ export const contenders: readonly Contender[] = [
         readoutHidden: 2 * width,
       });
     },
-  },
-  {
+  }),
+  defineContender({
     name: 'rsm',
     title: 'RSM',
     mechanism: 'rsm',
@@ -121,14 +119,7 @@ export const contenders: readonly Contender[] = [
       chunk: z.int().min(2).default(8).describe('tokens per chunk'),
     }),
     learningRate: 2e-3,
-    create({ vocabSize, trainLength }, given) {
-      const {
-        width,
-        layers,
-        heads: count,
-        slots,
-        chunk,
-      } = given as Record<'width' | 'layers' | 'heads' | 'slots' | 'chunk', number>;
+    create({ vocabSize, trainLength }, { width, layers, heads: count, slots, chunk }) {
       return createRsmModel({
         vocabSize,
         hiddenSize: width,
@@ -141,8 +132,8 @@ export const contenders: readonly Contender[] = [
         tbpttChunks: Math.ceil(trainLength / chunk),
       });
     },
-  },
-  {
+  }),
+  defineContender({
     name: 'transformer',
     title: 'Transformer, full attention',
     mechanism: 'transformer',
@@ -150,10 +141,9 @@ export const contenders: readonly Contender[] = [
     kind: 'trained',
     options: attention,
     learningRate: 3e-3,
-    create: (need, given) =>
-      transformer(need, given as z.output<typeof attention>, { capacity: need.longestLength }),
-  },
-  {
+    create: (need, given) => transformer(need, given, { capacity: need.longestLength }),
+  }),
+  defineContender({
     name: 'transformer-window',
     title: 'Transformer, sliding window',
     mechanism: 'transformer-window',
@@ -161,12 +151,9 @@ export const contenders: readonly Contender[] = [
     kind: 'trained',
     options: windowed,
     learningRate: 3e-3,
-    create(need, given) {
-      const { window, ...rest } = given as z.output<typeof windowed>;
-      return transformer(need, rest, { window });
-    },
-  },
-  {
+    create: (need, { window, ...rest }) => transformer(need, rest, { window }),
+  }),
+  defineContender({
     name: 'transformer-sinks',
     title: 'Transformer, window and sinks',
     mechanism: 'transformer-sinks',
@@ -174,12 +161,9 @@ export const contenders: readonly Contender[] = [
     kind: 'trained',
     options: windowed.extend({ sinks: z.int().min(1).default(4).describe('first tokens that stay') }),
     learningRate: 3e-3,
-    create(need, given) {
-      const { window, sinks, ...rest } = given as z.output<typeof windowed> & { sinks: number };
-      return transformer(need, rest, { window, sinks });
-    },
-  },
-  {
+    create: (need, { window, sinks, ...rest }) => transformer(need, rest, { window, sinks }),
+  }),
+  defineContender({
     name: 'linear-attention',
     title: 'Linear attention',
     mechanism: 'linear-attention',
@@ -187,9 +171,9 @@ export const contenders: readonly Contender[] = [
     kind: 'trained',
     options: controlled,
     learningRate: 3e-3,
-    create: (need, given) => control(need, 'linear', given as z.output<typeof controlled>),
-  },
-  {
+    create: (need, given) => control(need, 'linear', given),
+  }),
+  defineContender({
     name: 'no-memory',
     title: 'No memory',
     mechanism: 'no-memory',
@@ -198,9 +182,9 @@ export const contenders: readonly Contender[] = [
     kind: 'trained',
     options: controlled,
     learningRate: 3e-3,
-    create: (need, given) => control(need, 'none', given as z.output<typeof controlled>),
-  },
-  {
+    create: (need, given) => control(need, 'none', given),
+  }),
+  defineContender({
     name: 'ngram',
     title: 'n-gram table',
     mechanism: 'ngram',
@@ -208,9 +192,9 @@ export const contenders: readonly Contender[] = [
       'Counts of the training text, interpolated (Witten & Bell 1991): the floor that a model must beat.',
     kind: 'counted',
     options: z.strictObject({ order: z.int().min(1).max(7).default(5).describe('longest n-gram') }),
-    learningRate: 1,
-    create() {
-      throw new InputError('An n-gram table is counted, not trained: it can only be asked to read text.');
+    count(ids, vocabSize, { order }) {
+      const table = new NgramModel(ids, { order, vocabSize });
+      return { config: { order }, loss: (heldOut) => table.evaluate(heldOut)[order - 1]! };
     },
-  },
+  }),
 ];

@@ -97,7 +97,7 @@ export function createControlModel(options: ControlOptions): SequenceModel<Contr
       const { logits, state: next } = this.forward(params, tokens, state, { training: false });
       return { logits: tf.reshape(logits, [batch, vocabSize]) as tf.Tensor2D, state: next };
     },
-    parameterGroups: () => [{ match: /(orm|kernel|tokenEmbedding)$/, weightDecay: 0 }],
+    parameterGroups: () => [{ match: /(orm|kernel|tokenEmbedding)$/, decays: false }],
   };
 }
 

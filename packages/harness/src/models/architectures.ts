@@ -1,6 +1,5 @@
-import type { ModelRegistry } from '@palimpsest/lm';
+import type { Architecture, ModelRegistry } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
-import type { Architecture } from './architecture.js';
 import { osam } from './osam.js';
 import { rsm } from './rsm.js';
 import { transformer } from './transformer.js';
@@ -18,5 +17,5 @@ export function architectureOf(name: string): Architecture {
 
 /** The same as what `loadCheckpoint` of `@palimpsest/lm` asks for. */
 export const modelRegistry: ModelRegistry = Object.fromEntries(
-  architectures.map(({ name, restore }) => [name, restore]),
+  architectures.map(({ name, restore }) => [name, (config) => restore(config)]),
 );

@@ -1,14 +1,11 @@
 import type { AnySequenceModel } from '@palimpsest/lm';
 import {
   createEngine,
-  type DeviceArray,
   InputError,
-  type NDArray,
   type OnnxModel,
+  runOnce,
   type tf,
   toOnnx,
-  treeLeaves,
-  treeMap,
   zeros,
 } from '@palimpsest/tensor-core';
 
@@ -55,11 +52,7 @@ export async function exportOnnx(
 async function initialMemory(model: AnySequenceModel, params: unknown, batch: number): Promise<unknown> {
   const engine = await createEngine('cpu');
   try {
-    const initState = engine.compile((tree: unknown) => model.initState(tree, batch), { name: 'initState' });
-    const state = await initState(params as never);
-    const host = new Map<string, NDArray>();
-    for (const { path, leaf } of treeLeaves<DeviceArray>(state)) host.set(path, await leaf.toHost());
-    return treeMap<DeviceArray, NDArray>(state, (_leaf, path) => host.get(path)!);
+    return await runOnce(engine, (tree: unknown) => model.initState(tree, batch), params);
   } finally {
     await engine.dispose();
   }

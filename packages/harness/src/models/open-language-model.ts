@@ -68,7 +68,7 @@ async function openPretrained(folder: string, options: PretrainedOptions): Promi
   }
   return {
     folder,
-    model: model as unknown as AnySequenceModel,
+    model,
     params,
     tokenizer,
     encodeStart: (text) => tokenizer.encode(text, { addSpecialTokens: true }),

@@ -1,18 +1,55 @@
+import { defineArchitecture } from '@palimpsest/lm';
 import { createOsamModel, type OsamOptions, osamConfigSchema, presets } from '@palimpsest/osam';
 import { InputError } from '@palimpsest/tensor-core';
-import type { Architecture } from './architecture.js';
+import { z } from 'zod';
 
 const presetNames = ['improved', 'reference', 'text'] as const;
 
 /** One-Shot Algebraic Map. */
-export const osam: Architecture = {
+export const osam = defineArchitecture({
   name: 'osam',
   description: 'One-Shot Algebraic Map: the whole text in two sums of fixed size',
   options: osamConfigSchema.omit({ vocabSize: true }),
-  presets: presetNames,
-  parameterSets: { phase: /\.(thetaQuery|thetaKey|omega)$/ },
-  training: {
-    reference: { schedule: 'constant', decayed: 'all', sampleTokens: 16, validationFraction: 0 },
+  presets: {
+    improved: { description: 'the improved block, of 64 channels' },
+    reference: {
+      description: 'the arithmetic and the training of the published program',
+      recipe: { schedule: 'constant', decayed: 'all', sampleTokens: 16, validationFraction: 0 },
+    },
+    text: { description: 'a stack for text: convolutions, heads that forget, MLPs' },
+  },
+  aliases: {
+    dModel: ['d'],
+    sketchDim: ['m'],
+    readoutHidden: ['hidden'],
+    enableValuePath: ['no-valpath', 'no-value-path'],
+    kUpdate: ['kupdate'],
+  },
+  inertFlags: {
+    amp: z
+      .enum(['none', 'bf16', 'fp16'])
+      .default('none')
+      .meta({ description: 'accepted, without effect', inert: 'all arithmetic is float32' }),
+    fftMaxPlans: z
+      .int()
+      .min(0)
+      .default(4)
+      .meta({
+        description: 'accepted, without effect',
+        aliases: ['cufft-max-plans'],
+        inert: 'there are no CUDA FFT plans',
+      }),
+    warmupPlans: z
+      .boolean()
+      .default(true)
+      .meta({ description: 'accepted, without effect', inert: 'there are no CUDA FFT plans' }),
+  },
+  parameterSets: {
+    phase: {
+      match: /\.(thetaQuery|thetaKey|omega)$/,
+      description: 'the phase parameters',
+      flag: 'freezePhase',
+    },
   },
   create(vocabSize, options, preset = presetNames[0]) {
     const configure = presets[preset as (typeof presetNames)[number]];
@@ -22,4 +59,4 @@ export const osam: Architecture = {
     return createOsamModel(configure({ ...options, vocabSize }));
   },
   restore: (config) => createOsamModel(config as OsamOptions),
-};
+});

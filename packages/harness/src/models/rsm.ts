@@ -1,13 +1,12 @@
+import { defineArchitecture, type Preset, type TrainingRecipe } from '@palimpsest/lm';
 import { createRsmModel, type RsmOptions, rsmConfigSchema } from '@palimpsest/rsm';
 import { InputError } from '@palimpsest/tensor-core';
-import type { Architecture, TrainingPreset } from './architecture.js';
 
 type Options = Partial<RsmOptions>;
 
 /** Ready-made models: what differs from RSM's own presets, and how they are trained. */
-interface RsmPreset {
+interface RsmPreset extends Preset {
   readonly options: Options;
-  readonly training: TrainingPreset;
 }
 
 const lanes = { reading: 'lanes', warmupSteps: 100, weightDecay: 0.1 } as const;
@@ -20,15 +19,32 @@ const reference = {
   weightDecay: 0.01,
   decayed: 'all',
   batchSize: 32,
-} as const satisfies TrainingPreset;
+} as const satisfies TrainingRecipe;
 
 /** `seqLen` is the number of tokens that gradients flow through: `tbpttChunks` x `chunkSize`. */
 const presets: Readonly<Record<string, RsmPreset>> = {
-  parallel: { options: { preset: 'parallel' }, training: { ...lanes, seqLen: 8 * 256, batchSize: 4 } },
-  causal: { options: { preset: 'causal' }, training: { ...lanes, seqLen: 4 * 256, batchSize: 8 } },
-  parity: { options: { preset: 'parity' }, training: { ...reference, seqLen: 256 } },
-  legacy: { options: { preset: 'legacy' }, training: { ...reference, seqLen: 256 } },
+  parallel: {
+    description: 'all chunks of a window at once, memories linked by a scan',
+    options: { preset: 'parallel' },
+    recipe: { ...lanes, seqLen: 8 * 256, batchSize: 4 },
+  },
+  causal: {
+    description: 'chunk after chunk, without a look ahead',
+    options: { preset: 'causal' },
+    recipe: { ...lanes, seqLen: 4 * 256, batchSize: 8 },
+  },
+  parity: {
+    description: 'the arithmetic and the training of the published program',
+    options: { preset: 'parity' },
+    recipe: { ...reference, seqLen: 256 },
+  },
+  legacy: {
+    description: 'the first published program, of one head',
+    options: { preset: 'legacy' },
+    recipe: { ...reference, seqLen: 256 },
+  },
   shakespeare: {
+    description: 'characters of Tiny Shakespeare',
     options: {
       preset: 'parallel',
       hiddenSize: 128,
@@ -49,7 +65,7 @@ const presets: Readonly<Record<string, RsmPreset>> = {
       gateBiasInit: 1,
     },
     // Many small steps over many lanes: at equal tokens they learned more than few large ones.
-    training: {
+    recipe: {
       ...lanes,
       reading: 'shifted-lanes',
       seqLen: 2 * 32,
@@ -62,7 +78,7 @@ const presets: Readonly<Record<string, RsmPreset>> = {
 const presetNames = Object.keys(presets);
 
 /** Rolling state memory transformer. */
-export const rsm: Architecture = {
+export const rsm = defineArchitecture({
   name: 'rsm',
   description: 'a rolling state memory transformer: chunks of text linked by a small matrix of slots',
   // How a text is cut into lanes and how far gradients flow are settings of the training around the model.
@@ -75,9 +91,13 @@ export const rsm: Architecture = {
     maxGradNorm: true,
     resetMemoryEvery: true,
   }),
-  presets: presetNames,
-  parameterSets: { memory: /^(memoryInit|slotIdentity)$|\.memory(Read|Write)\./ },
-  training: Object.fromEntries(Object.entries(presets).map(([name, { training }]) => [name, training])),
+  presets,
+  parameterSets: {
+    memory: {
+      match: /^(memoryInit|slotIdentity)$|\.memory(Read|Write)\./,
+      description: 'what reads and writes the slots, and their first values',
+    },
+  },
   create(vocabSize, options, preset = presetNames[0]!) {
     const chosen = Object.hasOwn(presets, preset) ? presets[preset] : undefined;
     if (!chosen) {
@@ -86,4 +106,4 @@ export const rsm: Architecture = {
     return createRsmModel({ ...chosen.options, ...options, vocabSize });
   },
   restore: (config) => createRsmModel(config as RsmOptions),
-};
+});

@@ -4,8 +4,8 @@ import {
   type TransformerOptions,
   transformerConfigSchema,
 } from '@palimpsest/backbone';
+import { defineArchitecture } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
-import type { Architecture } from './architecture.js';
 
 const presetNames = ['small', 'shakespeare', 'streaming'] as const;
 type PresetName = (typeof presetNames)[number];
@@ -14,24 +14,28 @@ type PresetName = (typeof presetNames)[number];
 const smallTraining = { steps: 2000, batchSize: 12, seqLen: 64, weightDecay: 0.1, warmupSteps: 100 };
 
 /** Decoder-only transformer: the baseline of every comparison. */
-export const transformer: Architecture = {
+export const transformer = defineArchitecture({
   name: 'transformer',
   description:
     'a decoder-only transformer: full attention, a sliding window, or a window with attention sinks',
   // The stretching of rotary frequencies is nested and belongs to checkpoints made elsewhere.
   options: transformerConfigSchema.omit({ vocabSize: true, rotaryScaling: true }),
-  presets: presetNames,
-  parameterSets: {},
-  training: {
-    small: smallTraining,
-    streaming: { ...smallTraining, reading: 'lanes' },
+  presets: {
+    small: { description: 'a small GPT for characters', recipe: smallTraining },
     shakespeare: {
-      steps: 1200,
-      batchSize: 32,
-      seqLen: 128,
-      learningRate: 2e-3,
-      weightDecay: 0.1,
-      warmupSteps: 100,
+      description: 'characters of Tiny Shakespeare',
+      recipe: {
+        steps: 1200,
+        batchSize: 32,
+        seqLen: 128,
+        learningRate: 2e-3,
+        weightDecay: 0.1,
+        warmupSteps: 100,
+      },
+    },
+    streaming: {
+      description: 'a window with attention sinks, read as one long text',
+      recipe: { ...smallTraining, reading: 'lanes' },
     },
   },
   create(vocabSize, options, preset = presetNames[0]) {
@@ -43,4 +47,4 @@ export const transformer: Architecture = {
     return createTransformer(presets[preset as PresetName]({ ...options, vocabSize }));
   },
   restore: (config) => createTransformer(config as TransformerOptions),
-};
+});

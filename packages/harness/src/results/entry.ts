@@ -1,5 +1,6 @@
+import { cellMetricSchema, curveSchema } from '@palimpsest/lm';
 import { z } from 'zod';
-import { cellMetricSchema, cellSpecSchema, curveSchema } from '../cells/cell.js';
+import { cellSpecSchema } from '../cells/cell.js';
 
 const aggregatedMetricSchema = cellMetricSchema.extend({
   slice: z.record(z.string(), z.union([z.number(), z.string()])),

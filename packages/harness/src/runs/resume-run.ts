@@ -1,9 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Corpus, type LoadedCheckpoint, loadCorpus, type TrainingOptions } from '@palimpsest/lm';
+import {
+  type Corpus,
+  type LoadedCheckpoint,
+  loadCorpus,
+  makeTokenizer,
+  type RunData,
+  type TrainingOptions,
+  trainingPart,
+} from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 import { canonicalJson } from '../cells/canonical-json.js';
 import { architectureOf } from '../models/architectures.js';
-import { makeTokenizer, type RunData, trainingPart } from './run-data.js';
 import { notesOf, type RunNotes, storedText } from './run-notes.js';
 import { textIdentity } from './text-identity.js';
 
@@ -98,7 +105,7 @@ function checkAsked({ model, folder }: LoadedCheckpoint, notes: RunNotes, asked:
 
 /** Runs of the first versions did not store their preset. */
 function presetOf(name: string, { preset }: RunNotes): string | undefined {
-  return preset === null ? architectureOf(name).presets[0] : preset;
+  return preset === null ? Object.keys(architectureOf(name).presets)[0] : preset;
 }
 
 function differences(given: Readonly<Record<string, unknown>>, has: Readonly<Record<string, unknown>>) {

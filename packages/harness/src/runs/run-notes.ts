@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
-import { builtInCorpora, type LoadedCheckpoint } from '@palimpsest/lm';
+import { builtInCorpora, type LoadedCheckpoint, runDataSchema } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import { runDataSchema } from './run-data.js';
 
 /** What a run stores with every checkpoint: all that it needs to go on, besides the checkpoint's own data. */
 export const runNotesSchema = z.object({

@@ -1,15 +1,17 @@
 import {
   type AnySequenceModel,
+  type Architecture,
   loadCorpus,
+  type PreparedText,
+  prepareText,
+  type RunData,
   type TrainingEvent,
   type TrainingOptions,
   train,
 } from '@palimpsest/lm';
 import { type Engine, InputError, whileBusy } from '@palimpsest/tensor-core';
-import type { Architecture } from '../models/architecture.js';
 import { architectureOf } from '../models/architectures.js';
 import { type ResumedRun, resumeText } from './resume-run.js';
-import { type PreparedText, prepareText, type RunData } from './run-data.js';
 import { RunFolder } from './run-folder.js';
 import { type RunNotes, storedText } from './run-notes.js';
 import { textIdentity } from './text-identity.js';
@@ -110,13 +112,13 @@ function prepareResumed(run: ResumedRun): PreparedRun {
 /** The model with some of its parameter sets excluded from learning. */
 function withFrozen(
   model: AnySequenceModel,
-  { name, parameterSets }: Architecture,
+  { name, parameterSets = {} }: Architecture,
   frozen: readonly string[],
 ): AnySequenceModel {
   if (frozen.length === 0) return model;
   const groups = frozen.map((set) => {
-    const match = parameterSets[set];
-    if (match) return { match, frozen: true };
+    const found = parameterSets[set];
+    if (found) return { match: found.match, frozen: true };
     throw new InputError(
       `'${name}' has no parameter set '${set}' to freeze; it has ${Object.keys(parameterSets).join(', ')}.`,
     );

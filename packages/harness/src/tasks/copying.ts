@@ -1,6 +1,5 @@
+import { blankExample, type Draw, recallTask } from '@palimpsest/lm';
 import { z } from 'zod';
-import { blankExample, type Draw } from './examples.js';
-import { recallTask } from './recall-task.js';
 
 /** Ids: 0 blank, 1 the mark that asks for the copy, data from 2. */
 const MARK = 1;

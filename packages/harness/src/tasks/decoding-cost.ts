@@ -1,7 +1,14 @@
-import { type AnySequenceModel, countParameters, Session, stateBytes } from '@palimpsest/lm';
+import {
+  type AnySequenceModel,
+  countParameters,
+  defineTask,
+  optionsSchema,
+  Session,
+  stateBytes,
+  trainedContestant,
+} from '@palimpsest/lm';
 import { type Engine, InputError, Rng } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import type { Task, TaskContext } from '../cells/task.js';
 import { median } from './median.js';
 
 const options = z.strictObject({
@@ -23,7 +30,7 @@ interface Row {
 }
 
 /** Time and memory of one generated token as the text gets longer, and how long the text takes to be read. */
-export const decodingCost: Task = {
+export const decodingCost = defineTask({
   name: 'decoding-cost',
   family: 'efficiency',
   title: 'Cost of a token as the text grows',
@@ -32,15 +39,19 @@ export const decodingCost: Task = {
   options,
   contenders: 'trained',
   headline: { metric: 'time per token', unit: 'ms', higherIsBetter: false },
-  async run(context) {
-    const { contexts, ...sizes } = options.parse(context.options);
+  async run(context, { contexts, ...sizes }) {
+    const contestant = trainedContestant(context);
     const rows: Row[] = [];
     let parameters = 0;
     let model: AnySequenceModel | undefined;
     for (const [index, length] of contexts.entries()) {
       context.signal?.throwIfAborted();
       context.progress(index / contexts.length, `${length} tokens in memory`);
-      model = build(context, sizes.vocabSize, length);
+      model = contestant.create({
+        vocabSize: sizes.vocabSize,
+        trainLength: length,
+        longestLength: length,
+      });
       const params = model.init(Rng.fromSeed(context.seed));
       parameters = countParameters(params);
       rows.push(await measure(context.engine, model, params, { ...sizes, length, seed: context.seed }));
@@ -50,7 +61,7 @@ export const decodingCost: Task = {
     return {
       parameters,
       stateBytes: last.stateBytes,
-      modelConfig: (model?.config ?? {}) as never,
+      modelConfig: optionsSchema.parse(model?.config ?? {}),
       metrics: [...rows].reverse().flatMap(metricsOf),
       curves: [
         {
@@ -62,12 +73,7 @@ export const decodingCost: Task = {
       ],
     };
   },
-};
-
-function build({ contender, modelOptions }: TaskContext, vocabSize: number, length: number) {
-  if (!contender) throw new InputError('The cost of a token can only be measured of a model.');
-  return contender.create({ vocabSize, trainLength: length, longestLength: length }, modelOptions);
-}
+});
 
 interface Measured {
   readonly vocabSize: number;

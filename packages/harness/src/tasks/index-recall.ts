@@ -1,6 +1,6 @@
 import { benchmarkIndex, type IndexKind } from '@palimpsest/fiber-geometry';
+import { defineTask } from '@palimpsest/lm';
 import { z } from 'zod';
-import type { Task } from '../cells/task.js';
 
 const kinds = ['hnsw', 'cone', 'tree'] as const satisfies readonly IndexKind[];
 
@@ -12,7 +12,7 @@ const options = z.strictObject({
 });
 
 /** Recall and latency of the direction indexes against the flat scan of the same run. */
-export const indexRecall: Task = {
+export const indexRecall = defineTask({
   name: 'index-recall',
   family: 'library',
   title: 'Direction indexes: recall and latency against the flat scan',
@@ -21,8 +21,7 @@ export const indexRecall: Task = {
   options,
   contenders: 'none',
   headline: { metric: 'recall of hnsw', unit: '%', higherIsBetter: true },
-  async run({ options: given, seed, signal, progress }) {
-    const { sizes, dimension, neighbours, queries } = options.parse(given);
+  async run({ seed, signal, progress }, { sizes, dimension, neighbours, queries }) {
     const rows = sizes.flatMap((n, place) =>
       kinds.map((kind, index) => {
         signal?.throwIfAborted();
@@ -54,4 +53,4 @@ export const indexRecall: Task = {
       ],
     };
   },
-};
+});

@@ -1,6 +1,5 @@
+import { blankExample, type Draw, recallTask } from '@palimpsest/lm';
 import { z } from 'zod';
-import { blankExample, type Draw } from './examples.js';
-import { recallTask } from './recall-task.js';
 
 /**
  * Draws the induction task of Gu & Dao 2023 (Mamba): random tokens among which a special one stands once, and again as the

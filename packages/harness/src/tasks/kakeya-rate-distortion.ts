@@ -1,6 +1,6 @@
 import { clusteredVectors, coderSpecs, type RateDistortionRow, rateDistortion } from '@palimpsest/kakeya';
+import { defineTask } from '@palimpsest/lm';
 import { z } from 'zod';
-import type { Task } from '../cells/task.js';
 
 const options = z.strictObject({
   dimension: z.int().min(2).default(128).describe('width of the vectors'),
@@ -15,7 +15,7 @@ const options = z.strictObject({
 const TRANSFORM = 'transform';
 
 /** Reconstruction error against bytes per vector: the original's sparse record, its refit, and transform coding. */
-export const kakeyaRateDistortion: Task = {
+export const kakeyaRateDistortion = defineTask({
   name: 'kakeya-rate-distortion',
   family: 'library',
   title: 'Kakeya: reconstruction error against bytes per vector',
@@ -24,8 +24,7 @@ export const kakeyaRateDistortion: Task = {
   options,
   contenders: 'none',
   headline: { metric: 'median relative error', unit: '', higherIsBetter: false },
-  async run({ options: given, seed, signal, progress }) {
-    const size = options.parse(given);
+  async run({ seed, signal, progress }, size) {
     const { train, test, name } = clusteredVectors({ ...size, seed });
     const rows: RateDistortionRow[] = [];
     for (const [index, kakeyaDRes] of size.residuals.entries()) {
@@ -63,4 +62,4 @@ export const kakeyaRateDistortion: Task = {
       notes: [`Vectors: ${name}, ${4 * size.dimension} bytes each before compression.`],
     };
   },
-};
+});

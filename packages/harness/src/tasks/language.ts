@@ -1,26 +1,31 @@
 import {
   type AnySequenceModel,
+  type CellMetric,
   CharacterTokenizer,
   ContiguousLanes,
+  type CountedModel,
+  type Curve,
   corpusText,
+  defineTask,
   Evaluator,
   encodeCorpus,
   generateStories,
   loadCorpus,
-  NgramModel,
+  optionsSchema,
   RandomWindows,
   splitCorpus,
+  type TaskContext,
+  type TaskOutcomeInput,
   type TextEvaluation,
   type Tokenizer,
   type TrainingOptions,
-  train,
+  thinned,
+  trainedContestant,
+  trainerOf,
 } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import type { CellMetric, Curve, TaskOutcomeInput } from '../cells/cell.js';
-import type { Task, TaskContext } from '../cells/task.js';
 import { median } from './median.js';
-import { thinned } from './thinned.js';
 
 const options = z.strictObject({
   text: z.string().default('stories').describe('`stories` (generated), or path of a text file or folder'),
@@ -49,7 +54,7 @@ interface Texts {
 }
 
 /** Bits per character of a whole held-out text, streamed through the memory and in windows. */
-export const language: Task = {
+export const language = defineTask({
   name: 'language',
   family: 'language',
   title: 'Held-out text',
@@ -58,14 +63,14 @@ export const language: Task = {
   options,
   contenders: 'any',
   headline: { metric: 'bits per character', unit: 'bits', higherIsBetter: false },
-  async run(context) {
-    const given = options.parse(context.options);
-    const { contender } = context;
-    if (!contender) throw new InputError('Held-out text needs a model that reads it.');
+  async run(context, given) {
+    const { contestant } = context;
+    if (!contestant) throw new InputError('Held-out text needs a model that reads it.');
     const texts = prepare(given);
-    return contender.kind === 'counted' ? count(context, texts) : learn(context, given, texts);
+    if (contestant.kind === 'trained') return learn(context, given, texts);
+    return count((ids) => contestant.count(ids, texts.tokenizer.vocabSize), texts);
   },
-};
+});
 
 function prepare({ text, characters, validationFraction }: LanguageOptions): Texts {
   // Every seed of a sweep reads the same generated text, so that losses can be compared.
@@ -79,27 +84,26 @@ function prepare({ text, characters, validationFraction }: LanguageOptions): Tex
   };
 }
 
-/** An n-gram table: counted on the training text, no gradient anywhere. */
-function count({ modelOptions }: TaskContext, { tokenizer, train: ids, heldOut }: Texts): TaskOutcomeInput {
-  const order = Number(modelOptions.order);
+/** Counted on the training text, no gradient anywhere. */
+function count(counted: (ids: Int32Array) => CountedModel, { train, heldOut }: Texts): TaskOutcomeInput {
   const start = performance.now();
-  const losses = new NgramModel(ids, { order, vocabSize: tokenizer.vocabSize }).evaluate(heldOut);
-  const loss = losses[order - 1]!;
+  const model = counted(train);
+  const loss = model.loss(heldOut);
   return {
     metrics: [
       bits('bits per character', loss / Math.LN2),
       nats('nats per character', loss),
       { name: 'counting time', value: (performance.now() - start) / 1000, unit: 's', higherIsBetter: false },
     ],
-    modelConfig: { order },
+    modelConfig: optionsSchema.parse(model.config),
   };
 }
 
 async function learn(context: TaskContext, given: LanguageOptions, texts: Texts): Promise<TaskOutcomeInput> {
-  const { contender, modelOptions, engine } = context;
+  const { engine } = context;
   const { vocabSize } = texts.tokenizer;
   const need = { vocabSize, trainLength: given.window, longestLength: given.window };
-  const model = contender!.create(need, modelOptions);
+  const model = trainedContestant(context).create(need);
   const steps = given.seconds > 0 ? await stepsWithin(context, given, texts, model) : given.steps;
   const trained = await trainModel(context, { ...given, steps }, texts, model);
   const read = async (regime: 'streaming' | 'windowed', lanes: number): Promise<TextEvaluation> => {
@@ -122,7 +126,7 @@ async function learn(context: TaskContext, given: LanguageOptions, texts: Texts)
   return {
     parameters: trained.parameters,
     stateBytes: trained.stateBytes,
-    modelConfig: model.config as never,
+    modelConfig: optionsSchema.parse(model.config),
     metrics: [
       bits('bits per character', streaming.bitsPerCharacter),
       bits('bits per character in windows', windowed.bitsPerCharacter),
@@ -156,11 +160,13 @@ async function stepsWithin(
 }
 
 async function trainModel(
-  { engine, seed, learningRate, signal, progress }: TaskContext,
+  context: TaskContext,
   { steps, batch, window, reading }: LanguageOptions,
   { train: ids }: Texts,
   model: AnySequenceModel,
 ) {
+  const { engine, seed, learningRate, signal, progress } = context;
+  const train = trainerOf(trainedContestant(context));
   const size = { batch, time: window };
   const source =
     reading === 'lanes' ? new ContiguousLanes(ids, size) : new RandomWindows(ids, { ...size, seed });

@@ -1,8 +1,6 @@
-import type { AnySequenceModel } from '@palimpsest/lm';
+import { type AnySequenceModel, type Draw, recallTask } from '@palimpsest/lm';
 import { gelu, linear, type NDArray, type Rng, tf, zeros } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import type { Draw } from './examples.js';
-import { recallTask } from './recall-task.js';
 
 /** Draws MAD's compression (Poli et al. 2024): random tokens, then the mark that ends them; all are asked for at once. */
 export function drawCompression(symbols: number, length: number): Draw {
@@ -38,8 +36,10 @@ export function compressing(
     const asked = tf.add(tf.reshape(last, [batch, 1, code]), tf.reshape(places, [1, length, code]));
     return linear(gelu(linear(asked, first.weight, first.bias)), output.weight, output.bias) as tf.Tensor3D;
   };
+  // A decoder of the model's own would give the model's logits, not these.
+  const { decoder: _, ...rest } = model;
   return {
-    ...model,
+    ...rest,
     name: `${model.name}-compression`,
     vocabSize: symbols + 1,
     init: (rng: Rng) => ({

@@ -1,7 +1,6 @@
+import { blankExample, type Draw, recallTask } from '@palimpsest/lm';
 import { Rng } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import { blankExample, type Draw } from './examples.js';
-import { recallTask } from './recall-task.js';
 
 /**
  * Draws MAD's memorisation (Poli et al. 2024): keys alternate with a placeholder at which the value of the key before it is

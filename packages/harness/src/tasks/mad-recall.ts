@@ -1,8 +1,6 @@
-import { IGNORED_TARGET } from '@palimpsest/lm';
+import { type Draw, IGNORED_TARGET, recallTask } from '@palimpsest/lm';
 import type { Rng } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import type { Draw } from './examples.js';
-import { recallTask } from './recall-task.js';
 
 export interface MadRecallShape {
   /** Half of them keys, half of them values. */

@@ -1,7 +1,6 @@
+import { blankExample, type Draw, recallTask } from '@palimpsest/lm';
 import { InputError, type Rng } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import { blankExample, type Draw } from './examples.js';
-import { recallTask } from './recall-task.js';
 
 /** Exponent of the law by which queries stand early rather than late: p(i) ∝ i^(a - 1). */
 const PLACEMENT = 0.01;

@@ -1,7 +1,6 @@
 import { type CaseResult, runGolden } from '@palimpsest/base/golden';
+import { type CellMetric, defineTask } from '@palimpsest/lm';
 import { z } from 'zod';
-import type { CellMetric } from '../cells/cell.js';
-import type { Task } from '../cells/task.js';
 import { embeddedGoldenFolder } from '../parity/golden.js';
 import { parityHandlers } from '../parity/handlers.js';
 
@@ -13,7 +12,7 @@ const options = z.strictObject({
 type InputMetric = Omit<CellMetric, 'slice'> & { readonly slice?: CellMetric['slice'] };
 
 /** Golden cases of the original programs, recomputed on the cell's engine: largest errors per case, and how many hold. */
-export const parity: Task = {
+export const parity = defineTask({
   name: 'parity',
   family: 'parity',
   title: 'Parity with the original program',
@@ -22,8 +21,7 @@ export const parity: Task = {
   options,
   contenders: 'none',
   headline: { metric: 'cases reproduced', unit: '%', higherIsBetter: true },
-  async run({ engine, options: given, progress, signal }) {
-    const { system, golden } = options.parse(given);
+  async run({ engine, progress, signal }, { system, golden }) {
     const report = await runGolden({
       folder: golden ?? embeddedGoldenFolder(),
       handlers: parityHandlers,
@@ -50,7 +48,7 @@ export const parity: Task = {
       notes: report.cases.filter(({ passed }) => !passed).map(explain),
     };
   },
-};
+});
 
 /** Largest errors of one case. What is infinite, as an error against NaN, cannot be written down: the note tells it. */
 function caseMetrics({ name, outputs }: CaseResult): InputMetric[] {

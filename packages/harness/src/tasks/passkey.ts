@@ -1,7 +1,6 @@
+import { blankExample, type Draw, recallTask } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import { blankExample, type Draw } from './examples.js';
-import { recallTask } from './recall-task.js';
 
 const ALPHABET = [...'0123456789 .?abcdefghijklmnopqrstuvwxyz'];
 const IDS = new Map(ALPHABET.map((character, id) => [character, id]));

@@ -1,6 +1,5 @@
+import { blankExample, type Draw, recallTask } from '@palimpsest/lm';
 import { z } from 'zod';
-import { blankExample, type Draw } from './examples.js';
-import { recallTask } from './recall-task.js';
 
 /** Tokens beside the filler between: key and value, then the question mark and the key. */
 const TOLD = 2;

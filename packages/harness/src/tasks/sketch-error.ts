@@ -1,7 +1,7 @@
+import { defineTask } from '@palimpsest/lm';
 import { TensorSketch } from '@palimpsest/sketch';
 import { Rng } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import type { Task } from '../cells/task.js';
 
 const options = z.strictObject({
   sketchDims: z.array(z.int().min(1)).default([64, 128, 256, 512, 1024]).describe('sketch lengths m'),
@@ -15,7 +15,7 @@ const DEGREE = 2;
  * Error of TensorSketch on the degree-2 polynomial kernel as the sketch grows, beside the bound of Pham & Pagh (2013):
  * the variance is at most 3^degree / m for unit vectors.
  */
-export const sketchError: Task = {
+export const sketchError = defineTask({
   name: 'sketch-error',
   family: 'library',
   title: 'TensorSketch: kernel error against sketch length',
@@ -24,8 +24,7 @@ export const sketchError: Task = {
   options,
   contenders: 'none',
   headline: { metric: 'error', unit: 'RMS', higherIsBetter: false },
-  async run({ options: given, seed, signal, progress }) {
-    const { sketchDims, trials } = options.parse(given);
+  async run({ seed, signal, progress }, { sketchDims, trials }) {
     const rng = Rng.fromSeed(seed);
     const rows = sketchDims.map((sketchDim, index) => {
       signal?.throwIfAborted();
@@ -57,7 +56,7 @@ export const sketchError: Task = {
       ],
     };
   },
-};
+});
 
 /** Squared error of one sketched kernel value, for two random unit vectors with a random angle. */
 function squaredError(rng: Rng, sketchDim: number, seed: number): number {

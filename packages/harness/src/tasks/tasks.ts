@@ -1,4 +1,4 @@
-import type { Task } from '../cells/task.js';
+import type { Task } from '@palimpsest/lm';
 import { copying, selectiveCopying } from './copying.js';
 import { decodingCost } from './decoding-cost.js';
 import { indexRecall } from './index-recall.js';

@@ -1,7 +1,6 @@
-import { RandomWindows, train } from '@palimpsest/lm';
-import { InputError, Rng } from '@palimpsest/tensor-core';
+import { defineTask, optionsSchema, RandomWindows, trainedContestant, trainerOf } from '@palimpsest/lm';
+import { Rng } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import type { Task } from '../cells/task.js';
 import { median } from './median.js';
 
 const options = z.strictObject({
@@ -12,7 +11,7 @@ const options = z.strictObject({
 });
 
 /** Tokens per second of a whole training step: forward, backward, clipping, optimiser. */
-export const trainingCost: Task = {
+export const trainingCost = defineTask({
   name: 'training-cost',
   family: 'efficiency',
   title: 'Training speed',
@@ -21,17 +20,18 @@ export const trainingCost: Task = {
   options,
   contenders: 'trained',
   headline: { metric: 'training', unit: 'tokens/s', higherIsBetter: true },
-  async run({ engine, contender, modelOptions, options: given, seed, signal, progress }) {
-    const { batch, time, steps, vocabSize } = options.parse(given);
-    if (!contender) throw new InputError('Training speed can only be measured of a model.');
-    const model = contender.create({ vocabSize, trainLength: time, longestLength: time }, modelOptions);
+  async run(context, { batch, time, steps, vocabSize }) {
+    const { engine, seed, signal, progress } = context;
+    const contestant = trainedContestant(context);
+    const model = contestant.create({ vocabSize, trainLength: time, longestLength: time });
+    const learn = trainerOf(contestant);
     const rng = Rng.fromSeed(seed);
     const ids = Int32Array.from({ length: 4 * batch * time }, () => rng.int(vocabSize));
     const source = new RandomWindows(ids, { batch, time, seed });
     const rates: number[] = [];
     let [parameters, bytes] = [0, 0];
     let firstSeconds = 0;
-    for await (const event of train({ engine, model, source, settings: { steps, seed, telemetry: false } })) {
+    for await (const event of learn({ engine, model, source, settings: { steps, seed, telemetry: false } })) {
       signal?.throwIfAborted();
       if (event.type === 'start') [parameters, bytes] = [event.parameters, event.stateBytes];
       if (event.type !== 'step') continue;
@@ -42,7 +42,7 @@ export const trainingCost: Task = {
     return {
       parameters,
       stateBytes: bytes,
-      modelConfig: model.config as never,
+      modelConfig: optionsSchema.parse(model.config),
       metrics: [
         {
           name: 'training',
@@ -55,4 +55,4 @@ export const trainingCost: Task = {
       ],
     };
   },
-};
+});

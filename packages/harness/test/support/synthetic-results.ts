@@ -1,4 +1,5 @@
-import { type CellResult, cellKey, cellResultSchema, type TaskOutcome } from '../../src/index.js';
+import type { TaskOutcome } from '@palimpsest/lm';
+import { type CellResult, cellKey, cellResultSchema } from '../../src/index.js';
 
 const versions = { '@palimpsest/harness': '0.0.0' };
 

@@ -12,13 +12,13 @@ const MODEL = 'model.safetensors';
 const OPTIMIZER = 'optimizer.safetensors';
 
 /** Makes a model from its stored configuration. @throws InputError for one of which no model can be made. */
-export function modelOf(
-  factory: (config: JsonObject) => AnySequenceModel,
+export async function modelOf(
+  factory: (config: JsonObject) => AnySequenceModel | Promise<AnySequenceModel>,
   config: JsonObject,
   torn: Torn,
-): AnySequenceModel {
+): Promise<AnySequenceModel> {
   try {
-    return factory(config);
+    return await factory(config);
   } catch (error) {
     throw torn(CONFIG, `has a 'model.config' of which no model can be made (${(error as Error).message})`);
   }

@@ -48,7 +48,7 @@ export interface LoadedCheckpoint {
 }
 
 /** Makes a model from its stored configuration. */
-export type ModelFactory = (config: JsonObject) => AnySequenceModel;
+export type ModelFactory = (config: JsonObject) => AnySequenceModel | Promise<AnySequenceModel>;
 /** Which architectures can be loaded, by `SequenceModel.name`. */
 export type ModelRegistry = Readonly<Record<string, ModelFactory>>;
 
@@ -125,7 +125,7 @@ function versionOf(folder: string): string | undefined {
   }
 }
 
-function readCheckpoint(folder: string, models: ModelRegistry): LoadedCheckpoint {
+async function readCheckpoint(folder: string, models: ModelRegistry): Promise<LoadedCheckpoint> {
   const place = findCheckpoint(folder);
   const config = readConfig(place);
   const refuse: Torn = (name, what) => torn(place, name, what);
@@ -145,7 +145,7 @@ function readCheckpoint(folder: string, models: ModelRegistry): LoadedCheckpoint
   }
   const params = tree('model.safetensors');
   if (params === undefined) throw torn(place, 'model.safetensors', 'is not listed in config.json');
-  const model = modelOf(factory, modelConfig as JsonObject, refuse);
+  const model = await modelOf(factory, modelConfig as JsonObject, refuse);
   checkParameters(model, params, config.parameters, refuse);
   const tokenizer = file('tokenizer.json');
   return {

@@ -1,13 +1,13 @@
 import {
   type Compiled,
   type DeviceArray,
+  disposeTree,
   type Engine,
   InputError,
   logSoftmax,
   ndarray,
   tf,
 } from '@palimpsest/tensor-core';
-import { disposeTree } from '../device-trees.js';
 import type { AnySequenceModel } from '../sequence-model.js';
 import { countBytes, countCharacters, type Tokenizer } from '../tokenizers/tokenizer.js';
 import { LossTally, type TextBucket } from './loss-tally.js';

@@ -1,6 +1,5 @@
 import { canonicalJson } from '@palimpsest/base';
 import {
-  type DeviceArray,
   type Engine,
   formatShape,
   InputError,
@@ -9,12 +8,10 @@ import {
   treeMap,
   treeToRecord,
 } from '@palimpsest/tensor-core';
-import { disposeTree, hostTree } from '../device-trees.js';
-import { treeBytes } from '../model-size.js';
 import { type DrawnToken, drawToken } from '../sampling/draw-token.js';
 import { parseSampling, type Sampling, type SamplingOptions } from '../sampling/sampling-options.js';
 import type { AnySequenceModel } from '../sequence-model.js';
-import { ModelRunner, type RunnerOptions } from './model-runner.js';
+import { createDecoder, type Decoder, type DecoderOptions } from './decoder.js';
 import { decodeSnapshot, type SessionSnapshot } from './session-snapshot.js';
 
 /** How a session draws. */
@@ -28,7 +25,7 @@ export interface DrawingOptions {
   readonly parametersId?: string;
 }
 
-export interface SessionOptions extends RunnerOptions, DrawingOptions {
+export interface SessionOptions extends DecoderOptions, DrawingOptions {
   readonly engine: Engine;
   readonly model: AnySequenceModel;
   /** Parameters on the host, or on the engine (they stay the caller's). */
@@ -40,32 +37,33 @@ export interface SessionOptions extends RunnerOptions, DrawingOptions {
  * a fixed size, so a session costs the same after a million tokens; it can be saved, restored and forked at any token.
  */
 export class Session {
-  readonly #runner: ModelRunner;
+  readonly #decoder: Decoder;
+  readonly #model: AnySequenceModel;
   readonly #options: DrawingOptions;
   readonly #sampling: Sampling;
-  #state: unknown;
   #logits: Float32Array | undefined;
   #pending: number[] = [];
   #history: number[] = [];
   #position = 0;
   #rng: Rng;
 
-  private constructor(runner: ModelRunner, options: DrawingOptions, state: unknown) {
-    this.#runner = runner.retain();
+  private constructor(decoder: Decoder, model: AnySequenceModel, options: DrawingOptions) {
+    this.#decoder = decoder;
+    this.#model = model;
     this.#options = options;
     this.#sampling = parseSampling(options.sampling);
     this.#rng = Rng.fromSeed(options.seed ?? 0);
-    this.#state = state;
   }
 
-  /** A session before its first token. */
+  /** A session before its first token, over the fastest decoder of the model. */
   static async create(options: SessionOptions): Promise<Session> {
-    return Session.over(new ModelRunner(options.engine, options.model, options.params, options), options);
+    const { engine, model, params } = options;
+    return new Session(await createDecoder(engine, model, params, options), model, options);
   }
 
-  /** A session before its first token that shares a model's compiled forms with others. */
-  static async over(runner: ModelRunner, options: DrawingOptions = {}): Promise<Session> {
-    return new Session(runner, options, await runner.initState());
+  /** A session over a decoder that has read nothing; from then on the decoder is the session's. */
+  static over(decoder: Decoder, model: AnySequenceModel, options: DrawingOptions = {}): Session {
+    return new Session(decoder, model, options);
   }
 
   /** Tokens read and written so far. */
@@ -75,7 +73,7 @@ export class Session {
 
   /** Bytes of the memory. */
   get stateBytes(): number {
-    return treeBytes(this.#state);
+    return this.#decoder.stateBytes;
   }
 
   /** Forgets everything and reads a text from the beginning. */
@@ -124,7 +122,7 @@ export class Session {
       position: this.#position,
       history: [...this.#history],
       rng: this.#rng.state(),
-      state: treeToRecord<NDArray>(await hostTree(this.#state)),
+      state: treeToRecord<NDArray>(await this.#decoder.state()),
       ...(this.#logits ? { logits: this.#logits.slice() } : {}),
     };
   }
@@ -136,18 +134,16 @@ export class Session {
   async restore(snapshot: SessionSnapshot | Uint8Array): Promise<void> {
     const given = snapshot instanceof Uint8Array ? decodeSnapshot(snapshot) : snapshot;
     this.#checkOrigin(given);
-    const fresh = await this.#runner.initState();
-    disposeTree(fresh);
-    const state = treeMap<DeviceArray, NDArray>(fresh, (leaf, path) => {
+    const own = await this.#decoder.state();
+    const state = treeMap<NDArray, NDArray>(own, (leaf, path) => {
       const saved = given.state[path];
       if (saved && formatShape(saved.shape) === formatShape(leaf.shape) && saved.dtype === leaf.dtype)
         return saved;
       throw new InputError(
-        `The snapshot does not fit the memory of '${this.#runner.model.name}': '${path}' should be ${leaf.dtype} ${formatShape(leaf.shape)}, but is ${saved ? `${saved.dtype} ${formatShape(saved.shape)}` : 'missing'}.`,
+        `The snapshot does not fit the memory of '${this.#model.name}': '${path}' should be ${leaf.dtype} ${formatShape(leaf.shape)}, but is ${saved ? `${saved.dtype} ${formatShape(saved.shape)}` : 'missing'}.`,
       );
     });
-    disposeTree(this.#state);
-    this.#state = this.#runner.engine.put(state);
+    await this.#decoder.restore(state);
     this.#logits = given.logits?.slice();
     this.#pending = [];
     this.#history = [...given.history];
@@ -160,7 +156,7 @@ export class Session {
     const snapshot = await this.snapshot();
     const forks: Session[] = [];
     for (let i = 0; i < count; i++) {
-      const fork = new Session(this.#runner, this.#options, undefined);
+      const fork = new Session(await this.#decoder.fork(), this.#model, this.#options);
       await fork.restore({ ...snapshot, rng: this.#rng.split().state() });
       forks.push(fork);
     }
@@ -180,13 +176,11 @@ export class Session {
 
   /** Gives the memory back, and the compiled model when no fork needs it any more. */
   async dispose(): Promise<void> {
-    disposeTree(this.#state);
-    this.#state = undefined;
-    await this.#runner.release();
+    await this.#decoder.dispose();
   }
 
   #enqueue(ids: ArrayLike<number>): void {
-    const { vocabSize } = this.#runner.model;
+    const { vocabSize } = this.#model;
     const list = Array.from(ids);
     const wrong = list.find((id) => !(id >= 0 && id < vocabSize));
     if (wrong !== undefined) {
@@ -205,14 +199,11 @@ export class Session {
     if (this.#pending.length === 0) return;
     const ids = this.#pending;
     this.#pending = [];
-    const { logits, state } = await this.#runner.read(ids, this.#state);
-    this.#logits = logits;
-    this.#state = state;
+    this.#logits = await this.#decoder.read(ids);
   }
 
   async #forget(): Promise<void> {
-    disposeTree(this.#state);
-    this.#state = await this.#runner.initState();
+    await this.#decoder.reset();
     this.#logits = undefined;
     this.#pending = [];
     this.#history = [];
@@ -220,7 +211,7 @@ export class Session {
   }
 
   #fingerprint(): string {
-    const { name, config, vocabSize } = this.#runner.model;
+    const { name, config, vocabSize } = this.#model;
     return canonicalJson({ name, config, vocabSize });
   }
 

@@ -23,7 +23,8 @@ const EMBEDDING = /embed/i;
 
 /**
  * The rule of every parameter of a model. Weight decay is for matrices: scalars, biases, gains and embeddings are left
- * alone unless `decayed` is `all`. A model's own groups change rate, decay or freeze; the first that matches decides.
+ * alone, and whatever else a model's own groups say, unless `decayed` is `all`. The groups also change the rate or freeze;
+ * the first that matches decides.
  * @param params any tree of arrays with shapes.
  */
 export function parameterRules(
@@ -34,13 +35,12 @@ export function parameterRules(
   const groups = model.parameterGroups?.() ?? [];
   return treeLeaves<Pick<NDArray, 'shape'>>(params).map(({ path, leaf }) => {
     const group = groups.find(({ match }) => path.search(match) >= 0);
-    const decays = options.decayed === 'all' || (leaf.shape.length >= 2 && !EMBEDDING.test(path));
-    // A group that names a decay means it, for scalars too.
-    const factor = group?.weightDecay ?? (decays ? 1 : 0);
+    const isMatrix = leaf.shape.length >= 2 && !EMBEDDING.test(path);
+    const decays = options.decayed === 'all' || (group?.decays ?? isMatrix);
     return {
       path,
       rate: group?.rate ?? 1,
-      weightDecay: options.weightDecay * factor,
+      weightDecay: decays ? options.weightDecay : 0,
       frozen: group?.frozen ?? false,
       group: group ? group.match.source : 'default',
     };

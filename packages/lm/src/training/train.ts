@@ -6,8 +6,8 @@ import { storageError } from '../checkpoints/storage-error.js';
 import { type BatchSource, countTargets } from '../data/batch.js';
 import { Evaluator } from '../evaluation/evaluate-text.js';
 import { generateText } from '../generation/generate.js';
-import { ModelRunner } from '../generation/model-runner.js';
 import { Session } from '../generation/session.js';
+import { StepDecoder } from '../generation/step-decoder.js';
 import { countParameters, stateBytes } from '../model-size.js';
 import type { AnySequenceModel, JsonObject } from '../sequence-model.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
@@ -81,7 +81,7 @@ class TrainingRun {
   readonly #schedule: (step: number) => number;
   readonly #step: TrainingStep;
   readonly #evaluator: Evaluator | undefined;
-  #runner: ModelRunner | undefined;
+  #sampler: { readonly decoder: StepDecoder; readonly session: Session } | undefined;
   /** Step at which the latest checkpoint was made, and when. */
   #savedAt = -1;
   #savedTime = performance.now();
@@ -154,7 +154,7 @@ class TrainingRun {
   }
 
   async dispose(): Promise<void> {
-    await this.#runner?.release();
+    await this.#sampler?.session.dispose();
     await this.#evaluator?.dispose();
     await this.#step.dispose();
   }
@@ -219,25 +219,28 @@ class TrainingRun {
   }
 
   async *#sample(): AsyncGenerator<TrainingEvent, void, undefined> {
-    const { engine, model, tokenizer, signal } = this.#options;
-    const { samplePrompt: prompt, sampleTokens, sampleTemperature, seed } = this.#settings;
+    const { tokenizer, signal } = this.#options;
+    const { samplePrompt: prompt, sampleTokens, sampleTemperature } = this.#settings;
     if (!tokenizer || signal?.aborted) return;
-    // One runner for all samples, so that the model is compiled for them once.
-    this.#runner ??= new ModelRunner(engine, model, this.#step.params, { freeze: false }).retain();
-    this.#runner.useParams(this.#step.params);
-    const session = await Session.over(this.#runner, { seed });
-    try {
-      const text = await generateText({
-        session,
-        tokenizer,
-        prompt,
-        maximumTokens: sampleTokens,
-        sampling: { temperature: sampleTemperature },
-      });
-      yield { type: 'sample', step: this.#progress.step, prompt, text };
-    } finally {
-      await session.dispose();
-    }
+    // Parameters differ from sample to sample: nothing is baked in or packed, and the model is compiled once for all.
+    this.#sampler ??= await this.#createSampler();
+    const { decoder, session } = this.#sampler;
+    decoder.useParams(this.#step.params);
+    await session.reset();
+    const text = await generateText({
+      session,
+      tokenizer,
+      prompt,
+      maximumTokens: sampleTokens,
+      sampling: { temperature: sampleTemperature },
+    });
+    yield { type: 'sample', step: this.#progress.step, prompt, text };
+  }
+
+  async #createSampler() {
+    const { engine, model } = this.#options;
+    const decoder = await StepDecoder.create(engine, model, this.#step.params, { freeze: false });
+    return { decoder, session: Session.over(decoder, model, { seed: this.#settings.seed }) };
   }
 
   async *#save(kind: 'latest' | 'best'): AsyncGenerator<TrainingEvent, void, undefined> {

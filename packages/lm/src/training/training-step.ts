@@ -6,18 +6,19 @@ import {
   clipByGlobalNorm,
   crossEntropy,
   type DeviceArray,
+  disposeTree,
   type Engine,
   type NDArray,
   type Optimizer,
   stopGradient,
   tf,
+  toHost,
   treeLeaves,
   treeMap,
   treeZip,
   valueAndGradient,
 } from '@palimpsest/tensor-core';
 import { type Batch, type BatchSource, IGNORED_TARGET } from '../data/batch.js';
-import { disposeTree, hostTree } from '../device-trees.js';
 import type { AnySequenceModel, ForwardContext } from '../sequence-model.js';
 import { optimizerGroups, type ParameterRule } from './parameter-rules.js';
 import type { TrainingSettings } from './training-settings.js';
@@ -124,9 +125,9 @@ export class TrainingStep {
 
   /** Copies of everything that a checkpoint needs. */
   async toHost(): Promise<TrainingArrays> {
-    const [params, optimizer] = [await hostTree(this.#params), await hostTree(this.#optimizerState)];
+    const [params, optimizer] = [await toHost(this.#params), await toHost(this.#optimizerState)];
     return this.source.carriesState
-      ? { params, optimizer, memory: await hostTree(this.#memory) }
+      ? { params, optimizer, memory: await toHost(this.#memory) }
       : { params, optimizer };
   }
 

@@ -1,11 +1,12 @@
-import { createEngine, type DeviceArray, type Engine, Rng, treeLeaves } from '@palimpsest/tensor-core';
+import { createEngine, disposeTree, type Engine, Rng } from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  type AnySequenceModel,
   decodeSnapshot,
   encodeSnapshot,
-  ModelRunner,
   Session,
   type SessionOptions,
+  StepDecoder,
 } from '../../src/index.js';
 import { gatedRecurrence } from '../support/gated-recurrence.js';
 
@@ -128,25 +129,49 @@ describe('Session', () => {
     expect(await again.logits()).toEqual(logits);
     await again.dispose();
     expect(engine.memory().arrays).toBe(7);
-    for (const { leaf } of treeLeaves<DeviceArray>(device)) leaf.dispose();
+    disposeTree(device);
   });
 
-  it('shares the compiled forms of a runner, whose parameters may change', async () => {
+  it('sits on a decoder whose parameters may change', async () => {
     const [first, second] = [0, 1].map((seed) => engine.put(model.init(Rng.fromSeed(seed))));
-    const runner = new ModelRunner(engine, model, first, { freeze: false }).retain();
+    const decoder = await StepDecoder.create(engine, model, first, { freeze: false });
+    const session = Session.over(decoder, model);
     const logitsOf = async (tree: unknown) => {
-      runner.useParams(tree);
-      const session = await Session.over(runner);
+      decoder.useParams(tree);
       await session.prefill(text);
-      const logits = await session.logits();
-      await session.dispose();
-      return logits;
+      return session.logits();
     };
     const [a, b] = [await logitsOf(first), await logitsOf(second)];
     expect(a).not.toEqual(b);
     expect(await logitsOf(first)).toEqual(a);
-    await runner.release();
-    for (const tree of [first, second]) for (const { leaf } of treeLeaves<DeviceArray>(tree)) leaf.dispose();
+    await session.dispose();
+    disposeTree([first, second]);
+  });
+
+  it("decodes with a model's own decoder, snapshots and forks included", async () => {
+    const reads: number[] = [];
+    const fast: AnySequenceModel = {
+      ...model,
+      decoder: async (on, parameters, options) => {
+        const plain = await StepDecoder.create(on, model, parameters, options);
+        return Object.assign(plain, {
+          read: async (ids: ArrayLike<number>) => {
+            reads.push(ids.length);
+            return StepDecoder.prototype.read.call(plain, ids);
+          },
+        });
+      },
+    };
+    const own = await Session.create({ engine, model: fast, params, seed: 5 });
+    const other = await open();
+    for (const session of [own, other]) await session.prefill(text);
+    expect(await draws(own, 6)).toEqual(await draws(other, 6));
+    expect(await own.snapshot()).toEqual(await other.snapshot());
+    expect(reads).toEqual([100, 1, 1, 1, 1, 1, 1]);
+    const [fork] = await own.fork(1);
+    const [otherFork] = await other.fork(1);
+    expect(await draws(fork!, 4)).toEqual(await draws(otherFork!, 4));
+    for (const session of [own, other, fork!, otherFork!]) await session.dispose();
   });
 
   it('refuses foreign snapshots and ids', async () => {

@@ -29,7 +29,7 @@ describe('parameterRules', () => {
   it('lets the first matching group of the model decide', () => {
     const model = {
       parameterGroups: () => [
-        { match: /gate$/, rate: 10, weightDecay: 0.5 },
+        { match: /gate$/, rate: 10, decays: true },
         { match: /^blocks/, frozen: true },
         { match: /query/, rate: 3 },
       ],
@@ -37,10 +37,18 @@ describe('parameterRules', () => {
     const rules = parameterRules(model, params, { weightDecay: 0.1, decayed: 'matrices' });
     expect(summary(rules)).toMatchObject({
       embedding: [1, 0, false],
-      'blocks.0.gate': [10, 0.05, false],
+      'blocks.0.gate': [10, 0.1, false],
       'blocks.0.query.weight': [1, 0.1, true],
     });
     expect(rules.map(({ group }) => group)).toEqual(['default', '^blocks', '^blocks', '^blocks', 'gate$']);
+  });
+
+  it('decays what a group exempts when everything decays', () => {
+    const model = { parameterGroups: () => [{ match: /^blocks/, rate: 2, decays: false }] };
+    const decayOf = (decayed: 'matrices' | 'all') =>
+      parameterRules(model, params, { weightDecay: 0.1, decayed }).map(({ weightDecay }) => weightDecay);
+    expect(decayOf('matrices')).toEqual([0, 0, 0, 0, 0]);
+    expect(decayOf('all')).toEqual([0.1, 0.1, 0.1, 0.1, 0.1]);
   });
 });
 

@@ -12,7 +12,7 @@ const common = {
   sleep: z.number().default(0).describe('milliseconds that the task takes'),
 };
 
-async function timed({ options, seed, signal, progress }, name) {
+async function timed({ seed, signal, progress }, options, name) {
   note(options.log, `start ${name} ${seed} ${Date.now()}`);
   progress(0.5, 'half way');
   await sleep(options.sleep, undefined, { signal });
@@ -28,12 +28,12 @@ const sum = {
   contenders: 'any',
   headline: { metric: 'sum', unit: '', higherIsBetter: true },
   chance: ({ terms }) => terms / 10,
-  async run(context) {
-    await timed(context, 'sum');
-    const { terms } = context.options;
+  async run(context, options) {
+    await timed(context, options, 'sum');
+    const { terms } = options;
     return {
       metrics: [{ name: 'sum', value: context.seed + (terms * (terms + 1)) / 2, unit: '' }],
-      modelConfig: { width: context.modelOptions.width, learningRate: context.learningRate },
+      modelConfig: { width: context.contestant.options.width, learningRate: context.learningRate },
     };
   },
 };
@@ -46,9 +46,9 @@ const clock = {
   options: z.object(common),
   contenders: 'none',
   headline: { metric: 'seconds', unit: 's', higherIsBetter: false },
-  async run(context) {
-    await timed(context, 'clock');
-    return { metrics: [{ name: 'seconds', value: context.options.sleep / 1000, unit: 's' }] };
+  async run(context, options) {
+    await timed(context, options, 'clock');
+    return { metrics: [{ name: 'seconds', value: options.sleep / 1000, unit: 's' }] };
   },
 };
 
@@ -85,9 +85,9 @@ const crash = {
   }),
   contenders: 'none',
   headline: { metric: 'survived', unit: '', higherIsBetter: true },
-  async run(context) {
-    await timed(context, 'crash');
-    const outcome = ENDINGS[context.options.how]();
+  async run(context, options) {
+    await timed(context, options, 'crash');
+    const outcome = ENDINGS[options.how]();
     await sleep(20);
     return outcome ?? { metrics: [] };
   },
@@ -118,8 +118,7 @@ export const registry = {
       description: 'A counted toy.',
       kind: 'counted',
       options: z.object({}),
-      learningRate: 0,
-      create: () => {
+      count: () => {
         throw new Error('The toy has no model.');
       },
     },

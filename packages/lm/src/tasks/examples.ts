@@ -1,5 +1,6 @@
-import { type Batch, type BatchSource, IGNORED_TARGET, type JsonObject } from '@palimpsest/lm';
 import { full, InputError, Rng, type RngState, zeros } from '@palimpsest/tensor-core';
+import { type Batch, type BatchSource, IGNORED_TARGET } from '../data/batch.js';
+import type { JsonObject } from '../sequence-model.js';
 
 /** One sequence of a generated task. */
 export interface Example {

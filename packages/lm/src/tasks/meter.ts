@@ -1,13 +1,6 @@
-import { type AnySequenceModel, IGNORED_TARGET } from '@palimpsest/lm';
-import {
-  type Compiled,
-  type DeviceArray,
-  type Engine,
-  ndarray,
-  Rng,
-  tf,
-  treeLeaves,
-} from '@palimpsest/tensor-core';
+import { type Compiled, disposeTree, type Engine, ndarray, Rng, tf } from '@palimpsest/tensor-core';
+import { IGNORED_TARGET } from '../data/batch.js';
+import type { AnySequenceModel } from '../sequence-model.js';
 import type { Draw, Example } from './examples.js';
 
 /** Share of asked positions that are answered rightly, as the mean over examples. */
@@ -34,8 +27,11 @@ const PIECE = 256;
  */
 export class AnswerMeter {
   readonly #params: unknown;
-  readonly #guess: Compiled<readonly unknown[], { readonly ids: tf.Tensor; readonly state: unknown }>;
-  readonly #initState: Compiled<readonly unknown[], unknown>;
+  readonly #guess: Compiled<
+    [unknown, tf.Tensor2D, unknown],
+    { readonly ids: tf.Tensor; readonly state: unknown }
+  >;
+  readonly #initState: Compiled<[unknown], unknown>;
 
   /** @param params on the host. */
   constructor(
@@ -51,10 +47,10 @@ export class AnswerMeter {
         return { ids: tf.argMax(logits, 2), state };
       },
       { name: `${model.name}.guess`, donate: [2] },
-    ) as never;
+    );
     this.#initState = engine.compile((tree: unknown) => model.initState(tree, batch), {
       name: `${model.name}.initState`,
-    }) as never;
+    });
   }
 
   /** Accuracy on examples of one drawing. */
@@ -86,7 +82,7 @@ export class AnswerMeter {
 
   async dispose(): Promise<void> {
     await Promise.all([this.#guess.dispose(), this.#initState.dispose()]);
-    for (const { leaf } of treeLeaves<DeviceArray>(this.#params)) leaf.dispose();
+    disposeTree(this.#params);
   }
 
   /** The likeliest token after every input, row by row. */
@@ -100,11 +96,11 @@ export class AnswerMeter {
       examples.forEach(({ inputs }, row) => {
         tokens.set(inputs.subarray(from, from + count), row * count);
       });
-      const result = (await this.#guess(
+      const result = await this.#guess(
         this.#params,
         ndarray(tokens, [examples.length, count], 'int32'),
         state,
-      )) as { ids: DeviceArray; state: unknown };
+      );
       const ids = await result.ids.data();
       result.ids.dispose();
       ({ state } = result);
@@ -112,7 +108,7 @@ export class AnswerMeter {
         guess.set(ids.slice(row * count, (row + 1) * count) as Int32Array, from);
       });
     }
-    for (const { leaf } of treeLeaves<DeviceArray>(state)) leaf.dispose();
+    disposeTree(state);
     return guesses;
   }
 }

@@ -1,6 +1,5 @@
-import { RandomWindows } from '@palimpsest/lm';
 import { describe, expect, it } from 'vitest';
-import { CorruptedInputs } from '../src/index.js';
+import { CorruptedInputs, RandomWindows } from '../../src/index.js';
 
 const ids = Int32Array.from({ length: 5000 }, (_, index) => index % 10);
 const windows = () => new RandomWindows(ids, { batch: 20, time: 50, seed: 5 });

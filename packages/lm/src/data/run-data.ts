@@ -1,23 +1,18 @@
-import {
-  type BatchSource,
-  BpeTokenizer,
-  ByteTokenizer,
-  CharacterTokenizer,
-  ContiguousLanes,
-  type Corpus,
-  corpusLayouts,
-  corpusText,
-  encodeCorpus,
-  RandomWindows,
-  readTokenizer,
-  SentencePieceTokenizer,
-  SpecialCharacterTokenizer,
-  splitCorpus,
-  type Tokenizer,
-} from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import { CorruptedInputs } from '../tasks/corrupted-inputs.js';
+import { BpeTokenizer } from '../tokenizers/bpe-tokenizer.js';
+import { ByteTokenizer } from '../tokenizers/byte-tokenizer.js';
+import { CharacterTokenizer } from '../tokenizers/character-tokenizer.js';
+import { readTokenizer } from '../tokenizers/read-tokenizer.js';
+import { SentencePieceTokenizer } from '../tokenizers/sentence-piece-tokenizer.js';
+import { SpecialCharacterTokenizer } from '../tokenizers/special-character-tokenizer.js';
+import type { Tokenizer } from '../tokenizers/tokenizer.js';
+import type { BatchSource } from './batch.js';
+import { ContiguousLanes } from './contiguous-lanes.js';
+import { type Corpus, corpusText, encodeCorpus, splitCorpus } from './corpus.js';
+import { CorruptedInputs } from './corrupted-inputs.js';
+import { corpusLayouts } from './load-corpus.js';
+import { RandomWindows } from './random-windows.js';
 
 /** What a run reads, and how: stored with its checkpoints, so that a resumed run reads the same. */
 export const runDataSchema = z.object({

@@ -1,23 +1,30 @@
-import { type AnySequenceModel, type TrainingOptions, train } from '@palimpsest/lm';
-import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import type { CellMetric, Curve } from '../cells/cell.js';
-import type { Task, TaskContext } from '../cells/task.js';
-import { AnswerMeter } from './answer-accuracy.js';
+import type { AnySequenceModel } from '../sequence-model.js';
+import type { TrainingOptions } from '../training/training-settings.js';
+import { trainerOf } from './contender.js';
 import { type Draw, GeneratedExamples } from './examples.js';
+import { AnswerMeter } from './meter.js';
+import { type CellMetric, type Curve, optionsSchema } from './outcome.js';
+import { defineTask, type Task, type TaskContext, trainedContestant } from './task.js';
 import { thinned } from './thinned.js';
 
 /** Options that every generated task has: how long it is trained, and how much is asked. */
-const trainingShape = {
-  steps: z.int().min(1).default(400).describe('training steps'),
-  batch: z.int().min(1).default(32).describe('sequences per step'),
-  examples: z.int().min(1).default(256).describe('fresh sequences asked per slice'),
+const trainingShape = ({
+  steps = 400,
+  batch = 32,
+  examples = 256,
+  stopAt = 0,
+}: Partial<Record<'steps' | 'batch' | 'examples' | 'stopAt', number>> = {}) => ({
+  steps: z.int().min(1).default(steps).describe('training steps'),
+  batch: z.int().min(1).default(batch).describe('sequences per step'),
+  examples: z.int().min(1).default(examples).describe('fresh sequences asked per slice'),
   stopAt: z
     .number()
     .min(0)
-    .default(0)
+    .default(stopAt)
     .describe('training ends early once the loss of 20 steps falls below this; 0: never'),
-};
+});
+type RecallOptions = z.output<z.ZodObject<ReturnType<typeof trainingShape>>>;
 
 /** One way of asking: what stands in the metric's slice, and how examples are drawn. */
 export interface Asking {
@@ -38,80 +45,65 @@ export interface RecallPlan {
   readonly chance: number;
 }
 
-interface RecallDefinition<Shape extends z.ZodRawShape> {
+export interface RecallDefinition<Shape extends z.ZodRawShape> {
   readonly name: string;
   readonly title: string;
   readonly description: string;
   readonly shape: Shape;
   /** Replaces defaults of the options that every generated task has. */
-  readonly defaults?: Partial<Record<keyof typeof trainingShape, number>>;
+  readonly defaults?: Partial<RecallOptions>;
   plan(options: z.output<z.ZodObject<Shape>>): RecallPlan;
   /** Puts something around the contender's model, for tasks that ask in another way than by the next token. */
   wrap?(model: AnySequenceModel, options: z.output<z.ZodObject<Shape>>): AnySequenceModel;
 }
 
-type RecallOptions = Readonly<Record<keyof typeof trainingShape, number>>;
-
 /**
  * A task on generated sequences: a fresh model is trained on examples that are drawn as they are needed, then asked fresh
  * ones slice by slice, through its state. Metric: mean over examples of the share of asked positions that are right.
  */
-export function recallTask<Shape extends z.ZodRawShape>(definition: RecallDefinition<Shape>): Task {
-  const { name, title, description, shape, defaults = {} } = definition;
-  const common = Object.fromEntries(
-    Object.entries(trainingShape).map(([key, type]) => {
-      const changed = defaults[key as keyof typeof trainingShape];
-      const meaning = type.description ?? '';
-      return [key, changed === undefined ? type : type.default(changed).describe(meaning)];
-    }),
-  );
-  const options = z.strictObject({ ...shape, ...common }) as unknown as z.ZodObject<Shape>;
-  return {
+export function recallTask<Shape extends z.ZodRawShape>(definition: RecallDefinition<Shape>): Task;
+export function recallTask(definition: RecallDefinition<ReturnType<typeof trainingShape>>): Task {
+  const { name, title, description, shape, defaults } = definition;
+  return defineTask({
     name,
     family: 'recall',
     title,
     description,
-    options: options as unknown as z.ZodObject,
+    options: z.strictObject({ ...shape, ...trainingShape(defaults) }),
     contenders: 'trained',
     headline: { metric: 'accuracy', unit: '%', higherIsBetter: true },
-    chance: (given) => 100 * definition.plan(options.parse(given)).chance,
-    async run(context) {
-      const parsed = options.parse(context.options);
-      const plan = definition.plan(parsed);
-      const model = modelFor(context, plan, (made) => definition.wrap?.(made, parsed) ?? made);
-      const trained = await trainOn(name, context, model, plan, parsed as unknown as RecallOptions);
-      const { examples, batch } = parsed as unknown as RecallOptions;
-      const metrics = await ask(context, model, trained.params, plan, { examples, batch });
+    chance: (options) => 100 * definition.plan(options).chance,
+    async run(context, options) {
+      const plan = definition.plan(options);
+      const made = modelFor(context, plan);
+      const model = definition.wrap?.(made, options) ?? made;
+      const trained = await trainOn(name, context, model, plan, options);
       return {
         parameters: trained.parameters,
         stateBytes: trained.stateBytes,
-        modelConfig: model.config as never,
-        metrics,
+        modelConfig: optionsSchema.parse(model.config),
+        metrics: await ask(context, model, trained.params, plan, options),
         curves: [trained.curve],
       };
     },
-  };
+  });
 }
 
-function modelFor(
-  { contender, modelOptions }: TaskContext,
-  { vocabSize, training, testing }: RecallPlan,
-  wrap: (model: AnySequenceModel) => AnySequenceModel,
-): AnySequenceModel {
-  if (!contender) throw new InputError('A recall task needs a model to ask.');
+function modelFor(context: TaskContext, { vocabSize, training, testing }: RecallPlan): AnySequenceModel {
   const longest = (askings: readonly Asking[]) => Math.max(...askings.map(({ length }) => length));
   const trainLength = longest(training);
   const longestLength = Math.max(trainLength, longest(testing));
-  return wrap(contender.create({ vocabSize, trainLength, longestLength }, modelOptions));
+  return trainedContestant(context).create({ vocabSize, trainLength, longestLength });
 }
 
 async function trainOn(
   name: string,
-  { engine, seed, learningRate, signal, progress }: TaskContext,
+  context: TaskContext,
   model: AnySequenceModel,
   { training }: RecallPlan,
   { steps, batch, stopAt }: RecallOptions,
 ) {
+  const { engine, seed, learningRate, signal, progress } = context;
   const time = Math.max(...training.map(({ length }) => length));
   const draws = training.map(({ draw }) => draw);
   const source = new GeneratedExamples(draws, { name, batch, time, seed: seed + 1 });
@@ -123,10 +115,11 @@ async function trainOn(
     weightDecay: 0.1,
     telemetry: false,
   };
+  const learn = trainerOf(trainedContestant(context));
   const stop = new AbortController();
   const points: [number, number][] = [];
   let [params, parameters, stateBytes]: [unknown, number, number] = [undefined, 0, 0];
-  for await (const event of train({ engine, model, source, settings, signal: stop.signal })) {
+  for await (const event of learn({ engine, model, source, settings, signal: stop.signal })) {
     signal?.throwIfAborted();
     if (event.type === 'start') ({ parameters, stateBytes } = event);
     if (event.type === 'end' || event.type === 'interrupted') ({ params } = event);

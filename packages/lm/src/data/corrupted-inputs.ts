@@ -1,5 +1,6 @@
-import type { Batch, BatchSource, JsonObject } from '@palimpsest/lm';
 import { InputError, Rng, type RngState } from '@palimpsest/tensor-core';
+import type { JsonObject } from '../sequence-model.js';
+import type { Batch, BatchSource } from './batch.js';
 
 export interface CorruptionOptions {
   /** Chance of every input token to be replaced, 0 to 1. */

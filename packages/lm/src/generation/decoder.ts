@@ -1,0 +1,48 @@
+import type { Engine } from '@palimpsest/tensor-core';
+import type { AnySequenceModel } from '../sequence-model.js';
+import { StepDecoder } from './step-decoder.js';
+
+/** How a decoder is built. A model's own decoder may leave out what does not apply to it. */
+export interface DecoderOptions {
+  /**
+   * Bake the parameters into the graph of the step, which lets the engine pack them ahead of time. Right when they no
+   * longer change. Default true.
+   */
+  readonly freeze?: boolean;
+  /** Numbers of tokens that are read by one call of `forward`, largest first; the rest goes step by step. Default [64, 8]. */
+  readonly chunks?: readonly number[];
+}
+
+/**
+ * One text being read by a model, in whatever form decodes fastest: the memory after the last token, and the logits for the
+ * next. A decoder is the engine room of a session; it knows nothing of drawing.
+ */
+export interface Decoder {
+  /** Reads at least one token. @returns logits after the last of them, [vocabSize]; the caller's to keep. */
+  read(ids: ArrayLike<number>): Promise<Float32Array>;
+  /** Copy of the memory on the host: the tree that the model's own `initState` and `step` speak of, for a batch of one. */
+  state(): Promise<unknown>;
+  /** Goes on from a memory on the host, as `state` gives it. The tree is not changed. */
+  restore(state: unknown): Promise<void>;
+  /** Forgets everything: the memory before the first token. */
+  reset(): Promise<void>;
+  /** An independent decoder with the same past. What is compiled or packed is shared. */
+  fork(): Promise<Decoder>;
+  /** Bytes of the memory as it is held between two tokens. */
+  readonly stateBytes: number;
+  /** Gives the memory back, and what is compiled when no fork needs it any more. */
+  dispose(): Promise<void>;
+}
+
+/**
+ * The fastest way to decode with a model: its own decoder, or else its `step` and `forward`, compiled.
+ * @param params on the host, or on the engine (they stay the caller's and must outlive the decoder).
+ */
+export async function createDecoder(
+  engine: Engine,
+  model: AnySequenceModel,
+  params: unknown,
+  options: DecoderOptions = {},
+): Promise<Decoder> {
+  return model.decoder?.(engine, params, options) ?? StepDecoder.create(engine, model, params, options);
+}

@@ -1,0 +1,161 @@
+import {
+  type Compiled,
+  type DeviceArray,
+  disposeTree,
+  type Engine,
+  isOnDevice,
+  ndarray,
+  tf,
+  toHost,
+} from '@palimpsest/tensor-core';
+import { treeBytes } from '../model-size.js';
+import type { AnySequenceModel, ForwardResult } from '../sequence-model.js';
+import type { Decoder, DecoderOptions } from './decoder.js';
+
+/** The decoder of a model that brings none: `forward` for pieces of a text, `step` for single tokens, both compiled. */
+export class StepDecoder implements Decoder {
+  readonly #forms: CompiledForms;
+  #state: unknown;
+
+  private constructor(forms: CompiledForms, state: unknown) {
+    this.#forms = forms;
+    this.#state = state;
+    forms.users += 1;
+  }
+
+  /** A decoder before the first token. */
+  static async create(
+    engine: Engine,
+    model: AnySequenceModel,
+    params: unknown,
+    options: DecoderOptions = {},
+  ): Promise<StepDecoder> {
+    const forms = new CompiledForms(engine, model, params, options);
+    return new StepDecoder(forms, await forms.initState());
+  }
+
+  get stateBytes(): number {
+    return treeBytes(this.#state);
+  }
+
+  /** Goes on with other parameters of the same shapes, on the engine; they stay the caller's. */
+  useParams(params: unknown): void {
+    this.#forms.useParams(params);
+  }
+
+  async read(ids: ArrayLike<number>): Promise<Float32Array> {
+    const { logits, state } = await this.#forms.read(ids, this.#state);
+    this.#state = state;
+    return logits;
+  }
+
+  async state(): Promise<unknown> {
+    return toHost(this.#state);
+  }
+
+  async restore(state: unknown): Promise<void> {
+    disposeTree(this.#state);
+    this.#state = this.#forms.engine.put(state);
+  }
+
+  async reset(): Promise<void> {
+    disposeTree(this.#state);
+    this.#state = await this.#forms.initState();
+  }
+
+  async fork(): Promise<StepDecoder> {
+    return new StepDecoder(this.#forms, this.#forms.engine.put(await toHost(this.#state)));
+  }
+
+  async dispose(): Promise<void> {
+    disposeTree(this.#state);
+    this.#state = undefined;
+    this.#forms.users -= 1;
+    if (this.#forms.users === 0) await this.#forms.dispose();
+  }
+}
+
+interface Step {
+  readonly logits: tf.Tensor;
+  readonly state: unknown;
+}
+
+/** Compiled forms of one model, shared by all decoders forked from one. */
+class CompiledForms {
+  readonly #initState: Compiled<[unknown], unknown>;
+  readonly #prefill: Compiled<[unknown, tf.Tensor2D, unknown], Step>;
+  readonly #step: Compiled<[unknown, tf.Tensor1D, unknown], Step>;
+  readonly #chunks: readonly number[];
+  #params: unknown;
+  #ownsParams: boolean;
+  /** Decoders that use these forms. */
+  users = 0;
+
+  constructor(
+    readonly engine: Engine,
+    model: AnySequenceModel,
+    params: unknown,
+    { freeze = true, chunks = [64, 8] }: DecoderOptions,
+  ) {
+    this.#chunks = [...chunks].sort((a, b) => b - a);
+    this.#ownsParams = !isOnDevice(params);
+    this.#params = this.#ownsParams ? engine.put(params) : params;
+    this.#initState = engine.compile((tree: unknown) => model.initState(tree, 1), {
+      name: `${model.name}.initState`,
+    });
+    this.#prefill = engine.compile(
+      (tree: unknown, tokens: tf.Tensor2D, state: unknown) =>
+        lastLogits(model.forward(tree, tokens, state, { training: false })),
+      { name: `${model.name}.forward`, donate: [2] },
+    );
+    this.#step = engine.compile(
+      (tree: unknown, token: tf.Tensor1D, state: unknown): Step => model.step(tree, token, state),
+      { name: `${model.name}.step`, donate: [2], freeze: freeze ? [0] : [] },
+    );
+  }
+
+  useParams(params: unknown): void {
+    if (this.#ownsParams) disposeTree(this.#params);
+    this.#ownsParams = false;
+    this.#params = params;
+  }
+
+  async initState(): Promise<unknown> {
+    return this.#initState(this.#params);
+  }
+
+  /** Reads at least one token. The state is consumed; the result's takes its place. */
+  async read(ids: ArrayLike<number>, state: unknown): Promise<{ logits: Float32Array; state: unknown }> {
+    const tokens = Int32Array.from(ids);
+    let current = state;
+    let logits: DeviceArray | undefined;
+    for (let at = 0; at < tokens.length; ) {
+      const length = this.#chunks.find((size) => size <= tokens.length - at) ?? 1;
+      const piece = tokens.subarray(at, at + length);
+      const result =
+        length === 1
+          ? await this.#step(this.#params, ndarray(piece, [1], 'int32'), current)
+          : await this.#prefill(this.#params, ndarray(piece, [1, length], 'int32'), current);
+      logits?.dispose();
+      ({ logits, state: current } = result);
+      at += length;
+    }
+    const values = (await logits!.data()) as Float32Array;
+    logits!.dispose();
+    return { logits: values, state: current };
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all([this.#initState.dispose(), this.#prefill.dispose(), this.#step.dispose()]);
+    if (this.#ownsParams) disposeTree(this.#params);
+  }
+}
+
+/** Logits of the last position, [1, vocabSize]. */
+function lastLogits({ logits, state }: ForwardResult<unknown>): Step {
+  const [batch, time, vocabulary] = logits.shape;
+  return {
+    logits: tf.reshape(tf.slice(logits, [0, time - 1, 0], [batch, 1, vocabulary]), [batch, vocabulary]),
+    state,
+  };
+}

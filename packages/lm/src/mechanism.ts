@@ -1,0 +1,102 @@
+import type { GoldenHandler } from '@palimpsest/base/golden';
+
+import type { Engine } from '@palimpsest/tensor-core';
+import type { z } from 'zod';
+import type { Architecture, BaseModel } from './architecture.js';
+import type { Inspection } from './inspection.js';
+import type { AnySequenceModel } from './sequence-model.js';
+import type { Contender } from './tasks/contender.js';
+import type { Task } from './tasks/task.js';
+
+/** What is inspected: a trained model and a text that it reads. */
+export interface InspectRequest {
+  readonly engine: Engine;
+  readonly checkpoint: BaseModel;
+  readonly text: string;
+  /** Most tokens at the end of the text whose reads are shown in detail. */
+  readonly readTokens?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A rule for what a growing memory forgets, offered by name to models with a cache. */
+export interface EvictionPolicy<Schema extends z.ZodObject = z.ZodObject> {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly options: Schema;
+  /** The model with the same weights whose memory forgets by this rule. @throws InputError when it has no such memory. */
+  apply(model: AnySequenceModel, options: z.output<Schema>): AnySequenceModel;
+}
+
+/** How a mechanism's own verb talks. */
+export interface VerbOutput {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  /** A result for people; not printed with `--json`. */
+  print(text: string): void;
+  /** A piece of a result that comes bit by bit; not printed with `--json`. */
+  write(text: string): void;
+  /** The result for machines; printed only with `--json`, as one document. */
+  emit(value: unknown): void;
+  /** A remark while the work goes on; not printed with `--quiet`. */
+  note(text: string): void;
+}
+
+export interface MechanismVerbContext {
+  readonly output: VerbOutput;
+  /** Aborted by Ctrl-C: save, stop, and return 130. */
+  readonly signal: AbortSignal;
+  /** Keys of the options that the user set; the others have their defaults. */
+  readonly given: ReadonlySet<string>;
+}
+
+/** Exit codes: done, failed, bad input, interrupted. */
+export type VerbExit = 0 | 1 | 2 | 130;
+
+/** A command that a mechanism adds to the command line: the shape of the command line's own verbs. */
+export interface MechanismVerb<Schema extends z.ZodObject = z.ZodObject> {
+  /** Words of the command, as in ['memory', 'search']. */
+  readonly path: readonly string[];
+  readonly description: string;
+  readonly arguments?: readonly {
+    readonly name: string;
+    readonly description: string;
+    readonly required: boolean;
+  }[];
+  readonly schema: Schema;
+  /** Further spellings of flags, by option. */
+  readonly aliases?: Readonly<Record<string, readonly string[]>>;
+  /** Complete commands. */
+  readonly examples?: readonly string[];
+  run(
+    options: z.output<Schema>,
+    context: MechanismVerbContext,
+    positional: readonly string[],
+  ): Promise<VerbExit>;
+}
+
+/**
+ * The card of a mechanism: everything by which the house knows it. A package exports one from `./mechanism`; a user's own
+ * module may too. Every capability is optional: one mechanism brings a model that is trained, another a policy that is
+ * evolved over a model's weights, a third no model but tasks and verbs.
+ */
+export interface Mechanism {
+  /** Stable and short, as in 'osam'. */
+  readonly name: string;
+  readonly title: string;
+  /** One sentence. */
+  readonly description: string;
+  /** What happens to the memory of a text as it gets longer. */
+  readonly memory: 'fixed' | 'growing' | 'none';
+  /** Models that can be trained and loaded. */
+  readonly architectures?: readonly Architecture[];
+  /** What takes part in comparisons. */
+  readonly contenders?: readonly Contender[];
+  readonly tasks?: readonly Task[];
+  /** Handlers of its golden cases, loaded when they are needed. */
+  readonly golden?: () => Promise<readonly GoldenHandler[]>;
+  /** Shows what the memory of one of its models does with a text. @throws InputError for another model. */
+  inspect?(request: InspectRequest): Promise<Inspection>;
+  readonly policies?: readonly EvictionPolicy[];
+  readonly verbs?: readonly MechanismVerb[];
+}
