@@ -130,5 +130,5 @@ async function converse(
 
 /** How prompts are read: as asked, or as the model's configuration says. */
 function primingOf(options: Values, { model }: LanguageModel): 'exact' | 'reference' {
-  return (options.priming ?? model.config.priming) === 'reference' ? 'reference' : 'exact';
+  return (options.priming ?? model.speaking?.priming) === 'reference' ? 'reference' : 'exact';
 }

@@ -4,10 +4,15 @@ import type { AnySequenceModel, JsonObject } from './sequence-model.js';
 import type { Tokenizer } from './tokenizers/tokenizer.js';
 import type { TrainOptions } from './training/train.js';
 import type { TrainingEvent } from './training/training-event.js';
-import type { TrainingOptions } from './training/training-settings.js';
+import { type TrainingOptions, trainingSchema } from './training/training-settings.js';
 
 /** How a preset is trained and what it reads, where that differs from the defaults. */
 export type TrainingRecipe = TrainingOptions & Partial<RunData>;
+
+/** The part of a recipe that is settings of the training loop; the rest says what is read. */
+export function settingsOfRecipe(recipe: TrainingRecipe = {}): TrainingOptions {
+  return Object.fromEntries(Object.entries(recipe).filter(([key]) => key in trainingSchema.shape));
+}
 
 /** A ready-made configuration with the training that belongs to it. */
 export interface Preset {
@@ -63,6 +68,8 @@ export interface Architecture<Schema extends z.ZodObject = z.ZodObject> {
   /** Flags of the reference program that change nothing here: each with `.meta({ description, inert: why })`. */
   readonly inertFlags?: Readonly<Record<string, z.ZodType>>;
   readonly parameterSets?: Readonly<Record<string, ParameterSet>>;
+  /** Options that have the name and the meaning of a flag of generation: a checkpoint stores them, generation goes by them. */
+  readonly speakingOptions?: readonly string[];
   /** In place of the training loop of lm. */
   readonly trainer?: Trainer;
   /** `required`: the model is made over another one, whose weights it reads and does not change. */

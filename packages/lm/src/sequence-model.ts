@@ -1,5 +1,6 @@
 import type { Engine, Rng, ToDevice, ToHost, Tree, tf } from '@palimpsest/tensor-core';
 import type { Decoder, DecoderOptions } from './generation/decoder.js';
+import type { SamplingOptions } from './sampling/sampling-options.js';
 
 /** Values that survive `JSON.stringify`. */
 export type JsonValue =
@@ -55,6 +56,14 @@ export interface ParameterGroup {
   readonly frozen?: boolean;
 }
 
+/** How a model is meant to be spoken with, where that differs from what everybody does. A user's own choice goes first. */
+export interface SpeakingDefaults {
+  /** How its next tokens are drawn. */
+  readonly sampling?: SamplingOptions;
+  /** How it reads prompts, as in `generate`. */
+  readonly priming?: 'exact' | 'reference';
+}
+
 /**
  * What every model of the toolkit is: pure functions of (parameters, tokens, state).
  *
@@ -68,6 +77,7 @@ export interface SequenceModel<P = TensorTree, S = TensorTree> {
   /** Everything needed to build the same model again, as JSON. */
   readonly config: JsonObject;
   readonly vocabSize: number;
+  readonly speaking?: SpeakingDefaults;
   /** Fresh parameters on the host. Equal seeds give equal parameters. */
   init(rng: Rng): ToHost<P>;
   /**

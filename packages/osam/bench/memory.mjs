@@ -4,26 +4,18 @@
  * dense value memory of the reference takes.
  */
 import { execFileSync } from 'node:child_process';
-import { createEngine, ndarray, Rng } from '../../tensor-core/dist/index.js';
-import { createOsamModel, createTrainStep } from '../dist/index.js';
+import * as lm from '../../lm/dist/index.js';
+import * as core from '../../tensor-core/dist/index.js';
+import { createOsamModel } from '../dist/index.js';
+import { trainingSteps } from './training.mjs';
 
 const [engineName = 'onnx', ...shape] = process.argv.slice(2);
 
 async function child([batch, time, dModel, sketchDim]) {
-  const engine = await createEngine(engineName);
+  const engine = await core.createEngine(engineName);
   const model = createOsamModel({ vocabSize: 86, dModel, sketchDim, mode: 'parity' });
-  const { optimizer, step } = createTrainStep(model);
-  const compiled = engine.compile(step, { donate: [0, 1] });
-  const host = model.init(Rng.fromSeed(1));
-  let params = engine.put(host);
-  let state = engine.put(optimizer.init(host));
-  const x = ndarray(new Int32Array(batch * time).fill(3), [batch, time], 'int32');
-  for (let i = 0; i < 3; i++) {
-    const result = await compiled(params, state, { x, y: x, learningRate: 1e-3 });
-    params = result.params;
-    state = result.optimizer;
-    await result.loss.item();
-  }
+  const { run } = await trainingSteps({ lm, core }, engine, model, { batch, time });
+  for (let i = 0; i < 3; i++) await run();
   console.log(process.resourceUsage().maxRSS * 1024);
 }
 

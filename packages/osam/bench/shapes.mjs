@@ -7,6 +7,7 @@ import { fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { trainingSteps } from './training.mjs';
 
 const here = fileURLToPath(new URL('../../..', import.meta.url));
 const { values: options } = parseArgs({
@@ -36,33 +37,17 @@ function resident() {
 /** Trains one step of the length that it is sent, and answers with what it took. */
 async function child(root) {
   const load = (name) => import(pathToFileURL(`${root}/packages/${name}/dist/index.js`).href);
-  const { createEngine, ndarray, Rng } = await load('tensor-core');
-  const { createOsamModel, createTrainStep, presets } = await load('osam');
+  const [core, lm] = [await load('tensor-core'), await load('lm')];
+  const { createOsamModel, presets } = await load('osam');
   const bound = options['graph-bytes'];
-  const engine = await createEngine('onnx', bound ? { graphBytes: Number(bound) } : {});
-  const { optimizer, step } = createTrainStep(createOsamModel(presets.text({ vocabSize: VOCABULARY })));
-  const compiled = engine.compile(step, { donate: [0, 1] });
-  const rng = Rng.fromSeed(1);
-  const host = createOsamModel(presets.text({ vocabSize: VOCABULARY })).init(rng);
-  let [params, state] = [engine.put(host), engine.put(optimizer.init(host))];
-  const tokens = (length) =>
-    ndarray(
-      Int32Array.from({ length: batch * length }, () => rng.int(VOCABULARY)),
-      [batch, length],
-      'int32',
-    );
+  const engine = await core.createEngine('onnx', bound ? { graphBytes: Number(bound) } : {});
+  const model = createOsamModel(presets.text({ vocabSize: VOCABULARY }));
+  const { run } = await trainingSteps({ lm, core }, engine, model, { batch, time: lengths[0] });
   process.on('message', async (length) => {
     const [started, cpu] = [performance.now(), process.cpuUsage()];
-    const result = await compiled(params, state, {
-      x: tokens(length),
-      y: tokens(length),
-      learningRate: 1e-3,
-    });
-    const loss = await result.loss.item();
+    const { loss } = await run({ batch, time: length });
     const { user, system } = process.cpuUsage(cpu);
     const wall = performance.now() - started;
-    ({ params, optimizer: state } = result);
-    for (const name of ['loss', 'gradNorm', 'gradNormClipped']) result[name].dispose();
     process.send({ loss, wall, cpu: (user + system) / 1000, memory: engine.memory(), resident: resident() });
   });
   process.send('ready');

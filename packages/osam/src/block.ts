@@ -1,17 +1,17 @@
 import { gelu, layerNorm, linear, stopGradient, stopGradientTree, swiGlu, tf } from '@palimpsest/tensor-core';
 import type { OsamConfig } from './config.js';
 import type { DropoutSource } from './dropout-source.js';
-import type { MemoryInput, MemoryReader } from './memory.js';
-import { readSequential } from './naive.js';
-import { readParallel } from './parallel-memory.js';
+import type { MemoryInput, MemoryReader } from './memory/memory.js';
+import { readSequential } from './memory/naive.js';
+import { readParallel } from './memory/parallel.js';
+import { ReadSchedule } from './memory/read-schedule.js';
+import { valueScale } from './memory/value/value-scale.js';
 import type { BlockParams, MlpParams } from './parameters.js';
 import { phaseFeatures, positionPhases } from './phase.js';
-import { ReadSchedule } from './read-schedule.js';
 import { featureReadout, type ReadoutContext, valueReadout } from './readout.js';
 import type { BlockState } from './state.js';
 import type { BlockPlan } from './tables.js';
 import { type BlockTelemetry, blockTelemetry, collectedTokens } from './telemetry.js';
-import { valueScale } from './value-scale.js';
 
 export interface BlockContext {
   /** Drop activations by these masks. */
@@ -48,18 +48,19 @@ export interface BlockResult {
 /** Bounded scalars of a block: theta and omega = 0.5 tanh(raw), gates = cap sigmoid(raw). */
 function boundedScalars(params: BlockParams, config: OsamConfig) {
   const half = (raw: tf.Tensor) => tf.mul(tf.tanh(raw), 0.5);
-  const omega = config.omegaMode === 'scalar' ? tf.reshape(half(params.omega), [1]) : params.omega;
+  const raw = params.omega;
+  const omega = raw && config.omegaMode === 'scalar' ? tf.reshape(half(raw), [1]) : raw;
   return {
     thetaQ: half(params.thetaQuery),
     thetaK: half(params.thetaKey),
-    omega,
+    ...(omega && { omega }),
     gateFeat: tf.mul(tf.sigmoid(params.gateFeature), config.gateCapFeat),
     gateVal: config.enableValuePath ? tf.mul(tf.sigmoid(params.gateValue), config.gateCapVal) : tf.scalar(0),
   };
 }
 
 /**
- * One OSAM block over a run of tokens (osam.md 3, 9 and 10): reads the memory of all earlier tokens, adds what it read to
+ * One OSAM block over a run of tokens (DERIVATION.md, "The block" and "The improved block"): reads the memory of all earlier tokens, adds what it read to
  * the residual and writes the run into the memory.
  *
  * @param input [batch, time, d]; @param position int32 [batch], position of the first token of every row.
@@ -78,7 +79,7 @@ export function blockForward(
   const normed = params.inputNorm ? layerNorm(input, params.inputNorm.gain, params.inputNorm.bias) : input;
   const mixed = convolve(normed, params, state, config);
   const projected = project(mixed.output, params, state, config);
-  const phases = positionPhases(scalars.omega, position, time);
+  const phases = scalars.omega && positionPhases(scalars.omega, position, time);
   const every = context.compute === undefined ? config.kUpdate : 1;
   const schedule = context.compute === false ? undefined : ReadSchedule.of(position, time, every);
   const scale = positionScale(position, time);
@@ -118,7 +119,7 @@ export function blockForward(
         memoryInput,
         memory,
         collectedTokens(position, time, every, config),
-        { ...scalars, omega: tf.mean(scalars.omega) },
+        { ...scalars, omega: scalars.omega ? tf.mean(scalars.omega) : tf.scalar(0) },
         config,
         plan,
       )

@@ -45,7 +45,9 @@ const shape = {
     .enum(['sketched', 'exact'])
     .describe('value memory behind the sketch, or on the plain channels'),
   featureScale: z.enum(['reference', 'rms']).describe('features as they come, or divided by their RMS'),
-  omegaMode: z.enum(['scalar', 'channel']).describe('one rotation speed, or one per channel'),
+  omegaMode: z
+    .enum(['scalar', 'channel', 'none'])
+    .describe('one rotation speed, one per channel, or no rotation by the position'),
   keyMix: z.boolean().describe('keys see a learned mixture of this input and the one before'),
   decay: z
     .number()
@@ -63,6 +65,11 @@ const shape = {
     .describe(
       'value reads are divided by the root of the position, or of what a forgetting head still holds',
     ),
+  embeddingInitStd: z
+    .number()
+    .positive()
+    .default(1)
+    .describe('standard deviation of the embedding at the start'),
   gateInit: z.number().describe('raw value of both gates at the start'),
 
   norm: z

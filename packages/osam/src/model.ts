@@ -8,6 +8,7 @@ import type {
 import { embedding, layerNorm, linear, type NDArray, type Rng, tf } from '@palimpsest/tensor-core';
 import { type BlockDetail, blockForward } from './block.js';
 import { blockConfig, type OsamConfig, type OsamOptions, resolveConfig } from './config.js';
+import { decoderInTurns } from './decoder.js';
 import { type DropoutSource, keyedMasks } from './dropout-source.js';
 import { initParameters, type OsamParams } from './parameters.js';
 import { emptyState, type OsamState } from './state.js';
@@ -90,28 +91,30 @@ export function createOsamModel(options: OsamOptions, tables?: readonly BlockTab
     };
   };
 
-  return {
+  const step: OsamModel['step'] = (params, token, state, compute) => {
+    const tokens = tf.reshape(token, [-1, 1]) as tf.Tensor2D;
+    const result = forward(params, tokens, state, {
+      training: false,
+      ...(compute !== undefined && { compute }),
+    });
+    return { logits: tf.reshape(result.logits, [-1, config.vocabSize]) as tf.Tensor2D, state: result.state };
+  };
+
+  const model: OsamModel = {
     name: 'osam',
     config: config as unknown as JsonObject,
     options: config,
     vocabSize: config.vocabSize,
+    speaking: { priming: config.priming, sampling: { topPRule: config.topPRule } },
     plans,
-    init: (rng: Rng): OsamParams<NDArray> => initParameters(config, rng),
+    init: (rng: Rng) => initParameters(config, rng),
     initState: (_params, batch) => asTensors(emptyState(config, plans, batch)),
     forward,
-    step: (params, token, state, compute) => {
-      const tokens = tf.reshape(token, [-1, 1]) as tf.Tensor2D;
-      const result = forward(params, tokens, state, {
-        training: false,
-        ...(compute !== undefined && { compute }),
-      });
-      return {
-        logits: tf.reshape(result.logits, [-1, config.vocabSize]) as tf.Tensor2D,
-        state: result.state,
-      };
-    },
+    step,
     parameterGroups: () => osamParameterGroups,
   };
+  // With every position reading, a step has nothing to choose.
+  return config.kUpdate === 1 ? model : { ...model, decoder: decoderInTurns(model) };
 }
 
 /** Phases and gates learn ten times faster, which is what opens the memory; decay would open it by itself. */
@@ -141,11 +144,11 @@ function dropoutOf(
   return context.dropoutKey ? { dropout: keyedMasks(context.dropoutKey, block, dropout) } : {};
 }
 
-/** Logits from the last block's output. A tied head is scaled down, because embeddings have unit variance. */
+/** Logits from the last block's output. A tied head is scaled down to logits of unit variance at the start. */
 function readHead(params: OsamParams, rows: tf.Tensor, config: OsamConfig): tf.Tensor {
   const normed = params.finalNorm ? layerNorm(rows, params.finalNorm.gain, params.finalNorm.bias) : rows;
   if (params.head) return linear(normed, params.head.weight);
-  return tf.mul(linear(normed, params.embedding), 1 / Math.sqrt(config.dModel));
+  return tf.mul(linear(normed, params.embedding), 1 / (config.embeddingInitStd * Math.sqrt(config.dModel)));
 }
 
 /** Means over blocks under the plain names, and with several blocks each block's own under `blocks.<l>.<name>`. */

@@ -41,8 +41,8 @@ export interface BlockParams<T extends Leaf = tf.Tensor> {
   /** Raw scalars: theta = 0.5 tanh(raw). */
   readonly thetaQuery: T;
   readonly thetaKey: T;
-  /** Raw scalar (0.5 tanh) with omegaMode 'scalar', radians per token [d] with 'channel'. */
-  readonly omega: T;
+  /** Raw scalar (0.5 tanh) with omegaMode 'scalar', radians per token [d] with 'channel', absent with 'none'. */
+  readonly omega?: T;
   /** Raw scalars: gate = cap sigmoid(raw). */
   readonly gateFeature: T;
   readonly gateValue: T;
@@ -116,7 +116,7 @@ function mlpInit(rng: Rng, config: OsamConfig): MlpParams<NDArray> {
   };
 }
 
-/** Fresh parameters of one block (osam.md 3 and 9). */
+/** Fresh parameters of one block (DERIVATION.md, "Parameters" and "The improved block"). */
 export function initBlock(config: OsamConfig, rng: Rng): BlockParams<NDArray> {
   const { dModel: d, sketchDim, readoutHidden, omegaMode, gateInit } = config;
   return {
@@ -127,7 +127,7 @@ export function initBlock(config: OsamConfig, rng: Rng): BlockParams<NDArray> {
     value: { weight: orthogonalInit(rng, d, d) },
     thetaQuery: scalar(0.05),
     thetaKey: scalar(0.05),
-    omega: omegaMode === 'scalar' ? scalar(0.02) : channelSpeeds(d),
+    ...(omegaMode !== 'none' && { omega: omegaMode === 'scalar' ? scalar(0.02) : channelSpeeds(d) }),
     gateFeature: scalar(gateInit),
     gateValue: scalar(gateInit),
     ...(config.keyMix && { keyMix: zeros([d]) }),
@@ -143,11 +143,11 @@ export function initBlock(config: OsamConfig, rng: Rng): BlockParams<NDArray> {
   };
 }
 
-/** Fresh parameters of a model. The embedding is N(0, 1), the head uniform like every linear layer. */
+/** Fresh parameters of a model. The embedding is normal, the head uniform like every linear layer. */
 export function initParameters(config: OsamConfig, rng: Rng): OsamParams<NDArray> {
-  const { vocabSize, dModel, layers, tieEmbeddings, norm } = config;
+  const { vocabSize, dModel, layers, tieEmbeddings, norm, embeddingInitStd } = config;
   return {
-    embedding: rng.normalArray([vocabSize, dModel]),
+    embedding: rng.normalArray([vocabSize, dModel], 0, embeddingInitStd),
     blocks: Array.from({ length: layers }, (_, block) => initBlock(blockConfig(config, block), rng)),
     ...(norm === 'pre' && { finalNorm: normInit(dModel) }),
     ...(!tieEmbeddings && { head: bare(rng, vocabSize, dModel) }),
@@ -166,7 +166,7 @@ function blockParameterCount(config: OsamConfig): number {
   const { dModel: d, sketchDim: m, readoutHidden: hidden } = config;
   const projections = 3 * d * d;
   const valueProjection = 2 * d * d + 4 * d;
-  const scalars = 4 + (config.omegaMode === 'scalar' ? 1 : d);
+  const scalars = 4 + { scalar: 1, channel: d, none: 0 }[config.omegaMode];
   const readout = config.featurePath ? hidden * (m + 1) + d * (hidden + 1) : 0;
   const mlp = config.mlpRatio > 0 ? 2 * d + mlpWidth(config) * d * (config.mlpKind === 'swiglu' ? 3 : 2) : 0;
   const extras = config.convWidth * d + (config.keyMix ? d : 0);

@@ -1,8 +1,8 @@
 import { dropoutWithMask, gelu, layerNorm, linear, tf } from '@palimpsest/tensor-core';
 import type { OsamConfig } from './config.js';
 import type { DropoutSource } from './dropout-source.js';
+import type { ReadSchedule } from './memory/read-schedule.js';
 import type { LinearParams, NormParams } from './parameters.js';
-import type { ReadSchedule } from './read-schedule.js';
 
 /** How a run of tokens turns reads of the memory into contributions to the residual. */
 export interface ReadoutContext {
@@ -31,7 +31,7 @@ function heldRead(held: tf.Tensor, { batch, time }: ReadoutContext): Readout {
 }
 
 /**
- * h_feat = W_2 drop(gelu(W_1 psi + b_1)) + b_2 (osam.md 3, step 7). Tokens that do not read get the read-out of psi = 0, or
+ * h_feat = W_2 drop(gelu(W_1 psi + b_1)) + b_2 (DERIVATION.md, "The block"). Tokens that do not read get the read-out of psi = 0, or
  * with `skipMode: 'hold'` the last one.
  * @param projected W_1 psi of the reading tokens, [batch, reads, hidden].
  */
@@ -92,7 +92,7 @@ export interface ValueProjection {
 }
 
 /**
- * vread = P_2 drop(gelu(P_1 LN(raw) + p_1)) + p_2 (osam.md 3, step 10), exactly 0 for tokens that do not read, or with
+ * vread = P_2 drop(gelu(P_1 LN(raw) + p_1)) + p_2 (DERIVATION.md, "The block"), exactly 0 for tokens that do not read, or with
  * `skipMode: 'hold'` the last one. Several heads are normalised one by one.
  * @param raw [batch, reads, d].
  */

@@ -7,7 +7,7 @@ import type { BlockTables } from './tables.js';
 /** Tensors by name, as the reference's checkpoints hold them. */
 export type NamedTensors = ReadonlyMap<string, Pick<NDArray, 'data' | 'shape'>>;
 
-/** Our path inside a block and the reference's key inside it (osam.md 5); options of our own keep our names. */
+/** Our path inside a block and the reference's key inside it (DERIVATION.md, "Parameters"); options of our own keep our names. */
 const blockKeys: Readonly<Record<string, string>> = {
   'query.weight': 'Wq.weight',
   'key.weight': 'Wk.weight',

@@ -1,7 +1,7 @@
 import { compactTable, createTable, type SketchTable } from '@palimpsest/sketch';
 import { tf } from '@palimpsest/tensor-core';
 import type { OsamConfig } from './config.js';
-import { type PairPlan, planPairs } from './pair-plan.js';
+import { type PairPlan, planPairs } from './memory/feature/pair-plan.js';
 
 /** The two hash tables of a block; one and the same when queries and keys share it. */
 export interface BlockTables {

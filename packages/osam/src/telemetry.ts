@@ -1,13 +1,13 @@
 import { stopGradient, stopGradientTree, tf } from '@palimpsest/tensor-core';
 import type { OsamConfig } from './config.js';
-import { type MemoryInput, type MemoryOutput, valueDecays } from './memory.js';
-import { valueKeys } from './parallel-memory.js';
-import { exclusivePrefixSum } from './prefix-sum.js';
-import { ReadSchedule } from './read-schedule.js';
+import { type MemoryInput, type MemoryOutput, valueDecays } from './memory/memory.js';
+import { valueKeys } from './memory/parallel.js';
+import { exclusivePrefixSum } from './memory/prefix-sum.js';
+import { ReadSchedule } from './memory/read-schedule.js';
+import { readValues } from './memory/value/value-path.js';
 import { applySketch, type BlockPlan } from './tables.js';
-import { readValues } from './value-path.js';
 
-/** Figures of one block, all scalars (osam.md 4). */
+/** Figures of one block, all scalars (DERIVATION.md, "Telemetry"). */
 export interface BlockTelemetry {
   /** Mean norm of the features psi. */
   readonly phiNorm: tf.Tensor;

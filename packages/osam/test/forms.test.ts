@@ -60,6 +60,11 @@ const cases: Record<string, { options: OsamOptions; batch: number; time: number 
     batch: 2,
     time: 11,
   },
+  'no rotation': {
+    options: { ...small, dModel: 6, sketchDim: 16, omegaMode: 'none' },
+    batch: 2,
+    time: 11,
+  },
   'features only': {
     options: { ...small, dModel: 6, sketchDim: 16, enableValuePath: false },
     batch: 2,

@@ -1,96 +1,84 @@
-import { createEngine } from '@palimpsest/tensor-core';
+import { createDecoder, Session } from '@palimpsest/lm';
+import { createEngine, type NDArray } from '@palimpsest/tensor-core';
 import { describe, expect, it } from 'vitest';
-import { OsamGenerator } from '../src/index.js';
-import { randomModel, randomTokens, runPieces, stateDifference } from './support/models.js';
+import type { OsamOptions } from '../src/index.js';
+import { type HostState, randomModel, randomTokens, runPieces, stateDifference } from './support/models.js';
 
 const small = { vocabSize: 9, dModel: 8, sketchDim: 20, readoutHidden: 6, chunk: 5 };
 
-describe('generation', async () => {
+/** Reading all positions, holding the last read, and leaving out what is not read. */
+const readings: Record<string, Partial<OsamOptions>> = {
+  'every position': {},
+  'every third position, held': { kUpdate: 3 },
+  'every third position, else nothing': { kUpdate: 3, mode: 'parity' },
+};
+
+describe('decoding', async () => {
   const engine = await createEngine('cpu');
-  const make = (options = {}) => {
-    const { model, params } = randomModel({ ...small, ...options });
-    return { model, params, generator: new OsamGenerator(engine, model, params) };
-  };
-  const collect = async (tokens: AsyncIterable<{ id: number }>) => {
-    const ids: number[] = [];
-    for await (const { id } of tokens) ids.push(id);
-    return ids;
-  };
-
-  it('under exact priming equals running the whole text at every step, holding included', async () => {
-    for (const kUpdate of [1, 3]) {
-      const { model, params, generator } = make({ kUpdate });
-      const prompt = [...randomTokens(1, 5, 9).data];
-      const ids = await collect(generator.generate(prompt, { greedy: true, maxNewTokens: 9 }));
-      const text = [...prompt];
-      for (const id of ids) {
-        const { logits } = await runPieces(
-          engine,
-          model,
-          params,
-          { data: Int32Array.from(text), shape: [1, text.length], dtype: 'int32' },
-          [text.length],
-        );
-        const row = logits.subarray((text.length - 1) * 9);
-        expect(row.indexOf(Math.max(...row))).toBe(id);
-        text.push(id);
-      }
-    }
+  const text = [...randomTokens(1, 30, 9).data];
+  const wholeText = (ids: readonly number[]): NDArray<'int32'> => ({
+    data: Int32Array.from(ids),
+    shape: [1, ids.length],
+    dtype: 'int32',
   });
 
-  it('repeats itself for a seed, and differs for another', async () => {
-    const { generator } = make();
-    const run = (seed: number) =>
-      collect(generator.generate([1, 2], { seed, maxNewTokens: 20, temperature: 2 }));
-    expect(await run(1)).toEqual(await run(1));
-    expect(await run(1)).not.toEqual(await run(2));
-  });
-
-  it('starts from nothing, stops at a sequence, and stops when told', async () => {
-    const { generator } = make();
-    const free = await collect(generator.generate([], { greedy: true, maxNewTokens: 12, startId: 3 }));
-    expect(free.length).toBe(12);
-    const stop = free.slice(2, 4);
-    const first = free.findIndex((_, i) => i > 0 && free[i - 1] === stop[0] && free[i] === stop[1]);
-    const stopped = await collect(
-      generator.generate([], { greedy: true, maxNewTokens: 12, startId: 3, stop: [stop] }),
-    );
-    expect(stopped).toEqual(free.slice(0, first + 1));
-    const abort = new AbortController();
-    const ids: number[] = [];
-    for await (const { id } of generator.generate([1], { maxNewTokens: 50, signal: abort.signal })) {
-      ids.push(id);
-      if (ids.length === 4) abort.abort();
+  it.each(Object.entries(readings))('token by token equals reading at once: %s', async (_name, reading) => {
+    const { model, params } = randomModel({ ...small, ...reading });
+    const decoder = await createDecoder(engine, model, params, { chunks: [4] });
+    for (const until of [1, 2, 3, 10, 11, 30]) {
+      const read = text.slice(0, until);
+      await decoder.reset();
+      await decoder.read(read.slice(0, 5));
+      for (const id of read.slice(5, -1)) await decoder.read([id]);
+      const last = read.length > 5 ? await decoder.read(read.slice(-1)) : undefined;
+      const { logits, state } = await runPieces(engine, model, params, wholeText(read), [until]);
+      if (last) expect(maxDifference(last, logits.subarray((until - 1) * 9))).toBeLessThan(2e-5);
+      expect(stateDifference((await decoder.state()) as HostState, state)).toBeLessThan(5e-5);
     }
-    expect(ids.length).toBe(4);
-    await expect(collect(generator.generate([1, 9]))).rejects.toThrow('Prompt token 1 is 9');
+    await decoder.dispose();
     expect(engine.memory().arrays).toBe(0);
   });
 
-  it('continues a primed text: a state kept from the first half gives the tokens of the whole', async () => {
-    const { generator } = make();
-    const prompt = [...randomTokens(1, 8, 9).data];
-    const { state } = await generator.prime(prompt.slice(0, 5));
-    const rest = await collect(generator.generate(prompt.slice(5), { state, greedy: true, maxNewTokens: 6 }));
-    expect(rest).toEqual(await collect(generator.generate(prompt, { greedy: true, maxNewTokens: 6 })));
-    const again = await generator.prime(prompt.slice(0, 5));
-    expect(stateDifference(again.state, state)).toBe(0);
+  it('goes on from a memory and in forks at the right turn of skipped reads', async () => {
+    const { model, params } = randomModel({ ...small, kUpdate: 3 });
+    const decoder = await createDecoder(engine, model, params);
+    await decoder.read(text.slice(0, 7));
+    const fork = await decoder.fork();
+    const other = await createDecoder(engine, model, params);
+    await other.restore(await decoder.state());
+    for (const id of text.slice(7, 14)) {
+      const [a, b, c] = [await decoder.read([id]), await fork.read([id]), await other.read([id])];
+      expect(b).toEqual(a);
+      expect(c).toEqual(a);
+    }
+    for (const each of [decoder, fork, other]) await each.dispose();
   });
 
-  it('takes the same time per token after 4096 tokens as after 128', async () => {
-    const { generator } = make({ dModel: 16, sketchDim: 64 });
-    const decode = async (context: number) => {
-      const prompt = [...randomTokens(1, context, 9).data];
-      const times: number[] = [];
-      let last = performance.now();
-      for await (const _ of generator.generate(prompt, { greedy: true, maxNewTokens: 60 })) {
-        times.push(performance.now() - last);
-        last = performance.now();
-      }
-      return times.slice(5).sort((a, b) => a - b)[10]!;
+  it('under a session draws what the whole text would, and repeats itself for a seed', async () => {
+    const { model, params } = randomModel({ ...small, kUpdate: 3 });
+    const session = await Session.create({ engine, model, params, seed: 1 });
+    const ids = [1, 5, 2];
+    await session.prefill(ids);
+    for (let i = 0; i < 8; i++) {
+      const { logits } = await runPieces(engine, model, params, wholeText(ids), [ids.length]);
+      const row = logits.subarray((ids.length - 1) * 9);
+      const { id } = await session.next({ temperature: 0 });
+      expect(row.indexOf(Math.max(...row))).toBe(id);
+      ids.push(id);
+    }
+    const drawn = async (seed: number) => {
+      await session.prefill([1, 5, 2]);
+      session.reseed(seed);
+      const list: number[] = [];
+      for (let i = 0; i < 20; i++) list.push((await session.next({ temperature: 2 })).id);
+      return list;
     };
-    await decode(16);
-    const [short, long, shortAgain] = [await decode(128), await decode(4096), await decode(128)];
-    expect(long / Math.max(short, shortAgain)).toBeLessThan(1.5);
+    expect(await drawn(1)).toEqual(await drawn(1));
+    expect(await drawn(1)).not.toEqual(await drawn(2));
+    await session.dispose();
   });
 });
+
+function maxDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  return Math.max(...Array.from(a, (value, index) => Math.abs(value - b[index]!)));
+}

@@ -1,21 +1,18 @@
+import { fileURLToPath } from 'node:url';
+import { goldenFailures, runGolden } from '@palimpsest/base/golden';
 import { createEngine } from '@palimpsest/tensor-core';
 import { describe, expect, it } from 'vitest';
-import { parityHandlers } from '../src/index.js';
-import { goldenCase, goldenNames, toleranceUsed } from './support/golden.js';
+import { goldenHandlers } from '../src/golden/index.js';
 
-describe.each(['cpu', 'onnx', 'wasm'] as const)('golden cases on %s', async (engineName) => {
-  const engine = await createEngine(engineName);
-  for (const name of goldenNames()) {
-    it(name, async () => {
-      const testCase = goldenCase(name);
-      const handler = parityHandlers.find(({ kind }) => kind === testCase.json.kind);
-      expect(handler, `a handler for '${String(testCase.json.kind)}'`).toBeDefined();
-      const outputs = await handler!.run(testCase, { engine });
-      expect(outputs.length).toBeGreaterThan(0);
-      const missed = outputs
-        .map((output) => ({ name: output.name, used: toleranceUsed(output) }))
-        .filter(({ used }) => used > 1);
-      expect(missed).toEqual([]);
-    });
-  }
+const folder = fileURLToPath(new URL('./golden', import.meta.url));
+
+describe.each(['cpu', 'onnx', 'wasm'] as const)('golden cases on %s', (name) => {
+  it('are reproduced in every form, every expected output computed', { timeout: 600_000 }, async () => {
+    const engine = await createEngine(name);
+    const report = await runGolden({ folder, handlers: goldenHandlers, engine, system: 'osam' });
+    expect(goldenFailures(report)).toEqual([]);
+    expect(report.cases.length).toBeGreaterThanOrEqual(17);
+    expect(engine.memory().arrays).toBe(0);
+    await engine.dispose();
+  });
 });

@@ -8,9 +8,9 @@ import {
   valueAndGradient,
 } from '@palimpsest/tensor-core';
 import { describe, expect, it } from 'vitest';
-import { bilinearForm } from '../src/feature/bilinear.js';
-import { pairsForm } from '../src/feature/pairs.js';
 import { createBlockTables, type OsamOptions, planBlock, resolveConfig } from '../src/index.js';
+import { bilinearForm } from '../src/memory/feature/bilinear.js';
+import { pairsForm } from '../src/memory/feature/pairs.js';
 import { randomModel, randomTokens, runGradients, toHost } from './support/models.js';
 
 const small = { vocabSize: 9, dModel: 8, sketchDim: 20, readoutHidden: 6, chunk: 5 };

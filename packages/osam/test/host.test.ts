@@ -1,21 +1,15 @@
 import { type NDArray, Rng, treeLeaves } from '@palimpsest/tensor-core';
 import { describe, expect, it } from 'vitest';
 import {
-  CharacterVocabulary,
   chooseForm,
   createOsamModel,
-  drawId,
-  externalCorpus,
   fromReferenceTensors,
-  greedyId,
   type OsamParams,
   parameterCount,
   presets,
   resolveConfig,
-  samplingProbabilities,
   tablesFromReference,
   toReferenceTensors,
-  WindowLoader,
 } from '../src/index.js';
 
 describe('configuration', () => {
@@ -66,6 +60,7 @@ describe('parameters', () => {
       presets.reference({ vocabSize: 17, dModel: 10, sketchDim: 30 }),
       presets.improved({ vocabSize: 17, dModel: 10, sketchDim: 30, featurePath: false }),
       presets.text({ vocabSize: 65 }),
+      presets.improved({ vocabSize: 9, dModel: 8, sketchDim: 16, omegaMode: 'none' }),
       resolveConfig({
         vocabSize: 9,
         layers: 2,
@@ -99,6 +94,17 @@ describe('parameters', () => {
     expect(Math.max(...hidden.map(Math.abs))).toBeLessThanOrEqual(0.25);
   });
 
+  it('begin with the asked deviation of the embedding', () => {
+    const spread = (options: object) => {
+      const model = createOsamModel({ vocabSize: 400, dModel: 32, sketchDim: 64, ...options });
+      const { data } = (model.init(Rng.fromSeed(5)) as OsamParams<NDArray>).embedding;
+      return Math.sqrt(Array.from(data).reduce((sum, value) => sum + value * value, 0) / data.length);
+    };
+    expect(spread({})).toBeCloseTo(1, 1);
+    expect(spread({ embeddingInitStd: 0.3 })).toBeCloseTo(0.3, 2);
+    expect(() => resolveConfig({ vocabSize: 5, embeddingInitStd: 0 })).toThrow("'embeddingInitStd' is wrong");
+  });
+
   it('go to the names of the reference and back, tables included', () => {
     for (const options of [
       presets.reference({ vocabSize: 5, dModel: 6, sketchDim: 16 }),
@@ -128,80 +134,5 @@ describe('parameters', () => {
       named.set(`${prefix}.Wk.weight`, params.blocks[0]!.key.weight);
       expect(() => fromReferenceTensors(named, params, model.options)).toThrow("'stranger'");
     }
-  });
-});
-
-describe('corpora and windows', () => {
-  it('prepares a text of the user as the reference does, and refuses a tiny one', () => {
-    expect(externalCorpus('abcdefgh')).toBe(' abcdefgh\n');
-    expect(externalCorpus('abc defgh\n')).toBe('abc defgh\n');
-    expect(() => externalCorpus('1234567')).toThrow('at least 8 characters, but this one has 7');
-  });
-
-  it('maps unknown characters to the blank, or to the first id', () => {
-    expect([...CharacterVocabulary.of('b a').encode('axb')]).toEqual([1, 0, 2]);
-    expect([...CharacterVocabulary.of('ba').encode('bx')]).toEqual([1, 0]);
-    expect(CharacterVocabulary.of('𝔘z').characters).toEqual(['z', '𝔘']);
-  });
-
-  it('corrupts inputs at the asked rate and never the targets', () => {
-    const ids = Int32Array.from({ length: 500 }, (_, i) => i % 7);
-    const loader = new WindowLoader(ids, { batchSize: 40, seqLen: 50, seed: 3, corrupt: 0.2, vocabSize: 7 });
-    let corrupted = 0;
-    for (let batch = 0; batch < 5; batch++) {
-      const { x, y, starts, corruption } = loader.next();
-      corrupted += corruption!.mask.reduce((sum, one) => sum + one, 0);
-      y.data.forEach((id, i) => {
-        expect(id).toBe((starts[Math.floor(i / 50)]! + (i % 50) + 1) % 7);
-      });
-      x.data.forEach((id, i) => {
-        if (corruption!.mask[i] === 0) expect(id).toBe((starts[Math.floor(i / 50)]! + (i % 50)) % 7);
-      });
-    }
-    const trials = 10_000;
-    expect(Math.abs(corrupted - 0.2 * trials)).toBeLessThan(4 * Math.sqrt(trials * 0.2 * 0.8));
-    expect(() => new WindowLoader(ids.subarray(0, 51), { batchSize: 1, seqLen: 50, seed: 0 })).toThrow(
-      'at least 52',
-    );
-  });
-});
-
-describe('sampling', () => {
-  const logits = [0.3, 2, -1, 1.5, 1.5, 0];
-
-  it('draws ids as often as their probabilities say', () => {
-    const probabilities = samplingProbabilities(logits, { temperature: 0.8, topK: 4 });
-    const rng = Rng.fromSeed(4);
-    const draws = 20_000;
-    const counts = new Array<number>(6).fill(0);
-    for (let i = 0; i < draws; i++) counts[drawId(probabilities, rng.uniform())]! += 1;
-    counts.forEach((count, id) => {
-      const p = probabilities[id]!;
-      expect(Math.abs(count - draws * p)).toBeLessThanOrEqual(4 * Math.sqrt(draws * p * (1 - p)));
-    });
-  });
-
-  it('changes nothing for topK >= V and topP >= 1, under either rule', () => {
-    const plain = samplingProbabilities(logits);
-    for (const topPRule of ['nucleus', 'exclusive'] as const) {
-      expect(
-        [...samplingProbabilities(logits, { topK: 6, topP: 1, topPRule })].map((p) => p.toFixed(12)),
-      ).toEqual([...plain].map((p) => p.toFixed(12)));
-    }
-  });
-
-  it('goes to the likeliest id as the temperature falls, lower ids first among equals', () => {
-    expect(samplingProbabilities(logits, { temperature: 0 })[1]).toBe(1);
-    expect(greedyId([1, 3, 3])).toBe(1);
-    expect([...samplingProbabilities(logits, { topK: 2 })].flatMap((p, id) => (p > 0 ? [id] : []))).toEqual([
-      1, 3,
-    ]);
-  });
-
-  it('drops the id that crosses the threshold under the exclusive rule alone', () => {
-    const close = [Math.log(0.45), Math.log(0.3), Math.log(0.25)];
-    const kept = (topPRule: 'nucleus' | 'exclusive') =>
-      [...samplingProbabilities(close, { topP: 0.5, topPRule })].filter((p) => p > 0).length;
-    expect([kept('exclusive'), kept('nucleus')]).toEqual([1, 2]);
   });
 });

@@ -25,6 +25,7 @@ const streams: Record<string, OsamOptions> = {
   reference: { ...small, mode: 'parity' },
   'reference, skipping': { ...small, mode: 'parity', kUpdate: 3, freqCache: true },
   improved: small,
+  'improved, without rotation by the position': { ...small, omegaMode: 'none', embeddingInitStd: 0.3 },
   'improved, holding and forgetting': { ...small, kUpdate: 4, decay: 0.93 },
   'stack with pre-norm, heads, convolution and gated MLP': {
     ...small,

@@ -1,4 +1,5 @@
-import { type Architecture, openCheckpoint, type ResumedRun, runDataSchema } from '@palimpsest/harness';
+import { openCheckpoint, type ResumedRun } from '@palimpsest/harness';
+import { type Architecture, runDataSchema } from '@palimpsest/lm';
 import type { VerbContext } from '../verb.js';
 import { settingsOf } from './training.js';
 

@@ -15,6 +15,7 @@ import { defineVerb, type Verb, type VerbContext } from '../verb.js';
 export const trainVerbs: readonly Verb[] = architectures.map(trainVerb);
 
 function trainVerb(architecture: Architecture): Verb {
+  refuseClashes(architecture);
   const { name, description, options: modelOptions, presets, aliases, inertFlags } = architecture;
   const presetNames = Object.keys(presets);
   const modelKeys = Object.keys(modelOptions.shape);
@@ -56,6 +57,19 @@ function trainVerb(architecture: Architecture): Verb {
       }
     },
   });
+}
+
+/**
+ * One flag may not mean two things.
+ * @throws InputError for an option of the model that is also one of the run, of training or of drawing.
+ */
+function refuseClashes({ name, options, speakingOptions = [] }: Architecture): void {
+  const taken = { ...runOptions, ...trainingOptions, ...samplingOptions, ...engineOptions, ...outputOptions };
+  const clash = Object.keys(options.shape).find((key) => key in taken && !speakingOptions.includes(key));
+  if (clash === undefined) return;
+  throw new InputError(
+    `The architecture '${name}' has an option '${clash}', but 'train' has one of that name already; rename it.`,
+  );
 }
 
 /** The options of a model as a user may give them: those without a default follow from others when they are missing. */

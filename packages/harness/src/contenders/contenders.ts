@@ -1,6 +1,6 @@
 import { createTransformer, type TransformerOptions } from '@palimpsest/backbone';
 import { type Contender, defineContender, type ModelNeed, NgramModel } from '@palimpsest/lm';
-import { createOsamModel, spreadDecays } from '@palimpsest/osam';
+import { mechanism as osam } from '@palimpsest/osam/mechanism';
 import { createRsmModel } from '@palimpsest/rsm';
 import { type NDArray, ndarray, type Rng, treeMap } from '@palimpsest/tensor-core';
 import { z } from 'zod';
@@ -11,7 +11,6 @@ const size = {
   layers: z.int().min(1).default(2).describe('blocks'),
 };
 const heads = z.int().min(1).default(4).describe('heads of every block');
-const sized = z.strictObject(size);
 const attention = z.strictObject({ ...size, heads });
 const windowed = attention.extend({
   window: z.int().min(2).default(32).describe('newest tokens that a query sees'),
@@ -60,53 +59,9 @@ function control(need: ModelNeed, mixer: ControlOptions['mixer'], given: z.outpu
   return createControlModel({ ...given, vocabSize: need.vocabSize, mixer, forgetting: 'none' });
 }
 
-/** Value memories of OSAM that forget at different speeds, the first of them nothing: long streams need it. */
-const MEMORY_HEADS = 4;
-
 /** Every contender of the house. A mechanism joins with one entry here. */
 export const contenders: readonly Contender[] = [
-  defineContender({
-    name: 'osam',
-    title: 'OSAM',
-    mechanism: 'osam',
-    description: 'One-Shot Algebraic Map: the text in two sums of fixed size, read by algebra.',
-    kind: 'trained',
-    options: sized.extend({
-      sketchRatio: z.int().min(1).default(4).describe('sketch length in units of the width'),
-    }),
-    learningRate: 3e-3,
-    create({ vocabSize }, { width, layers, sketchRatio }) {
-      return createOsamModel({
-        vocabSize,
-        dModel: width,
-        layers,
-        sketchDim: sketchRatio * width,
-        readoutHidden: 2 * width,
-        heads: MEMORY_HEADS,
-        headDecays: spreadDecays(MEMORY_HEADS),
-        readScale: 'effective',
-      });
-    },
-  }),
-  defineContender({
-    name: 'osam-reference',
-    title: 'OSAM, published arithmetic',
-    mechanism: 'osam',
-    description: "The published program's arithmetic, flaws included.",
-    kind: 'trained',
-    options: sized,
-    learningRate: 3e-3,
-    create({ vocabSize }, { width, layers }) {
-      return createOsamModel({
-        vocabSize,
-        mode: 'parity',
-        dModel: width,
-        layers,
-        sketchDim: 4 * width,
-        readoutHidden: 2 * width,
-      });
-    },
-  }),
+  ...(osam.contenders ?? []),
   defineContender({
     name: 'rsm',
     title: 'RSM',

@@ -1,11 +1,11 @@
 import type { Architecture, ModelRegistry } from '@palimpsest/lm';
+import { mechanism as osam } from '@palimpsest/osam/mechanism';
 import { InputError } from '@palimpsest/tensor-core';
-import { osam } from './osam.js';
 import { rsm } from './rsm.js';
 import { transformer } from './transformer.js';
 
 /** Every architecture that can be trained and loaded by name. */
-export const architectures: readonly Architecture[] = [osam, rsm, transformer];
+export const architectures: readonly Architecture[] = [...(osam.architectures ?? []), rsm, transformer];
 
 /** The architecture of a name. @throws InputError listing the names when there is none. */
 export function architectureOf(name: string): Architecture {

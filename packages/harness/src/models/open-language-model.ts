@@ -51,7 +51,7 @@ export async function openLanguageModel(
     tokenizer,
     encodeStart: (text) => tokenizer.encode(text),
     endIds: tokenizer.endId === undefined ? [] : [tokenizer.endId],
-    sampling: {},
+    sampling: model.speaking?.sampling ?? {},
     warnings: tokenizer.remarks ?? [],
   };
 }

@@ -2,7 +2,7 @@ import { goldenHandlers as backbone } from '@palimpsest/backbone/golden';
 import { type GoldenHandler, pairingHandlers } from '@palimpsest/base/golden';
 import { goldenHandlers as fiberGeometry } from '@palimpsest/fiber-geometry/golden';
 import { goldenHandlers as kakeya } from '@palimpsest/kakeya/golden';
-import { parityHandlers as osam } from '@palimpsest/osam';
+import { goldenHandlers as osam } from '@palimpsest/osam/golden';
 import { parityHandlers as rsm } from '@palimpsest/rsm';
 import { goldenHandlers as sketch } from '@palimpsest/sketch/golden';
 
@@ -12,5 +12,6 @@ export const parityHandlers: readonly GoldenHandler[] = [
   ...kakeya,
   ...fiberGeometry,
   ...backbone,
-  ...pairingHandlers([...osam, ...rsm]),
+  ...osam,
+  ...pairingHandlers([...rsm]),
 ];

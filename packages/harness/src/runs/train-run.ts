@@ -8,8 +8,9 @@ import {
   type TrainingEvent,
   type TrainingOptions,
   train,
+  withFrozen,
 } from '@palimpsest/lm';
-import { type Engine, InputError, whileBusy } from '@palimpsest/tensor-core';
+import { type Engine, whileBusy } from '@palimpsest/tensor-core';
 import { architectureOf } from '../models/architectures.js';
 import { type ResumedRun, resumeText } from './resume-run.js';
 import { RunFolder } from './run-folder.js';
@@ -107,21 +108,4 @@ function prepareResumed(run: ResumedRun): PreparedRun {
     corpus: corpus.name,
     notes,
   };
-}
-
-/** The model with some of its parameter sets excluded from learning. */
-function withFrozen(
-  model: AnySequenceModel,
-  { name, parameterSets = {} }: Architecture,
-  frozen: readonly string[],
-): AnySequenceModel {
-  if (frozen.length === 0) return model;
-  const groups = frozen.map((set) => {
-    const found = parameterSets[set];
-    if (found) return { match: found.match, frozen: true };
-    throw new InputError(
-      `'${name}' has no parameter set '${set}' to freeze; it has ${Object.keys(parameterSets).join(', ')}.`,
-    );
-  });
-  return { ...model, parameterGroups: () => [...groups, ...(model.parameterGroups?.() ?? [])] };
 }

@@ -7,7 +7,10 @@ const PAUSE = 20;
  * for the time between two renames. A reading that fails is repeated as long as the version changes under it.
  * @param version names what stands there now; `undefined` when nothing does.
  */
-export async function whileReplaced<T>(read: () => T | Promise<T>, version: () => string | undefined): Promise<T> {
+export async function whileReplaced<T>(
+  read: () => T | Promise<T>,
+  version: () => string | undefined,
+): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     const before = version();
     try {

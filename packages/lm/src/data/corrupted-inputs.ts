@@ -1,6 +1,7 @@
 import { InputError, Rng, type RngState } from '@palimpsest/tensor-core';
 import type { JsonObject } from '../sequence-model.js';
 import type { Batch, BatchSource } from './batch.js';
+import type { RandomSource } from './random-source.js';
 
 export interface CorruptionOptions {
   /** Chance of every input token to be replaced, 0 to 1. */
@@ -8,13 +9,15 @@ export interface CorruptionOptions {
   /** Replacements are uniform over this many ids, the token itself among them. */
   readonly vocabSize: number;
   readonly seed: number;
+  /** Random numbers in place of those of the seed; a later `seek` goes back to an `Rng`. */
+  readonly random?: RandomSource;
 }
 
 /** Another source with some of its input tokens replaced by random ones; what is to be predicted stays clean. */
 export class CorruptedInputs implements BatchSource {
   readonly #source: BatchSource;
   readonly #options: CorruptionOptions;
-  #rng: Rng;
+  #rng: RandomSource;
 
   /** @throws InputError for a rate outside 0 to 1. */
   constructor(source: BatchSource, options: CorruptionOptions) {
@@ -23,7 +26,7 @@ export class CorruptedInputs implements BatchSource {
     }
     this.#source = source;
     this.#options = options;
-    this.#rng = Rng.fromSeed(options.seed);
+    this.#rng = options.random ?? Rng.fromSeed(options.seed);
   }
 
   get batch(): number {
@@ -45,7 +48,11 @@ export class CorruptedInputs implements BatchSource {
   next(): Batch {
     const batch = this.#source.next();
     const { rate, vocabSize } = this.#options;
-    const data = batch.inputs.data.map((id) => (this.#rng.uniform() < rate ? this.#rng.int(vocabSize) : id));
+    const { data: clean } = batch.inputs;
+    // All choices first, then a token for every place, used or not: the order of the published OSAM loader.
+    const chosen = Array.from(clean, () => this.#rng.uniform() < rate);
+    const tokens = clean.map(() => this.#rng.int(vocabSize));
+    const data = clean.map((id, at) => (chosen[at] ? tokens[at]! : id));
     return { ...batch, inputs: { ...batch.inputs, data } };
   }
 

@@ -1,12 +1,15 @@
 import { full, InputError, Rng, type RngState, zeros } from '@palimpsest/tensor-core';
 import type { JsonObject } from '../sequence-model.js';
 import type { Batch, BatchSource } from './batch.js';
+import type { RandomSource } from './random-source.js';
 
 export interface WindowOptions {
   readonly batch: number;
   /** Tokens per window. */
   readonly time: number;
   readonly seed?: number;
+  /** Random numbers in place of those of the seed; a later `seek` goes back to an `Rng`. */
+  readonly random?: RandomSource;
 }
 
 /**
@@ -19,7 +22,7 @@ export class RandomWindows implements BatchSource {
   readonly carriesState = false;
   readonly hasIgnoredTargets = false;
   readonly #ids: Int32Array;
-  #rng: Rng;
+  #rng: RandomSource;
 
   /** @throws InputError when the text is shorter than one window. */
   constructor(ids: Int32Array, options: WindowOptions) {
@@ -31,7 +34,7 @@ export class RandomWindows implements BatchSource {
       );
     }
     this.#ids = ids;
-    this.#rng = Rng.fromSeed(options.seed ?? 0);
+    this.#rng = options.random ?? Rng.fromSeed(options.seed ?? 0);
   }
 
   next(): Batch {

@@ -9,28 +9,44 @@ import {
   toHost,
 } from '@palimpsest/tensor-core';
 import { treeBytes } from '../model-size.js';
-import type { AnySequenceModel, ForwardResult } from '../sequence-model.js';
+import type { AnySequenceModel, ForwardResult, SequenceModel } from '../sequence-model.js';
 import type { Decoder, DecoderOptions } from './decoder.js';
+
+/** Steps that take turns with the position, where the host knows which comes next and a graph would have to compute all. */
+export interface StepTurns<P = unknown, S = unknown> {
+  readonly steps: readonly Pick<SequenceModel<P, S>, 'step'>[];
+  /** Number of the step that reads the token at a position. */
+  at(position: number): number;
+  /** Position of the next token, from a memory on the host. */
+  positionOf(state: unknown): number;
+}
 
 /** The decoder of a model that brings none: `forward` for pieces of a text, `step` for single tokens, both compiled. */
 export class StepDecoder implements Decoder {
   readonly #forms: CompiledForms;
   #state: unknown;
+  /** Tokens read, for steps that take turns. */
+  #position: number;
 
-  private constructor(forms: CompiledForms, state: unknown) {
+  private constructor(forms: CompiledForms, state: unknown, position = 0) {
     this.#forms = forms;
     this.#state = state;
+    this.#position = position;
     forms.users += 1;
   }
 
-  /** A decoder before the first token. */
+  /**
+   * A decoder before the first token.
+   * @param turns steps that take the place of the model's own
+   */
   static async create(
     engine: Engine,
     model: AnySequenceModel,
     params: unknown,
     options: DecoderOptions = {},
+    turns?: StepTurns,
   ): Promise<StepDecoder> {
-    const forms = new CompiledForms(engine, model, params, options);
+    const forms = new CompiledForms(engine, model, params, options, turns);
     return new StepDecoder(forms, await forms.initState());
   }
 
@@ -44,8 +60,9 @@ export class StepDecoder implements Decoder {
   }
 
   async read(ids: ArrayLike<number>): Promise<Float32Array> {
-    const { logits, state } = await this.#forms.read(ids, this.#state);
+    const { logits, state } = await this.#forms.read(ids, this.#state, this.#position);
     this.#state = state;
+    this.#position += ids.length;
     return logits;
   }
 
@@ -56,15 +73,18 @@ export class StepDecoder implements Decoder {
   async restore(state: unknown): Promise<void> {
     disposeTree(this.#state);
     this.#state = this.#forms.engine.put(state);
+    this.#position = this.#forms.turns?.positionOf(state) ?? 0;
   }
 
   async reset(): Promise<void> {
     disposeTree(this.#state);
     this.#state = await this.#forms.initState();
+    this.#position = 0;
   }
 
   async fork(): Promise<StepDecoder> {
-    return new StepDecoder(this.#forms, this.#forms.engine.put(await toHost(this.#state)));
+    const copy = this.#forms.engine.put(await toHost(this.#state));
+    return new StepDecoder(this.#forms, copy, this.#position);
   }
 
   async dispose(): Promise<void> {
@@ -84,7 +104,7 @@ interface Step {
 class CompiledForms {
   readonly #initState: Compiled<[unknown], unknown>;
   readonly #prefill: Compiled<[unknown, tf.Tensor2D, unknown], Step>;
-  readonly #step: Compiled<[unknown, tf.Tensor1D, unknown], Step>;
+  readonly #steps: readonly Compiled<[unknown, tf.Tensor1D, unknown], Step>[];
   readonly #chunks: readonly number[];
   #params: unknown;
   #ownsParams: boolean;
@@ -96,6 +116,7 @@ class CompiledForms {
     model: AnySequenceModel,
     params: unknown,
     { freeze = true, chunks = [64, 8] }: DecoderOptions,
+    readonly turns: StepTurns | undefined,
   ) {
     this.#chunks = [...chunks].sort((a, b) => b - a);
     this.#ownsParams = !isOnDevice(params);
@@ -108,9 +129,16 @@ class CompiledForms {
         lastLogits(model.forward(tree, tokens, state, { training: false })),
       { name: `${model.name}.forward`, donate: [2] },
     );
-    this.#step = engine.compile(
-      (tree: unknown, token: tf.Tensor1D, state: unknown): Step => model.step(tree, token, state),
-      { name: `${model.name}.step`, donate: [2], freeze: freeze ? [0] : [] },
+    const steps: StepTurns['steps'] = turns?.steps ?? [model];
+    this.#steps = steps.map((form) =>
+      engine.compile(
+        (tree: unknown, token: tf.Tensor1D, state: unknown): Step => form.step(tree, token, state),
+        {
+          name: `${model.name}.step`,
+          donate: [2],
+          freeze: freeze ? [0] : [],
+        },
+      ),
     );
   }
 
@@ -125,7 +153,11 @@ class CompiledForms {
   }
 
   /** Reads at least one token. The state is consumed; the result's takes its place. */
-  async read(ids: ArrayLike<number>, state: unknown): Promise<{ logits: Float32Array; state: unknown }> {
+  async read(
+    ids: ArrayLike<number>,
+    state: unknown,
+    position: number,
+  ): Promise<{ logits: Float32Array; state: unknown }> {
     const tokens = Int32Array.from(ids);
     let current = state;
     let logits: DeviceArray | undefined;
@@ -134,7 +166,11 @@ class CompiledForms {
       const piece = tokens.subarray(at, at + length);
       const result =
         length === 1
-          ? await this.#step(this.#params, ndarray(piece, [1], 'int32'), current)
+          ? await this.#steps[this.turns?.at(position + at) ?? 0]!(
+              this.#params,
+              ndarray(piece, [1], 'int32'),
+              current,
+            )
           : await this.#prefill(this.#params, ndarray(piece, [1, length], 'int32'), current);
       logits?.dispose();
       ({ logits, state: current } = result);
@@ -146,7 +182,7 @@ class CompiledForms {
   }
 
   async dispose(): Promise<void> {
-    await Promise.all([this.#initState.dispose(), this.#prefill.dispose(), this.#step.dispose()]);
+    await Promise.all([this.#initState, this.#prefill, ...this.#steps].map((form) => form.dispose()));
     if (this.#ownsParams) disposeTree(this.#params);
   }
 }

@@ -3,7 +3,7 @@ import { type Batch, type BatchSource, IGNORED_TARGET } from '../data/batch.js';
 import type { JsonObject } from '../sequence-model.js';
 
 /** One sequence of a generated task. */
-export interface Example {
+export interface TaskExample {
   /** What the model reads. */
   readonly inputs: Int32Array;
   /** What is expected after each input, or -1 where nothing is asked; as long as the inputs. */
@@ -11,10 +11,10 @@ export interface Example {
 }
 
 /** Draws an example. All examples of one drawing are equally long. */
-export type Draw = (rng: Rng) => Example;
+export type Draw = (rng: Rng) => TaskExample;
 
 /** An example without any question: fillers are set and targets added by whoever draws. */
-export function blankExample(length: number, filler: number): Example {
+export function blankExample(length: number, filler: number): TaskExample {
   return {
     inputs: new Int32Array(length).fill(filler),
     targets: new Int32Array(length).fill(IGNORED_TARGET),

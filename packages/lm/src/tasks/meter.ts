@@ -1,7 +1,7 @@
 import { type Compiled, disposeTree, type Engine, ndarray, Rng, tf } from '@palimpsest/tensor-core';
 import { IGNORED_TARGET } from '../data/batch.js';
 import type { AnySequenceModel } from '../sequence-model.js';
-import type { Draw, Example } from './examples.js';
+import type { Draw, TaskExample } from './examples.js';
 
 /** Share of asked positions that are answered rightly, as the mean over examples. */
 export interface AnswerAccuracy {
@@ -86,7 +86,7 @@ export class AnswerMeter {
   }
 
   /** The likeliest token after every input, row by row. */
-  async #read(examples: readonly Example[]): Promise<Int32Array[]> {
+  async #read(examples: readonly TaskExample[]): Promise<Int32Array[]> {
     const length = examples[0]!.inputs.length;
     const guesses = examples.map(() => new Int32Array(length));
     let state: unknown = await this.#initState(this.#params);

@@ -24,8 +24,9 @@ export interface TrainingStepEvent {
   readonly auxiliaryLoss?: number;
   /** Learning rate of every group of parameters; `default` for those that no group names. */
   readonly rates: Readonly<Record<string, number>>;
-  /** Global norm of the gradients before clipping. */
+  /** Global norm of the gradients before clipping, and after it. */
   readonly gradientNorm: number;
+  readonly clippedNorm: number;
   /** Tokens learned from since the very beginning. */
   readonly tokens: number;
   /** Tokens per second of this step alone. */

@@ -37,6 +37,8 @@ export interface StepMetrics {
   readonly auxiliaryLoss?: number;
   /** Global norm of the gradients before clipping. */
   readonly gradientNorm: number;
+  /** Global norm of the gradients after clipping. */
+  readonly clippedNorm: number;
   readonly telemetry: Readonly<Record<string, number>>;
 }
 
@@ -148,7 +150,7 @@ export class TrainingStep {
     this.#params = result.params;
     this.#optimizerState = result.optimizer;
     this.#memory = result.memory;
-    return this.#metrics([await numbers(result.watched)], await takeNumber(result.gradientNorm!));
+    return this.#metrics([await numbers(result.watched)], result);
   }
 
   async #runAccumulated(
@@ -172,16 +174,21 @@ export class TrainingStep {
     const result = await this.#apply(this.#params, this.#optimizerState, total, learningRate);
     this.#params = result.params;
     this.#optimizerState = result.optimizer;
-    return this.#metrics(watched, await takeNumber(result.gradientNorm!));
+    return this.#metrics(watched, result);
   }
 
-  #metrics(watched: readonly Record<string, number>[], gradientNorm: number): StepMetrics {
+  async #metrics(watched: readonly Record<string, number>[], result: Result): Promise<StepMetrics> {
+    const gradientNorm = await takeNumber(result.gradientNorm!);
+    const { clip } = this.settings;
+    // As clipByGlobalNorm scales: one more number on the host instead of one more output of the graph.
+    const clippedNorm = clip > 0 ? gradientNorm * Math.min(1, clip / (gradientNorm + 1e-6)) : gradientNorm;
     const mean = (key: string) => watched.reduce((sum, values) => sum + values[key]!, 0) / watched.length;
     const telemetry = Object.keys(watched[0]!).filter((key) => key.startsWith('telemetry.'));
     return {
       loss: mean('loss'),
       ...('auxiliaryLoss' in watched[0]! ? { auxiliaryLoss: mean('auxiliaryLoss') } : {}),
       gradientNorm,
+      clippedNorm,
       telemetry: Object.fromEntries(telemetry.map((key) => [key.slice('telemetry.'.length), mean(key)])),
     };
   }

@@ -5,6 +5,7 @@ import {
   type NDArray,
   ndarray,
   Rng,
+  takeToHost,
   tf,
   treeLeaves,
   treeMap,
@@ -46,14 +47,7 @@ export function randomTokens(batch: number, time: number, vocabSize: number, see
   );
 }
 
-export async function toHost<T>(tree: unknown): Promise<T> {
-  const copies = new Map<string, NDArray>();
-  for (const { path, leaf } of treeLeaves<{ toHost(): Promise<NDArray>; dispose(): void }>(tree)) {
-    copies.set(path, await leaf.toHost());
-    leaf.dispose();
-  }
-  return treeMap(tree, (_leaf, path) => copies.get(path)!) as T;
-}
+export const toHost = async <T>(tree: unknown): Promise<T> => (await takeToHost(tree)) as T;
 
 export interface RunResult {
   readonly logits: Float32Array;

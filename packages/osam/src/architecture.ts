@@ -1,0 +1,65 @@
+import { defineArchitecture } from '@palimpsest/lm';
+import { InputError } from '@palimpsest/tensor-core';
+import { z } from 'zod';
+import { type OsamOptions, osamConfigSchema } from './config.js';
+import { createOsamModel } from './model.js';
+import { presets } from './presets.js';
+
+const presetNames = ['improved', 'reference', 'text'] as const;
+
+/** One-Shot Algebraic Map. */
+export const osam = defineArchitecture({
+  name: 'osam',
+  description: 'One-Shot Algebraic Map: the whole text in two sums of fixed size',
+  options: osamConfigSchema.omit({ vocabSize: true }),
+  presets: {
+    improved: { description: 'the improved block, of 64 channels' },
+    reference: {
+      description: 'the arithmetic and the training of the published program',
+      recipe: { schedule: 'constant', decayed: 'all', sampleTokens: 16, validationFraction: 0 },
+    },
+    text: { description: 'a stack for text: convolutions, heads that forget, MLPs' },
+  },
+  aliases: {
+    dModel: ['d'],
+    sketchDim: ['m'],
+    readoutHidden: ['hidden'],
+    enableValuePath: ['no-valpath', 'no-value-path'],
+    kUpdate: ['kupdate'],
+  },
+  speakingOptions: ['topPRule'],
+  inertFlags: {
+    amp: z
+      .enum(['none', 'bf16', 'fp16'])
+      .default('none')
+      .meta({ description: 'accepted, without effect', inert: 'all arithmetic is float32' }),
+    fftMaxPlans: z
+      .int()
+      .min(0)
+      .default(4)
+      .meta({
+        description: 'accepted, without effect',
+        aliases: ['cufft-max-plans'],
+        inert: 'there are no CUDA FFT plans',
+      }),
+    warmupPlans: z
+      .boolean()
+      .default(true)
+      .meta({ description: 'accepted, without effect', inert: 'there are no CUDA FFT plans' }),
+  },
+  parameterSets: {
+    phase: {
+      match: /\.(thetaQuery|thetaKey|omega)$/,
+      description: 'the phase parameters',
+      flag: 'freezePhase',
+    },
+  },
+  create(vocabSize, options, preset = presetNames[0]) {
+    const configure = presets[preset as (typeof presetNames)[number]];
+    if (!configure) {
+      throw new InputError(`OSAM has no preset '${preset}'; the presets are ${presetNames.join(', ')}.`);
+    }
+    return createOsamModel(configure({ ...options, vocabSize }));
+  },
+  restore: (config) => createOsamModel(config as OsamOptions),
+});
