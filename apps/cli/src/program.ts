@@ -1,38 +1,53 @@
+import { type Registry, registryWith } from '@palimpsest/harness';
 import { EngineError, InputError } from '@palimpsest/tensor-core';
 import { Command, CommanderError, Option } from 'commander';
 import { ExitCode } from './exit.js';
 import type { Interrupts } from './interrupts.js';
 import { type Field, fieldsOf, normaliseSpellings, resolveOptions, type Values } from './options/index.js';
+import { PLUGIN_HELP, takePlugins } from './options/plugins.js';
 import { createOutput, printable } from './terminal/output.js';
-import type { Verb } from './verb.js';
+import type { Verb, VerbContext } from './verb.js';
 
 declare const CLI_VERSION: string;
 
 /** Runs one command line. Never throws: bad input, failures and Ctrl-C become exit codes with one sentence. */
 export async function runCommandLine(
-  verbs: readonly Verb[],
+  verbsOf: (registry: Registry) => readonly Verb[],
+  given: readonly string[],
+  interrupts: Interrupts,
+): Promise<ExitCode> {
+  try {
+    const { args, plugins } = takePlugins(given);
+    return await runWith(await registryWith(plugins), verbsOf, args, interrupts);
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+async function runWith(
+  registry: Registry,
+  verbsOf: (registry: Registry) => readonly Verb[],
   args: readonly string[],
   interrupts: Interrupts,
 ): Promise<ExitCode> {
   let code: ExitCode = ExitCode.ok;
-  const program = buildProgram(verbs, interrupts, (result) => {
+  const verbs = verbsOf(registry);
+  const program = buildProgram(verbs, { interrupts, registry }, (result) => {
     code = result;
   });
   const called = verbs.filter(({ path }) => path.every((word, index) => args[index] === word));
   // Of `sweep` and `sweep merge` the longer one is meant.
   const verb = called.toSorted((a, b) => b.path.length - a.path.length)[0];
   const normal = verb ? normaliseSpellings(args, fieldsOf(verb.schema, verb.aliases)) : [...args];
-  try {
-    await program.parseAsync(normal, { from: 'user' });
-    return code;
-  } catch (error) {
-    return explain(error);
-  }
+  await program.parseAsync(normal, { from: 'user' });
+  return code;
 }
+
+type Surroundings = Pick<VerbContext, 'interrupts' | 'registry'>;
 
 function buildProgram(
   verbs: readonly Verb[],
-  interrupts: Interrupts,
+  surroundings: Surroundings,
   finish: (code: ExitCode) => void,
 ): Command {
   const program = new Command('palimpsest')
@@ -42,14 +57,14 @@ function buildProgram(
     .enablePositionalOptions()
     .showHelpAfterError('(palimpsest --help lists the commands and flags)')
     .exitOverride();
-  for (const verb of verbs) addVerb(program, verb, interrupts, finish);
+  for (const verb of verbs) addVerb(program, verb, surroundings, finish);
   return program;
 }
 
 function addVerb(
   program: Command,
   verb: Verb,
-  interrupts: Interrupts,
+  surroundings: Surroundings,
   finish: (code: ExitCode) => void,
 ): void {
   const parents = verb.path.slice(0, -1);
@@ -68,6 +83,7 @@ function addVerb(
   command.addOption(
     new Option('--config <file>', 'JSON file with any of these options, by their camelCase names'),
   );
+  command.addOption(new Option('--plugin <file>', PLUGIN_HELP));
   const presets = Object.keys(verb.presets ?? {});
   if (presets.length > 0) {
     command.addOption(
@@ -77,7 +93,7 @@ function addVerb(
   if (verb.examples)
     command.addHelpText('after', `\nExamples:\n${verb.examples.map((line) => `  ${line}\n`).join('')}`);
   command.action(async () => {
-    finish(await runVerb(verb, fields, command, interrupts));
+    finish(await runVerb(verb, fields, command, surroundings));
   });
 }
 
@@ -85,7 +101,7 @@ async function runVerb(
   verb: Verb,
   fields: readonly Field[],
   command: Command,
-  interrupts: Interrupts,
+  { interrupts, registry }: Surroundings,
 ): Promise<ExitCode> {
   const given: Values = Object.fromEntries(
     Object.entries(command.opts()).filter(([key]) => command.getOptionValueSource(key) === 'cli'),
@@ -105,7 +121,15 @@ async function runVerb(
   }
   return verb.run(
     options,
-    { output, interrupts, signal: interrupts.signal, given: resolved.given, asked: resolved.asked, preset },
+    {
+      output,
+      registry,
+      interrupts,
+      signal: interrupts.signal,
+      given: resolved.given,
+      asked: resolved.asked,
+      preset,
+    },
     command.args,
   );
 }

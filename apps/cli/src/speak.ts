@@ -8,7 +8,6 @@ import { engineSettings } from './options/common.js';
 import { cacheOf } from './options/pretrained.js';
 import { samplingOf } from './options/sampling.js';
 import { promptOf } from './prompt-source.js';
-import type { Output } from './terminal/output.js';
 import { createProgress, type Progress } from './terminal/progress.js';
 import type { VerbContext } from './verb.js';
 
@@ -31,7 +30,7 @@ export async function speak(
 ): Promise<ExitCode> {
   const engine = await createEngine(options.engine as 'auto', engineSettings(options));
   try {
-    const language = await open(path, options, context.output);
+    const language = await open(path, options, context);
     const { model, params, parametersId } = language;
     const seed = options.seed as number;
     const session = await Session.create({
@@ -53,9 +52,13 @@ export async function speak(
   }
 }
 
-async function open(path: string, options: Values, output: Output): Promise<LanguageModel> {
+async function open(
+  path: string,
+  options: Values,
+  { output, registry }: VerbContext,
+): Promise<LanguageModel> {
   let progress: Progress | undefined;
-  const language = await openLanguageModel(path, {
+  const language = await openLanguageModel(path, registry, {
     ...cacheOf(options),
     onProgress: ({ done, total }) => {
       progress ??= createProgress({ title: 'load', total, unit: 'tensors', quiet: output.quiet });

@@ -1,3 +1,4 @@
+import type { Registry } from '@palimpsest/harness';
 import type { z } from 'zod';
 import type { ExitCode } from './exit.js';
 import type { Interrupts } from './interrupts.js';
@@ -7,6 +8,8 @@ import type { Output } from './terminal/output.js';
 /** What a verb gets besides its options. */
 export interface VerbContext {
   readonly output: Output;
+  /** The mechanisms of the house and those that plugins brought. */
+  readonly registry: Registry;
   readonly interrupts: Interrupts;
   /** Aborted by Ctrl-C: save, stop, and return `interrupted`. */
   readonly signal: AbortSignal;

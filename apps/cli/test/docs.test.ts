@@ -1,9 +1,12 @@
+import { standardRegistry } from '@palimpsest/harness';
 import { describe, expect, it } from 'vitest';
-import { verbs } from '../src/verbs/index.js';
+import { verbsOf } from '../src/verbs/index.js';
 import { commandLinePage } from './support/command-line-page.js';
 
 describe('docs/command-line.md', () => {
   it('says what the flags are', async () => {
-    await expect(commandLinePage(verbs)).toMatchFileSnapshot('../../../docs/command-line.md');
+    await expect(commandLinePage(verbsOf(standardRegistry))).toMatchFileSnapshot(
+      '../../../docs/command-line.md',
+    );
   });
 });

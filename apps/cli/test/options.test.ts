@@ -46,7 +46,7 @@ function recorder() {
     },
   });
   const tune = (...args: string[]) =>
-    runCommandLine([verb], ['tune', 'toy', ...args], {
+    runCommandLine(() => [verb], ['tune', 'toy', ...args], {
       signal: new AbortController().signal,
       exitCode: 130,
       capture: () => () => {},

@@ -50,7 +50,7 @@ export {
   type SweepSummary,
 } from './cells/sweep.js';
 export type { EvaluationRegistry } from './cells/task.js';
-export { contenders } from './contenders/contenders.js';
+export { createRegistry, type PluginCard, type Registry } from './create-registry.js';
 export { type Diagnosis, diagnose, formatDiagnosis } from './doctor.js';
 export {
   type InspectCheckpointOptions,
@@ -59,7 +59,7 @@ export {
 } from './inspect/inspect-checkpoint.js';
 export { inspectionPage } from './inspect/inspection-page.js';
 export { parseJson } from './json-document.js';
-export { architectureOf, architectures, modelRegistry } from './models/architectures.js';
+export { mechanisms } from './mechanisms.js';
 export {
   type CheckpointDescription,
   describeCheckpoint,
@@ -67,17 +67,19 @@ export {
 } from './models/describe-checkpoint.js';
 export { type Description, describeModel, formatPretrained } from './models/describe-model.js';
 export { type ExportOptions, exportOnnx } from './models/export-onnx.js';
-export { openCheckpoint, type TextCheckpoint } from './models/open-checkpoint.js';
 export {
   type LanguageModel,
+  modelsOf,
+  openCheckpoint,
   openLanguageModel,
   type PretrainedOptions,
+  type TextCheckpoint,
 } from './models/open-language-model.js';
 export { byName, nearestName, unknownName } from './names.js';
 export { embeddedGoldenFolder } from './parity/golden.js';
-export { parityHandlers } from './parity/handlers.js';
 export { formatParityReport } from './parity/table.js';
-export { type Profile, profiles } from './profiles/profiles.js';
+export { registryWith } from './plugins/load-plugins.js';
+export { type Profile, profilesOf } from './profiles/profiles.js';
 export { standardRegistry } from './registry.js';
 export { type ChartSpec, renderChart } from './report/charts/chart.js';
 export { type Axes, lineChart, type Series } from './report/charts/line-chart.js';

@@ -1,6 +1,5 @@
-import type { EvaluationRegistry } from './cells/task.js';
-import { contenders } from './contenders/contenders.js';
-import { tasks } from './tasks/tasks.js';
+import { createRegistry, type Registry } from './create-registry.js';
+import { mechanisms } from './mechanisms.js';
 
-/** Every task and contender of the house. */
-export const standardRegistry: EvaluationRegistry = { tasks, contenders };
+/** Every mechanism of the house. */
+export const standardRegistry: Registry = createRegistry(mechanisms);

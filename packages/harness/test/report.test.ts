@@ -208,7 +208,7 @@ describe('the page', () => {
 
   it('says who is below the floor, what older rates gave, and from where on a token is cheaper', () => {
     expect(/the best table of counts is the ([^<]*)</.exec(html)?.[1]).toBe(
-      '3-gram table with 2.7 bits; below it: OSAM.',
+      'n-gram table, order 3 with 2.7 bits; below it: OSAM.',
     );
     expect(html.includes('every learning rate that was tried')).toBe(true);
     expect(/OSAM: from about (\d+) tokens on/.exec(html)?.[1]).toBe('224');

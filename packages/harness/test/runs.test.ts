@@ -5,11 +5,11 @@ import { generateStories, prepareText, runDataSchema, type TrainingEvent, treeBy
 import { createEngine, type Engine, type NDArray, Rng, treeLeaves } from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
-  architectureOf,
   describeCheckpoint,
   exportOnnx,
   openCheckpoint,
   RunFolder,
+  standardRegistry,
   trainRun,
 } from '../src/index.js';
 
@@ -23,7 +23,7 @@ afterAll(async () => {
   rmSync(scratch, { recursive: true, force: true });
 });
 
-const osam = architectureOf('osam');
+const osam = standardRegistry.architecture('osam');
 const modelOptions = { dModel: 8, sketchDim: 16, readoutHidden: 8 };
 const data = runDataSchema.parse({ batchSize: 2, seqLen: 8, validationFraction: 0 });
 const newRun = (steps: number, frozen: readonly string[] = []) => ({
@@ -135,9 +135,11 @@ describe('RunFolder', () => {
   });
 });
 
-describe('architectureOf', () => {
+describe('an architecture', () => {
   it('names the architectures when there is none', () => {
-    expect(() => architectureOf('perceptron')).toThrow("no architecture 'perceptron'; there are osam");
+    expect(() => standardRegistry.architecture('perceptron')).toThrow(
+      "no architecture 'perceptron'; there are osam",
+    );
     expect(() => osam.create(10, {}, 'magic')).toThrow(
       "no preset 'magic'; the presets are improved, reference, text",
     );

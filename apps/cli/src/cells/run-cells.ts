@@ -9,11 +9,11 @@ import {
   parseShard,
   processExecutor,
   queueExecutor,
+  type Registry,
   ResultStore,
   resolveCells,
   runSweep,
   type SweepSummary,
-  standardRegistry,
 } from '@palimpsest/harness';
 import { createEngine, InputError } from '@palimpsest/tensor-core';
 import type { z } from 'zod';
@@ -29,7 +29,7 @@ export async function runCells(
   cells: readonly CellSpecInput[],
   folder: string,
   options: Options<typeof cellOptions>,
-  { output, signal }: VerbContext,
+  { output, signal, registry }: VerbContext,
 ): Promise<SweepSummary> {
   const { resume, retryFailed, shard } = options;
   const engine = await engineNameOf(options.engine);
@@ -37,10 +37,10 @@ export async function runCells(
   const report = createSweepReport(output);
   try {
     return await runSweep({
-      registry: standardRegistry,
+      registry,
       cells,
       store,
-      executor: executorOf(options),
+      executor: executorOf(options, registry),
       engine,
       versions: packageVersions(),
       resume,
@@ -66,13 +66,12 @@ export async function planCells(
   cells: readonly CellSpecInput[],
   folder: string,
   { engine, shard }: Options<typeof cellOptions>,
+  registry: Registry,
 ): Promise<PlannedCell[]> {
   const names = { engine: await engineNameOf(engine), versions: packageVersions() };
   const part = shard === undefined ? undefined : parseShard(shard);
   const store = existsSync(folder) ? await ResultStore.openExisting(folder) : undefined;
-  const chosen = resolveCells(standardRegistry, cells, names).filter(
-    ({ key }) => !part || isInShard(key, part),
-  );
+  const chosen = resolveCells(registry, cells, names).filter(({ key }) => !part || isInShard(key, part));
   return chosen.map(({ key, spec }) => ({ key, spec, finished: store?.has(key) === true }));
 }
 
@@ -84,8 +83,12 @@ export function exitCodeOf({ interrupted, results }: SweepSummary): ExitCode {
 }
 
 /** The options of processes on this machine. */
-export function processSettings({ workers, threads, timeout, nodeOptions }: Options<typeof workerOptions>) {
+export function processSettings(
+  { workers, threads, timeout, nodeOptions }: Options<typeof workerOptions>,
+  { plugins }: Registry,
+) {
   return {
+    plugins,
     versions: packageVersions(),
     ...(workers === undefined ? {} : { workers }),
     ...(threads === undefined ? {} : { threads }),
@@ -100,14 +103,14 @@ export function queueAddress({ redis, queue }: Options<typeof queueOptions>) {
   throw new InputError('A queue needs a server; give it as --redis redis://host:6379.');
 }
 
-function executorOf(options: Options<typeof cellOptions>): Executor {
+function executorOf(options: Options<typeof cellOptions>, registry: Registry): Executor {
   if (options.executor === 'bullmq') {
     return queueExecutor({ ...queueAddress(options), versions: packageVersions() });
   }
-  const settings = processSettings(options);
+  const settings = processSettings(options, registry);
   if (options.executor === 'processes') return processExecutor(settings);
   const { threads, versions } = settings;
-  return inProcessExecutor(standardRegistry, { versions, ...(threads === undefined ? {} : { threads }) });
+  return inProcessExecutor(registry, { versions, ...(threads === undefined ? {} : { threads }) });
 }
 
 /** The name of the engine that will be used, which must load here. */

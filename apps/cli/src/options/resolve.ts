@@ -79,7 +79,9 @@ function readConfig(path: string, fields: readonly Field[]): Values {
     throw new InputError(`The configuration file '${path}' must hold one JSON object.`);
   }
   for (const key of Object.keys(json)) {
-    if (!fields.some((field) => field.key === key)) throw new InputError(unknownKey(path, key, fields));
+    // Plugins were loaded before there were fields: they may bring the command itself.
+    if (key !== 'plugin' && !fields.some((field) => field.key === key))
+      throw new InputError(unknownKey(path, key, fields));
   }
   return json as Values;
 }

@@ -1,20 +1,21 @@
 import { openCheckpoint, type ResumedRun } from '@palimpsest/harness';
 import { type Architecture, runDataSchema } from '@palimpsest/lm';
 import type { VerbContext } from '../verb.js';
-import { settingsOf } from './training.js';
+import { frozenSets, settingsOf } from './training.js';
 
 /** The run that `--load` goes on with: its own options hold, and whatever is asked for by name beside them is compared. */
 export async function resumedRun(
   architecture: Architecture,
   modelKeys: readonly string[],
   options: Readonly<Record<string, unknown>>,
-  { asked, preset }: VerbContext,
+  { asked, preset, registry }: VerbContext,
 ): Promise<ResumedRun> {
   const pick = (keys: readonly string[]) =>
     Object.fromEntries(keys.filter((key) => asked.has(key)).map((key) => [key, options[key]]));
+  const flags = Object.values(architecture.parameterSets ?? {}).flatMap(({ flag = [] }) => flag);
   const text = asked.has('textPath') ? options.textPath : asked.has('dataset') ? options.dataset : undefined;
   return {
-    checkpoint: await openCheckpoint(options.load as string),
+    checkpoint: await openCheckpoint(options.load as string, registry),
     settings: settingsOf(options, asked),
     ...(text === undefined ? {} : { text: text as string }),
     asked: {
@@ -22,7 +23,9 @@ export async function resumedRun(
       modelOptions: pick(modelKeys),
       data: pick(Object.keys(runDataSchema.shape)),
       ...(preset === undefined ? {} : { preset }),
-      ...(asked.has('freezePhase') ? { frozen: options.freezePhase ? ['phase'] : [] } : {}),
+      ...(architecture.trainer && { trainer: pick(Object.keys(architecture.trainer.options.shape)) }),
+      ...(asked.has('base') && architecture.base ? { base: options.base as string } : {}),
+      ...(flags.some((flag) => asked.has(flag)) ? { frozen: frozenSets(architecture, options) } : {}),
     },
   };
 }

@@ -1,4 +1,4 @@
-import { runDataSchema, type TrainingOptions, trainingSchema } from '@palimpsest/lm';
+import { type Architecture, runDataSchema, type TrainingOptions, trainingSchema } from '@palimpsest/lm';
 import { z } from 'zod';
 import type { Aliases } from './fields.js';
 
@@ -68,4 +68,14 @@ export function settingsOf(
     ...(settings.clip === undefined ? {} : { clip: Math.max(0, settings.clip) }),
     ...(isAsked ? { samplePrompt: options.prompt as string } : {}),
   };
+}
+
+/** The sets of parameters whose switches are on. */
+export function frozenSets(
+  { parameterSets = {} }: Architecture,
+  options: Readonly<Record<string, unknown>>,
+): string[] {
+  return Object.entries(parameterSets).flatMap(([set, { flag }]) =>
+    flag !== undefined && options[flag] === true ? [set] : [],
+  );
 }

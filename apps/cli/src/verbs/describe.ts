@@ -1,4 +1,4 @@
-import { describeEntry, formatEntry, profiles, standardRegistry } from '@palimpsest/harness';
+import { describeEntry, formatEntry, profilesOf } from '@palimpsest/harness';
 import { z } from 'zod';
 import { ExitCode } from '../exit.js';
 import { outputOptions } from '../options/common.js';
@@ -11,8 +11,8 @@ export const describe = defineVerb({
   arguments: [{ name: 'name', description: 'name of a task, a model or a profile', required: true }],
   schema: z.object(outputOptions),
   examples: ['palimpsest describe mqar', 'palimpsest describe osam --json', 'palimpsest describe quick'],
-  async run(_, { output }, [name]) {
-    const entry = describeEntry(standardRegistry, profiles, name!);
+  async run(_, { output, registry }, [name]) {
+    const entry = describeEntry(registry, await profilesOf(registry), name!);
     output.print(formatEntry(entry));
     output.emit(entry);
     return ExitCode.ok;

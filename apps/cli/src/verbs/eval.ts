@@ -4,8 +4,8 @@ import {
   type CellSpecInput,
   formatDocument,
   type Profile,
-  profiles,
-  standardRegistry,
+  profilesOf,
+  type Registry,
   writeReport,
 } from '@palimpsest/harness';
 import { InputError } from '@palimpsest/tensor-core';
@@ -14,13 +14,11 @@ import { exitCodeOf, runCells } from '../cells/run-cells.js';
 import { cellOptions } from '../options/cells.js';
 import { defineVerb } from '../verb.js';
 
-const profileNames = profiles.map(({ name }) => name);
-
 const choiceOptions = {
-  profile: z
-    .string()
-    .default('quick')
-    .meta({ description: `which cells: ${profileNames.join(', ')}`, value: 'name' }),
+  profile: z.string().default('quick').meta({
+    description: 'which cells: smoke, quick, full, or the name of a mechanism with tasks of its own',
+    value: 'name',
+  }),
   quick: z.boolean().default(false).meta({ description: 'the same as --profile quick' }),
   task: z
     .array(z.string())
@@ -64,8 +62,8 @@ export const evaluate = defineVerb({
     'palimpsest eval --profile full --text shakespeare.txt --seeds 1,2,3 --out full-report',
   ],
   async run(options, context) {
-    const { output } = context;
-    const { name, cells } = chosenCells(options);
+    const { output, registry } = context;
+    const { name, cells } = await chosenCells(options, registry);
     const summary = await runCells(cells, options.out, options, context);
     const { results, ...counts } = summary;
     if (results.length === 0) {
@@ -73,9 +71,9 @@ export const evaluate = defineVerb({
       return exitCodeOf(summary);
     }
     const title = `Palimpsest: ${name} evaluation`;
-    const document = await writeReport(results, { folder: options.out, registry: standardRegistry, title });
+    const document = await writeReport(results, { folder: options.out, registry, title });
     const report = join(options.out, 'report.html');
-    output.print(`\n${formatDocument(document, standardRegistry)}`);
+    output.print(`\n${formatDocument(document, registry)}`);
     output.print(
       `\n${counts.done} of ${counts.total} cells done, ${counts.failed} failed. Report: ${report}`,
     );
@@ -85,13 +83,13 @@ export const evaluate = defineVerb({
 });
 
 /** The cells of the profile that the flags leave, with the seeds and the text that they ask for. */
-function chosenCells(choice: Choice): Profile {
+async function chosenCells(choice: Choice, registry: Registry): Promise<Profile> {
   const { quick, profile, task: tasks, model: models, only = '', seeds, text } = choice;
   if (quick && profile !== 'quick')
     throw new InputError(`--quick and --profile ${profile} cannot both be meant; give one.`);
-  const chosen = byName('profile', profiles, profile);
-  for (const name of tasks ?? []) byName('task', standardRegistry.tasks, name);
-  for (const name of models ?? []) byName('model', standardRegistry.contenders, name);
+  const chosen = byName('profile', await profilesOf(registry), profile);
+  for (const name of tasks ?? []) byName('task', registry.tasks, name);
+  for (const name of models ?? []) byName('model', registry.contenders, name);
   const cells = chosen.cells.filter(
     ({ task, model }) =>
       (!tasks || tasks.includes(task)) &&
@@ -99,7 +97,7 @@ function chosenCells(choice: Choice): Profile {
       `${task}/${model ?? ''}`.includes(only),
   );
   if (cells.length > 0)
-    return { ...chosen, cells: cells.flatMap((cell) => reseeded(withText(cell, text), seeds)) };
+    return { ...chosen, cells: cells.flatMap((cell) => reseeded(withText(cell, text, registry), seeds)) };
   const names = [...new Set(chosen.cells.map(({ task, model }) => (model ? `${task}/${model}` : task)))];
   throw new InputError(
     `The profile '${profile}' has no such cell; it has ${names.join(', ')}, and \`palimpsest sweep\` runs any combination.`,
@@ -107,8 +105,8 @@ function chosenCells(choice: Choice): Profile {
 }
 
 /** The cell with the user's text, when its task reads one. */
-function withText(cell: CellSpecInput, text: string | undefined): CellSpecInput {
-  const task = standardRegistry.tasks.find(({ name }) => name === cell.task);
+function withText(cell: CellSpecInput, text: string | undefined, { tasks }: Registry): CellSpecInput {
+  const task = tasks.find(({ name }) => name === cell.task);
   if (text === undefined || !task || !('text' in task.options.shape)) return cell;
   return { ...cell, taskOptions: { ...cell.taskOptions, text } };
 }

@@ -26,8 +26,8 @@ export const exportModel = defineVerb({
     'palimpsest export runs/my-run --out step.onnx',
     'palimpsest export runs/my-run --time 64 --out prefill.onnx',
   ],
-  async run(options, { output }, [path]) {
-    const { model, params } = await openLanguageModel(path!);
+  async run(options, { output, registry }, [path]) {
+    const { model, params } = await openLanguageModel(path!, registry);
     const { bytes, nodes, inputs, outputs } = await exportOnnx(model, params, options);
     await writeFileAtomically(options.out, bytes);
     output.print(

@@ -1,3 +1,4 @@
+import type { Registry } from '@palimpsest/harness';
 import type { Verb } from '../verb.js';
 import { bench } from './bench.js';
 import { chat } from './chat.js';
@@ -9,6 +10,7 @@ import { generate } from './generate.js';
 import { info } from './info.js';
 import { inspect } from './inspect.js';
 import { list } from './ls.js';
+import { mechanismVerbs } from './mechanism-verbs.js';
 import { parity } from './parity.js';
 import { report } from './report.js';
 import { rsmSuite } from './rsm-suite.js';
@@ -16,8 +18,8 @@ import { sweepVerbs } from './sweep.js';
 import { trainVerbs } from './train.js';
 
 /** Every verb, in the order of the help. */
-export const verbs: readonly Verb[] = [
-  ...trainVerbs,
+export const verbsOf = (registry: Registry): readonly Verb[] => [
+  ...trainVerbs(registry),
   generate,
   chat,
   info,
@@ -27,6 +29,7 @@ export const verbs: readonly Verb[] = [
   rsmSuite,
   report,
   ...sweepVerbs,
+  ...mechanismVerbs(registry),
   list,
   describe,
   parity,

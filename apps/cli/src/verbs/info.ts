@@ -13,8 +13,8 @@ export const info = defineVerb({
   ],
   schema: z.object({ ...outputOptions }),
   examples: ['palimpsest info runs/my-run --json'],
-  async run(_options, { output }, [path]) {
-    const { text, data } = await describeModel(path!);
+  async run(_options, { output, registry }, [path]) {
+    const { text, data } = await describeModel(path!, registry);
     output.print(text);
     output.emit(data);
     return ExitCode.ok;

@@ -7,12 +7,11 @@ import { ExitCode } from '../exit.js';
 import { engineOptions, engineSettings, outputOptions } from '../options/common.js';
 import { defineVerb } from '../verb.js';
 
-/** `palimpsest inspect`: slots, gates and reads of a memory on a text, as one HTML page. */
+/** `palimpsest inspect`: what a memory does with a text, as one HTML page. */
 export const inspect = defineVerb({
   path: ['inspect'],
-  description:
-    'show what the memory of an RSM does with a text: slots, gates, ranks, reads, as one HTML page',
-  arguments: [{ name: 'checkpoint', description: 'run folder or checkpoint of an RSM', required: true }],
+  description: 'show what the memory of a model does with a text, as one HTML page',
+  arguments: [{ name: 'checkpoint', description: 'run folder or checkpoint', required: true }],
   schema: z.object({
     text: z.string().optional().meta({ description: 'text to read', value: 'text' }),
     textPath: z
@@ -34,13 +33,19 @@ export const inspect = defineVerb({
     'palimpsest inspect runs/my-run --text-path my.txt --characters 2000 --out memory.html',
     'palimpsest inspect runs/my-run --text "Ada the baker had a red ring." --json',
   ],
-  async run(options, { output }, [path]) {
-    const checkpoint = await openCheckpoint(path!);
+  async run(options, { output, registry }, [path]) {
+    const checkpoint = await openCheckpoint(path!, registry);
     const { from, characters, readTokens } = options;
     const text = options.text ?? corpusText(loadCorpus(options.textPath)).slice(from, from + characters);
     const engine = await createEngine(options.engine, engineSettings(options));
     try {
-      const { inspection, page } = await inspectCheckpoint({ engine, checkpoint, text, readTokens });
+      const { inspection, page } = await inspectCheckpoint({
+        engine,
+        checkpoint,
+        text,
+        readTokens,
+        registry,
+      });
       writeFileSync(options.out, page);
       output.print([...inspection.summary, `page: ${options.out}`].join('\n'));
       output.emit({ ...inspection.data, page: options.out });

@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import {
   formatCells,
   nearestName,
-  profiles,
+  profilesOf,
+  type Registry,
   ResultStore,
-  standardRegistry,
   textTable,
 } from '@palimpsest/harness';
 import { InputError, probeEngines } from '@palimpsest/tensor-core';
@@ -20,9 +20,9 @@ interface Listing {
 }
 
 /** What can be listed, in the order of the list of everything. */
-const listings: Readonly<Record<string, () => Listing | Promise<Listing>>> = {
-  tasks() {
-    const entries = standardRegistry.tasks.map(({ name, family, contenders, title }) => ({
+const listings: Readonly<Record<string, (registry: Registry) => Listing | Promise<Listing>>> = {
+  tasks({ tasks }) {
+    const entries = tasks.map(({ name, family, contenders, title }) => ({
       name,
       family,
       models: contenders,
@@ -31,8 +31,8 @@ const listings: Readonly<Record<string, () => Listing | Promise<Listing>>> = {
     const rows = entries.map(({ name, family, models, title }) => [name, family, models, title]);
     return { entries, table: textTable(['task', 'family', 'models', 'about'], rows) };
   },
-  models() {
-    const entries = standardRegistry.contenders.map(({ name, mechanism, kind, title, description }) => ({
+  models({ contenders: all }) {
+    const entries = all.map(({ name, mechanism, kind, title, description }) => ({
       name,
       mechanism,
       kind,
@@ -42,8 +42,8 @@ const listings: Readonly<Record<string, () => Listing | Promise<Listing>>> = {
     const rows = entries.map(({ name, kind, description }) => [name, kind, description]);
     return { entries, table: textTable(['model', 'learning', 'about'], rows) };
   },
-  profiles() {
-    const entries = profiles.map(({ name, description, cells }) => ({
+  async profiles(registry) {
+    const entries = (await profilesOf(registry)).map(({ name, description, cells }) => ({
       name,
       cells: cells.length,
       description,
@@ -67,21 +67,21 @@ export const list = defineVerb({
   ],
   schema: z.object(outputOptions),
   examples: ['palimpsest ls', 'palimpsest ls tasks --json', 'palimpsest ls palimpsest-report'],
-  async run(_, { output }, [what]) {
-    if (what === undefined) await listEverything(output);
+  async run(_, { output, registry }, [what]) {
+    if (what === undefined) await listEverything(output, registry);
     else if (what in listings) {
-      const { entries, table } = await listings[what]!();
+      const { entries, table } = await listings[what]!(registry);
       output.print(table);
       output.emit(entries);
-    } else await listFolder(what, output);
+    } else await listFolder(what, output, registry);
     return ExitCode.ok;
   },
 });
 
-async function listEverything(output: Output): Promise<void> {
+async function listEverything(output: Output, registry: Registry): Promise<void> {
   const everything: Record<string, readonly object[]> = {};
   for (const [name, make] of Object.entries(listings)) {
-    const { entries, table } = await make();
+    const { entries, table } = await make(registry);
     everything[name] = entries;
     output.print(`${table}\n`);
   }
@@ -89,7 +89,7 @@ async function listEverything(output: Output): Promise<void> {
   output.emit(everything);
 }
 
-async function listFolder(folder: string, output: Output): Promise<void> {
+async function listFolder(folder: string, output: Output, registry: Registry): Promise<void> {
   if (!existsSync(folder)) {
     const names = Object.keys(listings);
     const nearest = nearestName(folder, names);
@@ -98,6 +98,6 @@ async function listFolder(folder: string, output: Output): Promise<void> {
     );
   }
   const results = await (await ResultStore.openExisting(folder)).list();
-  output.print(results.length === 0 ? `'${folder}' holds no cell.` : formatCells(results, standardRegistry));
+  output.print(results.length === 0 ? `'${folder}' holds no cell.` : formatCells(results, registry));
   output.emit(results);
 }

@@ -1,5 +1,5 @@
 import { runGolden } from '@palimpsest/base/golden';
-import { embeddedGoldenFolder, formatParityReport, parityHandlers } from '@palimpsest/harness';
+import { embeddedGoldenFolder, formatParityReport } from '@palimpsest/harness';
 import { createEngine } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { ExitCode } from '../exit.js';
@@ -21,14 +21,14 @@ export const parity = defineVerb({
     ...outputOptions,
   }),
   examples: ['palimpsest parity', 'palimpsest parity --golden ./golden --engine cpu --json'],
-  async run(options, { output, signal }) {
+  async run(options, { output, signal, registry }) {
     const engine = await createEngine(options.engine, engineSettings(options));
     const folder = options.golden ?? embeddedGoldenFolder();
     let progress: ReturnType<typeof createProgress> | undefined;
     try {
       const report = await runGolden({
         folder,
-        handlers: parityHandlers,
+        handlers: await registry.golden(),
         engine,
         ...(options.system === undefined ? {} : { system: options.system }),
         onCase(result, done, total) {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { formatDocument, ResultStore, standardRegistry, writeReport } from '@palimpsest/harness';
+import { formatDocument, ResultStore, writeReport } from '@palimpsest/harness';
 import { z } from 'zod';
 import { ExitCode } from '../exit.js';
 import { outputOptions } from '../options/common.js';
@@ -26,11 +26,11 @@ export const report = defineVerb({
     'palimpsest report palimpsest-report',
     'palimpsest report merged --title "Recall, three machines"',
   ],
-  async run({ out, title }, { output }, [path]) {
+  async run({ out, title }, { output, registry }, [path]) {
     const store = await ResultStore.openExisting(path!);
     const folder = out ?? path!;
-    const document = await writeReport(await store.list(), { folder, registry: standardRegistry, title });
-    output.print(`${formatDocument(document, standardRegistry)}\n\nReport: ${join(folder, 'report.html')}`);
+    const document = await writeReport(await store.list(), { folder, registry, title });
+    output.print(`${formatDocument(document, registry)}\n\nReport: ${join(folder, 'report.html')}`);
     output.emit({ ...document, report: join(folder, 'report.html') });
     return ExitCode.ok;
   },

@@ -9,7 +9,6 @@ import {
   ResultStore,
   readGridFile,
   runQueueWorker,
-  standardRegistry,
 } from '@palimpsest/harness';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
@@ -66,17 +65,17 @@ const sweep = defineVerb({
     'palimpsest sweep sweep.json --executor bullmq --redis redis://server:6379',
   ],
   async run(options, context, [path]) {
-    const { output } = context;
+    const { output, registry } = context;
     const fromFile = path === undefined ? {} : await readGridFile(path);
     const grid = parseGrid({ ...fromFile, ...gridOf(options, fromFile) });
-    const cells = expandGrid(standardRegistry, grid);
+    const cells = expandGrid(registry, grid);
     if (options.dryRun) {
-      tellPlan(await planCells(cells, options.out, options), output);
+      tellPlan(await planCells(cells, options.out, options, registry), output);
       return ExitCode.ok;
     }
     const summary = await runCells(cells, options.out, options, context);
     const { results, ...counts } = summary;
-    output.print(formatCells(results, standardRegistry));
+    output.print(formatCells(results, registry));
     output.print(
       `\n${counts.done} of ${counts.total} cells done, ${counts.failed} failed; folder ${options.out}`,
     );
@@ -159,12 +158,12 @@ const worker = defineVerb({
     ...outputOptions,
   }),
   examples: ['palimpsest sweep worker --redis redis://server:6379 --workers 4'],
-  async run(options, { output, signal }) {
+  async run(options, { output, signal, registry }) {
     const { out, idle, stalledAfter } = options;
     const finished = await runQueueWorker({
       ...queueAddress(options),
-      ...processSettings(options),
-      registry: standardRegistry,
+      ...processSettings(options, registry),
+      registry,
       ...(out === undefined ? {} : { store: await ResultStore.open(out) }),
       stalledAfterSeconds: stalledAfter,
       ...(idle === undefined ? {} : { idleSeconds: idle }),

@@ -1,4 +1,4 @@
-import { architectures, type TrainRunOptions, trainRun } from '@palimpsest/harness';
+import { openLanguageModel, type Registry, type TrainRunOptions, trainRun } from '@palimpsest/harness';
 import { type Architecture, runDataSchema, type TrainingEvent } from '@palimpsest/lm';
 import { createEngine, InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
@@ -6,17 +6,26 @@ import { ExitCode } from '../exit.js';
 import { engineOptions, engineSettings, outputOptions } from '../options/common.js';
 import { folderOf, resumedRun } from '../options/resumed.js';
 import { samplingAliases, samplingOptions } from '../options/sampling.js';
-import { runOptions, settingsOf, trainingAliases, trainingOptions } from '../options/training.js';
+import { frozenSets, runOptions, settingsOf, trainingAliases, trainingOptions } from '../options/training.js';
 import { speak } from '../speak.js';
 import { createTrainingReport } from '../terminal/training-report.js';
 import { defineVerb, type Verb, type VerbContext } from '../verb.js';
 
-/** `palimpsest train <model>`: one verb for every architecture of the house. */
-export const trainVerbs: readonly Verb[] = architectures.map(trainVerb);
+/** `palimpsest train <model>`: one verb for every architecture. */
+export const trainVerbs = ({ architectures }: Registry): Verb[] => architectures.map(trainVerb);
 
 function trainVerb(architecture: Architecture): Verb {
   refuseClashes(architecture);
-  const { name, description, options: modelOptions, presets, aliases, inertFlags } = architecture;
+  const {
+    name,
+    description,
+    options: modelOptions,
+    presets,
+    aliases,
+    inertFlags,
+    trainer,
+    base,
+  } = architecture;
   const presetNames = Object.keys(presets);
   const modelKeys = Object.keys(modelOptions.shape);
   return defineVerb({
@@ -27,6 +36,8 @@ function trainVerb(architecture: Architecture): Verb {
       ...withDefaults({ ...runOptions, ...trainingOptions }, presets[presetNames[0]!]?.recipe),
       ...samplingOptions,
       ...optionalShape(modelOptions),
+      ...trainer?.options.shape,
+      ...(base === 'required' ? baseOption : {}),
       ...freezeFlags(architecture),
       ...inertFlags,
       ...engineOptions,
@@ -45,12 +56,13 @@ function trainVerb(architecture: Architecture): Verb {
       try {
         const run =
           options.load === undefined
-            ? newRun(architecture, modelKeys, options, context)
+            ? await newRun(architecture, modelKeys, options, context)
             : await resumedRun(architecture, modelKeys, options, context);
         const own =
           options.load === undefined ? `runs/${name}-${timeStamp()}` : folderOf(options.load as string);
         const folder = (options.out ?? own) as string;
-        return await follow({ engine, folder, run, signal: context.signal }, context);
+        const { signal, registry } = context;
+        return await follow({ engine, folder, run, signal, registry }, context);
       } finally {
         await engine.dispose();
         finished();
@@ -63,14 +75,22 @@ function trainVerb(architecture: Architecture): Verb {
  * One flag may not mean two things.
  * @throws InputError for an option of the model that is also one of the run, of training or of drawing.
  */
-function refuseClashes({ name, options, speakingOptions = [] }: Architecture): void {
+function refuseClashes({ name, options, trainer, speakingOptions = [] }: Architecture): void {
   const taken = { ...runOptions, ...trainingOptions, ...samplingOptions, ...engineOptions, ...outputOptions };
-  const clash = Object.keys(options.shape).find((key) => key in taken && !speakingOptions.includes(key));
+  const own = [...Object.keys(options.shape), ...Object.keys(trainer?.options.shape ?? {})];
+  const clash = own.find((key) => key in taken && !speakingOptions.includes(key));
   if (clash === undefined) return;
   throw new InputError(
     `The architecture '${name}' has an option '${clash}', but 'train' has one of that name already; rename it.`,
   );
 }
+
+const baseOption = {
+  base: z.string().optional().meta({
+    description: 'run folder, checkpoint or Hugging Face folder of the model that it is made over',
+    value: 'folder',
+  }),
+};
 
 /** The options of a model as a user may give them: those without a default follow from others when they are missing. */
 function optionalShape(options: z.ZodObject): z.ZodRawShape {
@@ -113,7 +133,7 @@ function withDefaults(shape: z.ZodRawShape, defaults: Values = {}): z.ZodRawShap
   );
 }
 
-function newRun(
+async function newRun(
   architecture: Architecture,
   modelKeys: readonly string[],
   options: Values,
@@ -127,10 +147,18 @@ function newRun(
     text: (options.textPath ?? options.dataset) as string,
     data: runDataSchema.parse(options),
     settings: settingsOf(options),
-    frozen: Object.entries(architecture.parameterSets ?? {}).flatMap(([set, { flag }]) =>
-      flag !== undefined && options[flag] === true ? [set] : [],
-    ),
+    ...(architecture.trainer && { trainerOptions: architecture.trainer.options.strip().parse(options) }),
+    ...(architecture.base === 'required' && {
+      base: await openLanguageModel(baseOf(architecture, options), context.registry),
+    }),
+    frozen: frozenSets(architecture, options),
   };
+}
+
+/** The folder of the model that another one is made over. @throws InputError when there is none. */
+function baseOf({ name }: Architecture, { base }: Values): string {
+  if (typeof base === 'string') return base;
+  throw new InputError(`'${name}' is made over another model: give the folder of that one as --base.`);
 }
 
 /** `--no-train`: what the reference program does with a checkpoint and a prompt. */

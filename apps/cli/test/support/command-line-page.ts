@@ -8,7 +8,9 @@ export function commandLinePage(verbs: readonly Verb[]): string {
 
 This page is generated from the schemas of the flags; a test keeps it fresh (\`vitest run --update\` in \`apps/cli\`).
 Options may also stand in a JSON file, by the names in the second column: \`--config options.json\`. Flags go first, then
-the file, then the preset, then the default.
+the file, then the preset, then the default. Every command takes \`--plugin file\`, any number of times: a JavaScript module that
+exports the card of a mechanism as \`mechanism\` ([an example](../examples/moving-average.mjs)), with its models, tasks, golden
+cases and commands.
 
 ${sections.join('\n')}`;
 }

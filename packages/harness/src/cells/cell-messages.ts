@@ -7,8 +7,8 @@ export interface CellOrder {
   readonly versions: Versions;
   /** Threads of the engine for one operation. */
   readonly threads: number;
-  /** URL of a module whose `registry` says what cells are made of. Default: the registry of the house. */
-  readonly registryModule?: string;
+  /** Paths of modules whose mechanisms take part besides those of the house. */
+  readonly plugins: readonly string[];
 }
 
 /** What a cell process tells. */

@@ -1,6 +1,6 @@
+import { registryWith } from '../plugins/load-plugins.js';
 import type { CellOrder, CellReport } from './cell-messages.js';
 import { runCell, sentenceOf } from './run-cell.js';
-import type { EvaluationRegistry } from './task.js';
 
 /** Between two reports of progress, milliseconds. */
 const PROGRESS_INTERVAL = 100;
@@ -21,10 +21,10 @@ function serveOneCell(): void {
   void tell({ type: 'ready' });
 }
 
-async function answer({ spec, versions, threads, registryModule }: CellOrder): Promise<CellReport> {
+async function answer({ spec, versions, threads, plugins }: CellOrder): Promise<CellReport> {
   let lastProgress = 0;
   try {
-    const result = await runCell(await loadRegistry(registryModule), spec, {
+    const result = await runCell(await registryWith(plugins), spec, {
       versions,
       threads,
       onStart: (provenance) => void tell({ type: 'start', provenance }),
@@ -38,11 +38,6 @@ async function answer({ spec, versions, threads, registryModule }: CellOrder): P
   } catch (error) {
     return { type: 'refused', error: sentenceOf(error) };
   }
-}
-
-async function loadRegistry(module: string | undefined): Promise<EvaluationRegistry> {
-  if (module === undefined) return (await import('../registry.js')).standardRegistry;
-  return ((await import(module)) as { readonly registry: EvaluationRegistry }).registry;
 }
 
 function tell(report: CellReport): Promise<void> {

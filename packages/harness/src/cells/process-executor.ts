@@ -11,8 +11,8 @@ const MEMORY_PER_WORKER = 1.5 * 2 ** 30;
 
 export interface ProcessExecutorOptions {
   readonly versions: Versions;
-  /** URL of a module whose `registry` says what cells are made of. Default: the registry of the house. */
-  readonly registryModule?: string;
+  /** Paths of modules whose mechanisms take part besides those of the house. */
+  readonly plugins?: readonly string[];
   /** Cells side by side. Default: one per core, fewer when memory is short. */
   readonly workers?: number;
   /** Threads of the machine, shared among the workers. Default: one per core. */

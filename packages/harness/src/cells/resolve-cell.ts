@@ -53,7 +53,7 @@ export function resolveCell(
     engine: parsed.engine === 'auto' ? engine : parsed.engine,
   };
   return {
-    key: cellKey(spec, versions),
+    key: cellKey(spec, { ...versions, ...registry.versionsOf?.(spec) }),
     spec,
     task,
     ...(contender ? { contender } : {}),

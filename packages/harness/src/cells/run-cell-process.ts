@@ -14,8 +14,8 @@ export interface CellProcessOptions {
   readonly versions: Versions;
   /** Threads of the engine for one operation. */
   readonly threads: number;
-  /** URL of a module whose `registry` says what cells are made of. Default: the registry of the house. */
-  readonly registryModule?: string;
+  /** Paths of modules whose mechanisms take part besides those of the house. */
+  readonly plugins?: readonly string[];
   /** Seconds after which the cell is given up. Default: as long as it takes. */
   readonly timeoutSeconds?: number;
   /** Flags for Node, as `--max-old-space-size=4096`. */
@@ -80,8 +80,8 @@ interface Life {
 
 /** Tells a cell process its cell and listens until it ends. */
 function follow(child: ChildProcess, { spec }: Cell, options: CellProcessOptions): Promise<Life> {
-  const { versions, threads, registryModule } = options;
-  const order: CellOrder = { spec, versions, threads, ...(registryModule ? { registryModule } : {}) };
+  const { versions, threads, plugins = [] } = options;
+  const order: CellOrder = { spec, versions, threads, plugins };
   const life: Life = { code: null, endSignal: null, words: '' };
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     life.words = (life.words + text).slice(-KEPT_CHARACTERS);

@@ -1,9 +1,10 @@
+import { InputError } from '@palimpsest/base';
 import type { Inspection } from '@palimpsest/lm';
-import { inspectText, type RsmOptions, resolveConfig } from '@palimpsest/rsm';
-import { type Engine, InputError } from '@palimpsest/tensor-core';
-import type { TextCheckpoint } from '../models/open-checkpoint.js';
+import type { Engine } from '@palimpsest/tensor-core';
+import type { Registry } from '../create-registry.js';
+import type { TextCheckpoint } from '../models/open-language-model.js';
+import { standardRegistry } from '../registry.js';
 import { inspectionPage } from './inspection-page.js';
-import { rsmInspection } from './rsm-inspection.js';
 
 export interface InspectCheckpointOptions {
   readonly engine: Engine;
@@ -11,6 +12,8 @@ export interface InspectCheckpointOptions {
   readonly text: string;
   /** Most tokens at the end of the text whose reads are drawn. Default 192. */
   readonly readTokens?: number;
+  /** Whose mechanisms can show their memory. Default: those of the house */
+  readonly registry?: Registry;
 }
 
 export interface InspectedCheckpoint {
@@ -20,20 +23,20 @@ export interface InspectedCheckpoint {
 }
 
 /**
- * What the memory of a trained RSM does with a text.
- * @throws InputError for a model of another architecture, or a text without tokens.
+ * What the memory of a trained model does with a text.
+ * @throws InputError for a mechanism that cannot show its memory, or a text without tokens.
  */
 export async function inspectCheckpoint(options: InspectCheckpointOptions): Promise<InspectedCheckpoint> {
-  const { engine, checkpoint, text, readTokens } = options;
-  const { model, params, tokenizer, folder } = checkpoint;
-  if (model.name !== 'rsm') {
+  const { registry = standardRegistry, ...request } = options;
+  const { model, folder } = request.checkpoint;
+  const card = registry.mechanismOf(model.name);
+  if (!card?.inspect) {
+    const able = registry.mechanisms.filter(({ inspect }) => inspect).map(({ name }) => name);
     throw new InputError(
-      `'${folder}' holds a model '${model.name}', but only the memories of 'rsm' models can be inspected.`,
+      `'${folder}' holds a model '${model.name}', whose memory cannot be inspected; that of ${able.join(', ')} can.`,
     );
   }
-  const config = resolveConfig(model.config as RsmOptions);
-  const inspected = await inspectText(engine, config, params, tokenizer.encode(text));
-  const shown = rsmInspection(config, inspected, tokenizer, readTokens);
+  const shown = await card.inspect(request);
   const inspection = { ...shown, facts: [['checkpoint', folder] as const, ...shown.facts] };
   return { inspection, page: await inspectionPage(inspection, folder) };
 }

@@ -1,7 +1,9 @@
 import { countParameters, type JsonObject, loadCheckpoint, stateBytes } from '@palimpsest/lm';
 import { formatShape, type NDArray, treeLeaves } from '@palimpsest/tensor-core';
+import type { Registry } from '../create-registry.js';
+import { standardRegistry } from '../registry.js';
 import { textTable } from '../report/table.js';
-import { modelRegistry } from './architectures.js';
+import { modelsOf } from './open-language-model.js';
 
 /** What a checkpoint holds. */
 export interface CheckpointDescription {
@@ -22,8 +24,11 @@ export interface CheckpointDescription {
 }
 
 /** Reads a checkpoint and says what is in it. @throws InputError when it is missing, torn or foreign. */
-export async function describeCheckpoint(folder: string): Promise<CheckpointDescription> {
-  const checkpoint = await loadCheckpoint(folder, modelRegistry);
+export async function describeCheckpoint(
+  folder: string,
+  registry: Registry = standardRegistry,
+): Promise<CheckpointDescription> {
+  const checkpoint = await loadCheckpoint(folder, modelsOf(registry));
   const { model, params, parametersId, tokenizer, training, notes } = checkpoint;
   return {
     folder: checkpoint.folder,

@@ -1,4 +1,6 @@
 import { describeFolder, type FolderDescription } from '@palimpsest/backbone';
+import type { Registry } from '../create-registry.js';
+import { standardRegistry } from '../registry.js';
 import { describeCheckpoint, formatCheckpoint, formatFacts } from './describe-checkpoint.js';
 import { isPretrainedFolder } from './pretrained-folder.js';
 
@@ -13,12 +15,15 @@ export interface Description {
  * config.json and not read.
  * @throws InputError when it is missing, torn or foreign.
  */
-export async function describeModel(folder: string): Promise<Description> {
+export async function describeModel(
+  folder: string,
+  registry: Registry = standardRegistry,
+): Promise<Description> {
   if (isPretrainedFolder(folder)) {
     const data = await describeFolder(folder);
     return { data, text: formatPretrained(data) };
   }
-  const data = await describeCheckpoint(folder);
+  const data = await describeCheckpoint(folder, registry);
   return { data, text: formatCheckpoint(data) };
 }
 

@@ -1,8 +1,49 @@
 import { type ChatTemplate, type LoadOptions, loadPretrained } from '@palimpsest/backbone';
-import type { AnySequenceModel, JsonObject, SamplingOptions, Tokenizer } from '@palimpsest/lm';
+import {
+  type AnySequenceModel,
+  type JsonObject,
+  type LoadedCheckpoint,
+  loadCheckpoint,
+  type ModelRegistry,
+  type SamplingOptions,
+  type Tokenizer,
+} from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
-import { openCheckpoint } from './open-checkpoint.js';
+import type { Registry } from '../create-registry.js';
+import { standardRegistry } from '../registry.js';
 import { isPretrainedFolder } from './pretrained-folder.js';
+
+/** A checkpoint that can read and write text. */
+export interface TextCheckpoint extends LoadedCheckpoint {
+  readonly tokenizer: Tokenizer;
+}
+
+/** The same as what `loadCheckpoint` of `@palimpsest/lm` asks for: how each architecture is made from its configuration. */
+export function modelsOf(registry: Registry): ModelRegistry {
+  const open = (folder: string) => openLanguageModel(folder, registry);
+  return Object.fromEntries(
+    registry.architectures.map(({ name, restore }) => [name, (config) => restore(config, open)]),
+  );
+}
+
+/**
+ * Reads a checkpoint of any architecture, or the latest one of a run folder.
+ * @param registry which architectures there are. Default: those of the house
+ * @throws InputError when it is missing, torn, foreign, or has no tokenizer.
+ */
+export async function openCheckpoint(
+  folder: string,
+  registry: Registry = standardRegistry,
+): Promise<TextCheckpoint> {
+  const checkpoint = await loadCheckpoint(folder, modelsOf(registry));
+  const { tokenizer } = checkpoint;
+  if (!tokenizer) {
+    throw new InputError(
+      `The checkpoint '${folder}' has no tokenizer, so it can neither read nor write text.`,
+    );
+  }
+  return { ...checkpoint, tokenizer };
+}
 
 /** The cache of a Hugging Face model, and who is told how far it is loaded. */
 export type PretrainedOptions = LoadOptions;
@@ -29,11 +70,13 @@ export interface LanguageModel {
 
 /**
  * Opens a checkpoint, the latest one of a run folder, or a Hugging Face folder.
+ * @param registry which architectures there are. Default: those of the house
  * @param options cache of a Hugging Face model, which its files leave open; `onProgress` follows its loading
  * @throws InputError when it is missing, torn or foreign, or for cache options of a checkpoint, which has its own.
  */
 export async function openLanguageModel(
   folder: string,
+  registry: Registry = standardRegistry,
   options: PretrainedOptions = {},
 ): Promise<LanguageModel> {
   if (isPretrainedFolder(folder)) return openPretrained(folder, options);
@@ -42,7 +85,7 @@ export async function openLanguageModel(
       `'${folder}' is no Hugging Face folder: the size of its memory is part of its configuration; leave context, window and sinks away.`,
     );
   }
-  const { model, params, parametersId, tokenizer, folder: place } = await openCheckpoint(folder);
+  const { model, params, parametersId, tokenizer, folder: place } = await openCheckpoint(folder, registry);
   return {
     folder: place,
     model,

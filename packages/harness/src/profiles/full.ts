@@ -1,5 +1,5 @@
 import type { CellSpecInput } from '../cells/cell.js';
-import { everyone, fixedSize, goldenSystems, grid, ngrams, plain, single, sizes } from './grid.js';
+import { countedTables, type Field, grid, plain, single, sizes } from './grid.js';
 
 type TaskOptions = NonNullable<CellSpecInput['taskOptions']>;
 
@@ -48,19 +48,21 @@ const recall: readonly (readonly [string, TaskOptions])[] = [
 const text = { characters: 1_000_000, window: 128, reading: 'lanes' };
 
 /** Hours on two cores; interrupted, it goes on where it stopped. */
-export const fullCells: readonly CellSpecInput[] = [
-  ...goldenSystems.map((system) => single('parity', { system })),
-  ...grid('mqar', mqarSmall, sizes([...fixedSize, 'no-memory'], [16, 32, 64, 128]), shared),
-  ...grid('mqar', mqarSmall, sizes(['transformer'], [32, 64, 128]), shared),
-  ...recall.flatMap(([task, options]) => grid(task, { ...learning, ...options }, plain(everyone), shared)),
-  ...grid('language', { ...text, steps: 3000 }, plain(everyone), shared),
-  ...grid('language', { ...text, seconds: 300 }, plain(everyone), once),
-  ...grid('language', text, ngrams(7), once),
-  ...grid('training-cost', { batch: 32, time: 128 }, plain(everyone), once),
+export const fullCells = (field: Field): CellSpecInput[] => [
+  ...field.goldenSystems.map((system) => single('parity', { system })),
+  ...grid('mqar', mqarSmall, sizes(field, [...field.fixed, ...field.none], [16, 32, 64, 128]), shared),
+  ...grid('mqar', mqarSmall, sizes(field, field.growing, [32, 64, 128]), shared),
+  ...recall.flatMap(([task, options]) =>
+    grid(task, { ...learning, ...options }, plain(field.everyone), shared),
+  ),
+  ...grid('language', { ...text, steps: 3000 }, plain(field.everyone), shared),
+  ...grid('language', { ...text, seconds: 300 }, plain(field.everyone), once),
+  ...grid('language', text, countedTables(field, 7), once),
+  ...grid('training-cost', { batch: 32, time: 128 }, plain(field.everyone), once),
   ...grid(
     'decoding-cost',
     { contexts: [128, 512, 2048, 8192, 32_768], prefillChunk: 256 },
-    plain(everyone),
+    plain(field.everyone),
     once,
   ),
   single('sketch-error', { sketchDims: [64, 128, 256, 512, 1024, 2048, 4096], trials: 1000 }),

@@ -1,3 +1,4 @@
+import type { Mechanism } from '@palimpsest/lm';
 import type { CellSpecInput } from '../cells/cell.js';
 
 type JsonOptions = NonNullable<CellSpecInput['taskOptions']>;
@@ -40,19 +41,59 @@ export function plain(models: readonly string[]): Entrant[] {
   return models.map((model) => ({ model }));
 }
 
-/** Every model at every width. */
-export function sizes(models: readonly string[], widths: readonly number[]): Entrant[] {
-  return models.flatMap((model) => widths.map((width) => ({ model, options: { width } })));
+/** Models with those of the options that they have. */
+export function sized({ optionsOf }: Field, models: readonly string[], options: JsonOptions): Entrant[] {
+  return models.map((model) => {
+    const own = Object.entries(options).filter(([name]) => optionsOf.get(model)?.has(name));
+    return { model, options: Object.fromEntries(own) };
+  });
 }
 
-/** n-gram tables of orders 1 to `longest`. */
-export function ngrams(longest: number): Entrant[] {
-  return Array.from({ length: longest }, (_, index) => ({ model: 'ngram', options: { order: index + 1 } }));
+/** Every model at every width; cells that are the same then, as those of a model without a width, are computed once. */
+export function sizes(field: Field, models: readonly string[], widths: readonly number[]): Entrant[] {
+  return models.flatMap((model) => widths.flatMap((width) => sized(field, [model], { width })));
 }
 
-/** Models whose memory has a fixed size. */
-export const fixedSize = ['osam', 'rsm', 'transformer-window', 'transformer-sinks', 'linear-attention'];
-/** Those, full attention, and the control that remembers nothing. */
-export const everyone = [...fixedSize, 'transformer', 'no-memory'];
-/** What has golden cases of an original program. */
-export const goldenSystems = ['osam', 'rsm', 'backbone', 'kakeya', 'fiber-geometry'];
+/** Tables of counts of orders 1 to `longest`. */
+export function countedTables({ counted }: Field, longest: number): Entrant[] {
+  return counted.flatMap((model) =>
+    Array.from({ length: longest }, (_, index) => ({ model, options: { order: index + 1 } })),
+  );
+}
+
+/** Who takes part in the profiles: the first model of every mechanism. */
+export interface Field {
+  /** Trained models whose memory has a fixed size. */
+  readonly fixed: readonly string[];
+  /** Those whose memory grows with the text. */
+  readonly growing: readonly string[];
+  /** Those without a memory. */
+  readonly none: readonly string[];
+  /** All of them. */
+  readonly everyone: readonly string[];
+  /** Tables of counts. */
+  readonly counted: readonly string[];
+  /** Names of the options of each of them. */
+  readonly optionsOf: ReadonlyMap<string, ReadonlySet<string>>;
+  /** What has golden cases of an original program. */
+  readonly goldenSystems: readonly string[];
+}
+
+export function fieldOf(mechanisms: readonly Mechanism[], goldenSystems: readonly string[]): Field {
+  const first = mechanisms.flatMap(({ memory, contenders = [] }) =>
+    contenders.slice(0, 1).map(({ name, kind, options }) => ({ name, kind, options, memory })),
+  );
+  const trained = first.filter(({ kind }) => kind === 'trained');
+  const [fixed, growing, none] = (['fixed', 'growing', 'none'] as const).map((memory) =>
+    trained.filter((contender) => contender.memory === memory).map(({ name }) => name),
+  ) as [string[], string[], string[]];
+  return {
+    fixed,
+    growing,
+    none,
+    everyone: [...fixed, ...growing, ...none],
+    counted: first.filter(({ kind }) => kind === 'counted').map(({ name }) => name),
+    optionsOf: new Map(first.map(({ name, options }) => [name, new Set(Object.keys(options.shape))])),
+    goldenSystems,
+  };
+}

@@ -1,6 +1,9 @@
+import type { Mechanism } from '@palimpsest/lm';
 import type { CellSpecInput } from '../cells/cell.js';
+import type { Registry } from '../create-registry.js';
 import { fullCells } from './full.js';
-import { quickCells } from './quick.js';
+import { type Field, fieldOf, grid, plain, single } from './grid.js';
+import { needle, quickCells, recall } from './quick.js';
 import { smokeCells } from './smoke.js';
 
 /** A set of cells with a name. */
@@ -10,21 +13,47 @@ export interface Profile {
   readonly cells: readonly CellSpecInput[];
 }
 
-/** The profiles of `palimpsest eval`, from the shortest to the longest. */
-export const profiles: readonly Profile[] = [
-  {
-    name: 'smoke',
-    description: 'Under a minute: does everything run? Nothing is learned.',
-    cells: smokeCells,
-  },
-  {
-    name: 'quick',
-    description: 'About five minutes on two cores: every mechanism, small, on embedded data.',
-    cells: quickCells,
-  },
-  {
-    name: 'full',
-    description: 'Hours, resumable: every task, four learning rates, three seeds.',
-    cells: fullCells,
-  },
-];
+/** The profiles of `palimpsest eval`: from the shortest to the longest, then one per mechanism that brings tasks or models. */
+export async function profilesOf({ mechanisms, golden }: Registry): Promise<Profile[]> {
+  const systems = new Set((await golden()).map(({ system }) => system));
+  const field = fieldOf(mechanisms, [...systems]);
+  return [
+    {
+      name: 'smoke',
+      description: 'Under a minute: does everything run? Nothing is learned.',
+      cells: smokeCells(field),
+    },
+    {
+      name: 'quick',
+      description: 'About five minutes on two cores: every mechanism, small, on embedded data.',
+      cells: quickCells(field),
+    },
+    {
+      name: 'full',
+      description: 'Hours, resumable: every task, four learning rates, three seeds.',
+      cells: fullCells(field),
+    },
+    ...mechanisms.filter(({ tasks = [] }) => tasks.length > 0).map((card) => profileOf(card, field)),
+  ];
+}
+
+/** What there is to know about one mechanism: its own tasks at their defaults, and the recall of the quick profile. */
+function profileOf(card: Mechanism, { goldenSystems }: Field): Profile {
+  const { name, title, tasks = [], contenders = [] } = card;
+  const models = plain(
+    contenders.filter(({ kind }) => kind === 'trained').map((contender) => contender.name),
+  );
+  const once = { seeds: [1] };
+  return {
+    name,
+    description: `${title} alone: its golden cases and its own tasks${models.length > 0 ? ', and the recall of the quick profile' : ''}.`,
+    cells: [
+      ...goldenSystems.filter((system) => system === name).map((system) => single('parity', { system })),
+      ...tasks.flatMap((task) =>
+        task.contenders === 'none' ? [single(task.name)] : grid(task.name, {}, models.slice(0, 1), once),
+      ),
+      ...grid('mqar', recall, models, once),
+      ...grid('retrieval-distance', needle, models, once),
+    ],
+  };
+}

@@ -18,6 +18,10 @@ export class Labels {
     return this.#registry.contenders.find((contender) => contender.name === name)?.title ?? name;
   }
 
+  isCounted(name: string | undefined): boolean {
+    return this.#registry.contenders.find((contender) => contender.name === name)?.kind === 'counted';
+  }
+
   mechanism(name: string): string {
     return this.#registry.contenders.find((contender) => contender.name === name)?.mechanism ?? name;
   }
@@ -29,7 +33,6 @@ export class Labels {
     task,
     taskOptions,
   }: Pick<Entry, 'model' | 'modelOptions' | 'task' | 'taskOptions'>): string {
-    if (model === 'ngram') return `${Number(modelOptions.order ?? 5)}-gram table`;
     if (model !== undefined) return [this.model(model), ...optionWords(modelOptions)].join(', ');
     return typeof taskOptions.system === 'string' ? taskOptions.system : this.task(task);
   }

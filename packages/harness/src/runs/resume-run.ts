@@ -1,5 +1,7 @@
+import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import {
+  type Architecture,
   type Corpus,
   type LoadedCheckpoint,
   loadCorpus,
@@ -10,7 +12,6 @@ import {
 } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 import { canonicalJson } from '../cells/canonical-json.js';
-import { architectureOf } from '../models/architectures.js';
 import { notesOf, type RunNotes, storedText } from './run-notes.js';
 import { textIdentity } from './text-identity.js';
 
@@ -32,6 +33,10 @@ export interface AskedOfRun {
   readonly modelOptions?: Readonly<Record<string, unknown>>;
   readonly data?: Partial<RunData>;
   readonly frozen?: readonly string[];
+  /** Options of the architecture's own trainer. */
+  readonly trainer?: Readonly<Record<string, unknown>>;
+  /** The folder of the model that it is made over. */
+  readonly base?: string;
 }
 
 export interface ResumedText {
@@ -44,10 +49,10 @@ export interface ResumedText {
  * The text of a run that goes on, after everything that was asked has been compared with what the run was begun with.
  * @throws InputError naming what differs, or a text that is missing or has changed.
  */
-export function resumeText(run: ResumedRun): ResumedText {
+export function resumeText(run: ResumedRun, architecture: Architecture): ResumedText {
   const { checkpoint, text, asked = {} } = run;
   const notes = notesOf(checkpoint);
-  checkAsked(checkpoint, notes, asked);
+  checkAsked(checkpoint, notes, asked, architecture);
   const source = text ?? notes.text;
   const corpus = loadText(source, notes, text !== undefined);
   const textHash = textIdentity(corpus);
@@ -81,8 +86,13 @@ function fitsTokenizer(corpus: Corpus, { data }: RunNotes, { tokenizer }: Loaded
   return canonicalJson(made.toJSON()) === canonicalJson(tokenizer!.toJSON());
 }
 
-function checkAsked({ model, folder }: LoadedCheckpoint, notes: RunNotes, asked: AskedOfRun): void {
-  const { architecture, preset, modelOptions = {}, data = {}, frozen } = asked;
+function checkAsked(
+  { model, folder }: LoadedCheckpoint,
+  notes: RunNotes,
+  asked: AskedOfRun,
+  own: Architecture,
+): void {
+  const { architecture, preset, modelOptions = {}, data = {}, frozen, trainer = {}, base } = asked;
   if (architecture !== undefined && architecture !== model.name) {
     throw new InputError(
       `The run in '${folder}' trains a model '${model.name}', not '${architecture}'; go on with it by 'train ${model.name}'.`,
@@ -91,21 +101,23 @@ function checkAsked({ model, folder }: LoadedCheckpoint, notes: RunNotes, asked:
   const differing = [
     ...differences(modelOptions, model.config),
     ...differences(data, notes.data),
+    ...differences(trainer, notes.trainer),
+    ...(base === undefined ? [] : differences({ base: resolve(base) }, { base: notes.base })),
     ...(frozen === undefined ? [] : differences({ frozen }, { frozen: notes.frozen })),
-    ...(preset === undefined ? [] : differences({ preset }, { preset: presetOf(model.name, notes) })),
+    ...(preset === undefined ? [] : differences({ preset }, { preset: presetOf(own, notes) })),
   ];
   const first = differing[0];
   if (!first) return;
   const { key, given, has } = first;
-  const own = has === undefined ? 'another' : JSON.stringify(has);
+  const former = has === undefined ? 'another' : JSON.stringify(has);
   throw new InputError(
-    `${flagOf(key)} is ${JSON.stringify(given)}, but the run in '${folder}' was begun with ${own}, and that cannot change on the way; leave it away, or begin a new run.`,
+    `${flagOf(key)} is ${JSON.stringify(given)}, but the run in '${folder}' was begun with ${former}, and that cannot change on the way; leave it away, or begin a new run.`,
   );
 }
 
 /** Runs of the first versions did not store their preset. */
-function presetOf(name: string, { preset }: RunNotes): string | undefined {
-  return preset === null ? Object.keys(architectureOf(name).presets)[0] : preset;
+function presetOf({ presets }: Architecture, { preset }: RunNotes): string | undefined {
+  return preset === null ? Object.keys(presets)[0] : preset;
 }
 
 function differences(given: Readonly<Record<string, unknown>>, has: Readonly<Record<string, unknown>>) {

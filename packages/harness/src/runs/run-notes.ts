@@ -14,6 +14,10 @@ export const runNotesSchema = z.object({
   frozen: z.array(z.string()),
   /** Preset that the run was begun with; null: the first one, because none was named. */
   preset: z.string().nullable().optional(),
+  /** Options of the architecture's own trainer. */
+  trainer: z.record(z.string(), z.json()).default({}),
+  /** Absolute path of the model that it is made over, for an architecture that requires one. */
+  base: z.string().optional(),
 });
 
 export type RunNotes = z.output<typeof runNotesSchema>;

@@ -1,20 +1,24 @@
+import { resolve } from 'node:path';
 import {
   type AnySequenceModel,
   type Architecture,
+  type BaseModel,
   loadCorpus,
   type PreparedText,
   prepareText,
   type RunData,
   type TrainingEvent,
   type TrainingOptions,
+  type TrainOptions,
   train,
   withFrozen,
 } from '@palimpsest/lm';
 import { type Engine, whileBusy } from '@palimpsest/tensor-core';
-import { architectureOf } from '../models/architectures.js';
+import type { Registry } from '../create-registry.js';
+import { standardRegistry } from '../registry.js';
 import { type ResumedRun, resumeText } from './resume-run.js';
 import { RunFolder } from './run-folder.js';
-import { type RunNotes, storedText } from './run-notes.js';
+import { type RunNotes, runNotesSchema, storedText } from './run-notes.js';
 import { textIdentity } from './text-identity.js';
 
 export interface NewRun {
@@ -26,6 +30,10 @@ export interface NewRun {
   readonly text: string;
   readonly data: RunData;
   readonly settings: TrainingOptions;
+  /** Options of the architecture's own trainer. */
+  readonly trainerOptions?: Readonly<Record<string, unknown>>;
+  /** The model that it is made over, for an architecture that requires one. */
+  readonly base?: BaseModel;
   /** Names of parameter sets of the architecture that shall not learn. */
   readonly frozen?: readonly string[];
 }
@@ -35,10 +43,13 @@ export interface TrainRunOptions {
   /** Run folder: checkpoints, metrics, learning curve. */
   readonly folder: string;
   readonly run: NewRun | ResumedRun;
+  /** Which architectures there are. Default: those of the house. */
+  readonly registry?: Registry;
   readonly signal?: AbortSignal;
 }
 
 interface PreparedRun extends PreparedText {
+  readonly architecture: Architecture;
   readonly model: AnySequenceModel;
   readonly corpus: string;
   /** Stored with every checkpoint: what a resumed run needs besides the checkpoint's own data. */
@@ -52,17 +63,17 @@ interface PreparedRun extends PreparedText {
  * @throws InputError for options that do not fit, or a folder that holds another run.
  */
 export async function* trainRun(options: TrainRunOptions): AsyncGenerator<TrainingEvent, void, undefined> {
-  const { engine, run, signal } = options;
+  const { engine, run, signal, registry = standardRegistry } = options;
   const resume = 'checkpoint' in run ? run.checkpoint : undefined;
   const origin = resume ? { from: resume.folder } : {};
   // Before the text is read, which can take long.
   RunFolder.check(options.folder, origin);
-  const { model, corpus, notes, ...text } = await whileBusy(() =>
-    'checkpoint' in run ? prepareResumed(run) : prepareNew(run),
+  const { architecture, model, corpus, notes, ...text } = await whileBusy(() =>
+    'checkpoint' in run ? prepareResumed(run, registry) : prepareNew(run),
   );
   const folder = new RunFolder(options.folder, origin);
   try {
-    const events = train({
+    const events = learn(architecture, notes, {
       engine,
       model,
       ...text,
@@ -82,12 +93,21 @@ export async function* trainRun(options: TrainRunOptions): AsyncGenerator<Traini
   }
 }
 
+/** By the training loop, or by the architecture's own trainer. */
+function learn(
+  { trainer }: Architecture,
+  notes: RunNotes,
+  run: TrainOptions,
+): AsyncGenerator<TrainingEvent, void, undefined> {
+  return trainer ? trainer.train(run, trainer.options.parse(notes.trainer)) : train(run);
+}
+
 function prepareNew(run: NewRun): PreparedRun {
-  const { architecture, preset, modelOptions, text, data, settings, frozen = [] } = run;
+  const { architecture, preset, modelOptions, text, data, settings, frozen = [], base } = run;
   const corpus = loadCorpus(text, data.layout);
   const seed = settings.seed ?? 0;
-  const prepared = prepareText(corpus, data, seed);
-  const model = architecture.create(prepared.tokenizer.vocabSize, modelOptions, preset);
+  const prepared = prepareText(corpus, data, seed, base?.tokenizer);
+  const model = architecture.create(prepared.tokenizer.vocabSize, modelOptions, preset, base);
   const notes: RunNotes = {
     text: storedText(text),
     textHash: textIdentity(corpus),
@@ -95,16 +115,26 @@ function prepareNew(run: NewRun): PreparedRun {
     seed,
     frozen: [...frozen],
     preset: preset ?? null,
+    trainer: runNotesSchema.shape.trainer.parse(run.trainerOptions),
+    ...(base && { base: resolve(base.folder) }),
   };
-  return { ...prepared, model: withFrozen(model, architecture, frozen), corpus: corpus.name, notes };
+  return {
+    ...prepared,
+    architecture,
+    model: withFrozen(model, architecture, frozen),
+    corpus: corpus.name,
+    notes,
+  };
 }
 
-function prepareResumed(run: ResumedRun): PreparedRun {
+function prepareResumed(run: ResumedRun, registry: Registry): PreparedRun {
   const { model, tokenizer } = run.checkpoint;
-  const { corpus, notes } = resumeText(run);
+  const architecture = registry.architecture(model.name);
+  const { corpus, notes } = resumeText(run, architecture);
   return {
     ...prepareText(corpus, notes.data, notes.seed, tokenizer),
-    model: withFrozen(model, architectureOf(model.name), notes.frozen),
+    architecture,
+    model: withFrozen(model, architecture, notes.frozen),
     corpus: corpus.name,
     notes,
   };

@@ -1,8 +1,7 @@
-import { type CaseResult, runGolden } from '@palimpsest/base/golden';
-import { type CellMetric, defineTask } from '@palimpsest/lm';
+import { type CaseResult, type GoldenHandler, runGolden } from '@palimpsest/base/golden';
+import { type CellMetric, defineTask, type Task } from '@palimpsest/lm';
 import { z } from 'zod';
 import { embeddedGoldenFolder } from '../parity/golden.js';
-import { parityHandlers } from '../parity/handlers.js';
 
 const options = z.strictObject({
   system: z.string().describe('mechanism or library whose golden cases are recomputed'),
@@ -12,43 +11,44 @@ const options = z.strictObject({
 type InputMetric = Omit<CellMetric, 'slice'> & { readonly slice?: CellMetric['slice'] };
 
 /** Golden cases of the original programs, recomputed on the cell's engine: largest errors per case, and how many hold. */
-export const parity = defineTask({
-  name: 'parity',
-  family: 'parity',
-  title: 'Parity with the original program',
-  description:
-    'Golden cases computed with the original program are recomputed and compared output by output; a case holds when every output is within the tolerance that the case states. The share of the tolerance that the worst output uses says how much room is left.',
-  options,
-  contenders: 'none',
-  headline: { metric: 'cases reproduced', unit: '%', higherIsBetter: true },
-  async run({ engine, progress, signal }, { system, golden }) {
-    const report = await runGolden({
-      folder: golden ?? embeddedGoldenFolder(),
-      handlers: parityHandlers,
-      engine,
-      system,
-      onCase(result, done, total) {
-        signal?.throwIfAborted();
-        progress(done / total, result.name);
-      },
-    });
-    const total = report.cases.length;
-    return {
-      passed: report.failed === 0,
-      metrics: [
-        {
-          name: 'cases reproduced',
-          value: (100 * report.passed) / total,
-          unit: '%',
-          samples: total,
-          higherIsBetter: true,
+export const parityTask = (handlers: () => Promise<readonly GoldenHandler[]>): Task =>
+  defineTask({
+    name: 'parity',
+    family: 'parity',
+    title: 'Parity with the original program',
+    description:
+      'Golden cases computed with the original program are recomputed and compared output by output; a case holds when every output is within the tolerance that the case states. The share of the tolerance that the worst output uses says how much room is left.',
+    options,
+    contenders: 'none',
+    headline: { metric: 'cases reproduced', unit: '%', higherIsBetter: true },
+    async run({ engine, progress, signal }, { system, golden }) {
+      const report = await runGolden({
+        folder: golden ?? embeddedGoldenFolder(),
+        handlers: await handlers(),
+        engine,
+        system,
+        onCase(result, done, total) {
+          signal?.throwIfAborted();
+          progress(done / total, result.name);
         },
-        ...report.cases.flatMap(caseMetrics),
-      ],
-      notes: report.cases.filter(({ passed }) => !passed).map(explain),
-    };
-  },
-});
+      });
+      const total = report.cases.length;
+      return {
+        passed: report.failed === 0,
+        metrics: [
+          {
+            name: 'cases reproduced',
+            value: (100 * report.passed) / total,
+            unit: '%',
+            samples: total,
+            higherIsBetter: true,
+          },
+          ...report.cases.flatMap(caseMetrics),
+        ],
+        notes: report.cases.filter(({ passed }) => !passed).map(explain),
+      };
+    },
+  });
 
 /** Largest errors of one case. What is infinite, as an error against NaN, cannot be written down: the note tells it. */
 function caseMetrics({ name, outputs }: CaseResult): InputMetric[] {

@@ -4,7 +4,7 @@ import type { CellSpecInput } from '../../src/cells/cell.js';
 import { processExecutor } from '../../src/cells/process-executor.js';
 import { ResultStore } from '../../src/cells/result-store.js';
 import { runSweep, type SweepOptions } from '../../src/cells/sweep.js';
-import { emptyFolder, linesOf, registry, registryModule, toyCells, versions } from './support/cells.js';
+import { emptyFolder, linesOf, plugins, registry, toyCells, versions } from './support/cells.js';
 
 async function sweep(
   cells: readonly CellSpecInput[],
@@ -12,7 +12,7 @@ async function sweep(
   options: Partial<SweepOptions> = {},
 ) {
   const store = await ResultStore.open(emptyFolder());
-  const executor = processExecutor({ versions, registryModule, workers: 2, threads: 2, ...settings });
+  const executor = processExecutor({ versions, plugins, workers: 2, threads: 2, ...settings });
   return {
     store,
     ...(await runSweep({ registry, store, executor, cells, engine: 'cpu', versions, ...options })),
@@ -66,9 +66,9 @@ describe('processExecutor', () => {
   });
 
   it('ends a cell that takes too long', async () => {
-    const { results } = await sweep([...crashes('hang'), ...toyCells(1)], { timeoutSeconds: 3 });
+    const { results } = await sweep([...crashes('hang'), ...toyCells(1)], { timeoutSeconds: 12 });
     expect(results.map(({ status }) => status)).toEqual(['failed', 'done']);
-    expect(results[0]!.error).toBe('The cell took longer than the 3 s that it was given, and was ended.');
+    expect(results[0]!.error).toBe('The cell took longer than the 12 s that it was given, and was ended.');
   });
 
   it('gives the machine to one cell at a time when it measures time', async () => {

@@ -140,7 +140,7 @@ async function readCheckpoint(folder: string, models: ModelRegistry): Promise<Lo
   const factory = Object.hasOwn(models, name) ? models[name] : undefined;
   if (!factory) {
     throw new InputError(
-      `The checkpoint '${place}' holds a model '${name}', but only ${Object.keys(models).join(', ') || 'no model'} can be loaded here.`,
+      `The checkpoint '${place}' holds a model '${name}', but only ${Object.keys(models).join(', ') || 'no model'} can be loaded here; a module that brings others is given as --plugin.`,
     );
   }
   const params = tree('model.safetensors');

@@ -29,6 +29,17 @@ export class ReportContext {
     return colourAt(place === -1 ? this.#mechanisms.length : place);
   }
 
+  /** Whether an entry is of a model whose memory grows with the text. */
+  grows({ model }: Pick<Entry, 'model'>): boolean {
+    const name = this.labels.mechanism(model ?? '');
+    return this.registry.mechanisms?.some((card) => card.name === name && card.memory === 'growing') === true;
+  }
+
+  /** Whether an entry is of a table of counts, the floor that models must beat. */
+  isFloor({ model }: Pick<Entry, 'model'>): boolean {
+    return this.labels.isCounted(model);
+  }
+
   /** Groups of a family. */
   family(family: string): TaskGroup[] {
     return this.groups.filter(({ task }) => task?.family === family);

@@ -108,9 +108,9 @@ function memoryPicture(entries: readonly Entry[], context: ReportContext): Figur
   };
 }
 
-/** From which length on each mechanism is cheaper per token than full attention. */
+/** From which length on each mechanism is cheaper per token than the memory that grows, which is full attention. */
 function crossovers(entries: readonly Entry[], context: ReportContext): string {
-  const full = entries.find(({ model }) => model === 'transformer');
+  const full = entries.find((entry) => context.grows(entry));
   if (!full) return '';
   const reference = byContext(full, 'time per token');
   const sentences = entries
@@ -123,7 +123,7 @@ function crossovers(entries: readonly Entry[], context: ReportContext): string {
         ? `${name}: at every length measured`
         : `${name}: from about ${formatNumber(Math.round(at))} tokens on`;
     });
-  return `Cheaper per token than full attention: ${sentences.join('; ')}.`;
+  return `Cheaper per token than ${context.labels.entry(full)}: ${sentences.join('; ')}.`;
 }
 
 /** Where a line falls below another for good, interpolated on logarithmic axes. */

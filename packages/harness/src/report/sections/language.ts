@@ -14,9 +14,9 @@ const HEADLINE = 'bits per character';
 export async function languageSection(context: ReportContext): Promise<Section | undefined> {
   const groups = context.family('language');
   if (groups.length === 0) return undefined;
-  const floors = groups.flatMap(({ entries }) => entries.filter(({ model }) => model === 'ngram'));
+  const floors = groups.flatMap(({ entries }) => entries.filter((entry) => context.isFloor(entry)));
   const parts = [paragraph(groups[0]!.task?.description ?? '')];
-  for (const group of groups.filter(({ entries }) => entries.some(({ model }) => model !== 'ngram'))) {
+  for (const group of groups.filter(({ entries }) => entries.some((entry) => !context.isFloor(entry)))) {
     const together = withFloors(group, floors);
     const seconds = Number(group.entries[0]!.taskOptions.seconds ?? 0);
     parts.push(subheading(seconds > 0 ? `Equal time: ${seconds} s of training` : 'Equal steps'));
@@ -68,7 +68,7 @@ function textTable(entries: readonly Entry[], { labels }: ReportContext): Markup
 /** Loss by the number of tokens in memory, with the best table of counts as a level. */
 function byDistance(group: TaskGroup, floors: readonly Entry[], context: ReportContext): Figure | undefined {
   const series = group.entries
-    .filter(({ model }) => model !== 'ngram')
+    .filter((entry) => !context.isFloor(entry))
     .map((entry) => ({
       name: context.labels.entry(entry),
       colour: context.colour(entry),

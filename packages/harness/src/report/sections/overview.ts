@@ -9,10 +9,11 @@ import type { ReportContext } from './context.js';
 /** Which memory keeps what, at what cost: one row per model at its usual size, one column per task. */
 export function overview(context: ReportContext): Section {
   const asked = context.groups.filter(
-    ({ task, entries }) => task && entries.some(({ model }) => model !== undefined && model !== 'ngram'),
+    ({ task, entries }) =>
+      task && entries.some((entry) => entry.model !== undefined && !context.isFloor(entry)),
   );
   const models = [...new Set(asked.flatMap(({ entries }) => entries.map(({ model }) => model)))].filter(
-    (model) => model !== undefined && model !== 'ngram',
+    (model) => model !== undefined && !context.isFloor({ model }),
   ) as string[];
   const rows = models.map((model) => [
     context.labels.model(model),
@@ -56,7 +57,8 @@ function memoryOf(groups: readonly TaskGroup[], model: string): string {
 }
 
 /** What passed and what did not, in sentences. */
-function verdicts({ document, groups, labels }: ReportContext): Markup {
+function verdicts(context: ReportContext): Markup {
+  const { document, groups, labels } = context;
   const checked = document.entries.filter(({ passed }) => passed !== undefined);
   const broken = checked.filter(({ passed }) => !passed);
   const sentences = [
@@ -64,19 +66,20 @@ function verdicts({ document, groups, labels }: ReportContext): Markup {
     ...(document.failed.length > 0
       ? [`${document.failed.length} cells could not be computed; they are listed below.`]
       : []),
-    ...groups.flatMap((group) => floorSentence(group, labels.entry.bind(labels))),
+    ...groups.flatMap((group) => floorSentence(group, context)),
   ];
   return bulletList(sentences);
 }
 
 /** Who reads better than the best table of counts. */
-function floorSentence({ task, entries }: TaskGroup, name: (entry: Entry) => string): string[] {
+function floorSentence({ task, entries }: TaskGroup, context: ReportContext): string[] {
+  const name = (entry: Entry) => context.labels.entry(entry);
   if (task?.name !== 'language') return [];
   const value = (entry: Entry) => metricOf(entry, task.headline.metric)?.value ?? Number.POSITIVE_INFINITY;
-  const floors = entries.filter(({ model }) => model === 'ngram');
+  const floors = entries.filter((entry) => context.isFloor(entry));
   if (floors.length === 0) return [];
   const best = floors.reduce((lowest, entry) => (value(entry) < value(lowest) ? entry : lowest));
-  const below = entries.filter((entry) => entry.model !== 'ngram' && value(entry) < value(best));
+  const below = entries.filter((entry) => !context.isFloor(entry) && value(entry) < value(best));
   const who = below.length === 0 ? 'no model' : below.map(name).join('; ');
   return [
     `Held-out text: the best table of counts is the ${name(best)} with ${formatNumber(value(best))} bits; below it: ${who}.`,

@@ -1,14 +1,24 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
 import type { CellSpecInput } from '../../../src/cells/cell.js';
-import { registry } from './toy-registry.mjs';
-
-export { registry };
+import type { EvaluationRegistry } from '../../../src/cells/task.js';
+import { registryWith } from '../../../src/index.js';
+import { mechanism } from './toy-mechanism.mjs';
 
 export const versions = { '@palimpsest/harness': 'test' };
-export const registryModule = new URL('./toy-registry.mjs', import.meta.url).href;
+/** For the processes of cells. */
+export const plugins = [fileURLToPath(new URL('./toy-mechanism.mjs', import.meta.url))];
+
+const { versionsOf } = await registryWith(plugins);
+/** The toys alone, with the keys that they have as a plugin. */
+export const registry = {
+  tasks: mechanism.tasks,
+  contenders: mechanism.contenders,
+  versionsOf,
+} as EvaluationRegistry;
 
 const folders: string[] = [];
 afterAll(() => {

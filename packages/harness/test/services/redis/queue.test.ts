@@ -8,14 +8,7 @@ import { queueExecutor } from '../../../src/cells/queue/queue-executor.js';
 import { runQueueWorker } from '../../../src/cells/queue/queue-worker.js';
 import { ResultStore } from '../../../src/cells/result-store.js';
 import { runSweep, type SweepOptions } from '../../../src/cells/sweep.js';
-import {
-  emptyFolder,
-  linesOf,
-  registry,
-  registryModule,
-  toyCells,
-  versions,
-} from '../../cells/support/cells.js';
+import { emptyFolder, linesOf, plugins, registry, toyCells, versions } from '../../cells/support/cells.js';
 import { type RedisServer, startRedis, untilPrinted } from './support/redis-server.js';
 
 let server: RedisServer;
@@ -194,7 +187,7 @@ describe('cells on a queue', () => {
 describe('a queue that cannot be used', () => {
   it('is one in a database that the server does not have; others are left alone', async () => {
     const options = { redis: `${server.url}/99`, queue: 'nowhere', versions };
-    await expect(runQueueWorker({ ...options, registry, registryModule })).rejects.toThrow(
+    await expect(runQueueWorker({ ...options, registry, plugins })).rejects.toThrow(
       /cannot be used \(ERR DB index is out of range\)/,
     );
     const { Redis } = await import('ioredis');
@@ -219,7 +212,7 @@ describe('a queue that cannot be used', () => {
     ['redis://127.0.0.1:1', 'a:b', /^A queue's name is made of letters, digits/],
   ])('is refused in one sentence: %s %s', async (redis, queue, sentence) => {
     const options = { redis, queue, versions };
-    await expect(runQueueWorker({ ...options, registry, registryModule })).rejects.toThrow(sentence);
+    await expect(runQueueWorker({ ...options, registry, plugins })).rejects.toThrow(sentence);
     const store = await ResultStore.open(emptyFolder());
     const executor = queueExecutor(options);
     const cells = toyCells(1);

@@ -1,11 +1,8 @@
-import {
-  createTransformer,
-  presets,
-  type TransformerOptions,
-  transformerConfigSchema,
-} from '@palimpsest/backbone';
+import { InputError } from '@palimpsest/base';
 import { defineArchitecture } from '@palimpsest/lm';
-import { InputError } from '@palimpsest/tensor-core';
+import { type TransformerOptions, transformerConfigSchema } from '../config.js';
+import { presets } from '../presets.js';
+import { createTransformer } from '../transformer.js';
 
 const presetNames = ['small', 'shakespeare', 'streaming'] as const;
 type PresetName = (typeof presetNames)[number];
@@ -14,7 +11,7 @@ type PresetName = (typeof presetNames)[number];
 const smallTraining = { steps: 2000, batchSize: 12, seqLen: 64, weightDecay: 0.1, warmupSteps: 100 };
 
 /** Decoder-only transformer: the baseline of every comparison. */
-export const transformer = defineArchitecture({
+export const transformerArchitecture = defineArchitecture({
   name: 'transformer',
   description:
     'a decoder-only transformer: full attention, a sliding window, or a window with attention sinks',

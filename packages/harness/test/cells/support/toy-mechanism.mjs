@@ -95,8 +95,12 @@ const crash = {
 
 const width = z.int().min(1).default(8).describe('numbers per token');
 
-/** Tasks and contenders that take no time, for whatever runs cells. */
-export const registry = {
+/** A card whose tasks and contenders take no time, for whatever runs cells. */
+export const mechanism = {
+  name: 'toys',
+  title: 'Toys',
+  description: 'Tasks and contenders that take no time.',
+  memory: 'none',
   tasks: [sum, clock, crash],
   contenders: [
     {

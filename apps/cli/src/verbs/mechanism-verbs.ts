@@ -1,0 +1,14 @@
+import type { Registry } from '@palimpsest/harness';
+import { defineVerb, type Verb } from '../verb.js';
+
+/** The commands that mechanisms bring. */
+export const mechanismVerbs = ({ mechanisms }: Registry): Verb[] =>
+  mechanisms.flatMap(({ verbs = [] }) =>
+    verbs.map(({ run, ...verb }) =>
+      defineVerb({
+        ...verb,
+        run: (options, { output, signal, given }, positional) =>
+          run(options, { output, signal, given }, positional),
+      }),
+    ),
+  );

@@ -1,0 +1,32 @@
+import type { Mechanism } from '@palimpsest/lm';
+import { indexRecall } from './tasks/index-recall.js';
+import { kakeyaRateDistortion } from './tasks/kakeya-rate-distortion.js';
+import { sketchError } from './tasks/sketch-error.js';
+
+/** Libraries that stand alone: no model, but golden cases and tasks that measure them. */
+export const sketch: Mechanism = {
+  name: 'sketch',
+  title: 'Sketches',
+  description: 'CountSketch, TensorSketch, circular convolution.',
+  memory: 'none',
+  tasks: [sketchError],
+  golden: async () => (await import('@palimpsest/sketch/golden')).goldenHandlers,
+};
+
+export const kakeya: Mechanism = {
+  name: 'kakeya',
+  title: 'Kakeya',
+  description: 'Compression of vectors and search among them.',
+  memory: 'none',
+  tasks: [kakeyaRateDistortion],
+  golden: async () => (await import('@palimpsest/kakeya/golden')).goldenHandlers,
+};
+
+export const fiberGeometry: Mechanism = {
+  name: 'fiber-geometry',
+  title: 'Fiber geometry',
+  description: 'Learned metrics and connections, parallel transport, geodesics, direction indexes.',
+  memory: 'none',
+  tasks: [indexRecall],
+  golden: async () => (await import('@palimpsest/fiber-geometry/golden')).goldenHandlers,
+};

@@ -1,0 +1,28 @@
+import {
+  attentionSinksMechanism,
+  slidingWindowMechanism,
+  mechanism as transformer,
+} from '@palimpsest/backbone/mechanism';
+import type { Mechanism } from '@palimpsest/lm';
+import { mechanism as osam } from '@palimpsest/osam/mechanism';
+import { mechanism as rsm } from './cards/rsm.js';
+import { linearAttention, ngram, noMemory } from './controls/mechanisms.js';
+import { fiberGeometry, kakeya, sketch } from './libraries.js';
+
+/**
+ * The one list of mechanisms: a mechanism joins with its card here. What can be trained, compared, shown and checked, the
+ * profiles, the colours of pictures (by place) and the tables of the docs follow from it.
+ */
+export const mechanisms: readonly Mechanism[] = [
+  osam,
+  rsm,
+  transformer,
+  slidingWindowMechanism,
+  attentionSinksMechanism,
+  linearAttention,
+  noMemory,
+  ngram,
+  sketch,
+  kakeya,
+  fiberGeometry,
+];

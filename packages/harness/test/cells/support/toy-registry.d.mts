@@ -1,3 +1,0 @@
-import type { EvaluationRegistry } from '../../../src/cells/task.js';
-
-export declare const registry: EvaluationRegistry;
