@@ -24,12 +24,8 @@ const memorySize = {
   options,
   contenders: 'trained',
   headline: { metric: 'memory', unit: 'bytes', higherIsBetter: false },
-  async run({ contender, options: given, modelOptions }) {
-    const { length } = options.parse(given);
-    const model = contender.create(
-      { vocabSize: 64, trainLength: length, longestLength: length },
-      modelOptions,
-    );
+  async run({ contestant }, { length }) {
+    const model = contestant.create({ vocabSize: 64, trainLength: length, longestLength: length });
     const bytes = await stateBytes(model);
     return { metrics: [{ name: 'memory', value: bytes, unit: 'bytes' }], stateBytes: bytes };
   },
