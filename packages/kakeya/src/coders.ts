@@ -48,10 +48,13 @@ export interface CoderHeader {
   readonly bytesPerVec: number;
   readonly layout?: TrellisLayout;
   readonly states?: TrellisStates;
+  readonly radius?: number;
 }
 
 export function coderHeader(coder: VectorCoder): CoderHeader {
   const common = { coder: coder.coder, bytesPerVec: coder.bytesPerVec };
+  if (coder instanceof ProductQuantiser && coder.radius !== undefined)
+    return { ...common, radius: coder.radius };
   return coder instanceof TrellisCoder
     ? { ...common, layout: coder.state.layout, states: coder.states }
     : common;

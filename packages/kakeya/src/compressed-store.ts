@@ -1,12 +1,14 @@
-import { readBytes, writeAtomically } from './atomic-file.js';
+import { readBytes, writeFileAtomically } from '@palimpsest/base';
 import { expectInteger, expectVector } from './checks.js';
 import { type KakeyaConfig, type KakeyaConfigInput, kakeyaConfig } from './config.js';
-import { decodeKakeyaFile, encodeKakeyaFile, storedVector, TensorReader } from './kakeya-file.js';
+import { expect } from './errors.js';
+import { decodeKakeyaFile, encodeKakeyaFile, fromFile, storedVector, TensorReader } from './kakeya-file.js';
 import { KakeyaSet } from './kakeya-set.js';
 import { type FloatArray, matrixFromRows } from './matrix.js';
 import type { CompressedVec } from './record.js';
 import { pieces, readRecords, writeRecords } from './record-file.js';
 import { Reservoir } from './reservoir.js';
+import { savedStore } from './saved-shapes.js';
 import { readSet, type SetHeader, writeSet } from './set-file.js';
 import type { SetStats } from './set-stats.js';
 import type { EntryId } from './single-set-codec.js';
@@ -137,18 +139,31 @@ export class CompressedStore {
       samples: storedVector(samples.flatMap(([, v]) => [...v])),
     };
     const target = path + SUFFIX;
-    await writeAtomically(target, encodeKakeyaFile({ kind: 'compressed-store', json, tensors: all }));
+    await writeFileAtomically(target, encodeKakeyaFile({ kind: 'compressed-store', json, tensors: all }));
     return target;
   }
 
   /** Reads what {@link save} wrote for `path`. Throws, naming the file, when it is torn or foreign. */
   static async load(path: string): Promise<CompressedStore> {
     const source = path + SUFFIX;
-    const { json, tensors } = decodeKakeyaFile<Saved>(await readBytes(source), 'compressed-store', source);
-    const reader = new TensorReader(tensors, source);
+    const bytes = await readBytes(source);
+    const { json, tensors } = decodeKakeyaFile<Saved>(bytes, 'compressed-store', source, savedStore);
+    return fromFile(source, () => CompressedStore.#from(json, new TensorReader(tensors, source)));
+  }
+
+  static #from(json: Saved, reader: TensorReader): CompressedStore {
     const store = new CompressedStore({ ...json.config, dimension: json.dimension });
     if (json.set !== null) store.#set.restore(readSet(json.set, reader, 'set/', json.config));
     const records = readRecords(reader, 'records/');
+    const { recordIds, rawIds } = json;
+    expect(records.length === recordIds.length, () => {
+      return `'recordIds' lists ${recordIds.length} entries, but there are ${records.length} records.`;
+    });
+    expect(new Set([...recordIds, ...rawIds]).size === recordIds.length + rawIds.length, () => {
+      return "'recordIds' and 'rawIds' name an entry twice.";
+    });
+    expect(recordIds.length === 0 || json.set !== null, () => "'set' is null, but there are records.");
+    for (const record of records) store.#set.expectOwn(record);
     json.recordIds.forEach((id, i) => {
       store.#records.set(id, records[i]!);
     });

@@ -1,20 +1,24 @@
 import { type FloatArray, type Matrix, matrix } from './matrix.js';
+import { lengthLimit } from './robust-rows.js';
 
 /** Columns [start, end) of one field inside a concatenation. */
 export type Slice = readonly [start: number, end: number];
 
 /**
  * One factor per column: the root mean square of the field the column belongs to, so that a field of large norm does
- * not crowd the others out of the PCA. A field that is zero throughout keeps factor 1.
+ * not crowd the others out of the PCA; rows far longer than the others count as if they were not. A field that is zero throughout keeps factor 1.
  */
 export function rmsScale(rows: Matrix, slices: readonly Slice[]): Float32Array {
   const scale = new Float32Array(rows.cols).fill(1);
   for (const [start, end] of slices) {
-    let sum = 0;
-    for (let i = 0; i < rows.rows; i++) {
+    const lengths = Float64Array.from({ length: rows.rows }, (_, i) => {
+      let sum = 0;
       for (let j = start; j < end; j++) sum += rows.data[i * rows.cols + j]! ** 2;
-    }
-    const rms = Math.sqrt(sum / (rows.rows * (end - start)));
+      return Math.sqrt(sum);
+    });
+    const limit = lengthLimit(lengths);
+    const energy = lengths.reduce((sum, length) => sum + Math.min(length, limit) ** 2, 0);
+    const rms = Math.sqrt(energy / (rows.rows * (end - start)));
     if (rms > 1e-12) scale.fill(rms, start, end);
   }
   return scale;

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { crc32 } from './crc32.js';
 import { expect, KakeyaError } from './errors.js';
 import { type Matrix, matrix } from './matrix.js';
@@ -22,7 +23,12 @@ export function encodeKakeyaFile<T>(file: KakeyaFile<T>): Uint8Array {
 }
 
 /** Reads a file of one kind. Throws, naming it, when it is torn, foreign, of another kind or a newer version. */
-export function decodeKakeyaFile<T>(bytes: Uint8Array, kind: string, source: string): KakeyaFile<T> {
+export function decodeKakeyaFile<T>(
+  bytes: Uint8Array,
+  kind: string,
+  source: string,
+  shape: z.ZodType<unknown>,
+): KakeyaFile<T> {
   const { tensors, metadata } = decodeSafetensors(bytes, source);
   expect(
     metadata.format === FORMAT,
@@ -36,7 +42,30 @@ export function decodeKakeyaFile<T>(bytes: Uint8Array, kind: string, source: str
   expect(metadata.checksum === String(checksumOf(json, tensors)), () => {
     return `${source} is torn: its content does not match its checksum.`;
   });
-  return { kind, json: JSON.parse(json) as T, tensors };
+  return { kind, json: parsedAs(shape, json, source) as T, tensors };
+}
+
+function parsedAs(shape: z.ZodType<unknown>, json: string, source: string): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    throw new KakeyaError(`${source} is damaged: its header is not JSON.`);
+  }
+  const parsed = shape.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const { path, message } = parsed.error.issues[0]!;
+  throw new KakeyaError(`${source} is damaged: '${path.join('.')}' in its header: ${message}.`);
+}
+
+/** Runs what turns a file's content into objects; whatever is wrong there names the file. */
+export function fromFile<T>(source: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new KakeyaError(message.startsWith(source) ? message : `${source} is damaged: ${message}`);
+  }
 }
 
 function checksumOf(json: string, tensors: Readonly<Record<string, StoredTensor>>): number {
@@ -62,24 +91,31 @@ export class TensorReader {
   has(name: string): boolean {
     return this.#tensors[name] !== undefined;
   }
+  /** Finite numbers. */
   floats(name: string): Float32Array {
-    return Float32Array.from(this.#get(name).data);
+    const values = Float32Array.from(this.#get(name, ['F16', 'F32', 'F64']).data);
+    const at = values.findIndex((value) => !Number.isFinite(value));
+    expect(at < 0, () => `${this.#source}: array ${name} holds ${values[at]} at position ${at}.`);
+    return values;
   }
   integers(name: string): Int32Array {
-    return Int32Array.from(this.#get(name).data);
+    return Int32Array.from(this.#get(name, ['I32']).data);
   }
   bytes(name: string): Uint8Array {
-    return Uint8Array.from(this.#get(name).data);
+    return Uint8Array.from(this.#get(name, ['U8']).data);
   }
   matrix(name: string): Matrix<Float32Array> {
-    const { shape } = this.#get(name);
+    const { shape } = this.#get(name, ['F16', 'F32']);
     expect(shape.length === 2, () => `${this.#source}: array ${name} is not a matrix.`);
     return matrix(shape[0]!, shape[1]!, this.floats(name));
   }
 
-  #get(name: string): StoredTensor {
+  #get(name: string, dtypes: readonly StoredTensor['dtype'][]): StoredTensor {
     const tensor = this.#tensors[name];
     if (tensor === undefined) throw new KakeyaError(`${this.#source} lacks the array ${name}.`);
+    expect(dtypes.includes(tensor.dtype), () => {
+      return `${this.#source}: array ${name} is of type ${tensor.dtype}, not ${dtypes.join(' or ')}.`;
+    });
     return tensor;
   }
 }

@@ -1,4 +1,4 @@
-import { readBytes, writeAtomically } from './atomic-file.js';
+import { readBytes, writeFileAtomically } from '@palimpsest/base';
 import { BuildHistory } from './build-history.js';
 import { expectFiniteRows } from './checks.js';
 import { type KakeyaConfig, type KakeyaConfigInput, kakeyaConfig } from './config.js';
@@ -225,7 +225,7 @@ export class KakeyaRegistry {
 
   /** Writes everything, and optionally the handles of the caller's memories, to one safetensors file, atomically. */
   async save(path: string, handles: readonly KakeyaHandle[] = []): Promise<void> {
-    await writeAtomically(path, registryBytes(this.#snapshot(), handles));
+    await writeFileAtomically(path, registryBytes(this.#snapshot(), handles));
   }
 
   /** A registry from a saved file. Throws, naming the file, when it is torn, foreign or of another kind. */

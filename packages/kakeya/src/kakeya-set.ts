@@ -13,6 +13,7 @@ import { expect } from './errors.js';
 import { rescale, rmsScale, type Slice, unscaled, unscaledRows } from './field-scaling.js';
 import { type FloatArray, type Matrix, matrix, rowOf } from './matrix.js';
 import { type CodedVec, type CompressedVec, expectCodeFits, type SparseCode } from './record.js';
+import { withoutOutliers } from './robust-rows.js';
 import { type SetStats, setStats } from './set-stats.js';
 import { buildSkeleton, type Skeleton } from './skeleton.js';
 import { decodeSparseRows } from './sparse-codec.js';
@@ -33,6 +34,8 @@ export interface SetBuildReport {
   readonly solveError: number;
   /** Share of the axis that the PCA space can see, |B a| / |a|. */
   readonly fidelity: number;
+  /** Rows that were left out of the build because they are far longer than the others. */
+  readonly outliers: number;
 }
 
 /** Everything a built set decodes with. */
@@ -94,7 +97,8 @@ export class KakeyaSet {
   }
 
   /**
-   * Learns from rows [N, D] and the owner's axis in field space [D]. Throws on NaN (naming the row), a wrong axis
+   * Learns from rows [N, D] and the owner's axis in field space [D]. Outside of parity mode, rows far longer than the others
+   * teach nothing, so that they cannot spoil the code of all others; the report counts them. Throws on NaN (naming the row), a wrong axis
    * length or fewer than two rows; the set is then as it was.
    */
   build(vecs: Matrix, axisInField: FloatArray, options: SetBuildOptions = {}): SetBuildReport {
@@ -109,13 +113,15 @@ export class KakeyaSet {
     const scale = this.config.fieldScaling === 'rms' ? rmsScale(vecs, slices) : null;
     const rows = scale === null ? vecs : unscaledRows(vecs, scale);
     const axis = unscaled(axisInField, scale);
-    const coder = rows.rows >= 2 ? trainCoder(rows, axis, this.config) : null;
+    const taught = this.config.mode === 'parity' ? rows : withoutOutliers(rows);
+    const coder = rows.rows >= 2 ? trainCoder(taught, axis, this.config) : null;
     const own = coder === null ? null : skeletonOfCoder(coder);
-    const built = own === null ? buildSkeleton(rows, axis, this.config) : { skeleton: own, solveError: 0 };
+    const built = own === null ? buildSkeleton(taught, axis, this.config) : { skeleton: own, solveError: 0 };
     const epoch = options.epoch ?? this.epoch + 1;
     this.restore({ skeleton: built.skeleton, coder, scale, slices, epoch });
     const fidelity = axisFidelity(axis, built.skeleton.basis);
-    return { solveError: fidelity < 1e-8 ? 1 : built.solveError, fidelity };
+    const solveError = fidelity < 1e-8 ? 1 : built.solveError;
+    return { solveError, fidelity, outliers: rows.rows - taught.rows };
   }
 
   /** Adopts a saved state. */
@@ -153,7 +159,7 @@ export class KakeyaSet {
   /** Rows [n, D] of records. */
   decodeBatch(records: readonly CompressedVec[]): Matrix<Float32Array> {
     const state = this.#built();
-    for (const record of records) this.#expectOwn(record, state);
+    for (const record of records) this.expectOwn(record);
     if (state.coder === null) {
       const rows = decodeSparseRows(records as readonly (CompressedVec & SparseCode)[], state.skeleton);
       for (let i = 0; i < rows.rows; i++) rescale(rowOf(rows, i), state.scale);
@@ -188,7 +194,9 @@ export class KakeyaSet {
     return this.#state;
   }
 
-  #expectOwn(record: CompressedVec, state: SetState): void {
+  /** Throws unless a record was made by this set and build, and has the form that it decodes. */
+  expectOwn(record: CompressedVec): void {
+    const state = this.#built();
     expect(record.setIdx === this.setIdx, () => {
       return `The record belongs to Kakeya set ${record.setIdx}, not to set ${this.setIdx}.`;
     });

@@ -1,9 +1,10 @@
+import { type WasmMemory, wasmKernels } from '@palimpsest/base';
 import { kernelsModule } from './kernels-wasm.js';
 import type { FloatArray, Matrix } from './matrix.js';
 
 /** What assembly/kernels.ts exports; places are byte addresses in `memory`. */
 export interface Kernels {
-  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  readonly memory: WasmMemory;
   multiplyAdd(
     c: number,
     a: number,
@@ -83,27 +84,16 @@ export interface Kernels {
   rotateRows(x: number, y: number, count: number, cosine: number, sine: number): void;
 }
 
-/** The part of WebAssembly that is used here; the language's own types know it in browsers only. */
-interface Wasm {
-  validate(bytes: Uint8Array): boolean;
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: unknown };
-}
-
 /** Numbers of the kernels' memory below this are left to the compiler's runtime. */
 export const KERNEL_START = 128;
 
 const PAGE = 65_536;
-const wasm = (globalThis as unknown as { readonly WebAssembly?: Wasm }).WebAssembly;
 let loaded: Kernels | undefined | null = null;
 
 /** The kernels with their one memory, or undefined where WebAssembly or its 128-bit vectors are missing. */
 export function matrixKernels(): Kernels | undefined {
   if (loaded !== null) return loaded;
-  const binary = Uint8Array.from(atob(kernelsModule), (character) => character.charCodeAt(0));
-  loaded = wasm?.validate(binary)
-    ? (new wasm.Instance(new wasm.Module(binary)).exports as Kernels)
-    : undefined;
+  loaded = wasmKernels<Kernels>(kernelsModule)?.();
   return loaded;
 }
 

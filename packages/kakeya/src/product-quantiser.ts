@@ -1,7 +1,7 @@
 import { expectFiniteRows, expectInteger, expectVector } from './checks.js';
 import { expect } from './errors.js';
 import { kMeans, nearestCentroid } from './kmeans.js';
-import { dotAt, type FloatArray, type Matrix, matrix, rowOf } from './matrix.js';
+import { dotAt, type FloatArray, type Matrix, matrix, norm, rowOf } from './matrix.js';
 import { Random } from './random.js';
 import { roundMatrixTo } from './skeleton.js';
 import { type CoderTensor, decodedOneByOne, expectCodeLength, type VectorCoder } from './vector-coder.js';
@@ -16,14 +16,21 @@ export class ProductQuantiser implements VectorCoder {
   readonly #codebook: Matrix;
   readonly #finders: readonly ((data: FloatArray, offset: number) => number)[];
   readonly bytesPerVec: number;
+  /** Length of every decoded vector, where all training rows had one; otherwise decodings keep their own. */
+  readonly radius: number | undefined;
 
-  constructor(codebook: Matrix, bytesPerVec: number) {
+  constructor(codebook: Matrix, bytesPerVec: number, radius?: number) {
     this.#codebook = codebook;
+    this.radius = radius;
     this.bytesPerVec = bytesPerVec;
     this.#finders = Array.from({ length: bytesPerVec }, (_, part) => nearestCentroid(this.#part(part)));
   }
 
-  /** Learns from rows [n, D] with seeded k-means. Throws unless bytesPerVec divides D. */
+  /**
+   * Learns from rows [n, D] with seeded k-means. Rows of one length, such as unit vectors, are decoded to that length: means of
+   * parts are shorter than what they stand for, each by another share, which would rank codes by their shrinkage.
+   * Throws unless bytesPerVec divides D.
+   */
   static train(x: Matrix, options: { bytesPerVec: number; seed?: number }): ProductQuantiser {
     const m = options.bytesPerVec;
     expectInteger(m, 1, 'bytesPerVec of pq');
@@ -42,7 +49,7 @@ export class ProductQuantiser implements VectorCoder {
       }
       codebook.data.set(kMeans(rows, CENTROIDS, ROUNDS, random).data, part * CENTROIDS * width);
     }
-    return new ProductQuantiser(roundMatrixTo('f32', codebook), m);
+    return new ProductQuantiser(roundMatrixTo('f32', codebook), m, commonLength(x));
   }
 
   get dimension(): number {
@@ -67,7 +74,9 @@ export class ProductQuantiser implements VectorCoder {
       const from = (part * CENTROIDS + code) * width;
       result.set(this.#codebook.data.subarray(from, from + width), part * width);
     });
-    return result;
+    if (this.radius === undefined) return result;
+    const factor = this.radius / Math.max(norm(result), Number.MIN_VALUE);
+    return result.map((value) => factor * value);
   }
 
   encodeRows(rows: Matrix): Uint8Array[] {
@@ -83,10 +92,19 @@ export class ProductQuantiser implements VectorCoder {
     const table = Float64Array.from({ length: this.#codebook.rows }, (_, row) =>
       dotAt(this.#codebook.data, row * width, query, Math.floor(row / CENTROIDS) * width, width),
     );
+    const { radius } = this;
+    const squares = Float64Array.from({ length: radius === undefined ? 0 : this.#codebook.rows }, (_, row) =>
+      dotAt(this.#codebook.data, row * width, this.#codebook.data, row * width, width),
+    );
     return (bytes) => {
       let sum = 0;
-      for (let part = 0; part < bytes.length; part++) sum += table[part * CENTROIDS + bytes[part]!]!;
-      return sum;
+      let square = 0;
+      for (let part = 0; part < bytes.length; part++) {
+        const row = part * CENTROIDS + bytes[part]!;
+        sum += table[row]!;
+        if (radius !== undefined) square += squares[row]!;
+      }
+      return radius === undefined ? sum : (radius * sum) / Math.max(Math.sqrt(square), Number.MIN_VALUE);
     };
   }
 
@@ -99,4 +117,13 @@ export class ProductQuantiser implements VectorCoder {
     const from = part * CENTROIDS * width;
     return matrix(CENTROIDS, width, this.#codebook.data.subarray(from, from + CENTROIDS * width));
   }
+}
+
+/** The length of all rows, if they agree to a thousandth. */
+function commonLength(x: Matrix): number | undefined {
+  const lengths = Array.from({ length: x.rows }, (_, i) => norm(rowOf(x, i)));
+  const mean = lengths.reduce((sum, length) => sum + length, 0) / x.rows;
+  return mean > 0 && lengths.every((length) => Math.abs(length - mean) <= 1e-3 * mean)
+    ? Math.fround(mean)
+    : undefined;
 }

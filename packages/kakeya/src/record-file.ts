@@ -1,3 +1,4 @@
+import { expect } from './errors.js';
 import { storedBytes, storedIntegers, storedVector, type TensorReader } from './kakeya-file.js';
 import type { CompressedVec } from './record.js';
 import type { StoredTensor } from './safetensors.js';
@@ -47,9 +48,28 @@ export function readRecords(reader: TensorReader, prefix: string): CompressedVec
   const residualIdx = pieces(integers('residualIdx'), integers('residualCount'));
   const residualVals = pieces(floats('residualVals'), integers('residualCount'));
   const bytes = pieces(reader.bytes(`${prefix}bytes`), integers('byteCount'));
+  const kinds = [...integers('kind')];
+  const lists = { setIdx, epoch, relErr, fieldCount };
+  for (const [name, list] of Object.entries(lists)) {
+    expect(list.length === kinds.length, () => {
+      return `array ${prefix}${name} has ${list.length} numbers for ${kinds.length} records.`;
+    });
+  }
+  const ofSparse = { segId, alpha, t, residualCount: residualIdx };
+  for (const [name, list] of Object.entries(ofSparse)) {
+    const count = kinds.filter((kind) => kind === SPARSE).length;
+    expect(
+      list.length === count,
+      () => `array ${prefix}${name} has ${list.length} numbers for ${count} sparse records.`,
+    );
+  }
+  const codedCount = kinds.filter((kind) => kind === BYTES).length;
+  expect(bytes.length === codedCount && kinds.every((kind) => kind === SPARSE || kind === BYTES), () => {
+    return `array ${prefix}kind does not fit the ${bytes.length} records of bytes.`;
+  });
   let sparse = 0;
   let coded = 0;
-  return [...integers('kind')].map((kind, i) => {
+  return kinds.map((kind, i) => {
     const header = {
       setIdx: setIdx[i]!,
       epoch: epoch[i]!,
@@ -70,8 +90,12 @@ export function readRecords(reader: TensorReader, prefix: string): CompressedVec
   });
 }
 
-/** Cuts an array into pieces of the given lengths. */
+/** Cuts an array into pieces of the given lengths. Throws unless they make up all of it. */
 export function pieces<A extends Float32Array | Int32Array | Uint8Array>(data: A, lengths: Int32Array): A[] {
+  const total = lengths.reduce((sum, length) => sum + Math.max(length, 0), 0);
+  expect(total === data.length && lengths.every((length) => length >= 0), () => {
+    return `${data.length} values do not make up pieces of ${total} in all.`;
+  });
   let at = 0;
   return [...lengths].map((length) => {
     at += length;

@@ -1,8 +1,10 @@
 import type { BundleName, KakeyaConfig } from './config.js';
+import { expect, KakeyaError } from './errors.js';
 import type { Slice } from './field-scaling.js';
 import {
   decodeKakeyaFile,
   encodeKakeyaFile,
+  fromFile,
   storedMatrix,
   storedVector,
   TensorReader,
@@ -14,6 +16,7 @@ import { pieces, readRecords, writeRecords } from './record-file.js';
 import type { BundleAxes, MapOrigin, OrientedMap, SetsBuild } from './registry-build.js';
 import type { RoutingEntry } from './routing.js';
 import type { StoredTensor } from './safetensors.js';
+import { savedRegistry } from './saved-shapes.js';
 import { readSet, type SetHeader, writeSet } from './set-file.js';
 
 /** Everything a registry is. */
@@ -95,8 +98,15 @@ export function readRegistry(
   bytes: Uint8Array,
   source: string,
 ): { snapshot: RegistrySnapshot; handles: KakeyaHandle[] } {
-  const { json, tensors } = decodeKakeyaFile<RegistryJson>(bytes, 'registry', source);
-  const reader = new TensorReader(tensors, source);
+  const { json, tensors } = decodeKakeyaFile<RegistryJson>(bytes, 'registry', source, savedRegistry);
+  return fromFile(source, () => registryFrom(json, tensors, new TensorReader(tensors, source)));
+}
+
+function registryFrom(
+  json: RegistryJson,
+  tensors: Readonly<Record<string, StoredTensor>>,
+  reader: TensorReader,
+): { snapshot: RegistrySnapshot; handles: KakeyaHandle[] } {
   const axis = (name: BundleName) => Float64Array.from(tensors[`axes/${name}`]?.data ?? []);
   const snapshot: RegistrySnapshot = {
     ...json,
@@ -110,13 +120,19 @@ export function readRegistry(
   const perHandle = sizedLists(readRecords(reader, 'records/'), json.handleSizes);
   return {
     snapshot,
-    handles: perHandle.map((records) => handleOf(records, (setIdx) => json.routing[setIdx]!.fields)),
+    handles: perHandle.map((records) => handleOf(records, (setIdx) => routeOf(json, setIdx).fields)),
   };
+}
+
+function routeOf({ routing }: RegistryJson, setIdx: number): RoutingEntry {
+  const entry = routing[setIdx];
+  if (entry === undefined) throw new KakeyaError(`'routing' has no set ${setIdx}.`);
+  return entry;
 }
 
 function readBuild(header: BuildHeader, prefix: string, reader: TensorReader, json: RegistryJson): SetsBuild {
   const sets = header.sets.map((saved, setIdx) => {
-    const { owner, fields } = json.routing[setIdx]!;
+    const { owner, fields } = routeOf(json, setIdx);
     const set = new KakeyaSet(setIdx, owner, fields, json.config);
     if (saved !== null) set.restore(readSet(saved, reader, `${prefix}set${setIdx}/`, json.config));
     return set;
@@ -139,6 +155,11 @@ function readSamples(shapes: RegistryJson['samples'], data: Float32Array): Memor
 }
 
 function sizedLists<T>(items: readonly T[], sizes: readonly number[]): T[][] {
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  expect(
+    total === items.length,
+    () => `'handleSizes' count ${total} records, but there are ${items.length}.`,
+  );
   let at = 0;
   return sizes.map((size) => {
     at += size;

@@ -1,5 +1,5 @@
+import { floatToHalf, halfToFloat } from '@palimpsest/base';
 import { expect, KakeyaError } from './errors.js';
-import { fromHalfBits, toHalfBits } from './float16.js';
 
 /** Arrays that a file can hold, with the safetensors name of their type. */
 export interface StoredTensor {
@@ -93,7 +93,7 @@ function toBytes({ dtype, data }: StoredTensor): Uint8Array {
 function halves(values: ArrayLike<number>): Uint8Array {
   const result = new Uint8Array(2 * values.length);
   for (let i = 0; i < values.length; i++) {
-    const bits = toHalfBits(values[i]!);
+    const bits = floatToHalf(values[i]!);
     result[2 * i] = bits & 0xff;
     result[2 * i + 1] = bits >>> 8;
   }
@@ -107,6 +107,6 @@ function fromBytes(bytes: Uint8Array, dtype: StoredTensor['dtype']): StoredTenso
   if (dtype === 'I32') return new Int32Array(bytes.buffer);
   if (dtype === 'U8') return bytes;
   return Float32Array.from({ length: bytes.length / 2 }, (_, i) =>
-    fromHalfBits(bytes[2 * i]! | (bytes[2 * i + 1]! << 8)),
+    halfToFloat(bytes[2 * i]! | (bytes[2 * i + 1]! << 8)),
   );
 }

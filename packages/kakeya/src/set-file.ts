@@ -111,7 +111,9 @@ function readCoder(
   dtype: SkeletonDtype,
 ): VectorCoder {
   const { bytesPerVec } = header;
-  if (header.coder === 'pq') return new ProductQuantiser(reader.matrix(`${prefix}codebook`), bytesPerVec);
+  if (header.coder === 'pq') {
+    return new ProductQuantiser(reader.matrix(`${prefix}codebook`), bytesPerVec, header.radius);
+  }
   const basis = reader.matrix(`${prefix}basis`);
   const mean = reader.floats(`${prefix}mean`);
   const scales = reader.floats(`${prefix}scales`);

@@ -1,9 +1,9 @@
+import { readBytes, writeFileAtomically } from '@palimpsest/base';
 import { accounting } from './accounting.js';
-import { readBytes, writeAtomically } from './atomic-file.js';
 import { expectFiniteRows, expectVector } from './checks.js';
 import { type KakeyaConfigInput, kakeyaConfig } from './config.js';
 import { expect } from './errors.js';
-import { decodeKakeyaFile, encodeKakeyaFile, TensorReader } from './kakeya-file.js';
+import { decodeKakeyaFile, encodeKakeyaFile, fromFile, TensorReader } from './kakeya-file.js';
 import {
   centred,
   type FloatArray,
@@ -17,6 +17,7 @@ import {
 import { computePca } from './pca.js';
 import type { SparseCode } from './record.js';
 import { readRecords, writeRecords } from './record-file.js';
+import { savedCodec } from './saved-shapes.js';
 import { readSkeleton, writeSkeleton } from './set-file.js';
 import { perpendicularDirections, type Skeleton, skeletonFrom } from './skeleton.js';
 import { decodeSparseRows, encodeSparseRows } from './sparse-codec.js';
@@ -182,18 +183,28 @@ export class SingleSetCodec {
       ...writeRecords(records, 'records/'),
       ...(this.#skeleton === null ? {} : writeSkeleton(this.#skeleton, 'skeleton/', 'F32')),
     };
-    await writeAtomically(path, encodeKakeyaFile({ kind: 'single-set-codec', json, tensors }));
+    await writeFileAtomically(path, encodeKakeyaFile({ kind: 'single-set-codec', json, tensors }));
   }
 
   /** Replaces everything by a saved codec's. Throws on a torn or foreign file; the codec is then as it was. */
   async load(path: string): Promise<void> {
-    const { json, tensors } = decodeKakeyaFile<Saved>(await readBytes(path), 'single-set-codec', path);
+    const { json, tensors } = decodeKakeyaFile<Saved>(
+      await readBytes(path),
+      'single-set-codec',
+      path,
+      savedCodec,
+    );
     expect(json.options.dLLM === this.options.dLLM, () => {
       return `${path} holds vectors of width ${json.options.dLLM}, this codec ${this.options.dLLM}; create it with that width.`;
     });
     const reader = new TensorReader(tensors, path);
-    const skeleton = json.built ? readSkeleton(reader, 'skeleton/', json.dRes) : null;
-    const records = readRecords(reader, 'records/');
+    const { skeleton, records } = fromFile(path, () => {
+      const all = readRecords(reader, 'records/');
+      expect(all.length === json.ids.length, () => {
+        return `'ids' lists ${json.ids.length} entries, but there are ${all.length} records.`;
+      });
+      return { skeleton: json.built ? readSkeleton(reader, 'skeleton/', json.dRes) : null, records: all };
+    });
     Object.assign(this.options, json.options);
     this.#skeleton = skeleton;
     this.#records.clear();

@@ -1,7 +1,16 @@
 import { expectFiniteRows, expectInteger } from './checks.js';
 import { expect } from './errors.js';
 import { bestColumns } from './kmeans.js';
-import { addScaledRow, dotAt, type Matrix, matrix, norm, rowOf, timesTransposed } from './matrix.js';
+import {
+  addScaledRow,
+  dotAt,
+  type Matrix,
+  matrix,
+  norm,
+  rowOf,
+  takeRows,
+  timesTransposed,
+} from './matrix.js';
 
 export interface SphericalKMeans {
   /** Unit rows, [min(k, n), d]. */
@@ -19,7 +28,8 @@ export interface SphericalKMeansOptions {
 
 /**
  * k-means on unit rows [n, d] by cosine, without random draws (spec 5.2): farthest-point start from row 0, ties to
- * the lowest index, empty clusters reseeded with the row that fits worst. Throws on no rows, k < 1 or NaN.
+ * the lowest index, empty clusters reseeded with the row that fits worst. Rows of zeros have no direction: they belong to
+ * the first center and move none. Throws on no rows with a direction, k < 1 or NaN.
  */
 export function sphericalKMeans(
   dirs: Matrix,
@@ -31,6 +41,16 @@ export function sphericalKMeans(
   expectInteger(maxIter, 0, 'maxIter of the spherical k-means');
   expect(dirs.rows > 0 && dirs.cols > 0, () => 'Spherical k-means needs at least one row and one column.');
   expectFiniteRows(dirs, 'Spherical k-means');
+  const directed = rowsWithDirection(dirs);
+  expect(directed.length > 0, () => 'Spherical k-means needs at least one row that is not zero throughout.');
+  if (directed.length < dirs.rows) {
+    const { centers, labels: own } = sphericalKMeans(takeRows(dirs, directed), k, options);
+    const labels = new Int32Array(dirs.rows);
+    directed.forEach((row, i) => {
+      labels[row] = own[i]!;
+    });
+    return { centers, labels };
+  }
   const count = Math.min(k, dirs.rows);
   const axial = options.axial ?? false;
   const labels = new Int32Array(dirs.rows);
@@ -41,6 +61,10 @@ export function sphericalKMeans(
     update(dirs, centers, labels, axial);
   }
   return { centers, labels };
+}
+
+function rowsWithDirection(dirs: Matrix): number[] {
+  return Array.from({ length: dirs.rows }, (_, row) => row).filter((row) => norm(rowOf(dirs, row)) > 0);
 }
 
 function similarity(dirs: Matrix, row: number, centers: Matrix, center: number, axial: boolean): number {
@@ -99,6 +123,8 @@ function setToMean(dirs: Matrix, centers: Matrix, c: number, rows: readonly numb
     addScaledRow(sum, dirs, row, isFlipped ? -1 : 1);
   }
   const length = norm(sum) / rows.length;
+  // Members that cancel out have no common direction: the center stays where it is.
+  if (length === 0) return;
   const scale = 1 / (rows.length * Math.max(length, 1e-8));
   for (let j = 0; j < dirs.cols; j++) centers.data[c * dirs.cols + j] = sum[j]! * scale;
 }
