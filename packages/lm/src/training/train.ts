@@ -206,7 +206,7 @@ class TrainingRun {
     // Building the graphs of a validation can take long, and a process that is busy cannot save when it is ended.
     if (!this.#hasValidated) yield* this.#save('latest');
     this.#hasValidated = true;
-    const result = await this.#evaluator.run(this.#step.params, validation);
+    const result = await this.#evaluator.run(await this.#step.evaluationParams(), validation);
     // Cut off by the signal, it says nothing that could be compared.
     if (result.tokens < validation.length - 1) return;
     progress.validatedAt = progress.step;
@@ -225,7 +225,7 @@ class TrainingRun {
     // Parameters differ from sample to sample: nothing is baked in or packed, and the model is compiled once for all.
     this.#sampler ??= await this.#createSampler();
     const { decoder, session } = this.#sampler;
-    decoder.useParams(this.#step.params);
+    decoder.useParams(await this.#step.evaluationParams());
     await session.reset();
     const text = await generateText({
       session,
@@ -239,7 +239,9 @@ class TrainingRun {
 
   async #createSampler() {
     const { engine, model } = this.#options;
-    const decoder = await StepDecoder.create(engine, model, this.#step.params, { freeze: false });
+    const decoder = await StepDecoder.create(engine, model, await this.#step.evaluationParams(), {
+      freeze: false,
+    });
     return { decoder, session: Session.over(decoder, model, { seed: this.#settings.seed }) };
   }
 

@@ -1,5 +1,5 @@
 import {
-  type AdamWState,
+  type AnyOptimizer,
   accumulateGradients,
   adamw,
   type Compiled,
@@ -9,7 +9,8 @@ import {
   disposeTree,
   type Engine,
   type NDArray,
-  type Optimizer,
+  scheduleFreeAdamW,
+  scheduleFreeRAdam,
   stopGradient,
   tf,
   toHost,
@@ -22,6 +23,15 @@ import { type Batch, type BatchSource, IGNORED_TARGET } from '../data/batch.js';
 import type { AnySequenceModel, ForwardContext } from '../sequence-model.js';
 import { optimizerGroups, type ParameterRule } from './parameter-rules.js';
 import type { TrainingSettings } from './training-settings.js';
+
+/** Where an optimiser whose weights to evaluate are others than those that it trains keeps the latter in a checkpoint. */
+const TRAINED = 'trainedParameters';
+
+const optimizers = {
+  adamw,
+  'schedule-free-adamw': scheduleFreeAdamW,
+  'schedule-free-radam': scheduleFreeRAdam,
+} as const;
 
 /** What changes from step to step besides the text. */
 export interface StepInputs {
@@ -83,12 +93,14 @@ export interface TrainingArrays {
  * the batches of a step run one by one and a last call applies their mean.
  */
 export class TrainingStep {
-  readonly #optimizer: Optimizer;
+  readonly #optimizer: AnyOptimizer;
   readonly #compiled: Compiled<never, unknown>[] = [];
   readonly #whole: Run;
   readonly #backward: Run;
   readonly #apply: Run;
+  readonly #average: (params: unknown, optimizer: unknown) => Promise<unknown>;
   #params: unknown;
+  #averaged: unknown;
   #optimizerState: unknown;
   #memory: unknown;
 
@@ -99,35 +111,48 @@ export class TrainingStep {
     private readonly settings: TrainingSettings,
     private readonly rules: readonly ParameterRule[],
   ) {
-    const { betas, epsilon, weightDecay } = settings;
-    this.#optimizer = adamw({ betas, epsilon, weightDecay, groups: optimizerGroups(rules) });
+    const { optimizer, betas, epsilon, weightDecay } = settings;
+    this.#optimizer = optimizers[optimizer]({ betas, epsilon, weightDecay, groups: optimizerGroups(rules) });
     this.#whole = this.#compile('trainingStep', [0, 1, 2], this.#wholeStep.bind(this));
     this.#backward = this.#compile('accumulateGradients', [1, 2], this.#accumulate.bind(this));
     this.#apply = this.#compile('applyGradients', [0, 1, 2], this.#update.bind(this));
+    this.#average = this.#compile('averageParameters', [], (params: unknown, state: unknown) =>
+      this.#optimizer.evaluationParameters?.(params, state),
+    );
   }
 
   /** Puts the arrays of a run on the engine: fresh ones, or those of a checkpoint. */
   async load(arrays: { params: unknown; optimizer?: unknown; memory?: unknown }): Promise<void> {
     this.#release();
-    this.#params = this.engine.put(arrays.params);
-    this.#optimizerState = this.engine.put(arrays.optimizer ?? this.#optimizer.init(arrays.params));
+    const { [TRAINED]: trained, ...kept } = (arrays.optimizer ?? {}) as Record<string, unknown>;
+    this.#params = this.engine.put(trained ?? arrays.params);
+    this.#optimizerState = this.engine.put(arrays.optimizer ? kept : this.#optimizer.init(arrays.params));
     if (!this.source.carriesState) return;
     this.#memory = arrays.memory === undefined ? await this.#freshMemory() : this.engine.put(arrays.memory);
   }
 
-  /** The parameters on the engine, valid until the next step. */
-  get params(): unknown {
-    return this.#params;
+  /**
+   * The parameters to evaluate and generate with, on the engine and valid until the next step: those that are trained, or
+   * what a schedule-free optimiser makes of them.
+   */
+  async evaluationParams(): Promise<unknown> {
+    if (!this.#optimizer.evaluationParameters) return this.#params;
+    this.#averaged ??= await this.#average(this.#params, this.#optimizerState);
+    return this.#averaged;
   }
 
   /** One optimiser step on `accumulate` batches. */
   async run(batches: readonly Batch[], inputs: StepInputs): Promise<StepMetrics> {
+    disposeTree(this.#averaged);
+    this.#averaged = undefined;
     return batches.length === 1 ? this.#runWhole(batches[0]!, inputs) : this.#runAccumulated(batches, inputs);
   }
 
   /** Copies of everything that a checkpoint needs. */
   async toHost(): Promise<TrainingArrays> {
-    const [params, optimizer] = [await toHost(this.#params), await toHost(this.#optimizerState)];
+    const [params, state] = [await toHost(await this.evaluationParams()), await toHost(this.#optimizerState)];
+    const isAveraged = this.#optimizer.evaluationParameters !== undefined;
+    const optimizer = isAveraged ? { ...(state as object), [TRAINED]: await toHost(this.#params) } : state;
     return this.source.carriesState
       ? { params, optimizer, memory: await toHost(this.#memory) }
       : { params, optimizer };
@@ -215,12 +240,9 @@ export class TrainingStep {
   /** Traced: clipping and AdamW. */
   #update(params: unknown, optimizer: unknown, gradients: unknown, learningRate: tf.Tensor): Updated {
     const clipped = clipByGlobalNorm(gradients, this.settings.clip);
-    const { parameters, state } = this.#optimizer.update(
-      params,
-      clipped.gradients as never,
-      optimizer as AdamWState<unknown>,
-      { learningRate },
-    );
+    const { parameters, state } = this.#optimizer.update(params, clipped.gradients, optimizer, {
+      learningRate,
+    });
     return { params: parameters, optimizer: state, gradientNorm: clipped.norm };
   }
 
@@ -279,6 +301,8 @@ export class TrainingStep {
 
   #release(): void {
     disposeTree(this.#params);
+    disposeTree(this.#averaged);
+    this.#averaged = undefined;
     disposeTree(this.#optimizerState);
     disposeTree(this.#memory);
   }

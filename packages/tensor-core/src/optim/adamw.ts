@@ -1,5 +1,6 @@
 import { InputError, type MapLeaves, type NDArray, treeLeaves, treeMap, zeros } from '@palimpsest/base';
 import { tf } from '../tf.js';
+import { oneMinusPower } from './bias-correction.js';
 
 /** Settings for the parameters whose path a group matches; the first matching group counts. */
 export interface ParameterGroup {
@@ -42,6 +43,22 @@ export interface Optimizer<P = unknown> {
     state: AdamWState<Q>,
     settings: { learningRate: tf.Tensor },
   ): { parameters: Q; state: AdamWState<Q> };
+}
+
+/** Any optimiser, where the types of parameters and states are not known. */
+export interface AnyOptimizer {
+  /** The state before the first step, on the host, from parameters on the host. */
+  init(parameters: unknown): unknown;
+  update(
+    parameters: unknown,
+    gradients: unknown,
+    state: unknown,
+    settings: { learningRate: tf.Tensor },
+  ): { parameters: unknown; state: unknown };
+  /**
+   * The weights to evaluate, save and generate with, where they are others than those at which gradients are taken.
+   */
+  evaluationParameters?(parameters: unknown, state: unknown): unknown;
 }
 
 interface StepScalars {
@@ -121,15 +138,6 @@ export function adamw(options: AdamWOptions = {}): Optimizer {
       };
     },
   };
-}
-
-/** βᵗ below e^-30 is nothing beside 1 in float32; the bound keeps exponentials of long trainings in range. */
-const LOWEST_EXPONENT = -30;
-
-/** 1 − βᵗ with all its digits, which 1 minus a float32 power would lose in the first steps. */
-function oneMinusPower(beta: number, step: tf.Tensor): tf.Tensor {
-  if (beta === 0) return tf.onesLike(step);
-  return tf.neg(tf.expm1(tf.maximum(tf.mul(step, Math.log(beta)), LOWEST_EXPONENT)));
 }
 
 function recordOf<Leaf>(tree: unknown): Map<string, Leaf> {

@@ -2,3 +2,4 @@ export * from './accumulate.js';
 export * from './adamw.js';
 export * from './clip.js';
 export * from './schedule.js';
+export * from './schedule-free.js';

@@ -17,6 +17,8 @@ export interface WarmupCosineOptions {
   readonly totalSteps: number;
   /** Lowest rate. Default 0.1 · peak. */
   readonly floor?: number;
+  /** The first step has rate 0, and the peak comes one step later. Default false. */
+  readonly fromZero?: boolean;
 }
 
 /**
@@ -28,12 +30,13 @@ export function warmupCosine({
   warmupSteps = 0,
   totalSteps,
   floor = 0.1 * peak,
+  fromZero = false,
 }: WarmupCosineOptions): Schedule {
   if (warmupSteps > totalSteps) {
     throw new InputError(`A warm-up of ${warmupSteps} steps does not fit into ${totalSteps} steps.`);
   }
   return (step) => {
-    if (step < warmupSteps) return (peak * (step + 1)) / warmupSteps;
+    if (step < warmupSteps) return (peak * (step + (fromZero ? 0 : 1))) / warmupSteps;
     const progress = Math.min(1, (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps));
     return floor + (peak - floor) * 0.5 * (1 + Math.cos(Math.PI * progress));
   };
