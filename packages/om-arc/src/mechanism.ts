@@ -1,0 +1,78 @@
+import { defineArchitecture, defineContender, type Mechanism } from '@palimpsest/lm';
+import { z } from 'zod';
+import type { OmOptions } from './config.js';
+import { inspectOm } from './inspection.js';
+import { flagSchema, type OmFlags, optionsFromFlags, presets } from './presets.js';
+import { createOmModel } from './sequence-model.js';
+
+const architecture = defineArchitecture({
+  name: 'om-arc',
+  description: 'attentive recurrent cells: segments linked by a few state vectors per layer',
+  options: flagSchema,
+  presets: Object.fromEntries(
+    Object.entries(presets).map(([name, { description, recipe }]) => [
+      name,
+      { description, ...(recipe && { recipe }) },
+    ]),
+  ),
+  parameterSets: {
+    states: {
+      match: /(^|\.)(initState|stateNorm|stateGate)(\.|$)/,
+      description: 'first states and their update',
+    },
+    ngrams: { match: /^(ngrams|convs)\./, description: 'functions of the last few embeddings' },
+  },
+  create: (vocabSize, options, preset) =>
+    createOmModel(optionsFromFlags(vocabSize, options as OmFlags, preset)),
+  restore: (config) => createOmModel(config as unknown as OmOptions),
+});
+
+const contender = defineContender({
+  kind: 'trained',
+  name: 'om-arc',
+  title: 'Om',
+  mechanism: 'om-arc',
+  description: 'attentive recurrent cells with a gated state per layer',
+  learningRate: 3e-3,
+  options: z.strictObject({
+    dModel: z.int().min(8).default(64).describe('model width'),
+    layers: z.int().min(1).default(2).describe('layers'),
+    heads: z.int().min(1).default(4).describe('attention heads'),
+    passes: z.int().min(1).max(3).default(2).describe('passes of the memory'),
+    segmentLen: z.int().min(1).default(32).describe('tokens of a segment'),
+    stateLen: z.int().min(1).default(16).describe('state vectors of a layer'),
+    stateUpdate: z
+      .enum(['replace', 'residual', 'gated'])
+      .default('gated')
+      .describe('what a segment leaves: the new state, the old one plus it, or a gated mixture'),
+  }),
+  create: ({ vocabSize }, { dModel, layers, heads, passes, segmentLen, stateLen, stateUpdate }) => {
+    const widths = [32, 16, 16].slice(0, passes);
+    return createOmModel({
+      vocabSize,
+      numLayers: layers,
+      dimInput: dModel,
+      dimHidden: 2 * dModel,
+      dimsKey: widths,
+      dimsValue: widths,
+      numHeads: heads,
+      segmentLen,
+      stateLen,
+      stateUpdate,
+      initNgrams: [2, 3],
+    });
+  },
+});
+
+/** Om, the attentive recurrent cell. */
+export const mechanism: Mechanism = {
+  name: 'om-arc',
+  title: 'Om',
+  description:
+    'Segments of text linked by a few state vectors per layer, read and written by attention in several passes.',
+  memory: 'fixed',
+  architectures: [architecture],
+  contenders: [contender],
+  golden: async () => (await import('./golden/index.js')).goldenHandlers,
+  inspect: inspectOm,
+};

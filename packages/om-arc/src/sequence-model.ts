@@ -1,0 +1,187 @@
+import type {
+  ForwardContext,
+  ForwardResult,
+  JsonObject,
+  ParameterGroup,
+  SequenceModel,
+} from '@palimpsest/lm';
+import { conditional, InputError, type Rng, tf } from '@palimpsest/tensor-core';
+import { type OmConfig, type OmOptions, resolveConfig } from './config.js';
+import { advancePiece } from './continuation/advance.js';
+import { recomputeWith } from './continuation/recompute-segment.js';
+import { initialState, type OmState, stateAtBorder } from './continuation/state.js';
+import { embedIds } from './embedding.js';
+import { runSegments } from './forms.js';
+import { initParameters } from './initialization.js';
+import { type CallOptions, readHead, setupOf } from './om-llm.js';
+import type { OmParams } from './parameters.js';
+import { contextIds, isCausal } from './plan.js';
+import type { Setup } from './setup.js';
+import { entropyWatcher, stateTelemetry } from './telemetry.js';
+
+/** Om as a sequence model. */
+export interface OmModel extends SequenceModel<OmParams, OmState> {
+  /** Every option, decided. */
+  readonly options: OmConfig;
+}
+
+/**
+ * Om as a sequence model: `forward` with `training: true` starts at a segment border, lets gradients flow through all segments
+ * of the call and into the learned states, and writes a shorter last segment early. With `training: false`, `forward` and
+ * `step` are exact for any number of tokens from any position, and a segment is written when it is full.
+ * @throws InputError for options that are wrong or do not fit together.
+ */
+export function createOmModel(options: OmOptions): OmModel {
+  const config = resolveConfig(options);
+  const model: OmModel = {
+    name: 'om-arc',
+    config: config as unknown as JsonObject,
+    options: config,
+    vocabSize: config.vocabSize,
+    init: (rng: Rng) => initParameters(config, rng),
+    initState: (params, batch) => initialState(setupOf(config), params, batch),
+    forward: (params, tokens, state, context) =>
+      context.training
+        ? forwardTraining(config, params, tokens, state, context)
+        : forwardExactly(config, params, tokens, state, context),
+    step: (params, token, state) => {
+      const { logits, state: next } = readPiece(
+        setupOf(config),
+        params,
+        tf.expandDims(token, 1) as tf.Tensor2D,
+        state,
+      );
+      return { logits: tf.reshape(logits, [token.shape[0], config.vocabSize]), state: next };
+    },
+    parameterGroups: () => parameterGroups,
+  };
+  return model;
+}
+
+/** Norms, biases, λ vectors, tables of positions, first states and β do not decay where only matrices do. */
+const parameterGroups: readonly ParameterGroup[] = [
+  { match: /(norm|bias|lambda|cope|initState|beta|embedding)/i, decays: false },
+];
+
+/** Ids with the context before them. */
+function withContext(state: OmState, tokens: tf.Tensor): tf.Tensor {
+  return state.context ? tf.concat([state.context, tokens], 1) : tokens;
+}
+
+/** The last g ids. */
+function lastIds(config: OmConfig, ids: tf.Tensor): tf.Tensor | undefined {
+  const g = contextIds(config);
+  return g === 0 ? undefined : tf.slice(ids, [0, ids.shape[1]! - g], [-1, g]);
+}
+
+function forwardTraining(
+  config: OmConfig,
+  params: OmParams,
+  tokens: tf.Tensor2D,
+  state: OmState,
+  { dropoutKey, telemetry }: ForwardContext,
+): ForwardResult<OmState> {
+  const { watch, entropies } = entropyWatcher(config, telemetry === true);
+  const options: CallOptions = {
+    recompute: config.recompute,
+    truncateEvery: config.tbpttSegments,
+    ...(dropoutKey && { dropoutKey }),
+    ...(watch && { watch }),
+  };
+  const setup = setupOf(config, options);
+  const g = contextIds(config);
+  const known = state.ids && g > 0 ? { ...state, context: tf.slice(state.ids, [0, 0], [-1, g]) } : state;
+  const ids = withContext(known, tokens);
+  const x = embedIds(config, params, ids);
+  const { output, states } = runSegments(setup, params, x, layerStates(state), options);
+  const after = tf.stack([...states], 1);
+  return {
+    logits: readHead(config, params, output) as tf.Tensor3D,
+    state: stateAtBorder(setupOf(config), params, after, lastIds(config, ids)),
+    ...(telemetry && { telemetry: { ...entropies(), ...stateTelemetry(after) } }),
+  };
+}
+
+/** States per layer, `[batch, S, d]` each. */
+const layerStates = ({ states }: OmState): tf.Tensor[] => tf.unstack(states, 1);
+
+function forwardExactly(
+  config: OmConfig,
+  params: OmParams,
+  tokens: tf.Tensor2D,
+  state: OmState,
+  { telemetry }: ForwardContext,
+): ForwardResult<OmState> {
+  const setup = setupOf(config);
+  const time = tokens.shape[1];
+  if (time < 1) throw new InputError('A text that is read has at least one token.');
+  const whole = isCausal(config) ? time - (time % config.segmentLen) : 0;
+  const part = (from: number, count: number) => tf.slice(tokens, [0, from], [-1, count]) as tf.Tensor2D;
+  const first = whole > 0 ? readWhole(setup, params, part(0, whole), state) : undefined;
+  const rest =
+    whole < time ? readPieces(setup, params, part(whole, time - whole), first?.state ?? state) : undefined;
+  const logits = [first, rest].flatMap((piece) => (piece ? [piece.logits] : []));
+  const after = (rest ?? first)!.state;
+  return {
+    logits: (logits.length === 1 ? logits[0]! : tf.concat(logits, 1)) as tf.Tensor3D,
+    state: after,
+    ...(telemetry && { telemetry: stateTelemetry(after.states) }),
+  };
+}
+
+interface Reading {
+  /** `[batch, tokens, V]`. */
+  readonly logits: tf.Tensor;
+  readonly state: OmState;
+}
+
+/** Whole segments: in the plain form when all texts stand at a border, which they do when they are read in step. */
+function readWhole(setup: Setup, params: OmParams, tokens: tf.Tensor2D, state: OmState): Reading {
+  const { config } = setup;
+  const isAtBorder = tf.all(tf.equal(state.position, tf.scalar(0, 'int32')));
+  return conditional(
+    isAtBorder,
+    () => {
+      const ids = withContext(state, tokens);
+      const { output, states } = runSegments(
+        setup,
+        params,
+        embedIds(config, params, ids),
+        layerStates(state),
+      );
+      const after = stateAtBorder(setup, params, tf.stack([...states], 1), lastIds(config, ids));
+      return { logits: readHead(config, params, output), state: after };
+    },
+    () => readPieces(setup, params, tokens, state),
+  );
+}
+
+/** Any number of tokens from any position: pieces that cross at most one border, or token by token. */
+function readPieces(setup: Setup, params: OmParams, tokens: tf.Tensor2D, state: OmState): Reading {
+  const most = isCausal(setup.config) ? setup.config.segmentLen : 1;
+  const time = tokens.shape[1];
+  const logits: tf.Tensor[] = [];
+  let current = state;
+  for (let at = 0; at < time; at += most) {
+    const piece = tf.slice(tokens, [0, at], [-1, Math.min(most, time - at)]) as tf.Tensor2D;
+    const result = readPiece(setup, params, piece, current);
+    logits.push(result.logits);
+    current = result.state;
+  }
+  return { logits: logits.length === 1 ? logits[0]! : tf.concat(logits, 1), state: current };
+}
+
+function readPiece(setup: Setup, params: OmParams, tokens: tf.Tensor2D, state: OmState): Reading {
+  const { config } = setup;
+  if (state.ids) {
+    const { output, state: next } = recomputeWith(setup, params, tf.squeeze(tokens, [1]), state);
+    return { logits: readHead(config, params, output), state: next };
+  }
+  const ids = withContext(state, tokens);
+  const { output, ...next } = advancePiece(setup, params, embedIds(config, params, ids), state);
+  const context = lastIds(config, ids);
+  return {
+    logits: readHead(config, params, output),
+    state: { position: next.position, ...(context && { context }), states: next.states, keys: next.keys },
+  };
+}
