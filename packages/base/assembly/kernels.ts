@@ -1,0 +1,214 @@
+// The inner loops of decoding one token, in AssemblyScript: WebAssembly with 128-bit vectors. All addresses are bytes, all
+// numbers float32; widths are multiples of 4. `node scripts/kernels.mjs base` compiles this file into src/kernels-wasm.ts.
+
+/** Sum of the four lanes. */
+function laneSum(v: v128): f32 {
+  return (
+    f32x4.extract_lane(v, 0) +
+    f32x4.extract_lane(v, 1) +
+    (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3))
+  );
+}
+
+/** e^x of four numbers of at most 88: 2^k by the exponent bits, a polynomial of degree 6 for what is left. */
+function exponential(x: v128): v128 {
+  const clamped = f32x4.max(x, f32x4.splat(-87));
+  const k = f32x4.nearest(f32x4.mul(clamped, f32x4.splat(<f32>Math.LOG2E)));
+  // ln 2 in two parts, so that k ln 2 is exact in the first.
+  let r = f32x4.sub(clamped, f32x4.mul(k, f32x4.splat(0.693359375)));
+  r = f32x4.sub(r, f32x4.mul(k, f32x4.splat(-2.1219444e-4)));
+  let p = f32x4.splat(1.0 / 720.0);
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.0 / 120.0));
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.0 / 24.0));
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.0 / 6.0));
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(0.5));
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1));
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1));
+  const power = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(k), i32x4.splat(127)), 23);
+  return f32x4.mul(p, power);
+}
+
+/**
+ * y = W x + bias. W [rows, columns] is stored four rows by four columns at a time, [rows / 4, columns / 4, 4, 4], so that
+ * it is read in one stream: a token costs what reading the weights costs.
+ */
+export function multiply(
+  y: usize,
+  w: usize,
+  x: usize,
+  bias: usize,
+  rows: i32,
+  columns: i32,
+  relu: bool,
+): void {
+  const zero = f32x4.splat(0);
+  const end = x + ((<usize>columns) << 2);
+  let a = w;
+  for (let row = 0; row < rows; row += 4) {
+    let s0 = zero;
+    let s1 = zero;
+    let s2 = zero;
+    let s3 = zero;
+    for (let at = x; at < end; at += 16, a += 64) {
+      const values = v128.load(at);
+      s0 = f32x4.add(s0, f32x4.mul(v128.load(a), values));
+      s1 = f32x4.add(s1, f32x4.mul(v128.load(a, 16), values));
+      s2 = f32x4.add(s2, f32x4.mul(v128.load(a, 32), values));
+      s3 = f32x4.add(s3, f32x4.mul(v128.load(a, 48), values));
+    }
+    // Transposing adds the lanes of all four sums at once.
+    const low01 = v128.shuffle<f32>(s0, s1, 0, 4, 1, 5);
+    const high01 = v128.shuffle<f32>(s0, s1, 2, 6, 3, 7);
+    const low23 = v128.shuffle<f32>(s2, s3, 0, 4, 1, 5);
+    const high23 = v128.shuffle<f32>(s2, s3, 2, 6, 3, 7);
+    const pair01 = f32x4.add(low01, high01);
+    const pair23 = f32x4.add(low23, high23);
+    let sums = f32x4.add(
+      v128.shuffle<f32>(pair01, pair23, 0, 1, 4, 5),
+      v128.shuffle<f32>(pair01, pair23, 2, 3, 6, 7),
+    );
+    const offset = (<usize>row) << 2;
+    sums = f32x4.add(sums, v128.load(bias + offset));
+    v128.store(y + offset, relu ? f32x4.max(sums, zero) : sums);
+  }
+}
+
+/** sum += branch, and y = gain (sum - mean) / sqrt(var + 1e-5) + bias. */
+export function addNormalised(
+  y: usize,
+  sum: usize,
+  branch: usize,
+  gain: usize,
+  bias: usize,
+  width: i32,
+): void {
+  const bytes = (<usize>width) << 2;
+  let total = f32x4.splat(0);
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const value = f32x4.add(v128.load(sum + i), v128.load(branch + i));
+    v128.store(sum + i, value);
+    total = f32x4.add(total, value);
+  }
+  const mean = f32x4.splat(laneSum(total) / <f32>width);
+  let squares = f32x4.splat(0);
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const value = f32x4.sub(v128.load(sum + i), mean);
+    squares = f32x4.add(squares, f32x4.mul(value, value));
+  }
+  const inverse = f32x4.splat(<f32>1 / sqrt<f32>(laneSum(squares) / <f32>width + <f32>1e-5));
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const normal = f32x4.mul(f32x4.sub(v128.load(sum + i), mean), inverse);
+    v128.store(y + i, f32x4.add(f32x4.mul(normal, v128.load(gain + i)), v128.load(bias + i)));
+  }
+}
+
+/**
+ * One more token in the running sums of an online softmax per slot: with score = query · source and the highest score so far,
+ * sum = sum e^(peak - highest) + source e^(score - highest), and total alike.
+ * sum and queries are [slots, width], peak and total [slots].
+ */
+export function pool(
+  sum: usize,
+  peak: usize,
+  total: usize,
+  queries: usize,
+  source: usize,
+  slots: i32,
+  width: i32,
+): void {
+  const stride = (<usize>width) << 2;
+  for (let slot: usize = 0; slot < <usize>slots; slot++) {
+    const query = queries + slot * stride;
+    let product = f32x4.splat(0);
+    for (let i: usize = 0; i < stride; i += 16) {
+      product = f32x4.add(product, f32x4.mul(v128.load(query + i), v128.load(source + i)));
+    }
+    const score = laneSum(product);
+    const before = load<f32>(peak + (slot << 2));
+    const highest = max<f32>(before, score);
+    const both = exponential(f32x4.replace_lane(f32x4.splat(score - highest), 0, before - highest));
+    const fade = f32x4.splat(f32x4.extract_lane(both, 0));
+    const weight = f32x4.splat(f32x4.extract_lane(both, 1));
+    const row = sum + slot * stride;
+    for (let i: usize = 0; i < stride; i += 16) {
+      v128.store(
+        row + i,
+        f32x4.add(f32x4.mul(v128.load(row + i), fade), f32x4.mul(v128.load(source + i), weight)),
+      );
+    }
+    const at = slot << 2;
+    store<f32>(peak + at, highest);
+    store<f32>(total + at, load<f32>(total + at) * f32x4.extract_lane(both, 0) + f32x4.extract_lane(both, 1));
+  }
+}
+
+/**
+ * y = softmax(q Kᵀ scale) V of one query over `count` rows of keys and values. `scores` is scratch for count + 3 numbers.
+ */
+export function attend(
+  y: usize,
+  query: usize,
+  keys: usize,
+  values: usize,
+  scores: usize,
+  count: i32,
+  keyWidth: i32,
+  valueWidth: i32,
+  scale: f32,
+): void {
+  const stride = (<usize>keyWidth) << 2;
+  const valueStride = (<usize>valueWidth) << 2;
+  let highest = -Infinity as f32;
+  for (let row = 0; row < count; row++) {
+    const key = keys + <usize>row * stride;
+    let sum = f32x4.splat(0);
+    for (let i: usize = 0; i < stride; i += 16) {
+      sum = f32x4.add(sum, f32x4.mul(v128.load(query + i), v128.load(key + i)));
+    }
+    const score = laneSum(sum) * scale;
+    store<f32>(scores + ((<usize>row) << 2), score);
+    highest = max<f32>(highest, score);
+  }
+  // Up to three numbers behind the last score are changed too, and never used.
+  const shift = f32x4.splat(highest);
+  let total: f32 = 0;
+  for (let row = 0; row < count; row += 4) {
+    const at = scores + ((<usize>row) << 2);
+    v128.store(at, exponential(f32x4.sub(v128.load(at), shift)));
+  }
+  for (let row = 0; row < count; row++) total += load<f32>(scores + ((<usize>row) << 2));
+  const inverse = <f32>1 / total;
+  for (let i: usize = 0; i < valueStride; i += 16) v128.store(y + i, f32x4.splat(0));
+  for (let row = 0; row < count; row++) {
+    const weight = f32x4.splat(load<f32>(scores + ((<usize>row) << 2)) * inverse);
+    const value = values + <usize>row * valueStride;
+    for (let i: usize = 0; i < valueStride; i += 16) {
+      v128.store(y + i, f32x4.add(v128.load(y + i), f32x4.mul(weight, v128.load(value + i))));
+    }
+  }
+}
+
+/**
+ * x Φ(x) in place, count numbers rounded up to 4: Φ by the rational approximation 7.1.26 of Abramowitz and Stegun, whose
+ * absolute error is below 1.5e-7.
+ */
+export function gelu(x: usize, count: i32): void {
+  const one = f32x4.splat(1);
+  const end = x + ((<usize>count) << 2);
+  for (let at = x; at < end; at += 16) {
+    const value = v128.load(at);
+    const z = f32x4.abs(f32x4.mul(value, f32x4.splat(0.70710678118654752)));
+    const t = f32x4.div(one, f32x4.add(one, f32x4.mul(z, f32x4.splat(0.3275911))));
+    let p = f32x4.splat(1.061405429);
+    p = f32x4.add(f32x4.mul(p, t), f32x4.splat(-1.453152027));
+    p = f32x4.add(f32x4.mul(p, t), f32x4.splat(1.421413741));
+    p = f32x4.add(f32x4.mul(p, t), f32x4.splat(-0.284496736));
+    p = f32x4.add(f32x4.mul(p, t), f32x4.splat(0.254829592));
+    const tail = f32x4.mul(f32x4.mul(p, t), exponential(f32x4.neg(f32x4.mul(z, z))));
+    // Φ(|x|) = 1 - tail / 2, and Φ(-|x|) = tail / 2.
+    const half = f32x4.mul(tail, f32x4.splat(0.5));
+    const isNegative = f32x4.lt(value, f32x4.splat(0));
+    const phi = v128.bitselect(half, f32x4.sub(one, half), isNegative);
+    v128.store(at, f32x4.mul(value, phi));
+  }
+}
