@@ -1,4 +1,5 @@
 import type {
+  AnySequenceModel,
   ForwardContext,
   ForwardResult,
   JsonObject,
@@ -10,6 +11,8 @@ import { type OmConfig, type OmOptions, resolveConfig } from './config.js';
 import { advancePiece } from './continuation/advance.js';
 import { recomputeWith } from './continuation/recompute-segment.js';
 import { initialState, type OmState, stateAtBorder } from './continuation/state.js';
+import { createOmDecoder } from './decoder/create-decoder.js';
+import { prefersHost } from './decoder/host-weights.js';
 import { embedIds } from './embedding.js';
 import { runSegments } from './forms.js';
 import { initParameters } from './initialization.js';
@@ -55,7 +58,12 @@ export function createOmModel(options: OmOptions): OmModel {
     },
     parameterGroups: () => parameterGroups,
   };
-  return model;
+  if (!prefersHost(config)) return model;
+  return {
+    ...model,
+    decoder: (engine, params, decoding) =>
+      createOmDecoder(engine, model as unknown as AnySequenceModel, config, params, decoding),
+  };
 }
 
 /** Norms, biases, λ vectors, tables of positions, first states and β do not decay where only matrices do. */

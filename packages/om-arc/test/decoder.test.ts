@@ -1,0 +1,92 @@
+import { createDecoder, Session } from '@palimpsest/lm';
+import { createEngine, type Engine, type NDArray } from '@palimpsest/tensor-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { prefersHost } from '../src/decoder/host-weights.js';
+import { createOmModel, type OmOptions, resolveConfig } from '../src/index.js';
+import { distance, lively, randomIds, small } from './support/variants.js';
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await createEngine('onnx');
+});
+afterAll(() => engine.dispose());
+
+const base: OmOptions = { ...small, dimsKey: [4, 8], dimsValue: [8, 4], dimHidden: 16 };
+const variants: Readonly<Record<string, Partial<OmOptions>>> = {
+  default: {},
+  'residual state, swish, 1-2-2-1': {
+    stateUpdate: 'residual',
+    activation: 'swish',
+    mlp1221: true,
+    rope: [null, null],
+  },
+  'gated state, swiglu': { stateUpdate: 'gated', activation: 'swiglu', attnProjRank: 4 },
+  'gated feed-forward, no n-grams': { activation: 'ffngeglu', initNgrams: [] },
+  'abs, published rotary': {
+    activation: 'abs',
+    ropeVariant: 'reference',
+    rope: [{ dim: 4, pct: 1, base: 2 }, null],
+  },
+  'relu, a single state vector': { activation: 'relu', stateLen: 1, numLayers: 1 },
+};
+
+describe.each(Object.entries(variants))('the decoder on the processor, %s', (_name, variant) => {
+  const model = createOmModel({ ...base, ...variant });
+  const params = lively((rng) => model.init(rng));
+  const ids = Array.from(randomIds(1, 17, base.vocabSize).data);
+
+  it('gives the logits and the memory of the compiled step', async () => {
+    const host = await createDecoder(engine, model, params);
+    const { decoder: _own, ...plain } = model;
+    const graph = await createDecoder(engine, plain, params, { chunks: [] });
+    for (const part of [ids.slice(0, 3), ids.slice(3, 4), ids.slice(4, 11), ids.slice(11)]) {
+      const [a, b] = [await host.read(part), await graph.read(part)];
+      expect(distance(a, b)).toBeLessThan(2e-4);
+    }
+    const [a, b] = [await host.state(), await graph.state()] as { states: NDArray; position: NDArray }[];
+    expect(a!.position.data).toEqual(b!.position.data);
+    expect(distance(a!.states.data, b!.states.data)).toBeLessThan(2e-4);
+    await graph.restore(a);
+    expect(distance(await graph.read(ids), await host.read(ids))).toBeLessThan(2e-4);
+    await host.dispose();
+    await graph.dispose();
+  }, 120_000);
+
+  it('restores and forks bit for bit', async () => {
+    const decoder = await createDecoder(engine, model, params);
+    await decoder.read(ids.slice(0, 8));
+    const state = await decoder.state();
+    const fork = await decoder.fork();
+    const first = await decoder.read(ids);
+    expect(await fork.read(ids)).toEqual(first);
+    await decoder.restore(state);
+    expect(await decoder.read(ids)).toEqual(first);
+    await decoder.reset();
+    expect(await decoder.read(ids.slice(0, 8))).not.toEqual(first);
+    await fork.dispose();
+    await decoder.dispose();
+  });
+});
+
+it('is chosen for small plain models only', () => {
+  expect(prefersHost(resolveConfig(base))).toBe(true);
+  expect(prefersHost(resolveConfig({ ...base, cope: true }))).toBe(false);
+  expect(prefersHost(resolveConfig({ ...base, dimHidden: 18 }))).toBe(false);
+});
+
+it('keeps a memory of the same size over a thousand tokens, and takes up a snapshot bit for bit', async () => {
+  const model = createOmModel(base);
+  const session = await Session.create({ engine, model, params: lively((rng) => model.init(rng)), seed: 3 });
+  await session.prefill([1, 2, 3]);
+  const bytes = session.stateBytes;
+  for (let i = 0; i < 1000; i++) await session.next({ temperature: 1 });
+  expect(session.stateBytes).toBe(bytes);
+  const snapshot = await session.snapshot();
+  const drawn = [];
+  for (let i = 0; i < 12; i++) drawn.push((await session.next({ temperature: 1 })).id);
+  await session.restore(snapshot);
+  const again = [];
+  for (let i = 0; i < 12; i++) again.push((await session.next({ temperature: 1 })).id);
+  expect(again).toEqual(drawn);
+  await session.dispose();
+});
