@@ -120,6 +120,7 @@ async function converse(
       session,
       sampling: samplingOf(options, given, language.sampling),
       conversation,
+      kept: new Map(),
       prompting: createPrompting(language),
     },
     tokenizer: language.tokenizer,

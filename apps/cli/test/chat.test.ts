@@ -58,6 +58,32 @@ describe('palimpsest chat', () => {
     expect(replies[6]).toMatch(/^position 31, /);
   });
 
+  it('keeps memories by name and goes back to them: the same line gets the same reply', async () => {
+    const lines = [
+      'hello world',
+      ':snapshot here',
+      ', it',
+      ':snapshot',
+      ':restore here',
+      ', it',
+      ':restore',
+      ':restore nowhere',
+    ];
+    const { replies } = await chat(lines);
+    expect(replies[1]).toBe("Kept position 19 as 'here'.");
+    expect(replies[5]).toBe(replies[2]);
+    expect(replies[6]).toBe('Went back to position 31.');
+    expect(replies[7]).toBe("No memory is kept as 'nowhere'; there are 'here', 'latest'.");
+  });
+
+  it('forks: what follows is drawn anew, and the memory before it is kept', async () => {
+    const lines = ['hello world', ':temp 1', ':fork', ', it', ':restore', ', it', ':restore', ', it'];
+    const { replies } = await chat(lines);
+    expect(replies[2]).toBe("Kept position 19 as 'latest'; what follows is drawn anew.");
+    expect(replies[7]).toBe(replies[5]);
+    expect(replies[3]).not.toBe(replies[5]);
+  });
+
   it('starts every line afresh without conversation', async () => {
     const { replies } = await chat(
       ['hello', 'hello', ':conversation on', 'hello', ':state'],

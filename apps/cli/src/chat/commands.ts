@@ -1,5 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { encodeSnapshot, parseSampling, type SamplingOptions, type Session } from '@palimpsest/lm';
+import {
+  encodeSnapshot,
+  parseSampling,
+  type SamplingOptions,
+  type Session,
+  type SessionSnapshot,
+} from '@palimpsest/lm';
 import { InputError, writeFileAtomically } from '@palimpsest/tensor-core';
 import type { Prompting } from './prompting.js';
 
@@ -7,6 +13,8 @@ import type { Prompting } from './prompting.js';
 export interface ChatState {
   readonly session: Session;
   sampling: SamplingOptions;
+  /** Memories kept by name while the program runs. */
+  readonly kept: Map<string, SessionSnapshot>;
   /** Whether a line goes on from what was said before, or starts from an empty memory. */
   conversation: boolean;
   readonly prompting: Prompting;
@@ -53,6 +61,40 @@ const commands: Readonly<Record<string, ChatCommand>> = {
       return `Went back to position ${session.position}.`;
     },
   },
+  snapshot: {
+    argument: '[name]',
+    description: 'keep the memory under a name, until the program ends',
+    async run({ session, kept }, name) {
+      const snapshot = await session.snapshot();
+      kept.set(name || LATEST, snapshot);
+      return `Kept position ${snapshot.position} as '${name || LATEST}'.`;
+    },
+  },
+  restore: {
+    argument: '[name]',
+    description: 'go back to a memory that was kept',
+    async run({ session, prompting, kept }, name) {
+      const snapshot = kept.get(name || LATEST);
+      if (!snapshot) throw new InputError(nothingKept(kept, name || LATEST));
+      await session.restore(snapshot);
+      prompting.forget();
+      return `Went back to position ${session.position}.`;
+    },
+  },
+  fork: {
+    argument: '[name]',
+    description: 'keep the memory, and go on from it with other random numbers',
+    async run({ session, kept }, name) {
+      const [fork] = await session.fork(1);
+      try {
+        kept.set(name || LATEST, await session.snapshot());
+        await session.restore(await fork!.snapshot());
+      } finally {
+        await fork!.dispose();
+      }
+      return `Kept position ${session.position} as '${name || LATEST}'; what follows is drawn anew.`;
+    },
+  },
   temp: sampler('<number>', 'temperature of the draws', 'temperature'),
   topk: sampler('<count>', 'draw from the k likeliest tokens; 0: all', 'topK'),
   topp: sampler('<share>', 'draw from the likeliest tokens with this probability; 0: all', 'topP'),
@@ -74,6 +116,14 @@ const commands: Readonly<Record<string, ChatCommand>> = {
     },
   },
 };
+
+/** Name of a memory that is kept without one. */
+const LATEST = 'latest';
+
+function nothingKept(kept: ReadonlyMap<string, unknown>, name: string): string {
+  const names = [...kept.keys()].map((key) => `'${key}'`).join(', ');
+  return `No memory is kept as '${name}'; ${names ? `there are ${names}` : 'keep one with :snapshot first'}.`;
+}
 
 /** Carries out a line that starts with a colon. @throws InputError for an unknown command or a wrong argument. */
 export async function runCommand(state: ChatState, line: string): Promise<string> {
