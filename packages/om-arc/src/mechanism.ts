@@ -1,8 +1,9 @@
-import { defineArchitecture, defineContender, type Mechanism } from '@palimpsest/lm';
+import { defineArchitecture, defineContender, type Mechanism, type MechanismVerb } from '@palimpsest/lm';
 import { z } from 'zod';
 import type { OmOptions } from './config.js';
 import { inspectOm } from './inspection.js';
 import { flagSchema, type OmFlags, optionsFromFlags, presets } from './presets.js';
+import { preprocessVerb, pretrainVerb } from './pretraining/verbs.js';
 import { createOmModel } from './sequence-model.js';
 
 const architecture = defineArchitecture({
@@ -75,4 +76,5 @@ export const mechanism: Mechanism = {
   contenders: [contender],
   golden: async () => (await import('./golden/index.js')).goldenHandlers,
   inspect: inspectOm,
+  verbs: [preprocessVerb, pretrainVerb as unknown as MechanismVerb],
 };

@@ -146,7 +146,7 @@ export class HostWeights {
   #map(weight: NDArray, layer: number, bias?: NDArray): HostMatrix {
     const [, columns, rows] = weight.shape as [number, number, number];
     const values = this.#turned(weight.data, layer * columns * rows, columns, rows);
-    return this.#rows(values, rows, columns, bias && bias.data.subarray(layer * rows, (layer + 1) * rows));
+    return this.#rows(values, rows, columns, bias?.data.subarray(layer * rows, (layer + 1) * rows));
   }
 
   #norm({ gain, bias }: NormParams<NDArray>, layer: number): HostNorm {
