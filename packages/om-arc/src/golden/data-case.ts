@@ -98,8 +98,9 @@ export const dataCase: GoldenHandler = {
     'proportional/*/reference',
     'proportional/*/fixed',
     'preprocess/result',
-    'lrSchedule/values/*/1',
+    'lrSchedule/values',
   ],
+  given: ['lrSchedule/values/*/0'],
   run: async (testCase, { engine }) => ({
     ...packing(testCase),
     ...mixing(testCase),
