@@ -197,7 +197,7 @@ export function gelu(x: usize, count: i32): void {
   const end = x + ((<usize>count) << 2);
   for (let at = x; at < end; at += 16) {
     const value = v128.load(at);
-    const z = f32x4.abs(f32x4.mul(value, f32x4.splat(0.70710678118654752)));
+    const z = f32x4.abs(f32x4.mul(value, f32x4.splat(0.7071067811865476)));
     const t = f32x4.div(one, f32x4.add(one, f32x4.mul(z, f32x4.splat(0.3275911))));
     let p = f32x4.splat(1.061405429);
     p = f32x4.add(f32x4.mul(p, t), f32x4.splat(-1.453152027));

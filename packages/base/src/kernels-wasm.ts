@@ -1,6 +1,6 @@
 /**
  * A WebAssembly module in base64, written by scripts/kernels.mjs from the files of assembly/, whose SHA-256 is
- * 3cb9e300f90a408fb7cc4ce4aa578782e288854d8cbfc33de73bc266add6e548.
+ * e94ecf6e8272dc36fcfb61807cbd5670642c4346ae45cfeb101885fc59166501.
  */
 export const kernelsModule = [
   'AGFzbQEAAAABJQRgB39/f39/f38AYAJ/fwBgCX9/f39/f39/fQBgBn9/f39/fwADBgUAAAECAwUDAQAABzwGCG11bHRpcGx5AAEN',

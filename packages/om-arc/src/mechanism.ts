@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { OmOptions } from './config.js';
 import { inspectOm } from './inspection.js';
 import { flagSchema, type OmFlags, optionsFromFlags, presets } from './presets.js';
-import { preprocessVerb, pretrainVerb } from './pretraining/verbs.js';
+import { finetuneVerb, preprocessVerb, pretrainVerb } from './pretraining/verbs.js';
 import { createOmModel } from './sequence-model.js';
 
 const architecture = defineArchitecture({
@@ -76,5 +76,5 @@ export const mechanism: Mechanism = {
   contenders: [contender],
   golden: async () => (await import('./golden/index.js')).goldenHandlers,
   inspect: inspectOm,
-  verbs: [preprocessVerb, pretrainVerb as unknown as MechanismVerb],
+  verbs: [preprocessVerb, pretrainVerb, finetuneVerb] as unknown as readonly MechanismVerb[],
 };

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { createEngine, type Engine } from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { byteTokenizer, encodeWithSpecials } from '../src/data/special-tokens.js';
+import { finetune } from '../src/pretraining/finetune.js';
+import { instructionExample } from '../src/pretraining/instruction-pairs.js';
 import { preprocess, preprocessSchema } from '../src/pretraining/preprocess.js';
 import { configTemplates, pretrain, type StageEvent } from '../src/pretraining/stages.js';
 
@@ -81,6 +83,30 @@ describe('preprocessing', () => {
   it('keeps special tokens in a text apart', () => {
     expect(encodeWithSpecials(byteTokenizer(), 'a<|im_end|><|pad|>b')).toEqual([97, 256, 258, 98]);
   });
+});
+
+describe('fine-tuning on instructions', () => {
+  it('learns the answer and the mark behind it, and reads the rest only', () => {
+    const { ids, learnt } = instructionExample(byteTokenizer(), { instruction: 'ab', answer: 'c' });
+    expect(ids).toEqual([257, 97, 98, 256, 257, 99, 256]);
+    expect(learnt).toEqual([0, 0, 0, 0, 0, 1, 1]);
+  });
+
+  it('lowers the loss of the answers, from a pretrained stage', async () => {
+    const folder = prepared();
+    await run(folder);
+    const pairs = join(folder, 'pairs.jsonl');
+    writeFileSync(pairs, '{"instruction": "2+2", "answer": "4"}\n{"instruction": "1+1", "answer": "2"}\n');
+    const seen: number[] = [];
+    const options = {
+      ...{ from: join(folder, 'stages/stage1'), pairs, folder: join(folder, 'tuned'), batchSize: 2 },
+      settings: { steps: 30, learningRate: 2e-2 },
+    };
+    for await (const event of finetune(engine, options)) if (event.type === 'step') seen.push(event.loss);
+    expect(seen.at(-1)!).toBeLessThan(seen[0]! / 2);
+    writeFileSync(pairs, '{"instruction": "2+2"}');
+    await expect(finetune(engine, options).next()).rejects.toThrow('Line 1 of');
+  }, 120_000);
 });
 
 describe('pretraining in stages', () => {

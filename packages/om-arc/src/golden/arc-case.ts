@@ -6,7 +6,8 @@ import { arcCorrespondences } from '../weights/arc-keys.js';
 import { fromNamed } from '../weights/correspondence.js';
 import { gradientOutputs, optionsOf, runOnce } from './case-parts.js';
 
-const run = (cell: ARC) => (params: ArcParams, x: tf.Tensor, state: tf.Tensor) => cell.forward(params, x, state);
+const run = (cell: ARC) => (params: ArcParams, x: tf.Tensor, state: tf.Tensor) =>
+  cell.forward(params, x, state);
 
 /** One attention block with gradients of a weighted sum of what it gives; without contextual positions where asked for. */
 export const arcCase: GoldenHandler = {
@@ -14,7 +15,13 @@ export const arcCase: GoldenHandler = {
   kind: 'arc',
   async run(testCase, { engine }) {
     const { vocabSize: _vocabSize, dimHidden: _dimHidden, padId: _padId, ...options } = optionsOf(testCase);
-    const { initNgrams: _ngrams, initConvs: _convs, vocabOffset: _offset, finalMlpMultiplier: _m, ...own } = options;
+    const {
+      initNgrams: _ngrams,
+      initConvs: _convs,
+      vocabOffset: _offset,
+      finalMlpMultiplier: _m,
+      ...own
+    } = options;
     const { activation: _activation, mlp1221: _mlp, vocabPadMultiple: _pad, ...rest } = own;
     const cell = new ARC({ ...rest, layerNum: testCase.member('layerNum', 0) });
     const template = cell.init(Rng.fromSeed(0));
@@ -22,7 +29,11 @@ export const arcCase: GoldenHandler = {
     const params = fromNamed(template, keys, testCase.weights());
     const [x, state] = [testCase.array('in/x'), testCase.array('in/state')] as [NDArray, NDArray];
     const [toX, toState] = [testCase.array('in/cotangentX'), testCase.array('in/cotangentState')];
-    const differentiate = (all: { params: ArcParams; x: tf.Tensor; state: tf.Tensor }, dx: tf.Tensor, dState: tf.Tensor) => {
+    const differentiate = (
+      all: { params: ArcParams; x: tf.Tensor; state: tf.Tensor },
+      dx: tf.Tensor,
+      dState: tf.Tensor,
+    ) => {
       const { value, gradients, aux } = valueAndGradient((tree: typeof all) => {
         const result = run(cell)(tree.params, tree.x, tree.state);
         const scalar = tf.add(tf.sum(tf.mul(result.output, dx)), tf.sum(tf.mul(result.state, dState)));
@@ -30,7 +41,13 @@ export const arcCase: GoldenHandler = {
       }, all);
       return { value, gradients, result: aux };
     };
-    const { value, gradients, result } = await runOnce(engine, differentiate, { params, x, state }, toX!, toState!);
+    const { value, gradients, result } = await runOnce(
+      engine,
+      differentiate,
+      { params, x, state },
+      toX!,
+      toState!,
+    );
     const outputs: Record<string, GoldenOutputs[string]> = {
       'out/x': result.output.data,
       'state/next': result.state.data,
@@ -40,10 +57,15 @@ export const arcCase: GoldenHandler = {
       ...gradientOutputs(testCase, keys, params, gradients.params),
     };
     if (!testCase.has('out/xNoCope')) return outputs;
-    const flat = treeMap<NDArray, NDArray>(params, (leaf, path) => (path.includes('.cope.') ? zeros(leaf.shape) : leaf));
+    const flat = treeMap<NDArray, NDArray>(params, (leaf, path) =>
+      path.includes('.cope.') ? zeros(leaf.shape) : leaf,
+    );
     const plain = new ARC({ ...rest, cope: false, layerNum: testCase.member('layerNum', 0) });
     const { passes } = params;
-    const without = { ...params, passes: passes.map(({ cope: _cope, ...pass }) => pass) } as ArcParams<NDArray>;
+    const without = {
+      ...params,
+      passes: passes.map(({ cope: _cope, ...pass }) => pass),
+    } as ArcParams<NDArray>;
     const zeroed = await runOnce(engine, run(cell), flat as never, x, state);
     const absent = await runOnce(engine, run(plain), without as never, x, state);
     return {

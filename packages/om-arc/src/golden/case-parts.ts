@@ -1,5 +1,5 @@
-import type { GoldenCase, GoldenOutputs } from '@palimpsest/base/golden';
 import { treeLeaves, treeMap } from '@palimpsest/base';
+import type { GoldenCase, GoldenOutputs } from '@palimpsest/base/golden';
 import { type Engine, type NDArray, runOnce as runOnEngine, type ToHost } from '@palimpsest/tensor-core';
 import { type OmConfig, type OmOptions, omConfigSchema, resolveConfig } from '../config.js';
 import type { OmParams } from '../parameters.js';
@@ -17,7 +17,10 @@ export function runOnce<Args extends readonly unknown[], Out>(
 }
 
 /** The options that a case names, members of its configuration that are no options of ours left out. */
-export function optionsOf(testCase: GoldenCase, overrides: Readonly<Record<string, unknown>> = {}): OmOptions {
+export function optionsOf(
+  testCase: GoldenCase,
+  overrides: Readonly<Record<string, unknown>> = {},
+): OmOptions {
   const known = Object.entries(testCase.config).filter(([name]) => name in omConfigSchema.shape);
   const rope = (testCase.config.rope as ({ pct?: number } | null)[] | undefined)?.map((entry) =>
     entry && testCase.config.edition === 'readme' ? { pct: 1, ...entry } : entry,
@@ -48,7 +51,7 @@ export function gradientOutputs(
   const arrived = new Map(treeLeaves<NDArray>(gradients).map(({ path, leaf }) => [path, leaf]));
   const filled = treeMap<NDArray, NDArray>(
     params,
-    (leaf, path) => arrived.get(path) ?? { ...leaf, data: new Float32Array(leaf.data.length) } as NDArray,
+    (leaf, path) => arrived.get(path) ?? ({ ...leaf, data: new Float32Array(leaf.data.length) } as NDArray),
   );
   const none = new Set(testCase.member<string[]>('gradNone', []));
   const named = [...toNamed(filled, correspondences)].filter(

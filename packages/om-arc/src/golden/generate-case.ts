@@ -20,7 +20,12 @@ export const generateCase: GoldenHandler = {
     const size = stateLen * dimInput;
     const states = Array.from({ length: numLayers }, () => new Float32Array(batch * size));
     for (let row = 0; row < batch; row++) {
-      const session = await Session.create({ engine: engine as Engine, model, params, sampling: { temperature: 0 } });
+      const session = await Session.create({
+        engine: engine as Engine,
+        model,
+        params,
+        sampling: { temperature: 0 },
+      });
       await session.prefill(prompt.data.subarray(row * length, (row + 1) * length));
       for (let step = 0; step < newTokens; step++) {
         logits.push(...(await session.logits()), ...new Array<number>(vocabOffset).fill(-Infinity));
@@ -29,7 +34,9 @@ export const generateCase: GoldenHandler = {
       const { state } = await session.snapshot();
       await session.dispose();
       const all = (state.states as NDArray).data as Float32Array;
-      states.forEach((layer, index) => layer.set(all.subarray(index * size, (index + 1) * size), row * size));
+      for (const [index, layer] of states.entries()) {
+        layer.set(all.subarray(index * size, (index + 1) * size), row * size);
+      }
     }
     return {
       'out/tokens': tokens,

@@ -28,7 +28,15 @@ export const mlpCase: GoldenHandler = {
     const outputs: Record<string, GoldenOutputs[string]> = {};
     for (const { name, activation, mlp1221 } of variants) {
       const config = resolveConfig({
-        ...{ vocabSize: 1, numLayers: 1, numHeads: 1, dimsKey: [2], dimsValue: [2], segmentLen: 1, stateLen: 1 },
+        ...{
+          vocabSize: 1,
+          numLayers: 1,
+          numHeads: 1,
+          dimsKey: [2],
+          dimsValue: [2],
+          segmentLen: 1,
+          stateLen: 1,
+        },
         ...{ dimInput, dimHidden, activation, mlp1221 },
       });
       const template = initMlp(config, Rng.fromSeed(0), 1);
@@ -42,7 +50,12 @@ export const mlpCase: GoldenHandler = {
         }, all);
         return { gradients, y: aux };
       };
-      const { gradients, y } = await runOnce(engine, differentiate, { params, x } as never, cotangent as never);
+      const { gradients, y } = await runOnce(
+        engine,
+        differentiate,
+        { params, x } as never,
+        cotangent as never,
+      );
       outputs[`out/${name}`] = (y as NDArray).data;
       outputs[`grad/${name}/in/x`] = (gradients.x as NDArray).data;
       Object.assign(outputs, gradientOutputs(testCase, keys, params, gradients.params, `grad/${name}/`));

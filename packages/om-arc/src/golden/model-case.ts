@@ -1,5 +1,6 @@
 import type { GoldenCase, GoldenHandler, GoldenOutputs } from '@palimpsest/base/golden';
 import { crossEntropy, type NDArray, tf, valueAndGradient } from '@palimpsest/tensor-core';
+import { runCell } from '../cell.js';
 import type { OmConfig } from '../config.js';
 import { embedIds } from '../embedding.js';
 import type { Form } from '../forms.js';
@@ -8,7 +9,6 @@ import { initialStates, OmLLM, setupOf } from '../om-llm.js';
 import type { OmParams } from '../parameters.js';
 import { contextIds } from '../plan.js';
 import { layoutMask, layoutRows, runSegment } from '../segment.js';
-import { runCell } from '../cell.js';
 import { modelCorrespondences } from '../weights/model-keys.js';
 import { gradientOutputs, modelOf, runOnce, stateOutputs } from './case-parts.js';
 
@@ -31,7 +31,13 @@ async function runForm(testCase: GoldenCase, engine: unknown, form: Form) {
     return { loss: value, gradients, result: aux };
   };
   const [ids, targets] = [testCase.array('in/ids'), testCase.array('in/targets')];
-  const { loss, gradients, result } = await runOnce(engine, differentiate, params, ids as never, targets as never);
+  const { loss, gradients, result } = await runOnce(
+    engine,
+    differentiate,
+    params,
+    ids as never,
+    targets as never,
+  );
   const states = result.states as unknown as NDArray[];
   const outputs: GoldenOutputs = {
     'out/logits': (result.logits as NDArray).data,
@@ -129,7 +135,8 @@ export const streamingCase: GoldenHandler = {
       };
     };
     const result = await runOnce(engine, run, params, testCase.array('in/ids') as never);
-    const logits = (name: keyof typeof result) => (result[name] as unknown as { logits: NDArray }).logits.data;
+    const logits = (name: keyof typeof result) =>
+      (result[name] as unknown as { logits: NDArray }).logits.data;
     const states = (name: keyof typeof result) => (result[name] as unknown as { states: NDArray[] }).states;
     // The reference gives untouched first states back without a batch; ours has one, of equal rows.
     const untouched = states('nextOpen').map((state) => ({

@@ -1,6 +1,6 @@
 import type { GoldenHandler, GoldenOutputs } from '@palimpsest/base/golden';
 import { type NDArray, tf } from '@palimpsest/tensor-core';
-import { angleTable, componentPlace, rotate, type RopeVariant } from '../rotary.js';
+import { angleTable, componentPlace, type RopeVariant, rotate } from '../rotary.js';
 import { runOnce } from './case-parts.js';
 
 interface RopeRun {
@@ -49,7 +49,11 @@ export const ropeCase: GoldenHandler = {
     };
     const outputs: Record<string, GoldenOutputs[string]> = {};
     const turn = async (name: string, variant: RopeVariant, turned: number, base: number) =>
-      (await runOnce(engine, turnRows(variant, turned, base), testCase.array(name) as never)) as unknown as NDArray;
+      (await runOnce(
+        engine,
+        turnRows(variant, turned, base),
+        testCase.array(name) as never,
+      )) as unknown as NDArray;
     for (const [name, { dim, pct, base, variant, seqLen }] of Object.entries(runs)) {
       const turned = Math.ceil(dim * pct);
       for (const input of testCase.names(`in/${name}_L`)) {
@@ -62,7 +66,9 @@ export const ropeCase: GoldenHandler = {
       outputs[`out/${name}_thetas`] = thetas(variant, turned, base, seqLen);
     }
     if (rotateHalf) {
-      outputs['out/rotateHalf'] = (await turn('in/rotateHalf', 'rotateHalf', rotateHalf.dim, rotateHalf.base)).data;
+      outputs['out/rotateHalf'] = (
+        await turn('in/rotateHalf', 'rotateHalf', rotateHalf.dim, rotateHalf.base)
+      ).data;
     }
     return outputs;
   },

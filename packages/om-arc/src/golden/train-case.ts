@@ -7,7 +7,16 @@ import {
   parseTraining,
   TrainingStep,
 } from '@palimpsest/lm';
-import { type Engine, type NDArray, ndarray, rectification, tf, treeLeaves, valueAndGradient, zeros } from '@palimpsest/tensor-core';
+import {
+  type Engine,
+  type NDArray,
+  ndarray,
+  rectification,
+  tf,
+  treeLeaves,
+  valueAndGradient,
+  zeros,
+} from '@palimpsest/tensor-core';
 import type { OmConfig } from '../config.js';
 import { OmLLM } from '../om-llm.js';
 import type { OmParams } from '../parameters.js';
@@ -97,7 +106,12 @@ function rulesOf(testCase: GoldenCase, params: OmParams<NDArray>, config: OmConf
 }
 
 /** Gradients of the first step. */
-async function firstGradients(testCase: GoldenCase, engine: unknown, config: OmConfig, params: OmParams<NDArray>) {
+async function firstGradients(
+  testCase: GoldenCase,
+  engine: unknown,
+  config: OmConfig,
+  params: OmParams<NDArray>,
+) {
   const batches = testCase.array<'int32'>('in/batches');
   const [, batch, ids] = batches.shape as [number, number, number];
   const g = contextIds(config);
@@ -118,10 +132,13 @@ export const trainCase: GoldenHandler = {
   kind: 'train',
   async run(testCase, { engine }) {
     const { config, params } = modelOf(testCase);
-    const { name, lr, betas = [0.9, 0.999], warmup_steps = 0, weight_decay } = testCase.member(
-      'optimizer',
-      {} as OptimizerSettings,
-    );
+    const {
+      name,
+      lr,
+      betas = [0.9, 0.999],
+      warmup_steps = 0,
+      weight_decay,
+    } = testCase.member('optimizer', {} as OptimizerSettings);
     const steps = testCase.member('steps', 1);
     const isRAdam = name === 'RAdamScheduleFree';
     const settings = parseTraining({
@@ -136,7 +153,13 @@ export const trainCase: GoldenHandler = {
     });
     const source = sourceOf(testCase.array('in/batches'), contextIds(config));
     const model = withOwnContext(config);
-    const step = new TrainingStep(engine as Engine, model, source, settings, rulesOf(testCase, params, config));
+    const step = new TrainingStep(
+      engine as Engine,
+      model,
+      source,
+      settings,
+      rulesOf(testCase, params, config),
+    );
     await step.load({ params });
     const outputs: Record<string, GoldenOutputs[string]> = {};
     const [losses, gradientNorms, parameterNorms, rates] = [[], [], [], []] as number[][];

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { MechanismVerb, MechanismVerbContext, TrainingEvent, VerbExit } from '@palimpsest/lm';
 import { createEngine, InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
+import { finetune } from './finetune.js';
 import { readJson } from './json-files.js';
 import { type PreprocessSettings, preprocess, preprocessSchema } from './preprocess.js';
 import { configTemplates, pretrain } from './stages.js';
@@ -77,6 +78,36 @@ async function runStages(
     await engine.dispose();
   }
 }
+
+const finetuneSchema = z.strictObject({
+  from: z.string().describe('folder of the model to begin with; its tokenizer has the special tokens'),
+  pairs: z.string().describe('JSON lines of instructions and answers'),
+  folder: z.string().describe('folder for checkpoints'),
+  steps: z.int().min(1).default(200).describe('optimiser steps'),
+  batchSize: z.int().min(1).default(8).describe('pairs per step'),
+  learningRate: z.number().positive().default(3e-4).describe('highest learning rate'),
+});
+
+/** `finetune`: answers to instructions, with the loss on the answers only. */
+export const finetuneVerb: MechanismVerb<typeof finetuneSchema> = {
+  path: ['finetune'],
+  description: 'teach a pretrained Om answers to instructions; only answers are learnt',
+  schema: finetuneSchema,
+  examples: ['palimpsest finetune --from stages/stage2 --pairs pairs.jsonl --folder runs/answers'],
+  async run({ from, pairs, folder, steps, batchSize, learningRate }, { output, signal }) {
+    const engine = await createEngine('auto');
+    try {
+      const settings = { steps, learningRate, warmupSteps: Math.ceil(steps / 20) };
+      for await (const event of finetune(engine, { from, pairs, folder, batchSize, settings, signal })) {
+        if (isWorthTelling(event)) output.print(describe(event));
+      }
+      output.emit({ folder, interrupted: signal.aborted });
+      return signal.aborted ? 130 : 0;
+    } finally {
+      await engine.dispose();
+    }
+  },
+};
 
 const TOLD_EVERY = 50;
 

@@ -1,0 +1,81 @@
+// node bench/decode.mjs: a token by the decoder against computing the open segment anew, and a token after 1 to 64 segments.
+// ROUNDS and SEGMENT in the environment.
+import { createDecoder } from '../../lm/dist/index.js';
+import { createEngine, Rng } from '../../tensor-core/dist/index.js';
+import { createOmModel, OmLLM } from '../dist/index.js';
+import { median, randomIds, timed } from './common.mjs';
+
+const ROUNDS = Number(process.env.ROUNDS ?? 3);
+const segmentLen = Number(process.env.SEGMENT ?? 512);
+const engine = await createEngine('onnx', { threads: Number(process.env.THREADS ?? 1) });
+
+async function againstRecomputing() {
+  const options = {
+    vocabSize: 256,
+    numLayers: 8,
+    dimInput: 256,
+    dimHidden: 1024,
+    dimsKey: [64, 32, 16],
+    dimsValue: [64, 32, 16],
+    numHeads: 8,
+    segmentLen,
+    stateLen: 16,
+    initNgrams: [2, 3],
+  };
+  const model = createOmModel(options);
+  const params = model.init(Rng.fromSeed(1));
+  // A token in the middle of a segment stands for all: the cost of computing anew grows from one row to all of them.
+  const half = segmentLen / 2;
+  const recompute = engine.compile((p, x) => new OmLLM(options).forward(p, x, [], true).logits);
+  const [held, ids] = [engine.put(params), engine.put(randomIds(1, half + 2, 256))];
+  await timed(() => recompute(held, ids));
+  const decoder = await createDecoder(engine, model, params);
+  await decoder.read(randomIds(1, half - 50, 256).data);
+  const [anew, cached] = [[], []];
+  for (let round = 0; round < ROUNDS; round++) {
+    anew.push(await timed(() => recompute(held, ids)));
+    const { wall, cpu } = await timed(async () => void (await decoder.read(randomIds(1, 20, 256).data)));
+    cached.push({ wall: wall / 20, cpu: cpu / 20 });
+  }
+  for (const clock of ['wall', 'cpu']) {
+    const [a, c] = [anew, cached].map((times) => median(times.map((time) => time[clock])));
+    console.log(
+      `${clock}: anew ${a.toFixed(1)} ms, cached ${c.toFixed(3)} ms: ${(a / c).toFixed(0)} times, middle of a segment of ${segmentLen}`,
+    );
+  }
+  await decoder.dispose();
+  await recompute.dispose();
+}
+
+async function overSegments() {
+  const options = {
+    vocabSize: 256,
+    numLayers: 4,
+    dimInput: 128,
+    dimHidden: 512,
+    dimsKey: [32, 16],
+    dimsValue: [32, 16],
+    numHeads: 4,
+    segmentLen: 32,
+    stateLen: 16,
+    initNgrams: [2, 3],
+  };
+  const model = createOmModel(options);
+  const decoder = await createDecoder(engine, model, model.init(Rng.fromSeed(2)));
+  const perToken = {};
+  for (let segment = 1; segment <= 64; segment++) {
+    const { cpu } = await timed(async () => void (await decoder.read(randomIds(1, 32, 256).data)));
+    perToken[segment] = { cpu: cpu / 32, bytes: decoder.stateBytes };
+  }
+  const typical = (from, to) =>
+    median(Array.from({ length: to - from + 1 }, (_, i) => perToken[from + i].cpu));
+  console.log(
+    `CPU ms per token: segments 9 to 16: ${typical(9, 16).toFixed(3)}, 57 to 64: ${typical(57, 64).toFixed(3)}, ratio ${(typical(57, 64) / typical(9, 16)).toFixed(2)}`,
+  );
+  console.log(`bytes of memory after 1 and 64 segments: ${perToken[1].bytes}, ${perToken[64].bytes}`);
+  await decoder.dispose();
+}
+
+await overSegments();
+await againstRecomputing();
+await engine.dispose();
