@@ -48,8 +48,9 @@ function bareDecoder(engine, model, params) {
 async function sessionDecoder(engine, model, params) {
   const session = await Session.create({ engine, model, params });
   await session.prefill([3]);
+  const sampling = { temperature: 0 };
   return async () => {
-    await session.next({ temperature: 0 });
+    await session.next(sampling);
     await session.logits();
   };
 }

@@ -41,6 +41,8 @@ export class Session {
   readonly #model: AnySequenceModel;
   readonly #options: DrawingOptions;
   readonly #sampling: Sampling;
+  /** The way of drawing that was asked for last. */
+  #asked: { readonly options: SamplingOptions; readonly sampling: Sampling } | undefined;
   #logits: Float32Array | undefined;
   #pending: number[] = [];
   #history: number[] = [];
@@ -105,8 +107,7 @@ export class Session {
    */
   async next(sampling?: SamplingOptions): Promise<DrawnToken> {
     const logits = await this.logits();
-    const settings = sampling ? parseSampling(sampling) : this.#sampling;
-    const drawn = drawToken(logits, settings, this.#rng, this.#history);
+    const drawn = drawToken(logits, this.#samplingOf(sampling), this.#rng, this.#latest());
     // The token enters the memory with the next call: whoever stops here has not paid for it.
     this.#enqueue([drawn.id]);
     return drawn;
@@ -120,7 +121,7 @@ export class Session {
       model: this.#fingerprint(),
       ...(parametersId === undefined ? {} : { parametersId }),
       position: this.#position,
-      history: [...this.#history],
+      history: this.#latest(),
       rng: this.#rng.state(),
       state: treeToRecord<NDArray>(await this.#decoder.state()),
       ...(this.#logits ? { logits: this.#logits.slice() } : {}),
@@ -179,6 +180,13 @@ export class Session {
     await this.#decoder.dispose();
   }
 
+  /** Checked settings; a caller who draws token after token gives the same object again, which is checked once. */
+  #samplingOf(options: SamplingOptions | undefined): Sampling {
+    if (!options) return this.#sampling;
+    if (this.#asked?.options !== options) this.#asked = { options, sampling: parseSampling(options) };
+    return this.#asked.sampling;
+  }
+
   #enqueue(ids: ArrayLike<number>): void {
     const { vocabSize } = this.#model;
     const list = Array.from(ids);
@@ -191,8 +199,21 @@ export class Session {
     // One by one: as arguments of one call, a long text overflows the stack.
     for (const id of list) this.#pending.push(id);
     this.#position += list.length;
+    this.#remember(list);
+  }
+
+  /** Keeps the latest tokens, and at most twice as many between two cuts: a token costs no copy of all of them. */
+  #remember(ids: readonly number[]): void {
     const window = this.#options.penaltyWindow ?? 256;
-    this.#history = window > 0 ? [...this.#history, ...list].slice(-window) : [];
+    if (window <= 0) return;
+    for (const id of ids) this.#history.push(id);
+    if (this.#history.length > 2 * window) this.#history = this.#history.slice(-window);
+  }
+
+  /** The tokens that penalties see. */
+  #latest(): number[] {
+    const window = this.#options.penaltyWindow ?? 256;
+    return window > 0 ? this.#history.slice(-window) : [];
   }
 
   async #flush(): Promise<void> {

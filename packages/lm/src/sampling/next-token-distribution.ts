@@ -16,7 +16,7 @@ export function nextTokenDistribution(
   sampling: Sampling,
   history: ArrayLike<number> = [],
 ): Float64Array {
-  const scores = Float64Array.from(logits);
+  const scores = new Float64Array(logits);
   mask(scores, sampling);
   penalise(scores, sampling, history);
   check(scores);
