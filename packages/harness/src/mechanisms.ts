@@ -4,6 +4,7 @@ import {
   mechanism as transformer,
 } from '@palimpsest/backbone/mechanism';
 import type { Mechanism } from '@palimpsest/lm';
+import { mechanism as omArc } from '@palimpsest/om-arc/mechanism';
 import { mechanism as osam } from '@palimpsest/osam/mechanism';
 import { mechanism as rsm } from './cards/rsm.js';
 import { linearAttention, ngram, noMemory } from './controls/mechanisms.js';
@@ -16,6 +17,7 @@ import { fiberGeometry, kakeya, sketch } from './libraries.js';
 export const mechanisms: readonly Mechanism[] = [
   osam,
   rsm,
+  omArc,
   transformer,
   slidingWindowMechanism,
   attentionSinksMechanism,

@@ -10,7 +10,6 @@ import { jsonFiles, readJson } from './json-files.js';
 export const preprocessSchema = z.strictObject({
   input: z.string().optional().describe('folder of JSON files, each a list of texts'),
   output: z.string().optional().describe('folder to write; it must not exist'),
-  config: z.string().optional().describe('JSON file with these settings; flags go before it'),
   tokenizerPath: z.string().optional().describe('tokenizer.json with the special tokens; default: bytes'),
   prependStr: z.string().default('<|im_start|>').describe('in front of every document'),
   appendStr: z.string().default('<|im_end|>').describe('behind every document'),

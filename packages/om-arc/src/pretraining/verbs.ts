@@ -4,7 +4,6 @@ import type { MechanismVerb, MechanismVerbContext, TrainingEvent, VerbExit } fro
 import { createEngine, InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { finetune } from './finetune.js';
-import { readJson } from './json-files.js';
 import { type PreprocessSettings, preprocess, preprocessSchema } from './preprocess.js';
 import { configTemplates, pretrain } from './stages.js';
 
@@ -14,9 +13,8 @@ export const preprocessVerb: MechanismVerb = {
   description: 'encode folders of texts into bins by length, for pretrain',
   schema: preprocessSchema,
   examples: ['palimpsest preprocess --input texts --output data/web --cutoffs 2049,4097'],
-  async run(options, { output, given }) {
-    const settings = withFile(options as PreprocessSettings, given);
-    const summary = preprocess(settings);
+  async run(options, { output }) {
+    const summary = preprocess(options as PreprocessSettings);
     for (const [bin, { tokens_per_file, tokens_total }] of Object.entries(summary)) {
       output.print(`${bin}: ${tokens_total} tokens in ${Object.keys(tokens_per_file).length} files`);
     }
@@ -24,14 +22,6 @@ export const preprocessVerb: MechanismVerb = {
     return 0;
   },
 };
-
-/** Settings of a file, with those that were given as flags over them. */
-function withFile(options: PreprocessSettings, given: ReadonlySet<string>): PreprocessSettings {
-  if (options.config === undefined) return options;
-  const fromFile = readJson(options.config, preprocessSchema);
-  const flags = Object.fromEntries(Object.entries(options).filter(([name]) => given.has(name)));
-  return { ...fromFile, ...flags };
-}
 
 const pretrainSchema = z.strictObject({
   configDir: z.string().describe('folder with data.json, model.json, training.json and paths.json'),
