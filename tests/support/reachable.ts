@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
 import ts from 'typescript';
 import { repositoryRoot, type Workspace, workspacesOf } from './workspaces.js';
 
@@ -138,11 +138,26 @@ function isMemberName(node: ts.Identifier): boolean {
   );
 }
 
-/** Everything that a module exports which is loaded when it is needed. */
+/** Everything that a module exports which is loaded when it is needed: a file, or a subpath of another package. */
 function namesBehind(specifier: ts.Expression, own: string, path: string): string[] {
-  if (!ts.isStringLiteral(specifier) || !specifier.text.startsWith('.')) return [];
-  const file = resolve(dirname(path), specifier.text.replace(/\.js$/, '.ts'));
-  return exportedNames(file).map((name) => `${own}#${name}`);
+  if (!ts.isStringLiteral(specifier)) return [];
+  const { text } = specifier;
+  const owner = packageOf(text, own);
+  if (owner === undefined) return [];
+  const file = text.startsWith('.')
+    ? resolve(dirname(path), text.replace(/\.js$/, '.ts'))
+    : subpathFile(path, text.split('/').slice(1));
+  return file === undefined ? [] : exportedNames(file).map((name) => `${owner}#${name}`);
+}
+
+/** The source of `@palimpsest/name/subpath`. */
+function subpathFile(importer: string, [name, subpath]: readonly string[]): string | undefined {
+  const groups = [`${sep}packages${sep}`, `${sep}apps${sep}`];
+  const root = importer.slice(0, Math.max(...groups.map((group) => importer.lastIndexOf(group))));
+  const places = subpath === undefined ? ['index.ts'] : [join(subpath, 'index.ts'), `${subpath}.ts`];
+  return places
+    .map((place) => join(root, 'packages', name!, 'src', place))
+    .find((place) => existsSync(place));
 }
 
 function exportedNames(path: string): string[] {
