@@ -28,6 +28,22 @@ describe('configuration', () => {
     });
   });
 
+  it('says how the model is spoken with: as the reference program does, or as everybody does', () => {
+    const speakingOf = (options: Parameters<typeof createOsamModel>[0]) => createOsamModel(options).speaking;
+    const size = { vocabSize: 5, dModel: 4, sketchDim: 8 };
+    expect(speakingOf(presets.reference(size))).toEqual({
+      priming: 'reference',
+      sampling: { topPRule: 'exclusive' },
+    });
+    expect(speakingOf(presets.reference({ ...size, topPRule: 'nucleus' }))?.sampling).toEqual({
+      topPRule: 'nucleus',
+    });
+    expect(speakingOf(presets.improved(size))).toEqual({
+      priming: 'exact',
+      sampling: { topPRule: 'nucleus' },
+    });
+  });
+
   it.each([
     [{ vocabSize: 5, dmodel: 3 }, "no option 'dmodel'"],
     [{ vocabSize: 0 }, "'vocabSize' is wrong"],
