@@ -45,7 +45,9 @@ function parseNumbers(text: string, source: string): unknown {
       }
     }
     const cause = foreignCause(new TextEncoder().encode(text.slice(0, FIRST_BYTES)));
-    throw new InputError(`${source} ${cause ?? `is not JSON: ${(error as Error).message}`}.`);
+    throw new InputError(
+      `${source} ${cause ?? `is not JSON: ${(error as Error).message.replace(/\s+/g, ' ')}`}.`,
+    );
   }
 }
 

@@ -18,6 +18,7 @@ describe('parseJson', () => {
 
   it.each([
     ['{"a":}', /^F is not JSON: /],
+    ['{\n"a":\n\u0001}', /^F is not JSON: [^\n]*$/],
     ['', /^F is empty/],
     [
       'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 7\n',
