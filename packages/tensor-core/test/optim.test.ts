@@ -7,6 +7,9 @@ import {
   type DeviceArray,
   globalNorm,
   ndarray,
+  rectification,
+  scheduleFreeAdamW,
+  scheduleFreeRAdam,
   tf,
   warmupCosine,
 } from '../src/index.js';
@@ -226,5 +229,54 @@ describe('schedules', () => {
     expect(rate(8)).toBeCloseTo(0.6, 12);
     expect([12, 50].map(rate)).toEqual([0.2, 0.2]);
     expect(() => warmupCosine({ peak: 1, warmupSteps: 5, totalSteps: 4 })).toThrow('A warm-up of 5 steps');
+  });
+});
+
+describe('schedule-free optimisers', () => {
+  const settings = { betas: [0.9, 0.95], weightDecay: 0.1 } as const;
+
+  /** The published loop in float64, on the slope of ½ (y − 3)². */
+  function written(isRAdam: boolean, steps: number) {
+    let [y, z, v, highest, sum] = [1, 1, 0, 0, 0];
+    for (let k = 1; k <= steps; k++) {
+      const g = y - 3;
+      v = 0.95 * v + 0.05 * g * g;
+      const r = isRAdam ? rectification(k, 0.95) : 1;
+      const direction = (r > 0 ? g / (Math.sqrt(v / (1 - 0.95 ** k)) + 1e-8) : g) + 0.1 * y;
+      const rate = 0.05 * r;
+      highest = Math.max(highest, rate);
+      sum += highest ** 2;
+      const share = sum > 0 ? highest ** 2 / sum : 0;
+      y += share * (z - y) + rate * (0.9 * (1 - share) - 1) * direction;
+      z -= rate * direction;
+    }
+    return { y, x: y + (1 - 1 / 0.9) * (z - y) };
+  }
+
+  test.each([true, false])('follow the published loop (RAdam: %s)', async (isRAdam) => {
+    const optimizer = (isRAdam ? scheduleFreeRAdam : scheduleFreeAdamW)(settings);
+    const step = engine.compile((p: { w: tf.Tensor }, state: unknown) => {
+      const gradients = { w: tf.sub(p.w, 3) };
+      const next = optimizer.update(p, gradients, state, { learningRate: tf.scalar(0.05) });
+      return { ...next, average: optimizer.evaluationParameters!(next.parameters, next.state) };
+    });
+    let held: { p: unknown; state: unknown } = {
+      p: { w: ndarray([1]) },
+      state: optimizer.init({ w: ndarray([1]) }),
+    };
+    for (let k = 1; k <= 12; k++) {
+      const result = await step(held.p as never, held.state);
+      held = { p: result.parameters, state: result.state };
+      const { y, x } = written(isRAdam, k);
+      expect(await (result.parameters as { w: DeviceArray }).w.item()).toBeCloseTo(y, 5);
+      expect(await (result.average as { w: DeviceArray }).w.item()).toBeCloseTo(x, 5);
+    }
+  });
+
+  test('a rectification is undefined at first and then grows towards 1', () => {
+    expect([1, 2, 3, 4].map((k) => rectification(k, 0.95))).toEqual([0, 0, 0, 0]);
+    expect(rectification(5, 0.95)).toBeCloseTo(0.118, 3);
+    expect(rectification(2000, 0.95)).toBeCloseTo(1, 6);
+    expect(() => scheduleFreeAdamW({ betas: [0, 0.9] })).toThrow('a first beta in (0, 1)');
   });
 });

@@ -52,9 +52,19 @@ function freshParameters(model: AnySequenceModel, count: number, torn: Torn): un
   }
 }
 
+/** What optimisers keep in the structure of the parameters. */
+interface OptimizerTrees {
+  readonly first?: unknown;
+  readonly second?: unknown;
+  /** Of a schedule-free optimiser: where its plain steps have come to, and the weights that it trains. */
+  readonly base?: unknown;
+  readonly trainedParameters?: unknown;
+  readonly step?: NDArray;
+}
+
 /**
- * Checks the state of an optimiser: finite numbers, and where it is AdamW's, moments in the shapes of the parameters, the
- * second ones not negative.
+ * Checks the state of an optimiser: finite numbers, and where it is AdamW's or schedule-free, moments and weights in the shapes
+ * of the parameters, the second moments not negative.
  */
 export function checkOptimizer(optimizer: unknown, params: unknown, torn: Torn): void {
   if (optimizer === undefined) {
@@ -62,12 +72,17 @@ export function checkOptimizer(optimizer: unknown, params: unknown, torn: Torn):
   }
   const wrong = firstNonFinite(optimizer);
   if (wrong !== undefined) throw torn(OPTIMIZER, `holds numbers that are not finite, in '${wrong}'`);
-  const { first, second, step } = optimizer as { first?: unknown; second?: unknown; step?: NDArray };
-  if (first === undefined && second === undefined) return;
-  for (const [name, moments] of Object.entries({ first, second })) {
+  const { first, second, base, trainedParameters, step } = optimizer as OptimizerTrees;
+  const isScheduleFree = base !== undefined || trainedParameters !== undefined;
+  if (first === undefined && second === undefined && !isScheduleFree) return;
+  const trees = isScheduleFree ? { second, base, trainedParameters } : { first, second };
+  for (const [name, moments] of Object.entries(trees)) {
     const difference = treeDifference(params, moments);
     if (difference !== undefined) {
-      throw torn(OPTIMIZER, `${difference} in '${name}', where every parameter has a moment`);
+      throw torn(
+        OPTIMIZER,
+        `${difference} in '${name}', where every parameter has ${name === 'first' || name === 'second' ? 'a moment' : 'a place'}`,
+      );
     }
   }
   const steps = step?.data[0] ?? Number.NaN;

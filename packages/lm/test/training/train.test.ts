@@ -54,19 +54,23 @@ afterAll(async () => {
 const hostRecord = (params: unknown) => treeToRecord<NDArray>(params);
 
 describe('train', () => {
-  it.each(Object.keys(sources))('resumes on %s exactly as if it had never stopped', async (kind) => {
+  it.each([
+    ...Object.keys(sources).map((kind) => [kind, 'adamw'] as const),
+    ['windows', 'schedule-free-adamw'] as const,
+    ['lanes', 'schedule-free-radam'] as const,
+  ])('resumes on %s with %s exactly as if it had never stopped', async (kind, optimizer) => {
     const make = sources[kind]!;
     const common = {
       engine,
       model,
       tokenizer,
       validation,
-      settings: { ...settings, accumulate: kind === 'lanes' ? 2 : 1, validateEvery: 5 },
+      settings: { ...settings, optimizer, accumulate: kind === 'lanes' ? 2 : 1, validateEvery: 5 },
     };
     const whole = await collect(train({ ...common, source: make() }));
     expect(stepsOf(whole).map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
 
-    const place = join(folder, kind);
+    const place = join(folder, `${kind}-${optimizer}`);
     const controller = new AbortController();
     const first = [];
     for await (const event of train({
