@@ -4,19 +4,7 @@ import { expect } from './errors.js';
 import { bestColumns, nearestCentroids } from './kmeans.js';
 import { dotAt, type FloatArray, type Matrix, norm, rowOf, timesTransposed, timesVector } from './matrix.js';
 import { perpendicularRows, ZERO_PERP } from './skeleton.js';
-import { quantise, segmentBits } from './transform-state.js';
-
-/**
- * What a code holds before the residual. "lengths": center number, alpha and tau in 8 bits each, as in the transform
- * coder. "centroids": only the center number; centers have the mean length of their rows, and the 16 bits go to
- * the residual.
- */
-export type CodeLayout = 'lengths' | 'centroids';
-
-/** Bits of a code that do not belong to the residual. */
-export function layoutBits(layout: CodeLayout, k: number): number {
-  return segmentBits(k) + (layout === 'lengths' ? 16 : 0);
-}
+import { type CodeLayout, layoutBits, quantise, segmentBits } from './transform-state.js';
 
 interface HeadParts {
   readonly layout: CodeLayout;

@@ -1,6 +1,5 @@
 import { BitReader, BitWriter } from './bit-stream.js';
-import { expectFiniteRows, expectVector } from './checks.js';
-import { CodeHead, emptyHeads, type Heads } from './code-head.js';
+import { emptyHeads, type Heads } from './code-head.js';
 import type { CodeRows } from './code-rows.js';
 import { LevelTable } from './level-table.js';
 import { lloydMaxLevels } from './lloyd-max.js';
@@ -10,48 +9,28 @@ import {
   type FloatArray,
   type Matrix,
   matrix,
-  rowOf,
   timesTransposed,
   timesVector,
 } from './matrix.js';
+import { ResidualCoder } from './residual-coder.js';
 import { ScalarRows } from './scalar-rows.js';
 import type { SkeletonDtype } from './skeleton.js';
-import {
-  codedSkeletonBytes,
-  expectTransformState,
-  type TransformCode,
-  type TransformOptions,
-  type TransformState,
-} from './transform-state.js';
+import type { TransformCode, TransformOptions, TransformState } from './transform-state.js';
 import { trainTransform } from './transform-training.js';
-import {
-  type CodedRows,
-  type CoderTensor,
-  decodedRows,
-  expectCodeLength,
-  type LinearCoder,
-} from './vector-coder.js';
+import { type CodedRows, decodedRows, expectCodeLength } from './vector-coder.js';
 
 /**
  * The Kakeya geometry, coded (spec 9.2): center number, alpha and tau in 8 bits each, and the residual in its own
  * principal frame with Lloyd-Max levels, bits shared out by reverse water-filling.
  */
-export class TransformCoder implements LinearCoder {
+export class TransformCoder extends ResidualCoder<TransformState> {
   readonly coder = 'transform';
-  readonly #state: TransformState;
-  readonly #dtype: SkeletonDtype;
-  readonly #head: CodeHead;
   /** Levels by number of bits. */
   readonly #levels: readonly Float64Array[];
   readonly #tables: readonly LevelTable[];
-  readonly bytesPerVec: number;
 
-  constructor(state: TransformState, bytesPerVec: number, dtype: SkeletonDtype = 'f32') {
-    expectTransformState(state, bytesPerVec);
-    this.#state = state;
-    this.#dtype = dtype;
-    this.bytesPerVec = bytesPerVec;
-    this.#head = new CodeHead({ ...state, layout: 'lengths' });
+  constructor(state: TransformState, bytesPerVec: number, dtype?: SkeletonDtype) {
+    super(state, 'lengths', bytesPerVec, dtype);
     const widest = Math.max(0, ...state.bits);
     this.#levels = Array.from({ length: widest + 1 }, (_, b) =>
       b === 0 ? Float64Array.of(0) : lloydMaxLevels(b),
@@ -67,45 +46,15 @@ export class TransformCoder implements LinearCoder {
     return new TransformCoder(trainTransform(x, axis, options), options.bytesPerVec, options.skeletonDtype);
   }
 
-  get state(): TransformState {
-    return this.#state;
-  }
-
-  get dimension(): number {
-    return this.#state.basis.cols;
-  }
-
-  get basis(): Matrix {
-    return this.#state.basis;
-  }
-
-  get mean(): FloatArray {
-    return this.#state.mean;
-  }
-
-  get skeletonBytes(): number {
-    return codedSkeletonBytes(this.#state.basis, this.#state.centers.rows, this.#dtype);
-  }
-
-  encode(v: FloatArray): Uint8Array {
-    expectVector(v, this.dimension, 'A vector for the transform coder');
-    return this.encodeRows(matrix(1, this.dimension, Float64Array.from(v)))[0]!;
-  }
-
-  encodeRows(rows: Matrix): Uint8Array[] {
-    expectFiniteRows(rows, 'The transform coder');
-    return this.encodeCoefficients(timesTransposed(centred(rows, this.mean), this.basis)).codes;
-  }
-
   encodeCoefficients(coefficients: Matrix): CodedRows {
-    const { basis, sigma, bits } = this.#state;
+    const { basis, sigma, bits } = this.state;
     const count = coefficients.rows;
-    const heads = this.#head.choose(coefficients);
+    const heads = this.head.choose(coefficients);
     const decoded = matrix(count, basis.rows);
     const levels = new Uint16Array(bits.length);
     const codes = Array.from({ length: count }, (_, row) => {
       const from = row * basis.rows;
-      this.#head.predict(heads, row, decoded.data, from);
+      this.head.predict(heads, row, decoded.data, from);
       for (let i = 0; i < bits.length; i++) {
         const width = bits[i]!;
         if (width === 0) continue;
@@ -115,19 +64,15 @@ export class TransformCoder implements LinearCoder {
         decoded.data[from + i]! += this.#levels[width]![level]! * sigma[i]!;
       }
       const writer = new BitWriter(this.bytesPerVec);
-      this.#head.write(writer, heads, row);
+      this.head.write(writer, heads, row);
       writer.writeAll(levels, bits);
       return writer.bytes;
     });
     return { codes, decoded };
   }
 
-  decode(bytes: Uint8Array): Float32Array {
-    return rowOf(this.decodeRows([bytes]), 0) as Float32Array;
-  }
-
   decodeRows(codes: readonly Uint8Array[]): Matrix<Float32Array> {
-    const { basis, mean } = this.#state;
+    const { basis, mean } = this.state;
     const coefficients = matrix(codes.length, basis.rows);
     codes.forEach((bytes, row) => {
       coefficients.data.set(this.coefficients(bytes), row * basis.rows);
@@ -144,8 +89,8 @@ export class TransformCoder implements LinearCoder {
   /** Segment, alpha + 128, tau + 128, then the levels, least significant bit first, zero padded. */
   pack(code: TransformCode): Uint8Array {
     const writer = new BitWriter(this.bytesPerVec);
-    this.#head.write(writer, headsOf(code), 0);
-    const { bits } = this.#state;
+    this.head.write(writer, headsOf(code), 0);
+    const { bits } = this.state;
     for (let i = 0; i < bits.length; i++) writer.write(code.levels[i]!, bits[i]!);
     return writer.bytes;
   }
@@ -155,17 +100,17 @@ export class TransformCoder implements LinearCoder {
     expectCodeLength(bytes, this.bytesPerVec, this.coder);
     const reader = new BitReader(bytes);
     const heads = emptyHeads(1);
-    this.#head.read(reader, heads, 0);
-    const levels = this.#state.bits.map((width) => reader.read(width));
+    this.head.read(reader, heads, 0);
+    const levels = this.state.bits.map((width) => reader.read(width));
     return { segId: heads.segments[0]!, qAlpha: heads.qAlpha[0]!, qT: heads.qTau[0]!, levels };
   }
 
   /** Decoded PCA coefficients, [r]. */
   coefficients(bytes: Uint8Array): Float64Array {
-    const { sigma, bits } = this.#state;
+    const { sigma, bits } = this.state;
     const code = this.unpack(bytes);
     const result = new Float64Array(bits.length);
-    this.#head.predict(headsOf(code), 0, result, 0);
+    this.head.predict(headsOf(code), 0, result, 0);
     for (let i = 0; i < result.length; i++) {
       result[i]! += this.#levels[bits[i]!]![code.levels[i]!]! * sigma[i]!;
     }
@@ -174,10 +119,10 @@ export class TransformCoder implements LinearCoder {
 
   /** Scores take only the components of a code that have bits. */
   scorer(query: FloatArray): (bytes: Uint8Array) => number {
-    const { basis, mean, sigma, bits } = this.#state;
+    const { basis, mean, sigma, bits } = this.state;
     const projected = timesVector(basis, query);
     const constant = dot(Float64Array.from(query), Float64Array.from(mean));
-    const ofHead = this.#head.scorer(projected);
+    const ofHead = this.head.scorer(projected);
     const coded = Int32Array.from([...bits.keys()].filter((i) => bits[i]! > 0));
     const widths = coded.map((i) => bits[i]!);
     const weights = Float64Array.from(coded, (i) => projected[i]! * sigma[i]!);
@@ -187,7 +132,7 @@ export class TransformCoder implements LinearCoder {
     return (bytes) => {
       expectCodeLength(bytes, this.bytesPerVec, this.coder);
       reader.load(bytes);
-      this.#head.read(reader, heads, 0);
+      this.head.read(reader, heads, 0);
       let sum = constant + ofHead(heads, 0);
       for (let p = 0; p < widths.length; p++) sum += weights[p]! * levels[p]![reader.read(widths[p]!)]!;
       return sum;
@@ -195,22 +140,7 @@ export class TransformCoder implements LinearCoder {
   }
 
   rows(): CodeRows {
-    return new ScalarRows(this.#state, this.#head, this.#levels, this.bytesPerVec);
-  }
-
-  tensors(): Record<string, CoderTensor> {
-    const { basis, mean, tDir, centers, residualMean, sigma, bits, scales } = this.#state;
-    const f32 = (values: FloatArray) => Float32Array.from(values);
-    return {
-      basis,
-      mean: f32(mean),
-      tDir: f32(tDir),
-      centers,
-      residualMean: f32(residualMean),
-      sigma: f32(sigma),
-      bits,
-      scales: f32(scales),
-    };
+    return new ScalarRows(this.state, this.head, this.#levels, this.bytesPerVec);
   }
 }
 

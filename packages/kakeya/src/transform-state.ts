@@ -48,9 +48,21 @@ export function segmentBits(k: number): number {
   return Math.ceil(Math.log2(k));
 }
 
+/**
+ * What a code holds before the residual. "lengths": center number, alpha and tau in 8 bits each, as in the transform
+ * coder. "centroids": only the center number; centers have the mean length of their rows, and the 16 bits go to
+ * the residual.
+ */
+export type CodeLayout = 'lengths' | 'centroids';
+
+/** Bits of a code that do not belong to the residual. */
+export function layoutBits(layout: CodeLayout, k: number): number {
+  return segmentBits(k) + (layout === 'lengths' ? 16 : 0);
+}
+
 /** Refuses parts whose shapes disagree or whose bits do not fit. */
-export function expectTransformState(state: TransformState, bytesPerVec: number): void {
-  expectInteger(bytesPerVec, 1, 'bytesPerVec of the transform coder');
+export function expectTransformState(state: TransformState, bytesPerVec: number, layout: CodeLayout): void {
+  expectInteger(bytesPerVec, 1, 'bytesPerVec of the coder');
   const r = state.basis.rows;
   const lengths = [state.tDir, state.residualMean, state.sigma, state.bits].map((part) => part.length);
   expect(lengths.every((length) => length === r) && state.centers.cols === r, () => {
@@ -59,7 +71,10 @@ export function expectTransformState(state: TransformState, bytesPerVec: number)
   expect(state.mean.length === state.basis.cols && state.scales.length === 2, () => {
     return `Transform coder parts disagree: mean ${state.mean.length}, basis width ${state.basis.cols}, scales ${state.scales.length}.`;
   });
-  const used = segmentBits(state.centers.rows) + 16 + state.bits.reduce((sum, b) => sum + b, 0);
+  state.bits.forEach((width) => {
+    expectInteger(width, 0, 'The bits of a component', 8);
+  });
+  const used = layoutBits(layout, state.centers.rows) + state.bits.reduce((sum, b) => sum + b, 0);
   expect(used <= 8 * bytesPerVec, () => `The code needs ${used} bits but ${bytesPerVec} bytes were given.`);
 }
 

@@ -1,50 +1,22 @@
 import { BitReader, BitWriter } from './bit-stream.js';
-import { expectFiniteRows, expectInteger, expectVector } from './checks.js';
-import { CodeHead, type CodeLayout, emptyHeads, type Heads, layoutBits } from './code-head.js';
+import { emptyHeads, type Heads } from './code-head.js';
 import type { CodeRows } from './code-rows.js';
-import { expect } from './errors.js';
 import { LevelTable } from './level-table.js';
-import {
-  centred,
-  dot,
-  type FloatArray,
-  type Matrix,
-  matrix,
-  rowOf,
-  timesTransposed,
-  timesVector,
-} from './matrix.js';
+import { dot, type FloatArray, type Matrix, matrix, timesVector } from './matrix.js';
+import { ResidualCoder } from './residual-coder.js';
 import type { SkeletonDtype } from './skeleton.js';
-import { codedSkeletonBytes } from './transform-state.js';
+import type { CodeLayout, TransformState } from './transform-state.js';
 import { Trellis, type TrellisStates } from './trellis.js';
 import { positiveTrellisLevels } from './trellis-levels.js';
 import { TrellisRows } from './trellis-rows.js';
 import { trainTrellis } from './trellis-training.js';
-import {
-  type CodedRows,
-  type CoderTensor,
-  decodedRows,
-  expectCodeLength,
-  type LinearCoder,
-} from './vector-coder.js';
+import { type CodedRows, decodedRows, expectCodeLength } from './vector-coder.js';
 
 export type TrellisLayout = CodeLayout;
 
-/** Everything a trellis coder decodes with; r components in the residual's principal frame. */
-export interface TrellisState {
+/** Everything a trellis coder decodes with; the direction is part of a code only in the "lengths" layout. */
+export interface TrellisState extends TransformState {
   readonly layout: TrellisLayout;
-  /** [r, D]. */
-  readonly basis: Matrix;
-  readonly mean: FloatArray;
-  /** Aligned direction; part of a code only in the "lengths" layout. */
-  readonly tDir: FloatArray;
-  /** [K, r]. */
-  readonly centers: Matrix;
-  readonly residualMean: FloatArray;
-  readonly sigma: FloatArray;
-  readonly bits: Int32Array;
-  /** Steps of alpha and tau. */
-  readonly scales: FloatArray;
 }
 
 export interface TrellisOptions {
@@ -63,31 +35,19 @@ const tables = positiveTrellisLevels.map((positive) => {
 });
 
 /** The transform coder with trellis-coded residuals and a layout chosen on held-out rows; same number of bytes. */
-export class TrellisCoder implements LinearCoder {
+export class TrellisCoder extends ResidualCoder<TrellisState> {
   readonly coder = 'trellis';
-  readonly #state: TrellisState;
-  readonly #dtype: SkeletonDtype;
-  readonly #head: CodeHead;
   readonly #trellis: Trellis;
   /** Components with at least one bit, in order; their bits, levels and weights. */
   readonly #coded: Int32Array;
   readonly #bits: Int32Array;
   readonly #tables: readonly LevelTable[];
   readonly #weights: Float64Array;
-  readonly bytesPerVec: number;
   readonly states: TrellisStates;
 
   constructor(state: TrellisState, options: TrellisOptions) {
-    expectInteger(options.bytesPerVec, 1, 'bytesPerVec of the trellis coder');
-    const used = layoutBits(state.layout, state.centers.rows) + state.bits.reduce((sum, b) => sum + b, 0);
-    expect(used <= 8 * options.bytesPerVec, () => {
-      return `The code needs ${used} bits but ${options.bytesPerVec} bytes were given.`;
-    });
-    this.#state = state;
-    this.#dtype = options.skeletonDtype ?? 'f32';
-    this.bytesPerVec = options.bytesPerVec;
+    super(state, state.layout, options.bytesPerVec, options.skeletonDtype);
     this.states = options.states ?? 64;
-    this.#head = new CodeHead(state);
     this.#trellis = new Trellis(this.states);
     this.#coded = Int32Array.from([...state.bits.keys()].filter((i) => state.bits[i]! > 0));
     this.#bits = this.#coded.map((i) => state.bits[i]!);
@@ -100,47 +60,17 @@ export class TrellisCoder implements LinearCoder {
     return trainTrellis(x, axis, options, (state) => new TrellisCoder(state, options));
   }
 
-  get state(): TrellisState {
-    return this.#state;
-  }
-
-  get dimension(): number {
-    return this.#state.basis.cols;
-  }
-
-  get basis(): Matrix {
-    return this.#state.basis;
-  }
-
-  get mean(): FloatArray {
-    return this.#state.mean;
-  }
-
-  get skeletonBytes(): number {
-    return codedSkeletonBytes(this.#state.basis, this.#state.centers.rows, this.#dtype);
-  }
-
-  encode(v: FloatArray): Uint8Array {
-    expectVector(v, this.dimension, 'A vector for the trellis coder');
-    return this.encodeRows(matrix(1, this.dimension, Float64Array.from(v)))[0]!;
-  }
-
-  encodeRows(rows: Matrix): Uint8Array[] {
-    expectFiniteRows(rows, 'The trellis coder');
-    return this.encodeCoefficients(timesTransposed(centred(rows, this.mean), this.basis)).codes;
-  }
-
   encodeCoefficients(coefficients: Matrix): CodedRows {
-    const { basis, sigma } = this.#state;
+    const { basis, sigma } = this.state;
     const count = coefficients.rows;
-    const heads = this.#head.choose(coefficients);
+    const heads = this.head.choose(coefficients);
     const decoded = matrix(count, basis.rows);
     const [indices, n] = [this.#coded, this.#coded.length];
     // The residual's components with bits in units of their spread, then as they will be decoded.
     const scaled = new Float64Array(count * n);
     for (let row = 0, at = 0; row < count; row++) {
       const from = row * basis.rows;
-      this.#head.predict(heads, row, decoded.data, from);
+      this.head.predict(heads, row, decoded.data, from);
       for (let p = 0; p < n; p++, at++) {
         const i = indices[p]!;
         const spread = sigma[i]!;
@@ -157,19 +87,15 @@ export class TrellisCoder implements LinearCoder {
         decoded.data[from + i]! += scaled[row * n + p]! * sigma[i]!;
       }
       const writer = new BitWriter(this.bytesPerVec);
-      this.#head.write(writer, heads, row);
+      this.head.write(writer, heads, row);
       writer.writeAll(codes, this.#bits);
       return writer.bytes;
     });
     return { codes: bytes, decoded };
   }
 
-  decode(bytes: Uint8Array): Float32Array {
-    return rowOf(this.decodeRows([bytes]), 0) as Float32Array;
-  }
-
   decodeRows(codes: readonly Uint8Array[]): Matrix<Float32Array> {
-    const { basis, mean, sigma } = this.#state;
+    const { basis, mean, sigma } = this.state;
     const coefficients = matrix(codes.length, basis.rows);
     const reader = new BitReader(this.bytesPerVec);
     const heads = emptyHeads(1);
@@ -177,9 +103,9 @@ export class TrellisCoder implements LinearCoder {
     codes.forEach((bytes, row) => {
       expectCodeLength(bytes, this.bytesPerVec, this.coder);
       reader.load(bytes);
-      this.#head.read(reader, heads, 0);
+      this.head.read(reader, heads, 0);
       const from = row * basis.rows;
-      this.#head.predict(heads, 0, coefficients.data, from);
+      this.head.predict(heads, 0, coefficients.data, from);
       let state = 0;
       for (let p = 0; p < this.#coded.length; p++) {
         const code = reader.read(this.#bits[p]!);
@@ -195,10 +121,10 @@ export class TrellisCoder implements LinearCoder {
 
   /** Scores take only the coded components of a code: levels times sigma times the projected query are prepared. */
   scorer(query: FloatArray): (bytes: Uint8Array) => number {
-    const { basis, mean, sigma } = this.#state;
+    const { basis, mean, sigma } = this.state;
     const projected = timesVector(basis, query);
     const constant = dot(Float64Array.from(query), Float64Array.from(mean));
-    const ofHead = this.#head.scorer(projected);
+    const ofHead = this.head.scorer(projected);
     const weights = Float64Array.from(this.#coded, (i) => projected[i]! * sigma[i]!);
     const reader = new BitReader(this.bytesPerVec);
     const heads: Heads = emptyHeads(1);
@@ -207,7 +133,7 @@ export class TrellisCoder implements LinearCoder {
     return (bytes) => {
       expectCodeLength(bytes, this.bytesPerVec, this.coder);
       reader.load(bytes);
-      this.#head.read(reader, heads, 0);
+      this.head.read(reader, heads, 0);
       let sum = constant + ofHead(heads, 0);
       let state = 0;
       for (let p = 0; p < bits.length; p++) {
@@ -223,21 +149,6 @@ export class TrellisCoder implements LinearCoder {
   rows(): CodeRows {
     const levels = this.#tables.map((table) => table.levels);
     const coded = { indices: this.#coded, bits: this.#bits, levels };
-    return new TrellisRows(this.#state, this.#head, this.#trellis, coded, this.bytesPerVec);
-  }
-
-  tensors(): Record<string, CoderTensor> {
-    const { basis, mean, tDir, centers, residualMean, sigma, bits, scales } = this.#state;
-    const f32 = (values: FloatArray) => Float32Array.from(values);
-    return {
-      basis,
-      mean: f32(mean),
-      tDir: f32(tDir),
-      centers,
-      residualMean: f32(residualMean),
-      sigma: f32(sigma),
-      bits,
-      scales: f32(scales),
-    };
+    return new TrellisRows(this.state, this.head, this.#trellis, coded, this.bytesPerVec);
   }
 }

@@ -1,6 +1,5 @@
 import { solveAlignedTDir } from './alignment.js';
 import { expectInteger, expectVector } from './checks.js';
-import { layoutBits } from './code-head.js';
 import { expect } from './errors.js';
 import { kMeans, nearestCentroids } from './kmeans.js';
 import {
@@ -20,6 +19,7 @@ import {
 import { computePca } from './pca.js';
 import { Random } from './random.js';
 import { roundTo } from './skeleton.js';
+import { layoutBits } from './transform-state.js';
 import {
   CENTERED_ON,
   residualsOf,
