@@ -1,10 +1,11 @@
+import { EngineError, type WasmMemory, wasmKernels } from '@palimpsest/base';
 import { kernelsModule } from '../kernels-wasm.js';
 
 /** Where numbers lie in the kernels' memory, as an index of its float32 view. */
 export type Place = number;
 
 interface Exports {
-  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  readonly memory: WasmMemory;
   multiply(y: number, w: number, x: number, bias: number, rows: number, columns: number, relu: boolean): void;
   addNormalised(y: number, sum: number, branch: number, gain: number, bias: number, width: number): void;
   attend(
@@ -23,26 +24,8 @@ const PAGE = 65_536;
 const bytes = (place: Place) => 4 * place;
 const align = (count: number) => Math.ceil(count / 4) * 4;
 
-/** The part of WebAssembly that is used here; the language's own types know it in browsers only. */
-interface Wasm {
-  validate(bytes: Uint8Array): boolean;
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: unknown };
-}
-
-const wasm = (globalThis as unknown as { readonly WebAssembly?: Wasm }).WebAssembly;
-let compiled: object | undefined;
-
-/** The module, compiled once; `undefined` where WebAssembly or its 128-bit vectors are missing. */
-function kernels(): object | undefined {
-  if (compiled || !wasm) return compiled;
-  const binary = Uint8Array.from(atob(kernelsModule), (character) => character.charCodeAt(0));
-  if (wasm.validate(binary)) compiled = new wasm.Module(binary);
-  return compiled;
-}
-
 /** Whether this machine can run the kernels. */
-export const hasHostKernels = (): boolean => kernels() !== undefined;
+export const hasHostKernels = (): boolean => wasmKernels(kernelsModule) !== undefined;
 
 /**
  * The inner loops of decoding on the processor, with their own memory of a fixed size. Rows and widths are multiples of 4.
@@ -55,9 +38,9 @@ export class HostKernels {
 
   /** @param capacity float32 numbers that will be allocated, each allocation rounded up to 4 */
   constructor(capacity: number) {
-    const module = kernels();
-    if (!module) throw new Error('WebAssembly with 128-bit vectors is missing.');
-    this.#exports = new wasm!.Instance(module).exports as Exports;
+    const instance = wasmKernels<Exports>(kernelsModule);
+    if (!instance) throw new EngineError('WebAssembly with 128-bit vectors is missing.');
+    this.#exports = instance();
     const { memory } = this.#exports;
     const start = memory.buffer.byteLength;
     memory.grow(Math.ceil((4 * capacity) / PAGE) + 1);
