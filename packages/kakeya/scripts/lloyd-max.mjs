@@ -1,5 +1,5 @@
 // Computes the Lloyd-Max levels of a standard normal for 1..8 bits and writes the upper halves (the tables are
-// symmetric) to src/lloyd-max-levels.ts. Plain Lloyd rounds, stopped after 20,000 like the published codes that these
+// symmetric) to src/coders/lloyd-max-levels.ts. Plain Lloyd rounds, stopped after 20,000 like the published codes that these
 // tables must reproduce: at 8 bits the outermost level is then still 4e-4 from the optimum, the others settled.
 import { writeFileSync } from 'node:fs';
 
@@ -66,6 +66,6 @@ const body = tables.map(
   (levels) => `  [${levels.map((level) => Number(level.toPrecision(15))).join(', ')}],`,
 );
 writeFileSync(
-  new URL('../src/lloyd-max-levels.ts', import.meta.url),
+  new URL('../src/coders/lloyd-max-levels.ts', import.meta.url),
   `/** Positive Lloyd-Max levels of a standard normal for 1 to 8 bits; written by scripts/lloyd-max.mjs. */\nexport const positiveLevels: readonly (readonly number[])[] = [\n${body.join('\n')}\n];\n`,
 );

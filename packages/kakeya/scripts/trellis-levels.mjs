@@ -1,5 +1,5 @@
 // Learns the level tables of the trellis coder for a standard normal, 1 to 8 bits, and writes their upper halves to
-// src/trellis-levels.ts with the squared error each reaches. Generalised Lloyd rounds: code a long seeded sequence
+// src/coders/trellis-levels.ts with the squared error each reaches. Generalised Lloyd rounds: code a long seeded sequence
 // with the current levels, then move every level to the mean of the numbers that chose it. Needs a built dist.
 import { writeFileSync } from 'node:fs';
 import { LevelTable, lloydMaxLevels, Random, Trellis } from '../dist/index.js';
@@ -52,7 +52,7 @@ function doubled(levels) {
 }
 
 writeFileSync(
-  new URL('../src/trellis-levels.ts', import.meta.url),
+  new URL('../src/coders/trellis-levels.ts', import.meta.url),
   `/** Positive levels of the trellis coder for a standard normal, 1 to 8 bits (2^bits numbers each); written by scripts/trellis-levels.mjs. */
 export const positiveTrellisLevels: readonly (readonly number[])[] = [
 ${halves.map((levels) => `  [${levels.join(', ')}],`).join('\n')}

@@ -1,20 +1,18 @@
-export { type AccountingParams, type AccountingRow, accounting } from './accounting.js';
+export { LevelTable } from './coders/level-table.js';
+export { lloydMaxDistortion, lloydMaxLevels } from './coders/lloyd-max.js';
+export { PcaInt8Coder } from './coders/pca-int8-coder.js';
+export { ProductQuantiser } from './coders/product-quantiser.js';
+export { TransformCoder } from './coders/transform-coder.js';
+export type { TransformCode, TransformOptions, TransformState } from './coders/transform-state.js';
+export { Trellis, type TrellisStates } from './coders/trellis.js';
 export {
-  alignmentError,
-  axisFidelity,
-  projectIntoPca,
-  pushforward,
-  solveAlignedTDir,
-} from './alignment.js';
-export {
-  type CodecGradient,
-  codecGradient,
-  type DirectionGradient,
-  directionGradient,
-  reconstructionLoss,
-} from './codec-gradient.js';
-export { CompressedIndex, decodedNorm, type SearchHit, type SearchMetric } from './compressed-index.js';
-export { CompressedStore, type CompressedStoreOptions } from './compressed-store.js';
+  TrellisCoder,
+  type TrellisLayout,
+  type TrellisOptions,
+  type TrellisState,
+} from './coders/trellis-coder.js';
+export type { CoderTensor, VectorCoder } from './coders/vector-coder.js';
+export { waterfill } from './coders/waterfill.js';
 export {
   type BundleName,
   bundleNames,
@@ -24,29 +22,26 @@ export {
   kakeyaConfigSchema,
   presets,
 } from './config.js';
+export { KakeyaError } from './errors.js';
+export { CompressedStore, type CompressedStoreOptions } from './files/compressed-store.js';
+export { IncrementalPca } from './linalg/incremental-pca.js';
+export { type FloatArray, type Matrix, matrix, matrixFromRows, rowOf } from './linalg/matrix.js';
+export { computePca, type Pca, type RankRule } from './linalg/pca.js';
+export { Random } from './linalg/random.js';
+export { ridgeMap } from './linalg/ridge-map.js';
+export {
+  type SphericalKMeans,
+  type SphericalKMeansOptions,
+  sphericalKMeans,
+} from './linalg/spherical-kmeans.js';
 export {
   clusteredVectors,
   powerLawVectors,
   rankEightVectors,
   type SyntheticOptions,
   type VectorSplit,
-} from './datasets.js';
-export { KakeyaError } from './errors.js';
-export type { Slice } from './field-scaling.js';
-export { hashedSentences } from './hashed-sentences.js';
-export { IncrementalPca } from './incremental-pca.js';
-export { KakeyaCodecV4 } from './kakeya-codec.js';
-export { KakeyaHandle } from './kakeya-handle.js';
-export { KakeyaRegistry, type RegistryBuildOptions } from './kakeya-registry.js';
-export { KakeyaSet, type SetBuildOptions, type SetBuildReport, type SetState } from './kakeya-set.js';
-export { LevelTable } from './level-table.js';
-export { lloydMaxDistortion, lloydMaxLevels } from './lloyd-max.js';
-export { type FloatArray, type Matrix, matrix, matrixFromRows, rowOf } from './matrix.js';
-export type { MemorySample, PerBundle } from './memory-samples.js';
-export { computePca, type Pca, type RankRule } from './pca.js';
-export { PcaInt8Coder } from './pca-int8-coder.js';
-export { ProductQuantiser } from './product-quantiser.js';
-export { Random } from './random.js';
+} from './measure/datasets.js';
+export { hashedSentences } from './measure/hashed-sentences.js';
 export {
   type CoderSpec,
   coderSpecs,
@@ -56,8 +51,38 @@ export {
   rateDistortion,
   type SparseSpec,
   type TrainedCoder,
-} from './rate-distortion.js';
-export { rateDistortionSvg, rateDistortionTable } from './rate-distortion-report.js';
+} from './measure/rate-distortion.js';
+export { rateDistortionSvg, rateDistortionTable } from './measure/rate-distortion-report.js';
+export { KakeyaCodecV4 } from './registry/kakeya-codec.js';
+export { KakeyaHandle } from './registry/kakeya-handle.js';
+export { KakeyaRegistry, type RegistryBuildOptions } from './registry/kakeya-registry.js';
+export type { MemorySample, PerBundle } from './registry/memory-samples.js';
+export type { BundleAxes, MapOrigin } from './registry/registry-build.js';
+export type { RegistrySetStats, RegistryStats } from './registry/registry-stats.js';
+export { defaultRouting, mapKey, type RoutingEntry } from './registry/routing.js';
+export {
+  CompressedIndex,
+  decodedNorm,
+  type SearchHit,
+  type SearchMetric,
+} from './search/compressed-index.js';
+export { type AccountingParams, type AccountingRow, accounting } from './set/accounting.js';
+export {
+  alignmentError,
+  axisFidelity,
+  projectIntoPca,
+  pushforward,
+  solveAlignedTDir,
+} from './set/alignment.js';
+export {
+  type CodecGradient,
+  codecGradient,
+  type DirectionGradient,
+  directionGradient,
+  reconstructionLoss,
+} from './set/codec-gradient.js';
+export type { Slice } from './set/field-scaling.js';
+export { KakeyaSet, type SetBuildOptions, type SetBuildReport, type SetState } from './set/kakeya-set.js';
 export {
   type CodedVec,
   type CompressedVec,
@@ -67,25 +92,19 @@ export {
   type SparseCode,
   type SparseVec,
   unpackRecord,
-} from './record.js';
-export { type RefitOptions, refitCode } from './refit.js';
-export type { BundleAxes, MapOrigin } from './registry-build.js';
-export type { RegistrySetStats, RegistryStats } from './registry-stats.js';
-export { ridgeMap } from './ridge-map.js';
-export { defaultRouting, mapKey, type RoutingEntry } from './routing.js';
-export type { SetStats } from './set-stats.js';
+} from './set/record.js';
+export { type RefitOptions, refitCode } from './set/refit.js';
+export type { SetStats } from './set/set-stats.js';
 export {
   type EntryId,
   SingleSetCodec,
   type SingleSetOptions,
   type SingleSetStats,
-} from './single-set-codec.js';
-export { type Skeleton, skeletonFrom } from './skeleton.js';
-export { coefficientsOf, decodeSparseRows, encodeSparseRows, type SparseEncoding } from './sparse-codec.js';
-export { type SphericalKMeans, type SphericalKMeansOptions, sphericalKMeans } from './spherical-kmeans.js';
-export { TransformCoder } from './transform-coder.js';
-export type { TransformCode, TransformOptions, TransformState } from './transform-state.js';
-export { Trellis, type TrellisStates } from './trellis.js';
-export { TrellisCoder, type TrellisLayout, type TrellisOptions, type TrellisState } from './trellis-coder.js';
-export type { CoderTensor, VectorCoder } from './vector-coder.js';
-export { waterfill } from './waterfill.js';
+} from './set/single-set-codec.js';
+export { type Skeleton, skeletonFrom } from './set/skeleton.js';
+export {
+  coefficientsOf,
+  decodeSparseRows,
+  encodeSparseRows,
+  type SparseEncoding,
+} from './set/sparse-codec.js';

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { roundToHalf } from '../src/float16.js';
 import {
   coderSpecs,
   LevelTable,
@@ -16,6 +15,7 @@ import {
   TrellisCoder,
   waterfill,
 } from '../src/index.js';
+import { roundToHalf } from '../src/linalg/float16.js';
 import { lowRank, slice } from './vectors.js';
 
 const rows = lowRank(500, 32, 12, 0.2, 1);

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { roundAllToHalf, roundToHalf } from '../src/float16.js';
+import { LevelTable } from '../src/coders/level-table.js';
+import { project } from '../src/coders/projection.js';
+import { Trellis, type TrellisStates } from '../src/coders/trellis.js';
 import { type KakeyaConfigInput, KakeyaSet, matrix, presets, Random, rowOf } from '../src/index.js';
-import { LevelTable } from '../src/level-table.js';
-import { matrixKernels } from '../src/matrix-kernel.js';
-import { project } from '../src/projection.js';
-import { Trellis, type TrellisStates } from '../src/trellis.js';
+import { roundAllToHalf, roundToHalf } from '../src/linalg/float16.js';
+import { matrixKernels } from '../src/linalg/matrix-kernel.js';
 import { lowRank } from './vectors.js';
 
 const random = new Random(21);

@@ -1,13 +1,20 @@
 import { EigenvalueDecomposition, Matrix as MlMatrix } from 'ml-matrix';
 import { describe, expect, it } from 'vitest';
-import { LevelTable } from '../src/level-table.js';
-import { gram, gramOfColumns, type Matrix, matrix, plainProduct, timesTransposed } from '../src/matrix.js';
-import { columnsOf, matrixKernels, rowsOf } from '../src/matrix-kernel.js';
-import { Random } from '../src/random.js';
-import { plainRowOperations, rowOperations } from '../src/row-operations.js';
-import { symmetricEigen } from '../src/symmetric-eigen.js';
-import { Trellis, type TrellisStates } from '../src/trellis.js';
-import { FEWEST_KERNEL_STATES, pathSpace, plainPathSpace } from '../src/trellis-paths.js';
+import { LevelTable } from '../src/coders/level-table.js';
+import { Trellis, type TrellisStates } from '../src/coders/trellis.js';
+import { FEWEST_KERNEL_STATES, pathSpace, plainPathSpace } from '../src/coders/trellis-paths.js';
+import {
+  gram,
+  gramOfColumns,
+  type Matrix,
+  matrix,
+  plainProduct,
+  timesTransposed,
+} from '../src/linalg/matrix.js';
+import { columnsOf, matrixKernels, rowsOf } from '../src/linalg/matrix-kernel.js';
+import { Random } from '../src/linalg/random.js';
+import { plainRowOperations, rowOperations } from '../src/linalg/row-operations.js';
+import { symmetricEigen } from '../src/linalg/symmetric-eigen.js';
 
 const random = new Random(3);
 const draw = (rows: number, cols: number): Matrix => matrix(rows, cols, random.normals(rows * cols));

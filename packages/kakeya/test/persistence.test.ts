@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { decodeSafetensors, encodeSafetensors } from '../src/files/safetensors.js';
 import { CompressedStore, KakeyaError, KakeyaRegistry, Random, rowOf, SingleSetCodec } from '../src/index.js';
-import { decodeSafetensors, encodeSafetensors } from '../src/safetensors.js';
 import { lowRank, relativeError } from './vectors.js';
 
 const rows = lowRank(120, 64, 6, 0.1, 1);

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InputError } from '@palimpsest/base';
 import { afterAll, describe, expect, it } from 'vitest';
+import { decodeKakeyaFile, encodeKakeyaFile, type KakeyaFile } from '../src/files/kakeya-file.js';
+import { savedConfig } from '../src/files/saved-shapes.js';
 import {
   CompressedStore,
   clusteredVectors,
@@ -15,8 +17,6 @@ import {
   rowOf,
   sphericalKMeans,
 } from '../src/index.js';
-import { decodeKakeyaFile, encodeKakeyaFile, type KakeyaFile } from '../src/kakeya-file.js';
-import { savedConfig } from '../src/saved-shapes.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'palimpsest-kakeya-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PackedRows } from '../src/code-rows.js';
+import type { TrellisStates } from '../src/coders/trellis.js';
 import { CompressedIndex, KakeyaSet, Random, rowOf, TransformCoder, TrellisCoder } from '../src/index.js';
-import { dot } from '../src/matrix.js';
-import { addScores, type LookUp, type ScorePlan } from '../src/row-scores.js';
-import type { TrellisStates } from '../src/trellis.js';
+import { dot } from '../src/linalg/matrix.js';
+import { PackedRows } from '../src/search/code-rows.js';
+import { addScores, type LookUp, type ScorePlan } from '../src/search/row-scores.js';
 import { lowRank } from './vectors.js';
 
 const random = new Random(11);

@@ -11,7 +11,7 @@ it('where there is no WebAssembly, builds, codes and searches give the same numb
   vi.stubGlobal('WebAssembly', undefined);
   vi.resetModules();
   const plain: typeof withKernels = await import('../src/index.js');
-  expect((await import('../src/matrix-kernel.js')).matrixKernels()).toBeUndefined();
+  expect((await import('../src/linalg/matrix-kernel.js')).matrixKernels()).toBeUndefined();
   const rows = lowRank(260, 61, 30, 0.3, 8);
   const query = new withKernels.Random(9).normals(61);
   const results = [withKernels, plain].flatMap(({ CompressedIndex, KakeyaSet, presets, Random }) =>

@@ -1,5 +1,5 @@
 import type { GoldenHandler } from '@palimpsest/base/golden';
-import { type AccountingParams, accounting } from '../accounting.js';
+import { type AccountingParams, accounting } from '../set/accounting.js';
 
 const GIVEN = ['n', 'd', 'dEff', 'K', 'dRes'];
 

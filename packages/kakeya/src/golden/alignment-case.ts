@@ -1,5 +1,5 @@
 import type { GoldenHandler } from '@palimpsest/base/golden';
-import { alignmentError, projectIntoPca, pushforward, solveAlignedTDir } from '../alignment.js';
+import { alignmentError, projectIntoPca, pushforward, solveAlignedTDir } from '../set/alignment.js';
 import { matrixOf } from './inputs.js';
 
 /** The four alignment functions, also of the zero target. */

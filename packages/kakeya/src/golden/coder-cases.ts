@@ -1,14 +1,14 @@
 import type { GoldenHandler, GoldenOutputs } from '@palimpsest/base/golden';
-import { codecGradient } from '../codec-gradient.js';
-import { CompressedIndex, decodedNorm } from '../compressed-index.js';
-import { lloydMaxDistortion, lloydMaxLevels } from '../lloyd-max.js';
-import { rowOf } from '../matrix.js';
-import { quantile } from '../rate-distortion.js';
-import type { SparseCode } from '../record.js';
-import { decodeSparseRows } from '../sparse-codec.js';
-import { TransformCoder } from '../transform-coder.js';
-import { segmentBits } from '../transform-state.js';
-import { waterfill } from '../waterfill.js';
+import { lloydMaxDistortion, lloydMaxLevels } from '../coders/lloyd-max.js';
+import { TransformCoder } from '../coders/transform-coder.js';
+import { segmentBits } from '../coders/transform-state.js';
+import { waterfill } from '../coders/waterfill.js';
+import { rowOf } from '../linalg/matrix.js';
+import { quantile } from '../measure/rate-distortion.js';
+import { CompressedIndex, decodedNorm } from '../search/compressed-index.js';
+import { codecGradient } from '../set/codec-gradient.js';
+import type { SparseCode } from '../set/record.js';
+import { decodeSparseRows } from '../set/sparse-codec.js';
 import { firstRows, matrixOf, numberOf, storedSkeleton } from './inputs.js';
 import { rowErrors } from './outputs.js';
 

@@ -1,9 +1,9 @@
 import type { GoldenCase, GoldenHandler, GoldenOutputs } from '@palimpsest/base/golden';
-import { axisFidelity, projectIntoPca, pushforward, solveAlignedTDir } from '../alignment.js';
-import { IncrementalPca } from '../incremental-pca.js';
-import { centred, dot, type FloatArray, matrix, timesTransposed, timesVector } from '../matrix.js';
-import { computePca } from '../pca.js';
-import { ridgeMap } from '../ridge-map.js';
+import { IncrementalPca } from '../linalg/incremental-pca.js';
+import { centred, dot, type FloatArray, matrix, timesTransposed, timesVector } from '../linalg/matrix.js';
+import { computePca } from '../linalg/pca.js';
+import { ridgeMap } from '../linalg/ridge-map.js';
+import { axisFidelity, projectIntoPca, pushforward, solveAlignedTDir } from '../set/alignment.js';
 import { firstRows, matrixOf, numberOf } from './inputs.js';
 
 /** Incremental PCA after every batch; ridge map, fidelity and correlation. */

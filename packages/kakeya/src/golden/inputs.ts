@@ -1,8 +1,8 @@
 import { InputError } from '@palimpsest/base';
 import type { GoldenCase } from '@palimpsest/base/golden';
 import { expect } from '../errors.js';
-import { type Matrix, matrix } from '../matrix.js';
-import { type Skeleton, skeletonFrom } from '../skeleton.js';
+import { type Matrix, matrix } from '../linalg/matrix.js';
+import { type Skeleton, skeletonFrom } from '../set/skeleton.js';
 
 /** An input of a case as a matrix in float64. */
 export function matrixOf(testCase: GoldenCase, name: string): Matrix<Float64Array> {

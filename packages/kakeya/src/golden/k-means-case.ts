@@ -1,6 +1,6 @@
 import type { GoldenCase, GoldenHandler, GoldenOutputs } from '@palimpsest/base/golden';
-import type { Matrix } from '../matrix.js';
-import { sphericalKMeans } from '../spherical-kmeans.js';
+import type { Matrix } from '../linalg/matrix.js';
+import { sphericalKMeans } from '../linalg/spherical-kmeans.js';
 import { firstRows, matrixOf, numberOf } from './inputs.js';
 
 /** Spherical k-means in the variants that the case's outputs name; what a variant does stands in its name. */

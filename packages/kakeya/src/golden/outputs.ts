@@ -1,8 +1,8 @@
 import type { GoldenOutputs } from '@palimpsest/base/golden';
-import { relativeError } from '../field-scaling.js';
-import { type Matrix, rowOf } from '../matrix.js';
-import type { SparseCode } from '../record.js';
-import type { Skeleton } from '../skeleton.js';
+import { type Matrix, rowOf } from '../linalg/matrix.js';
+import { relativeError } from '../set/field-scaling.js';
+import type { SparseCode } from '../set/record.js';
+import type { Skeleton } from '../set/skeleton.js';
 
 /** Relative error of every row. */
 export function rowErrors(rows: Matrix, decoded: Matrix): number[] {

@@ -4,8 +4,8 @@ import {
   type GoldenOutputs,
   MaskedValues,
 } from '@palimpsest/base/golden';
-import { type Matrix, matrix } from '../matrix.js';
-import { computePca } from '../pca.js';
+import { type Matrix, matrix } from '../linalg/matrix.js';
+import { computePca } from '../linalg/pca.js';
 import { matrixOf } from './inputs.js';
 
 /** Rows [n, d] of data that cases name without storing them; any other name is one row of one number. */

@@ -1,6 +1,6 @@
 import type { GoldenCase, GoldenHandler, GoldenOutputs } from '@palimpsest/base/golden';
-import { computePca } from '../pca.js';
-import { type CoderSpec, coderSpecs, rateDistortion } from '../rate-distortion.js';
+import { computePca } from '../linalg/pca.js';
+import { type CoderSpec, coderSpecs, rateDistortion } from '../measure/rate-distortion.js';
 import { matrixOf, numberOf, storedSkeleton } from './inputs.js';
 
 interface Row {

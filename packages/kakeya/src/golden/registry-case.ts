@@ -1,11 +1,11 @@
 import type { GoldenCase, GoldenHandler, GoldenOutputs } from '@palimpsest/base/golden';
 import { type BundleName, presets } from '../config.js';
-import type { KakeyaHandle } from '../kakeya-handle.js';
-import { KakeyaRegistry } from '../kakeya-registry.js';
-import { type Matrix, matrix, rowOf } from '../matrix.js';
-import type { SparseVec } from '../record.js';
-import type { RoutingEntry } from '../routing.js';
-import { encodeSparseRows } from '../sparse-codec.js';
+import { type Matrix, matrix, rowOf } from '../linalg/matrix.js';
+import type { KakeyaHandle } from '../registry/kakeya-handle.js';
+import { KakeyaRegistry } from '../registry/kakeya-registry.js';
+import type { RoutingEntry } from '../registry/routing.js';
+import type { SparseVec } from '../set/record.js';
+import { encodeSparseRows } from '../set/sparse-codec.js';
 import { firstRows, matrixOf, storedSkeleton } from './inputs.js';
 import { skeletonOutputs } from './outputs.js';
 

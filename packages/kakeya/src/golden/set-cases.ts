@@ -1,11 +1,11 @@
 import type { GoldenHandler, GoldenOutputs } from '@palimpsest/base/golden';
 import { presets } from '../config.js';
-import { KakeyaSet } from '../kakeya-set.js';
-import { matrix, rowOf } from '../matrix.js';
-import type { SparseCode } from '../record.js';
-import { refitCode } from '../refit.js';
-import { SingleSetCodec } from '../single-set-codec.js';
-import { coefficientsOf, decodeSparseRows, encodeSparseRows } from '../sparse-codec.js';
+import { matrix, rowOf } from '../linalg/matrix.js';
+import { KakeyaSet } from '../set/kakeya-set.js';
+import type { SparseCode } from '../set/record.js';
+import { refitCode } from '../set/refit.js';
+import { SingleSetCodec } from '../set/single-set-codec.js';
+import { coefficientsOf, decodeSparseRows, encodeSparseRows } from '../set/sparse-codec.js';
 import { matrixOf, numberOf, storedSkeleton } from './inputs.js';
 import { codeOutputs, lowerMedian, rowErrors, skeletonOutputs } from './outputs.js';
 

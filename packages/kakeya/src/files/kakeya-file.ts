@@ -1,0 +1,142 @@
+import type { z } from 'zod';
+import { expect, KakeyaError } from '../errors.js';
+import { type Matrix, matrix } from '../linalg/matrix.js';
+import { crc32 } from './crc32.js';
+import { decodeSafetensors, encodeSafetensors, type StoredTensor } from './safetensors.js';
+
+const FORMAT = 'palimpsest-kakeya';
+const VERSION = 1;
+
+/** A saved object: what it is, JSON for the small things, named arrays for the rest. */
+export interface KakeyaFile<T> {
+  readonly kind: string;
+  readonly json: T;
+  readonly tensors: Readonly<Record<string, StoredTensor>>;
+}
+
+/** One safetensors file; the JSON and a checksum of the arrays travel in its metadata. */
+export function encodeKakeyaFile<T>(file: KakeyaFile<T>): Uint8Array {
+  const json = JSON.stringify(file.json);
+  const checksum = String(checksumOf(json, file.tensors));
+  const metadata = { format: FORMAT, version: String(VERSION), kind: file.kind, json, checksum };
+  return encodeSafetensors({ tensors: file.tensors, metadata });
+}
+
+/** Reads a file of one kind. Throws, naming it, when it is torn, foreign, of another kind or a newer version. */
+export function decodeKakeyaFile<T>(
+  bytes: Uint8Array,
+  kind: string,
+  source: string,
+  shape: z.ZodType<unknown>,
+): KakeyaFile<T> {
+  const { tensors, metadata } = decodeSafetensors(bytes, source);
+  expect(
+    metadata.format === FORMAT,
+    () => `${source} is a safetensors file but was not written by this package.`,
+  );
+  expect(metadata.version === String(VERSION), () => {
+    return `${source} has format version ${metadata.version}; this version reads ${VERSION}.`;
+  });
+  expect(metadata.kind === kind, () => `${source} holds a ${metadata.kind}, not a ${kind}.`);
+  const json = metadata.json ?? '';
+  expect(metadata.checksum === String(checksumOf(json, tensors)), () => {
+    return `${source} is torn: its content does not match its checksum.`;
+  });
+  return { kind, json: parsedAs(shape, json, source) as T, tensors };
+}
+
+function parsedAs(shape: z.ZodType<unknown>, json: string, source: string): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    throw new KakeyaError(`${source} is damaged: its header is not JSON.`);
+  }
+  const parsed = shape.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const { path, message } = parsed.error.issues[0]!;
+  throw new KakeyaError(`${source} is damaged: '${path.join('.')}' in its header: ${message}.`);
+}
+
+/** Runs what turns a file's content into objects; whatever is wrong there names the file. */
+export function fromFile<T>(source: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new KakeyaError(message.startsWith(source) ? message : `${source} is damaged: ${message}`);
+  }
+}
+
+function checksumOf(json: string, tensors: Readonly<Record<string, StoredTensor>>): number {
+  let sum = crc32(new TextEncoder().encode(json));
+  for (const name of Object.keys(tensors).sort()) {
+    const { data } = tensors[name]!;
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    sum = crc32(new TextEncoder().encode(`${sum} ${name} ${crc32(bytes)}`));
+  }
+  return sum;
+}
+
+/** Arrays of a file by name; reading a missing one names the file. */
+export class TensorReader {
+  readonly #tensors: Readonly<Record<string, StoredTensor>>;
+  readonly #source: string;
+
+  constructor(tensors: Readonly<Record<string, StoredTensor>>, source: string) {
+    this.#tensors = tensors;
+    this.#source = source;
+  }
+
+  has(name: string): boolean {
+    return this.#tensors[name] !== undefined;
+  }
+  /** Finite numbers. */
+  floats(name: string): Float32Array {
+    const values = Float32Array.from(this.#get(name, ['F16', 'F32', 'F64']).data);
+    const at = values.findIndex((value) => !Number.isFinite(value));
+    expect(at < 0, () => `${this.#source}: array ${name} holds ${values[at]} at position ${at}.`);
+    return values;
+  }
+  integers(name: string): Int32Array {
+    return Int32Array.from(this.#get(name, ['I32']).data);
+  }
+  bytes(name: string): Uint8Array {
+    return Uint8Array.from(this.#get(name, ['U8']).data);
+  }
+  matrix(name: string): Matrix<Float32Array> {
+    const { shape } = this.#get(name, ['F16', 'F32']);
+    expect(shape.length === 2, () => `${this.#source}: array ${name} is not a matrix.`);
+    return matrix(shape[0]!, shape[1]!, this.floats(name));
+  }
+
+  #get(name: string, dtypes: readonly StoredTensor['dtype'][]): StoredTensor {
+    const tensor = this.#tensors[name];
+    if (tensor === undefined) throw new KakeyaError(`${this.#source} lacks the array ${name}.`);
+    expect(dtypes.includes(tensor.dtype), () => {
+      return `${this.#source}: array ${name} is of type ${tensor.dtype}, not ${dtypes.join(' or ')}.`;
+    });
+    return tensor;
+  }
+}
+
+/** A float vector for a file. */
+export function storedVector(data: ArrayLike<number>, dtype: 'F32' | 'F16' | 'F64' = 'F32'): StoredTensor {
+  const numbers = dtype === 'F64' ? Float64Array.from(data) : Float32Array.from(data);
+  return { dtype, shape: [data.length], data: numbers };
+}
+
+/** A float matrix for a file. */
+export function storedMatrix(m: Matrix, dtype: 'F32' | 'F16' = 'F32'): StoredTensor {
+  return { dtype, shape: [m.rows, m.cols], data: Float32Array.from(m.data) };
+}
+
+/** Whole numbers for a file. */
+export function storedIntegers(data: ArrayLike<number>): StoredTensor {
+  return { dtype: 'I32', shape: [data.length], data: Int32Array.from(data) };
+}
+
+/** Bytes for a file. */
+export function storedBytes(data: Uint8Array): StoredTensor {
+  return { dtype: 'U8', shape: [data.length], data };
+}
