@@ -1,36 +1,14 @@
 import { sizeOf } from '@palimpsest/base';
 import { tf } from '../tf.js';
-
-/** What the host backends of TensorFlow.js offer to kernels. */
-export type HostBackend = InstanceType<typeof tf.KernelBackend> & {
-  readSync(dataId: object): tf.BackendValues;
-  write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object;
-  disposeData(dataId: object, force?: boolean): boolean;
-};
-
-type Numbers = Float32Array | Int32Array | Uint8Array;
-type Inputs = Record<string, tf.TensorInfo>;
-type Attributes = Record<string, unknown>;
-
-interface Result {
-  readonly values: Numbers;
-  readonly shape: number[];
-  readonly dtype: tf.DataType;
-}
-
-/** A kernel on host memory. */
-type HostKernel = (
-  inputs: Inputs,
-  attributes: Attributes,
-  read: (info: tf.TensorInfo) => Numbers,
-) => Result | Result[];
-
-const allocate = (dtype: tf.DataType, size: number): Numbers =>
-  dtype === 'float32'
-    ? new Float32Array(size)
-    : dtype === 'int32'
-      ? new Int32Array(size)
-      : new Uint8Array(size);
+import {
+  type Attributes,
+  allocate,
+  type HostBackend,
+  type HostKernel,
+  type Inputs,
+  type Numbers,
+} from './host-kernel.js';
+import { hostReductions } from './host-reductions.js';
 
 const elementwise =
   (f: (x: number) => number): HostKernel =>
@@ -146,86 +124,6 @@ function floorMod(a: number, b: number): number {
   return rest !== 0 && rest < 0 !== b < 0 ? rest + b : rest;
 }
 
-interface Folding {
-  readonly start: (dtype: tf.DataType) => number;
-  readonly add: (total: number, x: number) => number;
-  /** The same for integers, where it differs. */
-  readonly addInt?: (total: number, x: number) => number;
-  /** The result of a total over so many elements. Default: the total. */
-  readonly finish?: (total: number, count: number) => number;
-  readonly dtype?: tf.DataType;
-}
-
-/** A reduction in float64. */
-const reduction =
-  ({ start, add, addInt = add, finish = (total) => total, dtype: fixed }: Folding): HostKernel =>
-  ({ x }, { axis, reductionIndices, keepDims }, read) => {
-    const shape = x!.shape;
-    const given = axis ?? reductionIndices ?? [...shape.keys()];
-    const axes = ([given].flat() as number[]).map((at) => (at < 0 ? at + shape.length : at));
-    const kept = shape.map((extent, index) => (axes.includes(index) ? 1 : extent));
-    const size = sizeOf(kept);
-    const totals = new Float64Array(size).fill(start(x!.dtype));
-    const source = read(x!);
-    const placeOf = target(shape, kept);
-    const fold = x!.dtype === 'float32' ? add : addInt;
-    for (let i = 0; i < source.length; i++) {
-      const place = placeOf(i);
-      totals[place] = fold(totals[place]!, source[i]!);
-    }
-    const dtype = fixed ?? (x!.dtype === 'bool' ? 'int32' : x!.dtype);
-    const values = allocate(dtype, size);
-    const count = sizeOf(axes.map((at) => shape[at]!));
-    for (let i = 0; i < size; i++) values[i] = finish(totals[i]!, count);
-    return { values, shape: keepDims ? kept : kept.filter((_, index) => !axes.includes(index)), dtype };
-  };
-
-/** The flat place to which an element of a shape is reduced. */
-function target(shape: readonly number[], kept: readonly number[]): (flat: number) => number {
-  // Neighbouring axes of one kind count as one, which leaves few divisions per element.
-  const runs: { extent: number; stays: boolean }[] = [];
-  shape.forEach((extent, axis) => {
-    const stays = kept[axis] === extent && extent !== 1;
-    const run = runs.at(-1);
-    if (extent === 1) return;
-    if (run && run.stays === stays) run.extent *= extent;
-    else runs.push({ extent, stays });
-  });
-  if (runs.every(({ stays }) => !stays)) return () => 0;
-  return (flat) => {
-    let rest = flat;
-    let stride = 1;
-    let place = 0;
-    for (let index = runs.length - 1; index >= 0; index--) {
-      const { extent, stays } = runs[index]!;
-      if (stays) {
-        place += (rest % extent) * stride;
-        stride *= extent;
-      }
-      rest = Math.floor(rest / extent);
-    }
-    return place;
-  };
-}
-
-const lowest = (dtype: tf.DataType) => (dtype === 'int32' ? -(2 ** 31) : Number.NEGATIVE_INFINITY);
-const highest = (dtype: tf.DataType) => (dtype === 'int32' ? 2 ** 31 - 1 : Number.POSITIVE_INFINITY);
-
-/** Reductions that are right over an axis of length 0 and of integers as well. */
-const REDUCTIONS: Readonly<Record<string, HostKernel>> = {
-  Mean: reduction({
-    start: () => 0,
-    add: (total, x) => total + x,
-    finish: (total, count) => total / count,
-    dtype: 'float32',
-  }),
-  Max: reduction({ start: lowest, add: Math.max }),
-  Min: reduction({ start: highest, add: Math.min }),
-  Any: reduction({ start: () => 0, add: Math.max, dtype: 'bool' }),
-  All: reduction({ start: () => 1, add: Math.min, dtype: 'bool' }),
-  Prod: reduction({ start: () => 1, add: (total, x) => total * x, addInt: Math.imul }),
-};
-
 /** The k largest of the last axis, the first of equal ones first; TensorFlow.js' selection mixes equal ones up. */
 const topK: HostKernel = ({ x }, { k }, read) => {
   const source = read(x!);
@@ -262,7 +160,7 @@ const BETTER_ON_HOST: Readonly<Record<string, HostKernel>> = {
   ),
   Mod: broadcasting(floorMod),
   Cumsum: cumulativeSum,
-  ...REDUCTIONS,
+  ...hostReductions,
   TopK: topK,
   UnsortedSegmentSum: segmentSum,
 };

@@ -1,5 +1,5 @@
 import { tf } from '../tf.js';
-import type { HostBackend } from './host-kernels.js';
+import type { HostBackend } from './host-kernel.js';
 
 /** The kernel of the `cpu` backend, wrapped to read its inputs from another backend and to write its result there. */
 function onHost(kernelName: string): tf.KernelFunc {
@@ -78,6 +78,7 @@ const WRONG_ON_WASM: Record<string, Condition> = {
   // Terms are added into one float32, and over no element the result is what lay in memory.
   Sum: isLongSum,
   Softmax: ({ logits }) => logits!.shape.at(-1)! > LONGEST_PLAIN_SOFTMAX,
+  // Of a constant row the mean must be the constant, or a normalisation makes something of nothing.
   Mean: always,
   Max: always,
   Min: always,
