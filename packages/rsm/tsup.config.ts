@@ -1,3 +1,5 @@
 import { packageBuild } from '../../tsup.base.js';
 
-export default packageBuild();
+export default packageBuild({
+  entry: { index: 'src/index.ts', mechanism: 'src/mechanism.ts', golden: 'src/golden/index.ts' },
+});

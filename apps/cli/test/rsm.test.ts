@@ -84,32 +84,3 @@ describe('palimpsest train rsm', () => {
     );
   });
 });
-
-describe('palimpsest eval rsm-suite', () => {
-  it('writes a report, a page and a picture per chart', async () => {
-    const out = join(emptyFolder(), 'suite');
-    const flags = [
-      '--size',
-      'smoke',
-      '--wiring',
-      'causal',
-      '--num-memory-slots',
-      '3',
-      '--out',
-      out,
-      '--json',
-    ];
-    const { code, stdout } = await palimpsest(['eval', 'rsm-suite', ...flags]);
-    expect(code).toBe(0);
-    const report = JSON.parse(readFileSync(join(out, 'report.json'), 'utf8'));
-    expect(JSON.parse(stdout)).toMatchObject({ format: 'palimpsest-rsm-suite', folder: out });
-    expect(report).toMatchObject({ size: 'smoke', model: { preset: 'causal', numMemorySlots: 3 } });
-    const drawn = ['capacity', 'chain', 'needle', 'probe', 'rank', 'retention', 'retrieval'];
-    const pictures = drawn.map((name) => readFileSync(join(out, `${name}.svg`), 'utf8'));
-    for (const picture of pictures) expect(picture.startsWith('<svg')).toBe(true);
-    const page = readFileSync(join(out, 'report.html'), 'utf8');
-    expect(page.match(/<figure><svg/g)).toHaveLength(pictures.length);
-    const [, embedded] = /id="report">(.*)<\/script>/.exec(page)!;
-    expect(JSON.parse(embedded!)).toEqual(report);
-  });
-});

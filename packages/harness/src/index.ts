@@ -94,9 +94,6 @@ export { type ResultsDocument, resultsDocument, resultsDocumentSchema } from './
 export type { AggregatedMetric, Entry, FailedCell, Rate } from './results/entry.js';
 export { renderMarkdown } from './results/markdown.js';
 export { packageVersions } from './results/provenance.js';
-export { type RsmSuiteRun, rsmSuiteModelSchema, runRsmSuite } from './rsm-suite/run-rsm-suite.js';
-export { suiteCharts } from './rsm-suite/suite-charts.js';
-export { drawSuite, type SuitePictures } from './rsm-suite/suite-page.js';
 export type { AskedOfRun, ResumedRun } from './runs/resume-run.js';
 export { RunFolder } from './runs/run-folder.js';
 export { type NewRun, type TrainRunOptions, trainRun } from './runs/train-run.js';

@@ -6,7 +6,7 @@ import {
 import type { Mechanism } from '@palimpsest/lm';
 import { mechanism as omArc } from '@palimpsest/om-arc/mechanism';
 import { mechanism as osam } from '@palimpsest/osam/mechanism';
-import { mechanism as rsm } from './cards/rsm.js';
+import { mechanism as rsm } from '@palimpsest/rsm/mechanism';
 import { linearAttention, ngram, noMemory } from './controls/mechanisms.js';
 import { fiberGeometry, kakeya, sketch } from './libraries.js';
 

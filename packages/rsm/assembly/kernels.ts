@@ -103,6 +103,46 @@ export function addNormalised(
 }
 
 /**
+ * One more token in the running sums of an online softmax per slot: with score = query · source and the highest score so far,
+ * sum = sum e^(peak - highest) + source e^(score - highest), and total alike.
+ * sum and queries are [slots, width], peak and total [slots].
+ */
+export function pool(
+  sum: usize,
+  peak: usize,
+  total: usize,
+  queries: usize,
+  source: usize,
+  slots: i32,
+  width: i32,
+): void {
+  const stride = (<usize>width) << 2;
+  for (let slot: usize = 0; slot < <usize>slots; slot++) {
+    const query = queries + slot * stride;
+    let product = f32x4.splat(0);
+    for (let i: usize = 0; i < stride; i += 16) {
+      product = f32x4.add(product, f32x4.mul(v128.load(query + i), v128.load(source + i)));
+    }
+    const score = laneSum(product);
+    const before = load<f32>(peak + (slot << 2));
+    const highest = max<f32>(before, score);
+    const both = exponential(f32x4.replace_lane(f32x4.splat(score - highest), 0, before - highest));
+    const fade = f32x4.splat(f32x4.extract_lane(both, 0));
+    const weight = f32x4.splat(f32x4.extract_lane(both, 1));
+    const row = sum + slot * stride;
+    for (let i: usize = 0; i < stride; i += 16) {
+      v128.store(
+        row + i,
+        f32x4.add(f32x4.mul(v128.load(row + i), fade), f32x4.mul(v128.load(source + i), weight)),
+      );
+    }
+    const at = slot << 2;
+    store<f32>(peak + at, highest);
+    store<f32>(total + at, load<f32>(total + at) * f32x4.extract_lane(both, 0) + f32x4.extract_lane(both, 1));
+  }
+}
+
+/**
  * y = softmax(q Kᵀ scale) V of one query over `count` rows of keys and values. `scores` is scratch for count + 3 numbers.
  */
 export function attend(

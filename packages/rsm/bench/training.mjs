@@ -9,27 +9,33 @@ import {
   tf,
   valueAndGradient,
 } from '../../tensor-core/dist/index.js';
-import { createRsmModel, forwardChunks, forwardParallel, initialMemory } from '../dist/index.js';
+import { createRsmModel } from '../dist/index.js';
 import { matrixProduct, measured, median, milliseconds, randomTokens, ratios, timed } from './common.mjs';
 
 const ROUNDS = Number(process.env.ROUNDS ?? 12);
 const vocabSize = 65;
-const forms = { loop: forwardChunks, parallel: forwardParallel };
 
-/** Multiply-adds of the matrix products of one token and block, twice (rsm.md 14.2), for the fast parallel form. */
+/** The same model in both forms: a reset that never comes makes every chunk wait for the one before. */
+const formsOf = (options) => ({
+  loop: createRsmModel({ ...options, resetMemoryEvery: 1_000_000 }),
+  parallel: createRsmModel(options),
+});
+const logitsOf = (model, weights, tokens, batch) =>
+  model.forward(weights, tokens, model.initState(weights, batch), { training: true }).logits;
+
+/** Multiply-adds of the matrix products of one token and block, twice (DERIVATION.md, "Fast forms"), for the fast parallel form. */
 function forwardFlops({ hiddenSize: d, numLayers, chunkSize: c, numMemorySlots: m }, tokens) {
   const perToken = 12 * d * d + 2 * c * d + 2 * m * d + 2 * m * d;
   const perChunk = (4 + 2) * m * d * d;
   return 2 * (numLayers * (perToken + perChunk / c) + vocabSize * d) * tokens;
 }
 
-function trainer(engine, model, batch, time, form) {
-  const { options } = model;
+function trainer(engine, model, batch, time) {
   const optimiser = adamw({ betas: [0.9, 0.99], weightDecay: 0.1 });
   const step = engine.compile(
     ({ params, moments }, tokens, targets) => {
       const loss = (weights) => {
-        const { logits } = form(options, weights, tokens, initialMemory(options, weights, batch));
+        const logits = logitsOf(model, weights, tokens, batch);
         return crossEntropy(
           tf.reshape(logits, [batch * time, vocabSize]),
           tf.reshape(targets, [batch * time]),
@@ -59,10 +65,10 @@ console.log(
 );
 const product = matrixProduct(engine);
 
-async function share(name, shape, batch, chunks, form) {
+async function share(name, shape, batch, chunks) {
   const model = createRsmModel({ vocabSize, numHeads: 4, dropout: 0, ...shape });
   const time = chunks * model.options.chunkSize;
-  const advance = trainer(engine, model, batch, time, form);
+  const advance = trainer(engine, model, batch, time);
   const traced = await advance();
   const [steps, products] = [[], []];
   // Interleaved, so that both see the same machine.
@@ -79,44 +85,38 @@ async function share(name, shape, batch, chunks, form) {
   );
 }
 
-/** Forward alone, and forward with gradients, of N chunks in every form, in turn. */
+/** Forward alone, and forward with gradients, of N chunks in both forms, in turn. */
 async function compare(shape, batch, chunks) {
-  const model = createRsmModel({ vocabSize, numHeads: 4, dropout: 0, ...shape });
-  const { options } = model;
+  const models = formsOf({ vocabSize, numHeads: 4, dropout: 0, ...shape });
+  const { options } = models.parallel;
   const tokens = randomTokens(batch, chunks * options.chunkSize, vocabSize);
-  const params = engine.put(model.init(Rng.fromSeed(1)));
+  const params = engine.put(models.parallel.init(Rng.fromSeed(1)));
   const kinds = {
-    forward: (form) => (weights, ids) =>
-      form(options, weights, ids, initialMemory(options, weights, batch)).logits,
-    'forward and gradients': (form) => (weights, ids) =>
-      valueAndGradient(
-        (current) =>
-          tf.mean(tf.square(form(options, current, ids, initialMemory(options, current, batch)).logits)),
-        weights,
-      ).gradients,
+    forward: (model) => (weights, ids) => logitsOf(model, weights, ids, batch),
+    'forward and gradients': (model) => (weights, ids) =>
+      valueAndGradient((current) => tf.mean(tf.square(logitsOf(model, current, ids, batch))), weights)
+        .gradients,
   };
   for (const [kind, of] of Object.entries(kinds)) {
-    const calls = Object.entries(forms).map(([name, form]) => [name, engine.compile(of(form)), []]);
+    const calls = Object.values(models).map((model) => [engine.compile(of(model)), []]);
     for (let round = -2; round < 3 * ROUNDS; round++) {
-      for (const [, call, times] of calls) {
+      for (const [call, times] of calls) {
         const elapsed = await timed(() => call(params, tokens));
         if (round >= 0) times.push(elapsed);
       }
     }
-    const loop = calls[0][2];
+    const [loop, parallel] = calls.map(([, times]) => times);
     console.log(
-      `d ${options.hiddenSize}, L ${options.numLayers}, C ${options.chunkSize}, batch ${batch}, ${chunks} chunks, ${kind}: loop ${milliseconds(loop)}`,
+      `d ${options.hiddenSize}, L ${options.numLayers}, C ${options.chunkSize}, batch ${batch}, ${chunks} chunks, ${kind}: loop ${milliseconds(loop)}, ` +
+        `at once ${milliseconds(parallel)}, times as fast: ${ratios(loop, parallel)}`,
     );
-    for (const [name, , times] of calls.slice(1)) {
-      console.log(`  ${name} ${milliseconds(times)}, times as fast as the loop: ${ratios(loop, times)}`);
-    }
   }
 }
 
 const part = process.env.PART ?? 'all';
 if (part !== 'forms') {
   const shape = { hiddenSize: 256, numLayers: 8, windowSize: 256 };
-  await share('d 256, L 8, C 256, parallel', shape, 1, 4, forwardParallel);
+  await share('d 256, L 8, C 256, parallel', shape, 1, 4);
 }
 if (part !== 'share') {
   await compare({ hiddenSize: 64, numLayers: 8, windowSize: 16, numMemorySlots: 16 }, 1, 32);

@@ -99,18 +99,22 @@ const shape = {
     ),
   memoryInitStd: z.number().positive().describe('standard deviation of the first memory at the start'),
 
-  tbpttChunks: z.int().min(1).describe('chunks through which gradients flow in training'),
-  laneBatching: z.boolean().describe('every row of a batch continues its own text'),
-  overlapRatio: z.number().min(0).lt(1).describe('share of a training chunk that the one before has too'),
-  maxGradNorm: z.number().positive().default(1).describe('gradients are clipped to this total norm'),
   resetMemoryEvery: z
     .int()
     .min(0)
-    .nullable()
-    .default(null)
-    .transform((value) => value || null)
-    .describe('training chunks between two resets of the memory; 0 or null: never'),
+    .default(0)
+    .describe('training chunks between two resets of the memory; 0: never'),
 };
+
+/** Options of earlier versions that said how to train; checkpoints still name them, and they never changed a model. */
+const RETIRED = ['tbpttChunks', 'laneBatching', 'overlapRatio', 'maxGradNorm'];
+
+/** The options that a checkpoint's configuration names, without those that no longer are any. */
+export function savedOptions(config: Readonly<Record<string, unknown>>): RsmOptions {
+  return Object.fromEntries(
+    Object.entries(config).filter(([name]) => !RETIRED.includes(name)),
+  ) as unknown as RsmOptions;
+}
 
 /** All options with their meaning; those without a default here take it from `preset`. */
 export const rsmConfigSchema = z.strictObject(shape);
@@ -128,7 +132,8 @@ export type RsmConfig = Omit<z.output<typeof rsmConfigSchema>, 'chunkSize' | 'gl
  */
 export function resolveConfig(options: RsmOptions): RsmConfig {
   const preset = presetOptions[options.preset ?? 'parallel'] ?? {};
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  // Earlier versions wrote null for what has no value.
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value != null));
   const parsed = rsmConfigSchema.safeParse({ ...preset, ...given });
   if (!parsed.success) throw new InputError(describeIssue(parsed.error.issues[0]!, given));
   const config: RsmConfig = {

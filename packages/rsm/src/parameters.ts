@@ -136,7 +136,7 @@ function initGatedUpdate(config: RsmConfig, rng: Rng): GatedUpdateParams<Host> {
   };
 }
 
-/** Fresh parameters of one block (rsm.md 5). */
+/** Fresh parameters of one block (DERIVATION.md, "Parameters at the start"). */
 export function initBlock(config: RsmConfig, rng: Rng): BlockParams<Host> {
   const d = config.hiddenSize;
   const { matrix, affine } = drawing(config, rng);

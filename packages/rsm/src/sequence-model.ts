@@ -5,13 +5,14 @@ import type {
   ParameterGroup,
   SequenceModel,
 } from '@palimpsest/lm';
-import { type NDArray, type Rng, tf } from '@palimpsest/tensor-core';
+import type { NDArray, Rng, tf } from '@palimpsest/tensor-core';
 import { isCausal, type RsmConfig, type RsmOptions, resolveConfig } from './config.js';
+import { CausalDecoder } from './decoder/causal-decoder.js';
+import { RecomputingDecoder } from './decoder/recomputing-decoder.js';
 import { forwardExactly, forwardTraining } from './forms/forward.js';
 import { stepPrefix } from './forms/prefix.js';
 import { step } from './forms/step.js';
 import { initLegacy } from './legacy/parameters.js';
-import { initialMemory } from './memory/slots.js';
 import { initParameters, parameterCount, type RsmParams } from './parameters.js';
 import { initialState, type RsmState } from './state.js';
 import { rsmTelemetry } from './telemetry.js';
@@ -46,7 +47,7 @@ export interface RsmSummary {
 }
 
 /**
- * A rolling state memory transformer (rsm.md): a preset, and whatever shall differ from it.
+ * A rolling state memory transformer (DERIVATION.md, "Wirings"): a preset, and whatever shall differ from it.
  *
  * `forward` with `training: true` starts at a chunk border, computes all chunks of the call at once where the wiring allows
  * it, lets gradients flow through all of them (train on `tbpttChunks` x `chunkSize` tokens a call), and writes a shorter last
@@ -68,14 +69,7 @@ export function createRsmModel(options: RsmOptions): RsmModel {
       (config.preset === 'legacy'
         ? initLegacy(config, rng)
         : initParameters(config, rng)) as unknown as RsmParams<NDArray>,
-    initState: (params, batch) => {
-      if (causal) return initialState(config, params, batch);
-      return {
-        memory: initialMemory(config, params, batch),
-        position: tf.zeros([batch], 'int32'),
-        ids: tf.zeros([batch, config.chunkSize], 'int32'),
-      };
-    },
+    initState: (params, batch) => initialState(config, params, batch),
     forward: (params, tokens, state, context) => {
       if (!context.training) {
         const result = forwardExactly(config, params, tokens, state);
@@ -96,6 +90,12 @@ export function createRsmModel(options: RsmOptions): RsmModel {
       };
     },
     step: (params, token, state) => (causal ? step : stepPrefix)(config, params, token, state),
+    // A sliding window is decoded by the step, which keeps whole chunks and masks them.
+    ...(!(causal && config.slidingWindow > 0) && {
+      decoder: (engine, params) =>
+        (causal ? CausalDecoder : RecomputingDecoder).create(engine, config, params),
+    }),
+    ...(!causal && { speaking: { sampling: { topKRule: 'ties', topPRule: 'inclusive' } } }),
     parameterGroups: () => rsmParameterGroups,
     summary: () => summarise(config),
   };

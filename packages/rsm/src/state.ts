@@ -1,6 +1,6 @@
 import { MASKED, tf } from '@palimpsest/tensor-core';
 import { isCausal, memoryShape, type RsmConfig } from './config.js';
-import { initialMemory } from './memory/slots.js';
+import { firstMemory } from './memory/slots.js';
 import type { RsmParams } from './parameters.js';
 
 /**
@@ -33,7 +33,7 @@ export interface RsmState {
   readonly memory: tf.Tensor;
   /** Tokens in the pending chunk, int32 [batch], below chunkSize. */
   readonly position: tf.Tensor;
-  /** Chunks written so far, int32 [batch]; with a differentiable sync only. */
+  /** Chunks written so far, int32 [batch]; where a sync or a reset depends on it. */
   readonly chunk?: tf.Tensor;
   /** Of causal wirings. */
   readonly blocks?: readonly BlockState[];
@@ -54,6 +54,11 @@ export function hasHiddenSync({ useGlobalSync, syncMode }: RsmConfig): boolean {
   return useGlobalSync && syncMode === 'hidden';
 }
 
+/** Whether what happens to a memory depends on the number of the chunk. */
+export function countsChunks({ useGlobalSync, resetMemoryEvery }: RsmConfig): boolean {
+  return useGlobalSync || resetMemoryEvery > 0;
+}
+
 /** The pool of a chunk without tokens. */
 export function emptyPool(config: RsmConfig, batch: number): PoolState {
   const { numMemorySlots: m, hiddenSize: d, chunkSize } = config;
@@ -69,29 +74,37 @@ export function emptyPool(config: RsmConfig, batch: number): PoolState {
 
 /** The state before the first token. */
 export function initialState(config: RsmConfig, params: RsmParams, batch: number): RsmState {
+  return {
+    memory: firstMemory(config, params, batch),
+    position: tf.zeros([batch], 'int32'),
+    ...(countsChunks(config) && { chunk: tf.zeros([batch], 'int32') }),
+    ...(isCausal(config)
+      ? { blocks: emptyBlocks(config, batch) }
+      : { ids: tf.zeros([batch, config.chunkSize], 'int32') }),
+  };
+}
+
+/** What the blocks keep before the first token of a chunk. */
+function emptyBlocks(config: RsmConfig, batch: number): BlockState[] {
   const { hiddenSize: d, numHeads, chunkSize, numLayers } = config;
   const cache = () => tf.zeros([batch, numHeads, chunkSize, d / numHeads]);
-  return {
-    memory: initialMemory(config, params, batch),
-    position: tf.zeros([batch], 'int32'),
-    ...(hasHiddenSync(config) && { chunk: tf.zeros([batch], 'int32') }),
-    blocks: Array.from({ length: numLayers }, () => ({
-      keys: cache(),
-      values: cache(),
-      pool: emptyPool(config, batch),
-      ...(hasHiddenSync(config) && { hidden: tf.zeros([batch, chunkSize, d]) }),
-    })),
-  };
+  return Array.from({ length: numLayers }, () => ({
+    keys: cache(),
+    values: cache(),
+    pool: emptyPool(config, batch),
+    ...(hasHiddenSync(config) && { hidden: tf.zeros([batch, chunkSize, d]) }),
+  }));
 }
 
 /** Bytes of the state of one text (4 per number): memory, keys and values, position, pool, and what a sync needs. */
 export function stateBytesOf(config: RsmConfig): number {
   const { hiddenSize: d, numMemorySlots: m, chunkSize: c, numLayers } = config;
   const memories = memoryNumbers(config);
-  if (!isCausal(config)) return 4 * (memories + 1 + c);
+  const counters = 1 + (countsChunks(config) ? 1 : 0);
+  if (!isCausal(config)) return 4 * (memories + counters + c);
   const pools = { mean: d, online: m * d + 2 * m, kept: c * d };
   const perBlock = 2 * c * d + pools[poolKind(config)] + (hasHiddenSync(config) ? c * d : 0);
-  return 4 * (memories + 1 + (hasHiddenSync(config) ? 1 : 0) + numLayers * perBlock);
+  return 4 * (memories + counters + numLayers * perBlock);
 }
 
 const memoryNumbers = (config: RsmConfig) =>

@@ -1,21 +1,18 @@
 import { createEngine, type NDArray, Rng, tf } from '@palimpsest/tensor-core';
 import { afterAll, describe, expect, it } from 'vitest';
+import { causalSelfAttention, scaledDotAttention } from '../src/attention.js';
+import { type RsmOptions, resolveConfig } from '../src/config.js';
+import { forwardChunk } from '../src/forms/chunk.js';
+import { gatedUpdate } from '../src/memory/gated-update.js';
 import {
-  causalSelfAttention,
-  createRsmModel,
-  formatSummary,
-  forwardChunk,
   type GatedUpdateParams,
-  gatedUpdate,
   initBlock,
   parameterCount,
-  positionTable,
-  type RsmOptions,
   type RsmParams,
-  resolveConfig,
   type SelfAttentionParams,
-  scaledDotAttention,
-} from '../src/index.js';
+} from '../src/parameters.js';
+import { positionTable } from '../src/positional-encoding.js';
+import { createRsmModel, formatSummary } from '../src/sequence-model.js';
 import { evaluate, small, smallModel } from './support/models.js';
 
 const engine = await createEngine('cpu');

@@ -1,6 +1,7 @@
 import { createEngine, type NDArray, ndarray, Rng, tf } from '@palimpsest/tensor-core';
 import { afterAll, describe, expect, it } from 'vitest';
-import { forwardChunk, type RsmParams } from '../src/index.js';
+import { forwardChunk } from '../src/forms/chunk.js';
+import type { RsmParams } from '../src/parameters.js';
 import { lively, randomTokens, smallModel, toHost, wirings } from './support/models.js';
 
 const engines = await Promise.all((['cpu', 'onnx'] as const).map((name) => createEngine(name)));

@@ -1,6 +1,6 @@
 import { createEngine, type NDArray, ndarray, Rng, tf, treeMap } from '@palimpsest/tensor-core';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { RsmParams } from '../src/index.js';
+import type { RsmParams } from '../src/parameters.js';
 import { difference, evaluate, lively, randomTokens, smallModel } from './support/models.js';
 
 const engine = await createEngine('cpu');

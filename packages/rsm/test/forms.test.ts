@@ -1,22 +1,17 @@
 import { createEngine, type NDArray, Rng, tf, treeLeaves, valueAndGradient } from '@palimpsest/tensor-core';
 import { afterAll, describe, expect, it } from 'vitest';
-import {
-  type BlockParams,
-  type ChunksResult,
-  crossAttention,
-  fastGatedUpdate,
-  foldedCrossAttention,
-  forwardChunk,
-  forwardChunks,
-  forwardParallel,
-  gatedUpdate,
-  initialMemory,
-  isParallel,
-  linearScan,
-  type RsmModel,
-  type RsmOptions,
-  type RsmParams,
-} from '../src/index.js';
+import { crossAttention } from '../src/attention.js';
+import type { RsmOptions } from '../src/config.js';
+import { forwardChunk } from '../src/forms/chunk.js';
+import { forwardChunks } from '../src/forms/chunks.js';
+import { type ChunksResult, forwardParallel, isParallel } from '../src/forms/parallel.js';
+import { fastGatedUpdate } from '../src/memory/fast-write.js';
+import { foldedCrossAttention } from '../src/memory/folded-read.js';
+import { gatedUpdate } from '../src/memory/gated-update.js';
+import { linearScan } from '../src/memory/linear-scan.js';
+import { initialMemory } from '../src/memory/slots.js';
+import type { BlockParams, RsmParams } from '../src/parameters.js';
+import type { RsmModel } from '../src/sequence-model.js';
 import { difference, evaluate, lively, randomTokens, smallModel, treeDifference } from './support/models.js';
 
 const engines = await Promise.all((['cpu', 'onnx'] as const).map((name) => createEngine(name)));

@@ -1,21 +1,19 @@
+import { goldenFailures, runGolden } from '@palimpsest/base/golden';
 import { createEngine } from '@palimpsest/tensor-core';
-import { describe, expect, it } from 'vitest';
-import { parityHandlers } from '../src/index.js';
-import { goldenCase, goldenNames, toleranceUsed } from './support/golden.js';
+import { afterAll, describe, expect, it } from 'vitest';
+import { goldenHandlers } from '../src/golden/index.js';
 
-describe.each(['cpu', 'onnx'] as const)('golden cases on %s', async (engineName) => {
-  const engine = await createEngine(engineName);
-  for (const name of goldenNames()) {
-    it(name, async () => {
-      const testCase = goldenCase(name);
-      const handler = parityHandlers.find(({ kind }) => kind === testCase.json.kind);
-      expect(handler, `a handler for '${String(testCase.json.kind)}'`).toBeDefined();
-      const outputs = await handler!.run(testCase, { engine });
-      expect(outputs.length).toBeGreaterThan(0);
-      const missed = outputs
-        .map((output) => ({ name: output.name, used: toleranceUsed(output) }))
-        .filter(({ used }) => !(used <= 1));
-      expect(missed).toEqual([]);
-    });
-  }
+const folder = new URL('golden/', import.meta.url).pathname;
+const engines = await Promise.all((['cpu', 'onnx'] as const).map((name) => createEngine(name)));
+afterAll(async () => {
+  for (const engine of engines) await engine.dispose();
+});
+
+describe('golden cases', () => {
+  it.each(engines.map((engine) => [engine.name, engine] as const))('on %s', async (_name, engine) => {
+    const report = await runGolden({ folder, handlers: goldenHandlers, engine });
+    expect(goldenFailures(report)).toEqual([]);
+    expect(report.passed).toBeGreaterThan(0);
+    expect(engine.memory().arrays).toBe(0);
+  });
 });

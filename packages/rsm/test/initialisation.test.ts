@@ -1,6 +1,7 @@
 import { type NDArray, Rng, treeLeaves } from '@palimpsest/tensor-core';
 import { describe, expect, it } from 'vitest';
-import { createRsmModel, resolveConfig } from '../src/index.js';
+import { resolveConfig } from '../src/config.js';
+import { createRsmModel } from '../src/sequence-model.js';
 
 /** Standard deviation about 0. */
 const deviation = ({ data }: NDArray) =>

@@ -1,6 +1,8 @@
 import { createEngine, Rng } from '@palimpsest/tensor-core';
 import { describe, expect, it } from 'vitest';
-import { createRsmModel, inspectText, resolveConfig } from '../src/index.js';
+import { resolveConfig } from '../src/config.js';
+import { inspectText } from '../src/inspect-text.js';
+import { createRsmModel } from '../src/sequence-model.js';
 
 const small = { vocabSize: 11, hiddenSize: 8, numLayers: 2, numHeads: 2, numMemorySlots: 3, windowSize: 6 };
 const rng = Rng.fromSeed(4);

@@ -1,15 +1,11 @@
 import { createEngine, type NDArray, Rng, tf, treeLeaves, valueAndGradient } from '@palimpsest/tensor-core';
 import { afterAll, describe, expect, it } from 'vitest';
-import {
-  createRsmModel,
-  forwardChunks,
-  initialMemory,
-  memoryShape,
-  participationRatio,
-  type RsmModel,
-  type RsmOptions,
-  type RsmParams,
-} from '../src/index.js';
+import { memoryShape, type RsmOptions } from '../src/config.js';
+import { forwardChunks } from '../src/forms/chunks.js';
+import { initialMemory } from '../src/memory/slots.js';
+import type { RsmParams } from '../src/parameters.js';
+import { createRsmModel, type RsmModel } from '../src/sequence-model.js';
+import { participationRatio } from '../src/telemetry.js';
 import { evaluate, lively, randomTokens, smallModel } from './support/models.js';
 
 const engine = await createEngine('onnx');
@@ -96,16 +92,12 @@ describe('memory at the start of training (d 128, L 4, 32 slots, chunks of 64 ra
         expect(figures.rank).toBeLessThan(1.5);
       },
     ],
-  ])('%s', async (name, options, check) => {
+  ])('%s', async (_name, options, check) => {
     const model = createRsmModel({ ...sizes, ...options });
     const chunks = options.recurrenceInit === 'decayIdentity' ? 26 : 9;
     const measure = retention(model);
     for (const seed of seeds) {
-      const figures = await measure(seed, chunks);
-      console.log(
-        `${name}, seed ${seed}: half-life ${figures.halfLife.toFixed(2)} chunks, slot participation ratio ${figures.rank.toFixed(1)} of 32`,
-      );
-      check(figures);
+      check(await measure(seed, chunks));
     }
   });
 });

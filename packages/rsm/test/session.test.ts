@@ -1,38 +1,42 @@
 import { Session } from '@palimpsest/lm';
 import { createEngine } from '@palimpsest/tensor-core';
 import { afterAll, describe, expect, it } from 'vitest';
-import { CausalDecoder } from '../src/index.js';
 import { lively, randomTokens, smallModel } from './support/models.js';
 
 const engine = await createEngine('onnx');
 afterAll(() => engine.dispose());
 
-describe('a session of lm over the default preset', () => {
-  it('reads pieces of 64, of 8 and single tokens like the decoder, and forks at any place of a chunk', async () => {
-    const model = smallModel({ windowSize: 7 });
+describe('a session of lm', () => {
+  it.each([
+    ['parallel', {}],
+    ['shared memory', { preset: 'causal', memoryScope: 'shared' }],
+    ['parity', { preset: 'parity', useGlobalSync: false }],
+    ['a sliding window', { slidingWindow: 2 }],
+  ] as const)('over %s goes on bit by bit after it was saved, restored or forked', async (_name, options) => {
+    const model = smallModel({ windowSize: 7, ...options });
     const params = lively(model);
     const ids = Array.from(randomTokens(1, 64 + 8 + 3, model.vocabSize).data, Number);
-    const decoder = await CausalDecoder.create({ engine, model, params });
-    let expected = new Float32Array();
-    for (const id of ids) expected = (await decoder.next([id])) as Float32Array<ArrayBuffer>;
-
-    const session = await Session.create({ engine, model, params });
-    await session.append(ids);
-    const close = (actual: ArrayLike<number>, target: ArrayLike<number>) => {
-      const scale = Math.max(1, ...Array.from(target, Math.abs));
-      Array.from(actual).forEach((value, index) => {
-        expect(Math.abs(value - target[index]!)).toBeLessThan(2e-5 * scale);
-      });
+    const create = () => Session.create({ engine, model, params, sampling: { temperature: 0 } });
+    const [plain, saved] = [await create(), await create()];
+    const write = async (session: Session, count: number) => {
+      const drawn: number[] = [];
+      for (let index = 0; index < count; index++) drawn.push((await session.next()).id);
+      return drawn;
     };
-    close(await session.logits(), expected);
-
-    // The fork goes on by itself; caches that are written in place must not be shared.
-    const [fork] = (await session.fork(1)) as [Session];
-    for (const id of [1, 2, 3, 4, 5, 6, 7, 8]) await fork.append([id]);
-    close(await session.logits(), expected);
-    await session.append([9]);
-    close(await session.logits(), await decoder.next([9]));
-    for (const part of [session, fork, decoder]) await part.dispose();
+    await plain.append(ids);
+    const text = await write(plain, 20);
+    await saved.append(ids);
+    const first = await write(saved, 9);
+    const other = await create();
+    await other.restore(await saved.snapshot());
+    const [fork] = (await saved.fork(1)) as [Session];
+    await write(fork, 3);
+    expect([...first, ...(await write(saved, 11))]).toEqual(text);
+    expect([...first, ...(await write(other, 11))]).toEqual(text);
+    const logits = await plain.logits();
+    expect(await saved.logits()).toEqual(logits);
+    expect(await other.logits()).toEqual(logits);
+    for (const session of [plain, saved, other, fork]) await session.dispose();
     expect(engine.memory().arrays).toBe(0);
   });
 });

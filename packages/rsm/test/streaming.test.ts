@@ -1,6 +1,8 @@
 import { createEngine, type Engine, type NDArray, tf } from '@palimpsest/tensor-core';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { RsmModel, RsmParams, RsmState } from '../src/index.js';
+import type { RsmParams } from '../src/parameters.js';
+import type { RsmModel } from '../src/sequence-model.js';
+import type { RsmState } from '../src/state.js';
 import { columns, difference, lively, randomTokens, smallModel, toHost, wirings } from './support/models.js';
 
 const engines = await Promise.all((['cpu', 'onnx'] as const).map((name) => createEngine(name)));

@@ -1,7 +1,7 @@
 import { parameterRules } from '@palimpsest/lm';
 import { Rng } from '@palimpsest/tensor-core';
 import { describe, expect, it } from 'vitest';
-import { createRsmModel } from '../src/index.js';
+import { createRsmModel } from '../src/sequence-model.js';
 
 describe('weight decay', () => {
   it.each(['parity', 'legacy'] as const)(

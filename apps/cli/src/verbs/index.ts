@@ -13,7 +13,6 @@ import { list } from './ls.js';
 import { mechanismVerbs } from './mechanism-verbs.js';
 import { parity } from './parity.js';
 import { report } from './report.js';
-import { rsmSuite } from './rsm-suite.js';
 import { sweepVerbs } from './sweep.js';
 import { trainVerbs } from './train.js';
 
@@ -26,7 +25,6 @@ export const verbsOf = (registry: Registry): readonly Verb[] => [
   inspect,
   exportModel,
   evaluate,
-  rsmSuite,
   report,
   ...sweepVerbs,
   ...mechanismVerbs(registry),

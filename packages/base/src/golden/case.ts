@@ -1,6 +1,7 @@
 import { InputError } from '../errors.js';
 import type { DataOf, DType, NDArray } from '../ndarray.js';
 import type { GoldenTensor } from './contract.js';
+import { isBelow } from './json-paths.js';
 
 /** Prefixes of results: their values are for the runner alone. */
 const RESULTS = ['out/', 'grad/'];
@@ -19,22 +20,28 @@ export interface GoldenSource {
 
 /**
  * A golden case as its handler sees it: what to run and on what. Of the results it knows names and shapes only. A tensor
- * under `state/` is a result unless the handler reads it, which makes it an input.
+ * under `state/` is a result unless the handler reads it, which makes it an input; so is one that the handler declares as given.
  */
 export class GoldenCase {
   readonly name: string;
   readonly system: string;
   readonly kind: string;
   readonly folder: string;
-  /** Names under `state/` that were read. */
+  /** Names of tensors that were read. */
   readonly read: Set<string> = new Set();
   readonly #tensors: ReadonlyMap<string, GoldenTensor>;
+  readonly #given: readonly string[];
 
-  /** @param json the JSON without results and tolerances */
+  /**
+   * @param json the JSON without results and tolerances
+   * @param given patterns of results that say what to run, and may be read
+   */
   constructor(
     source: GoldenSource,
     readonly json: Readonly<Record<string, unknown>>,
+    given: readonly string[] = [],
   ) {
+    this.#given = given;
     this.name = source.name;
     this.system = source.system;
     this.kind = source.kind;
@@ -76,7 +83,7 @@ export class GoldenCase {
 
   /** An input. @throws InputError when the case has none of the name, or when it is a result. */
   tensor(name: string): GoldenTensor {
-    if (isResult(name)) {
+    if (isResult(name) && !isBelow(name, this.#given)) {
       throw new InputError(
         `The case '${this.name}' expects '${name}'; a handler computes it and does not read it.`,
       );

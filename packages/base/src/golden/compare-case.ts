@@ -51,7 +51,7 @@ export class CaseComparison {
       else if (this.#expects(name)) this.#compareOne(name, form, await value());
     }
     const tensors = [...this.source.tensors.keys()].filter(
-      (name) => isResult(name) || (name.startsWith('state/') && !testCase.read.has(name)),
+      (name) => (isResult(name) || name.startsWith('state/')) && !testCase.read.has(name),
     );
     for (const name of [...tensors, ...this.#leaves.keys()]) {
       if (isGiven(this.handler, name)) continue;

@@ -54,7 +54,10 @@ export interface GoldenHandler {
    * hidden from `run`, which must compute them.
    */
   readonly expects?: readonly string[];
-  /** Members below `expected` that say what to run: they stay visible, and need not be computed. */
+  /**
+   * Members below `expected`, and tensors below `out/`, that say what to run, with `*` as above: they stay visible, and need not be
+   * computed.
+   */
   readonly given?: readonly string[];
   /** Tolerances that cases of this kind state in words only; they join those of the JSON under the same rules. */
   readonly tolerances?: ToleranceStatements;

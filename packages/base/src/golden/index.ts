@@ -3,7 +3,6 @@ export type { OutputComparison } from './compare.js';
 export type * from './contract.js';
 export { type CaseFile, findCases } from './find.js';
 export { createGoldenRegistry, type GoldenRegistry } from './handlers.js';
-export { pairingHandlers } from './legacy.js';
 export { MaskedValues } from './masked-values.js';
 export type * from './report.js';
 export { caseFailures, type GoldenOptions, goldenFailures, runGolden } from './run.js';

@@ -24,13 +24,19 @@ export function jsonLeaves(value: GoldenJson, path: string): Map<string, JsonLea
   return leaves;
 }
 
-/** Says whether a path lies at or below one of the patterns, in which `*` stands for any one key. */
+/** Says whether a path lies at or below one of the patterns, in which `*` stands for any one key, or for any part of one. */
 export function isBelow(path: string, patterns: readonly string[]): boolean {
   const keys = path.split('/');
   return patterns.some((pattern) => {
     const parts = pattern.split('/');
-    return parts.length <= keys.length && parts.every((part, i) => part === '*' || part === keys[i]);
+    return parts.length <= keys.length && parts.every((part, i) => isKey(part, keys[i]!));
   });
+}
+
+function isKey(pattern: string, key: string): boolean {
+  if (!pattern.includes('*')) return pattern === key;
+  const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`).test(key);
 }
 
 /** A copy of JSON without the members that `hides` names; lists keep their length. */

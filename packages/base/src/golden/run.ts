@@ -6,7 +6,6 @@ import type { GoldenHandler } from './contract.js';
 import { type CaseFile, findCases } from './find.js';
 import { createGoldenRegistry, type GoldenRegistry } from './handlers.js';
 import { withoutMembers } from './json-paths.js';
-import { runPairing } from './legacy.js';
 import type { CaseResult, GoldenReport } from './report.js';
 
 export interface GoldenOptions {
@@ -62,12 +61,8 @@ async function compareCase(
   source: GoldenSource,
   engine?: unknown,
 ): Promise<OutputComparison[]> {
-  const paired = await runPairing(handler, source, engine);
-  if (paired) return paired;
-  const testCase = new GoldenCase(
-    source,
-    withoutMembers(source.json, (path) => isHiddenMember(handler, path)),
-  );
+  const visible = withoutMembers(source.json, (path) => isHiddenMember(handler, path));
+  const testCase = new GoldenCase(source, visible, handler.given);
   const outputs = await handler.run(testCase, { engine });
   return new CaseComparison(source, handler).compare(outputs, testCase);
 }

@@ -50,7 +50,7 @@ function profileOf(card: Mechanism, { goldenSystems }: Field): Profile {
     cells: [
       ...goldenSystems.filter((system) => system === name).map((system) => single('parity', { system })),
       ...tasks.flatMap((task) =>
-        task.contenders === 'none' ? [single(task.name)] : grid(task.name, {}, models.slice(0, 1), once),
+        task.contenders === 'none' ? [single(task.name)] : grid(task.name, {}, models, once),
       ),
       ...grid('mqar', recall, models, once),
       ...grid('retrieval-distance', needle, models, once),

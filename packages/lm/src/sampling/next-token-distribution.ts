@@ -4,7 +4,7 @@ import type { Sampling } from './sampling-options.js';
 /**
  * Distribution that the next token is drawn from. Fixed order: (1) ids that only pad the vocabulary −∞; (2) banned ids −∞,
  * repetition, frequency and presence penalties; (3) division by the temperature, where 0 leaves only the largest logit;
- * (4) top-k, exactly k; (5) top-p over the softmax of what is left; (6) min-p; (7) renormalisation. Of equal logits the
+ * (4) top-k, exactly k unless ties shall stay; (5) top-p over the softmax of what is left; (6) min-p; (7) renormalisation. Of equal logits the
  * lower id goes first everywhere.
  * @param logits [vocabSize].
  * @param history the tokens that penalties look at.
@@ -25,7 +25,8 @@ export function nextTokenDistribution(
     result[best(scores)] = 1;
     return result;
   }
-  let kept = rank(scores, sampling.topK);
+  if (keepsAll(sampling)) return softmaxOf(scores, sampling.temperature);
+  let kept = rank(scores, sampling);
   let probabilities = softmax(kept.map((id) => scores[id]! / sampling.temperature));
   const count = Math.min(topPCount(probabilities, sampling), minPCount(probabilities, sampling.minP));
   kept = kept.slice(0, count);
@@ -35,6 +36,17 @@ export function nextTokenDistribution(
     result[id] = probabilities[index]! / sum;
   });
   return result;
+}
+
+/** Whether nothing is cut, so that no order is needed: sorting a vocabulary costs more than a small model's token. */
+const keepsAll = ({ topK, topP, topPRule, minP }: Sampling) =>
+  topK === 0 && minP === 0 && (topP === 0 || (topP === 1 && topPRule !== 'exclusive'));
+
+function softmaxOf(scores: Float64Array, temperature: number): Float64Array {
+  const largest = scores[best(scores)]!;
+  const weights = scores.map((score) => (score === largest ? 1 : Math.exp((score - largest) / temperature)));
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  return weights.map((weight) => weight / sum);
 }
 
 function mask(scores: Float64Array, { paddedFrom, bannedIds }: Sampling): void {
@@ -73,8 +85,8 @@ function check(scores: Float64Array): void {
   throw new InputError('Every token is banned or padded, so none can be drawn; allow at least one.');
 }
 
-/** Ids that can be drawn, the largest score first, the lower id first among equals; at most `topK` when that is not 0. */
-function rank(scores: Float64Array, topK: number): number[] {
+/** Ids that can be drawn, the largest score first, the lower id first among equals; the `topK` first when that is not 0. */
+function rank(scores: Float64Array, { topK, topKRule }: Sampling): number[] {
   // Sorting plain numbers is quick, sorting ids by their scores is not: with a vocabulary of 150,000 this leaves few.
   const least = topK > 0 && topK < scores.length ? scores.toSorted().at(-topK)! : -Infinity;
   const ids: number[] = [];
@@ -82,7 +94,7 @@ function rank(scores: Float64Array, topK: number): number[] {
     if (score !== -Infinity && score >= least) ids.push(id);
   });
   ids.sort((a, b) => scores[b]! - scores[a]! || a - b);
-  return topK > 0 ? ids.slice(0, topK) : ids;
+  return topK > 0 && topKRule === 'exact' ? ids.slice(0, topK) : ids;
 }
 
 function softmax(scores: readonly number[]): number[] {
@@ -94,11 +106,12 @@ function softmax(scores: readonly number[]): number[] {
 
 /** How many of the sorted probabilities top-p keeps, at least one. */
 function topPCount(probabilities: readonly number[], { topP, topPRule }: Sampling): number {
-  if (topP === 0 || (topP === 1 && topPRule === 'nucleus')) return probabilities.length;
+  if (topP === 0 || (topP === 1 && topPRule !== 'exclusive')) return probabilities.length;
   let cumulative = 0;
   let count = 0;
   for (const probability of probabilities) {
     if (topPRule === 'nucleus' && cumulative >= topP) break;
+    if (topPRule === 'inclusive' && cumulative > topP) break;
     cumulative += probability;
     // The sum of all is 1 but for rounding, and rounding must not decide whether the last token stays.
     if (topPRule === 'exclusive' && cumulative > topP + 1e-9) break;

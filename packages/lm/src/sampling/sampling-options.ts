@@ -7,12 +7,16 @@ const share = z.number().min(0).max(1);
 export const samplingSchema = z.strictObject({
   temperature: z.number().min(0).default(1).describe('divides the logits; 0 takes the most likely token'),
   topK: z.int().min(0).default(0).describe('keep the k most likely tokens; 0 keeps all'),
+  topKRule: z
+    .enum(['exact', 'ties'])
+    .default('exact')
+    .describe('exact keeps k tokens; ties keeps those too that are as likely as the last of them'),
   topP: share.default(0).describe('keep the most likely tokens up to this probability; 0 or 1 keeps all'),
   topPRule: z
-    .enum(['nucleus', 'exclusive'])
+    .enum(['nucleus', 'inclusive', 'exclusive'])
     .default('nucleus')
     .describe(
-      'nucleus keeps the token that crosses topP; exclusive drops it unless it is the first, and applies at 1 too',
+      'nucleus keeps the token that crosses topP; inclusive also the one after a sum of just topP; exclusive drops what crosses unless it is the first, and applies at 1 too',
     ),
   minP: share.default(0).describe('keep tokens with at least this share of the largest probability'),
   repetitionPenalty: z

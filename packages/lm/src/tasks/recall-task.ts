@@ -1,10 +1,11 @@
+import type { Engine } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import type { AnySequenceModel } from '../sequence-model.js';
 import type { TrainingOptions } from '../training/training-settings.js';
 import { trainerOf } from './contender.js';
 import { type Draw, GeneratedExamples } from './examples.js';
 import { AnswerMeter } from './meter.js';
-import { type CellMetric, type Curve, optionsSchema } from './outcome.js';
+import { type CellMetric, type Curve, optionsSchema, type TaskOutcomeInput } from './outcome.js';
 import { defineTask, type Task, type TaskContext, trainedContestant } from './task.js';
 import { thinned } from './thinned.js';
 
@@ -45,6 +46,17 @@ export interface RecallPlan {
   readonly chance: number;
 }
 
+/** A model that has learned a task, for whoever measures more of it. */
+export interface LearnedModel {
+  readonly engine: Engine;
+  readonly model: AnySequenceModel;
+  /** On the host. */
+  readonly params: unknown;
+  readonly seed: number;
+  readonly signal?: AbortSignal;
+  progress(note: string): void;
+}
+
 export interface RecallDefinition<Shape extends z.ZodRawShape> {
   readonly name: string;
   readonly title: string;
@@ -55,6 +67,11 @@ export interface RecallDefinition<Shape extends z.ZodRawShape> {
   plan(options: z.output<z.ZodObject<Shape>>): RecallPlan;
   /** Puts something around the contender's model, for tasks that ask in another way than by the next token. */
   wrap?(model: AnySequenceModel, options: z.output<z.ZodObject<Shape>>): AnySequenceModel;
+  /** Measures more of the trained model than its answers. */
+  measure?(
+    learned: LearnedModel,
+    options: z.output<z.ZodObject<Shape>>,
+  ): Promise<Pick<TaskOutcomeInput, 'metrics' | 'curves' | 'notes'>>;
 }
 
 /**
@@ -78,12 +95,18 @@ export function recallTask(definition: RecallDefinition<ReturnType<typeof traini
       const made = modelFor(context, plan);
       const model = definition.wrap?.(made, options) ?? made;
       const trained = await trainOn(name, context, model, plan, options);
+      const metrics = await ask(context, model, trained.params, plan, options);
+      const { engine, seed, signal } = context;
+      const progress = (note: string) => context.progress(0.99, note);
+      const learned = { engine, model, params: trained.params, seed, progress, ...(signal && { signal }) };
+      const more = await definition.measure?.(learned, options);
       return {
         parameters: trained.parameters,
         stateBytes: trained.stateBytes,
         modelConfig: optionsSchema.parse(model.config),
-        metrics: await ask(context, model, trained.params, plan, options),
-        curves: [trained.curve],
+        metrics: [...metrics, ...(more?.metrics ?? [])],
+        curves: [trained.curve, ...(more?.curves ?? [])],
+        notes: more?.notes ?? [],
       };
     },
   });

@@ -17,10 +17,10 @@ export const trainingSchema = z.strictObject({
     .default(0.1)
     .describe('where the cosine ends, as a share of the highest rate'),
   optimizer: z
-    .enum(['adamw', 'schedule-free-adamw', 'schedule-free-radam'])
+    .enum(['adamw', 'sgd', 'schedule-free-adamw', 'schedule-free-radam'])
     .default('adamw')
     .describe(
-      'schedule-free: evaluates an average of the steps instead of lowering the rate; take a constant schedule',
+      'sgd: plain descent, without moments; schedule-free: evaluates an average of the steps instead of lowering the rate; take a constant schedule',
     ),
   betas: z.tuple([beta, beta]).default([0.9, 0.95]).describe('decay of the running moments'),
   epsilon: z.number().positive().default(1e-8).describe('added to the root of the second moment'),

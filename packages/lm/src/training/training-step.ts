@@ -11,6 +11,7 @@ import {
   type NDArray,
   scheduleFreeAdamW,
   scheduleFreeRAdam,
+  sgd,
   stopGradient,
   tf,
   toHost,
@@ -29,6 +30,7 @@ const TRAINED = 'trainedParameters';
 
 const optimizers = {
   adamw,
+  sgd,
   'schedule-free-adamw': scheduleFreeAdamW,
   'schedule-free-radam': scheduleFreeRAdam,
 } as const;

@@ -36,6 +36,17 @@ describe('nextTokenDistribution', () => {
     expectClose(distribution([0, 0], { topK: 5 }), [0.5, 0.5]);
   });
 
+  it('keeps by the rules of ties and of inclusion what stands just at the border', () => {
+    const equal = [0, 0, 0, 0];
+    expectClose(
+      distribution(logs([0.2, 0.2, 0.4, 0.2]), { topK: 2, topKRule: 'ties' }),
+      [0.2, 0.2, 0.4, 0.2],
+    );
+    expectClose(distribution(equal, { topP: 0.5 }), [0.5, 0.5, 0, 0]);
+    expectClose(distribution(equal, { topP: 0.5, topPRule: 'inclusive' }), [1 / 3, 1 / 3, 1 / 3, 0]);
+    expectClose(distribution(equal, { topP: 1, topPRule: 'inclusive' }), [0.25, 0.25, 0.25, 0.25]);
+  });
+
   it('keeps what sorting all ids would keep, ties and banned ids included', () => {
     const score = fc.integer({ min: -2, max: 2 });
     fc.assert(

@@ -1,23 +1,20 @@
 import {
-  type Compiled,
-  type DeviceArray,
-  type Engine,
+  DeviceArray,
   type NDArray,
   ndarray,
   type RotaryAngles,
   rotaryAngles,
   type ToDevice,
   type ToHost,
-  type tf,
+  type ToInput,
 } from '@palimpsest/tensor-core';
 import type { RsmConfig } from '../config.js';
-import type { FoldedSlots } from '../memory/folded-read.js';
-import type { BlockParams, NormParams, RsmParams } from '../parameters.js';
 import { positionTable } from '../positional-encoding.js';
-import { hasHiddenSync } from '../state.js';
-import { type Cache, foldSlots } from './graph.js';
-import { HostKernels, hasHostKernels, type Place } from './kernels.js';
-import { type TokenForm, type TokenRows, take } from './token-form.js';
+import { type BlockState, hasHiddenSync, type PoolState, poolKind } from '../state.js';
+import type { OpenSlots } from './graph.js';
+import type { HostBlock, HostNorm, HostPending, HostWeights } from './host-weights.js';
+import { hasHostKernels } from './kernels.js';
+import { type Pools, type TokenForm, take } from './token-form.js';
 
 /**
  * Weights up to this many bytes are decoded on the processor unless told otherwise. Against two threads of the graph a token
@@ -25,175 +22,116 @@ import { type TokenForm, type TokenRows, take } from './token-form.js';
  */
 const MOST_BYTES = 2 ** 28;
 
-/** Whether one text of a model can be decoded by the kernels of this package. */
-export function fitsHost({ hiddenSize: d, numHeads }: RsmConfig, batch: number): boolean {
-  return batch === 1 && d % 4 === 0 && (d / numHeads) % 4 === 0 && hasHostKernels();
+/** Whether a model can be decoded by the kernels of this package. */
+export function fitsHost({ hiddenSize: d, numHeads }: RsmConfig): boolean {
+  return d % 4 === 0 && (d / numHeads) % 4 === 0 && hasHostKernels();
 }
 
 /** Whether that is the faster way on an engine that computes on the processor. */
-export function prefersHost(config: RsmConfig, batch: number): boolean {
-  return fitsHost(config, batch) && 4 * weightsOf(config) <= MOST_BYTES;
+export function prefersHost(config: RsmConfig): boolean {
+  return fitsHost(config) && 4 * weightsOf(config) <= MOST_BYTES;
 }
 
 /** Numbers that a token reads. */
 const weightsOf = ({ numLayers, hiddenSize: d, vocabSize }: RsmConfig) =>
   numLayers * 12 * d * d + vocabSize * d;
 
-interface Norm {
-  readonly gain: Place;
-  readonly bias: Place;
-}
-
-/** Where a block's weights, slots and caches lie. */
-interface HostBlock {
-  readonly attentionNorm: Norm;
-  readonly qkv: Place;
-  readonly projection: Place;
-  readonly projectionBias: Place;
-  readonly readNorm: Norm;
-  readonly readBias: Place;
-  readonly mlpNorm: Norm;
-  readonly hidden: Place;
-  readonly hiddenBias: Place;
-  readonly output: Place;
-  readonly outputBias: Place;
-  readonly slotKeys: Place;
-  readonly slotValues: Place;
-  readonly keys: Place;
-  readonly values: Place;
-}
-
-/** Room for what a token is on its way, [.] as named. */
-interface Scratch {
-  /** Residual stream, its normalisation, what a branch gives: [d] each. */
-  readonly sum: Place;
-  readonly normal: Place;
-  readonly branch: Place;
-  /** [3 d], [d], [4 d]. */
-  readonly packed: Place;
-  readonly read: Place;
-  readonly hidden: Place;
-  readonly scores: Place;
-  readonly logits: Place;
-  readonly zeros: Place;
-}
-
 /**
- * Tokens of one text on the processor itself (rsm.md 14.3), with the weights copied into the kernels' memory: no graph is
- * run, so that a token costs what reading its weights costs.
+ * Tokens of one text on the processor itself (DERIVATION.md, "Decoding"), with the weights copied into the kernels' memory: no
+ * graph is run, so that a token costs what reading its weights costs. The block is written out once more, since a kernel adds
+ * a branch and normalises the sum in one pass.
  */
 export class HostTokenForm implements TokenForm {
-  readonly #kernels: HostKernels;
-  readonly #blocks: readonly HostBlock[];
-  readonly #normOut: Norm;
-  readonly #embedding: Float32Array;
-  readonly #head: Place;
+  readonly #pending: readonly HostPending[];
   readonly #positions: Float32Array;
   readonly #angles: RotaryAngles | undefined;
-  readonly #scratch: Scratch;
-  readonly #fold: Compiled<[RsmParams, tf.Tensor], FoldedSlots[]>;
+  /** Outputs that a sync attends to, [chunkSize, d] of every block. */
+  readonly #hidden: readonly Float32Array[];
 
-  /**
-   * @param params the caller's, of the engine
-   * @param host the same numbers, which are copied
-   */
   constructor(
-    engine: Engine,
     private readonly config: RsmConfig,
-    private readonly params: ToDevice<RsmParams>,
-    host: RsmParams<NDArray>,
+    private readonly weights: HostWeights,
   ) {
-    const { hiddenSize: d, numLayers, numHeads, vocabSize, chunkSize, numMemorySlots } = config;
-    const perBlock = 12 * d * d + 15 * d + 2 * (chunkSize + numMemorySlots) * d;
-    const kernels = new HostKernels(
-      numLayers * perBlock + (vocabSize + 4) * d + 4 * vocabSize + 24 * d + chunkSize + numMemorySlots + 64,
-    );
-    this.#kernels = kernels;
-    this.#blocks = host.blocks.map((block) => placeBlock(kernels, config, block));
-    this.#normOut = placeNorm(kernels, host.normOut);
-    this.#embedding = host.tokenEmbedding.data as Float32Array;
-    this.#head = kernels.storeMatrix(this.#embedding, vocabSize, d);
+    const { hiddenSize: d, numHeads, chunkSize, numLayers, positions } = config;
+    this.#pending = weights.places();
     this.#positions = positionTable(chunkSize, d);
     this.#angles =
-      config.positions === 'rotary' ? rotaryAngles([...Array(chunkSize).keys()], d / numHeads) : undefined;
-    this.#scratch = {
-      sum: kernels.allocate(d),
-      normal: kernels.allocate(d),
-      branch: kernels.allocate(d),
-      packed: kernels.allocate(3 * d),
-      read: kernels.allocate(d),
-      hidden: kernels.allocate(4 * d),
-      scores: kernels.allocate(Math.max(chunkSize, numMemorySlots) + 4),
-      logits: kernels.allocate(vocabSize),
-      zeros: kernels.allocate(Math.max(4 * d, vocabSize)),
-    };
-    this.#fold = engine.compile(
-      (weights: RsmParams, memory: tf.Tensor) => foldSlots(config, weights, memory),
-      { name: 'rsm slots' },
-    );
+      positions === 'rotary' ? rotaryAngles([...Array(chunkSize).keys()], d / numHeads) : undefined;
+    const kept = hasHiddenSync(config) ? numLayers : 0;
+    this.#hidden = Array.from({ length: kept }, () => new Float32Array(chunkSize * d));
   }
 
-  takeCaches(): ToHost<Cache[]> {
+  blocks(): ToHost<readonly BlockState[]> {
     const { hiddenSize: d, numHeads, chunkSize } = this.config;
-    const copy = (place: Place) =>
-      ndarray(this.#kernels.view(place, chunkSize * d).slice(), [1, numHeads, chunkSize, d / numHeads]);
-    return this.#blocks.map(({ keys, values }) => ({ keys: copy(keys), values: copy(values) }));
+    const copy = (place: number, shape: number[]) => {
+      const size = shape.reduce((product, extent) => product * extent, 1);
+      return ndarray(this.weights.kernels.view(place, size).slice(), shape);
+    };
+    const cache = [1, numHeads, chunkSize, d / numHeads];
+    return this.#pending.map(({ keys, values, pool }, layer) => ({
+      keys: copy(keys, cache),
+      values: copy(values, cache),
+      pool: this.#poolShapes(({ name, shape }) => copy(pool[name], shape)),
+      ...(this.#hidden[layer] && { hidden: ndarray(this.#hidden[layer].slice(), [1, chunkSize, d]) }),
+    }));
   }
 
-  async setCaches(caches: ToDevice<Cache[]>): Promise<void> {
-    const { numbers } = this.#kernels;
-    for (const [layer, { keys, values }] of caches.entries()) {
-      const block = this.#blocks[layer]!;
-      numbers.set(await take(keys), block.keys);
-      numbers.set(await take(values), block.values);
+  async setBlocks(blocks: ToInput<readonly BlockState[]>): Promise<void> {
+    for (const [layer, { keys, values, hidden }] of blocks.entries()) {
+      const place = this.#pending[layer]!;
+      await this.#set(place.keys, keys as NDArray);
+      await this.#set(place.values, values as NDArray);
+      if (hidden) this.#hidden[layer]!.set(await numbersOf(hidden as NDArray));
+    }
+    await this.#setPools(blocks as ToHost<Pools>);
+  }
+
+  setPools(pools: ToDevice<Pools>): Promise<void> {
+    return this.#setPools(pools);
+  }
+
+  async open(slots: ToDevice<readonly OpenSlots[]>): Promise<void> {
+    for (const [layer, { keys, values, queries }] of slots.entries()) {
+      const place = this.#pending[layer]!;
+      await this.#set(place.slotKeys, keys);
+      await this.#set(place.slotValues, values);
+      if (queries) await this.#set(place.queries, queries);
     }
   }
 
-  async open(memory: DeviceArray): Promise<void> {
-    const { numbers } = this.#kernels;
-    const folded = await this.#fold(this.params as never, memory as never);
-    for (const [layer, { keys, values }] of folded.entries()) {
-      const block = this.#blocks[layer]!;
-      numbers.set(await take(keys), block.slotKeys);
-      numbers.set(await take(values), block.slotValues);
-    }
-  }
-
-  async next([token]: ArrayLike<number> & Iterable<number>, position: number): Promise<TokenRows> {
-    const { config } = this;
-    const { hiddenSize: d, vocabSize, numLayers } = config;
-    const kernels = this.#kernels;
-    const { sum, normal, branch, logits, zeros } = this.#scratch;
-    const sources = new Float32Array(numLayers * d);
-    const hidden = hasHiddenSync(config) ? new Float32Array(numLayers * d) : undefined;
-    const stream = kernels.view(sum, d);
-    stream.set(this.#embedding.subarray(token! * d, (token! + 1) * d));
+  async next(token: number, position: number): Promise<Float32Array> {
+    const { hiddenSize: d, vocabSize, writeSource } = this.config;
+    const { kernels, blocks, normOut, embedding, head, scratch } = this.weights;
+    const { sum, normal, branch, logits, zeros } = scratch;
+    kernels.numbers.set(embedding.subarray(token * d, (token + 1) * d), sum);
     kernels.numbers.set(this.#positions.subarray(position * d, (position + 1) * d), branch);
-    const [first] = this.#blocks;
-    kernels.addNormalised(normal, sum, branch, first!.attentionNorm.gain, first!.attentionNorm.bias, d);
-    this.#blocks.forEach((block, layer) => {
-      this.#attend(block, position);
-      if (config.writeSource === 'preRead') sources.set(stream, layer * d);
-      this.#readAndThink(block, this.#blocks[layer + 1]?.attentionNorm ?? this.#normOut);
-      if (config.writeSource === 'postBlock') sources.set(stream, layer * d);
-      hidden?.set(stream, layer * d);
+    const first = blocks[0]!.attentionNorm;
+    kernels.addNormalised(normal, sum, branch, first.gain, first.bias, d);
+    blocks.forEach((block, layer) => {
+      const pending = this.#pending[layer]!;
+      this.#attend(block, pending, position);
+      if (writeSource === 'preRead') this.#pool(pending, position);
+      this.#readAndTransform(block, pending, blocks[layer + 1]?.attentionNorm ?? normOut);
+      if (writeSource === 'postBlock') this.#pool(pending, position);
+      this.#hidden[layer]?.set(kernels.view(sum, d), position * d);
     });
-    kernels.multiply(logits, this.#head, normal, zeros, vocabSize, d);
-    return { logits: kernels.view(logits, vocabSize).slice(), sources, ...(hidden && { hidden }) };
+    kernels.multiply(logits, head, normal, zeros, vocabSize, d);
+    return kernels.view(logits, vocabSize).slice();
   }
 
-  /** The slots stay where the next chunk's will lie. */
-  close(): void {}
+  fork(): HostTokenForm {
+    return new HostTokenForm(this.config, this.weights);
+  }
 
   async dispose(): Promise<void> {
-    await this.#fold.dispose();
+    this.weights.release(this.#pending);
   }
 
   /** Self-attention over the chunk so far; leaves the stream behind it, normalised for the read. */
-  #attend(block: HostBlock, position: number): void {
+  #attend(block: HostBlock, pending: HostPending, position: number): void {
     const { hiddenSize: d, numHeads, chunkSize } = this.config;
-    const { sum, normal, branch, packed, read, scores, zeros } = this.#scratch;
-    const kernels = this.#kernels;
+    const { kernels, scratch } = this.weights;
+    const { sum, normal, branch, packed, read, scores, zeros } = scratch;
     const width = d / numHeads;
     kernels.multiply(packed, block.qkv, normal, zeros, 3 * d, d);
     if (this.#angles) this.#turn(kernels.view(packed, 2 * d), position);
@@ -201,13 +139,13 @@ export class HostTokenForm implements TokenForm {
       const cache = head * chunkSize * width;
       const row = cache + position * width;
       const [key, value] = [packed + d + head * width, packed + 2 * d + head * width];
-      kernels.numbers.copyWithin(block.keys + row, key, key + width);
-      kernels.numbers.copyWithin(block.values + row, value, value + width);
+      kernels.numbers.copyWithin(pending.keys + row, key, key + width);
+      kernels.numbers.copyWithin(pending.values + row, value, value + width);
       kernels.attend(
         read + head * width,
         packed + head * width,
-        block.keys + cache,
-        block.values + cache,
+        pending.keys + cache,
+        pending.values + cache,
         scores,
         position + 1,
         width,
@@ -219,11 +157,11 @@ export class HostTokenForm implements TokenForm {
   }
 
   /** Memory read and MLP; leaves the block's output, normalised for what follows. */
-  #readAndThink(block: HostBlock, following: Norm): void {
+  #readAndTransform(block: HostBlock, pending: HostPending, following: HostNorm): void {
     const { hiddenSize: d, numMemorySlots } = this.config;
-    const { sum, normal, branch, hidden, scores } = this.#scratch;
-    const kernels = this.#kernels;
-    kernels.attend(branch, normal, block.slotKeys, block.slotValues, scores, numMemorySlots, d, 1);
+    const { kernels, scratch } = this.weights;
+    const { sum, normal, branch, hidden, scores } = scratch;
+    kernels.attend(branch, normal, pending.slotKeys, pending.slotValues, scores, numMemorySlots, d, 1);
     const read = kernels.view(branch, d);
     const bias = kernels.view(block.readBias, d);
     for (let i = 0; i < d; i++) read[i]! += bias[i]!;
@@ -231,6 +169,24 @@ export class HostTokenForm implements TokenForm {
     kernels.multiply(hidden, block.hidden, normal, block.hiddenBias, 4 * d, d, true);
     kernels.multiply(branch, block.output, hidden, block.outputBias, d, 4 * d);
     kernels.addNormalised(normal, sum, branch, following.gain, following.bias, d);
+  }
+
+  /** The stream as it is enters the pool. */
+  #pool({ pool, queries }: HostPending, position: number): void {
+    const { hiddenSize: d, numMemorySlots } = this.config;
+    const { kernels, scratch } = this.weights;
+    switch (poolKind(this.config)) {
+      case 'mean': {
+        const [total, stream] = [kernels.view(pool.sum, d), kernels.view(scratch.sum, d)];
+        for (let i = 0; i < d; i++) total[i]! += stream[i]!;
+        return;
+      }
+      case 'online':
+        kernels.pool(pool, queries, scratch.sum, numMemorySlots, d);
+        return;
+      case 'kept':
+        kernels.numbers.copyWithin(pool.sum + position * d, scratch.sum, scratch.sum + d);
+    }
   }
 
   /** Rotary positions: turns the pairs (i, i + width / 2) of every head of queries and keys, [2 d]. */
@@ -246,33 +202,42 @@ export class HostTokenForm implements TokenForm {
       }
     }
   }
+
+  async #setPools(pools: ToDevice<Pools> | ToHost<Pools>): Promise<void> {
+    for (const [layer, { pool }] of pools.entries()) {
+      const { sum, peak, total } = this.#pending[layer]!.pool;
+      await this.#set(sum, (pool.sum ?? pool.sources)!);
+      if (pool.peak) await this.#set(peak, pool.peak);
+      if (pool.total) await this.#set(total, pool.total);
+    }
+  }
+
+  async #set(place: number, array: DeviceArray | NDArray): Promise<void> {
+    const values = await numbersOf(array);
+    this.weights.kernels.numbers.set(values, place);
+  }
+
+  /** The members of a pool, each made of its place and shape. */
+  #poolShapes(
+    make: (member: { name: 'sum' | 'peak' | 'total'; shape: number[] }) => NDArray,
+  ): ToHost<PoolState> {
+    const { hiddenSize: d, numMemorySlots: m, chunkSize } = this.config;
+    switch (poolKind(this.config)) {
+      case 'mean':
+        return { sum: make({ name: 'sum', shape: [1, d] }) };
+      case 'online':
+        return {
+          sum: make({ name: 'sum', shape: [1, m, d] }),
+          peak: make({ name: 'peak', shape: [1, m] }),
+          total: make({ name: 'total', shape: [1, m] }),
+        };
+      case 'kept':
+        return { sources: make({ name: 'sum', shape: [1, chunkSize, d] }) };
+    }
+  }
 }
 
-const placeNorm = (kernels: HostKernels, { gain, bias }: NormParams<NDArray>): Norm => ({
-  gain: kernels.store(gain.data),
-  bias: kernels.store(bias.data),
-});
-
-function placeBlock(kernels: HostKernels, config: RsmConfig, block: BlockParams<NDArray>): HostBlock {
-  const { hiddenSize: d, chunkSize, numMemorySlots } = config;
-  const matrix = ({ weight }: { readonly weight: NDArray }) =>
-    kernels.storeMatrix(weight.data, weight.shape[0]!, weight.shape[1]!);
-  const { selfAttention, memoryRead, mlp } = block;
-  return {
-    attentionNorm: placeNorm(kernels, block.attentionNorm),
-    qkv: matrix(selfAttention.qkv),
-    projection: matrix(selfAttention.projection),
-    projectionBias: kernels.store(selfAttention.projection.bias.data),
-    readNorm: placeNorm(kernels, block.readNorm),
-    readBias: kernels.store(memoryRead.output.bias.data),
-    mlpNorm: placeNorm(kernels, block.mlpNorm),
-    hidden: matrix(mlp.hidden),
-    hiddenBias: kernels.store(mlp.hidden.bias.data),
-    output: matrix(mlp.output),
-    outputBias: kernels.store(mlp.output.bias.data),
-    slotKeys: kernels.allocate(numMemorySlots * d),
-    slotValues: kernels.allocate(numMemorySlots * d),
-    keys: kernels.allocate(chunkSize * d),
-    values: kernels.allocate(chunkSize * d),
-  };
+/** Numbers of an array; one on the engine is given back. */
+async function numbersOf(array: DeviceArray | NDArray): Promise<Float32Array> {
+  return array instanceof DeviceArray ? take(array) : (array.data as Float32Array);
 }

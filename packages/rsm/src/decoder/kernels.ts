@@ -18,6 +18,15 @@ interface Exports {
     width: number,
     scale: number,
   ): void;
+  pool(
+    sum: number,
+    peak: number,
+    total: number,
+    queries: number,
+    source: number,
+    slots: number,
+    width: number,
+  ): void;
 }
 
 const PAGE = 65_536;
@@ -28,31 +37,39 @@ const align = (count: number) => Math.ceil(count / 4) * 4;
 export const hasHostKernels = (): boolean => wasmKernels(kernelsModule) !== undefined;
 
 /**
- * The inner loops of decoding on the processor, with their own memory of a fixed size. Rows and widths are multiples of 4.
- * One float32 view covers it all; places are indices into it.
+ * The inner loops of decoding on the processor, with a memory of their own that grows with what is allocated. Rows and widths
+ * are multiples of 4. Places are indices into one float32 view of all of it.
  */
 export class HostKernels {
-  readonly numbers: Float32Array;
   readonly #exports: Exports;
+  #numbers: Float32Array;
   #next: Place;
 
-  /** @param capacity float32 numbers that will be allocated, each allocation rounded up to 4 */
-  constructor(capacity: number) {
+  /** @throws EngineError where `hasHostKernels` is false. */
+  constructor() {
     const instance = wasmKernels<Exports>(kernelsModule);
     if (!instance) throw new EngineError('WebAssembly with 128-bit vectors is missing.');
     this.#exports = instance();
     const { memory } = this.#exports;
-    const start = memory.buffer.byteLength;
-    memory.grow(Math.ceil((4 * capacity) / PAGE) + 1);
-    this.numbers = new Float32Array(memory.buffer);
-    this.#next = start / 4;
+    this.#numbers = new Float32Array(memory.buffer);
+    this.#next = this.#numbers.length;
+  }
+
+  /** All of the memory, until the next allocation. */
+  get numbers(): Float32Array {
+    return this.#numbers;
   }
 
   /** Room for numbers, 0 at first. */
   allocate(count: number): Place {
     const place = this.#next;
     this.#next += align(count);
-    if (this.#next > this.numbers.length) throw new RangeError('The kernels hold less than was asked for.');
+    const { memory } = this.#exports;
+    const missing = bytes(this.#next) - memory.buffer.byteLength;
+    if (missing > 0) {
+      memory.grow(Math.ceil(missing / PAGE));
+      this.#numbers = new Float32Array(memory.buffer);
+    }
     return place;
   }
 
@@ -66,17 +83,18 @@ export class HostKernels {
   /** A matrix [rows, columns] in the layout that `multiply` reads; missing rows of the last four are 0. */
   storeMatrix(values: ArrayLike<number>, rows: number, columns: number): Place {
     const place = this.allocate(align(rows) * columns);
+    const { numbers } = this;
     for (let row = 0; row < rows; row++) {
       const block = place + (row - (row % 4)) * columns + 4 * (row % 4);
       for (let column = 0; column < columns; column++) {
         const within = 4 * (column - (column % 4)) + (column % 4);
-        this.numbers[block + within] = values[row * columns + column]!;
+        numbers[block + within] = values[row * columns + column]!;
       }
     }
     return place;
   }
 
-  /** The numbers at a place, as they are now and will be. */
+  /** The numbers at a place, as they are now and will be until the next allocation. */
   view(place: Place, count: number): Float32Array {
     return this.numbers.subarray(place, place + count);
   }
@@ -102,8 +120,7 @@ export class HostKernels {
     width: number,
     scale: number,
   ): void {
-    const { attend } = this.#exports;
-    attend(
+    this.#exports.attend(
       bytes(y),
       bytes(query),
       bytes(keys),
@@ -113,5 +130,16 @@ export class HostKernels {
       width,
       Math.fround(scale),
     );
+  }
+
+  /** One more token in the online softmax of every slot: sum and queries [slots, width], peak and total [slots]. */
+  pool(
+    { sum, peak, total }: Readonly<Record<'sum' | 'peak' | 'total', Place>>,
+    queries: Place,
+    source: Place,
+    slots: number,
+    width: number,
+  ): void {
+    this.#exports.pool(bytes(sum), bytes(peak), bytes(total), bytes(queries), bytes(source), slots, width);
   }
 }

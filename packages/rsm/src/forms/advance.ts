@@ -2,9 +2,10 @@ import { embedding, linear, MASKED, softmax, tf } from '@palimpsest/tensor-core'
 import { joinHeads, splitHeads } from '../attention.js';
 import { block, sourceOf } from '../block.js';
 import { memoryOfLayer, type RsmConfig } from '../config.js';
-import { commitMemory, selectRecord, selectRows } from '../memory/commit.js';
+import { commitMemory } from '../memory/commit.js';
 import { foldRead, readFolded } from '../memory/folded-read.js';
 import { addToPool, poolScores } from '../memory/pending-pool.js';
+import { selectRecord, selectRows } from '../memory/select.js';
 import { slotIdentities, splitMemory } from '../memory/slots.js';
 import type { BlockParams, RsmParams, SelfAttentionParams } from '../parameters.js';
 import { positionalEncoding } from '../positional-encoding.js';

@@ -60,7 +60,7 @@ export function checkChunk(config: RsmConfig, time: number): void {
 }
 
 /**
- * One chunk, for every wiring (rsm.md 3 and 13). With memoryRead 'running' a block reads what the block before
+ * One chunk, for every wiring (DERIVATION.md, "Wirings"). With memoryRead 'running' a block reads what the block before
  * it wrote; with 'chunkStart' all read the memory as it was at the start of the chunk.
  * @param tokens int32 [batch, time], 1 to 2 windowSize of them
  * @param memory as `memoryShape` says; default: the learned first memory

@@ -1,11 +1,12 @@
-import { tf } from '@palimpsest/tensor-core';
-import { memoryOfLayer, type RsmConfig } from '../config.js';
+import { stopGradient, tf } from '@palimpsest/tensor-core';
+import type { RsmConfig } from '../config.js';
 import { type Dropout, noDropout } from '../dropout-source.js';
-import { syncMemory } from '../memory/global-sync.js';
-import { initialMemory, joinMemory, splitMemory } from '../memory/slots.js';
+import { resetMemory, syncMemories } from '../memory/between-chunks.js';
+import { initialMemory } from '../memory/slots.js';
 import type { RsmParams } from '../parameters.js';
+import { hasHiddenSync } from '../state.js';
 import type { BlockForm } from './block-chunk.js';
-import { type ChunkResult, forwardChunk } from './chunk.js';
+import { type ChunkResult, embedTokens, forwardChunk } from './chunk.js';
 import type { ChunksResult } from './parallel.js';
 
 export interface ChunkLoopOptions {
@@ -13,8 +14,10 @@ export interface ChunkLoopOptions {
   readonly dropoutOf?: (chunk: number) => Dropout;
   /** How blocks are evaluated. Default 'fast' */
   readonly form?: BlockForm;
-  /** Chunks that every row has read before, int32 [batch]; they decide when a sync is due. Default 0 */
-  readonly chunksBefore?: tf.Tensor;
+  /** Chunks that every row has read before, int32 [batch]; they decide when a sync or a reset is due. Default 0 */
+  readonly chunksBefore?: tf.Tensor | undefined;
+  /** Do what belongs to training alone: the sync of syncMode 'parity', and resets. Default false */
+  readonly training?: boolean;
 }
 
 /**
@@ -32,16 +35,19 @@ export function forwardChunks(
 ): ChunksResult {
   const [batch, length] = tokens.shape;
   const { chunkSize } = config;
-  const { chunksBefore, dropoutOf = () => noDropout, form = 'fast' } = options;
+  const { dropoutOf = () => noDropout, form = 'fast', training = false } = options;
+  const chunksBefore = options.chunksBefore ?? tf.zeros([batch], 'int32');
   let current = memory ?? initialMemory(config, params, batch);
   const results: ChunkResult[] = [];
   for (let from = 0, chunk = 0; from < length; from += chunkSize, chunk += 1) {
     const size = Math.min(chunkSize, length - from);
     const piece = tf.slice(tokens, [0, from], [batch, size]) as tf.Tensor2D;
     const dropout = dropoutOf(chunk);
+    const index = tf.add(chunksBefore, tf.scalar(chunk, 'int32'));
+    if (training) current = resetMemory(config, params, current, index);
     const result = forwardChunk(config, params, piece, current, { dropout, form });
-    const index = tf.add(chunksBefore ?? tf.zeros([batch], 'int32'), tf.scalar(chunk, 'int32'));
-    current = syncAfterChunk(config, params, result.memory, hiddenOf(result), index, dropout);
+    const seen = seenBySync(config, params, result, piece, training);
+    current = seen ? syncMemories(config, params, result.memory, seen, index, dropout) : result.memory;
     results.push(result);
   }
   return {
@@ -54,40 +60,19 @@ export function forwardChunks(
   };
 }
 
-const hiddenOf = ({ blocks }: ChunkResult) => blocks.map(({ output }) => output);
-
 /**
- * The sync of syncMode 'hidden' (rsm.md 13): after chunk c with c > 0 and c mod K = 0 the slots attend to the last block's
- * outputs, or each block's memory to its own. Differentiable; other modes give the memory back.
- * @param hidden outputs of every block in the chunk, [batch, time, d] each
- * @param chunk number of the chunk in every row, int32 [batch]
+ * What a sync after this chunk attends to, by block; undefined where there is none. syncMode 'hidden' takes the outputs of the
+ * blocks; 'parity' takes the embedded tokens, out of reach of gradients, and in training only, as published.
  */
-export function syncAfterChunk(
+function seenBySync(
   config: RsmConfig,
   params: RsmParams,
-  memory: tf.Tensor,
-  hidden: readonly tf.Tensor[],
-  chunk: tf.Tensor,
-  dropout: Dropout = noDropout,
-): tf.Tensor {
-  const { sync } = params;
-  if (!sync || !config.useGlobalSync || config.syncMode !== 'hidden') return memory;
-  const isMultiple = tf.equal(tf.mod(chunk, tf.scalar(config.syncCadence, 'int32')), tf.scalar(0, 'int32'));
-  const due = tf.cast(tf.logicalAnd(tf.greater(chunk, tf.scalar(0, 'int32')), isMultiple), 'float32');
-  const memories = splitMemory(config, memory);
-  const next = memories.map((slots, index) => {
-    if (!config.syncAllLayers && index < memories.length - 1) return slots;
-    const synced = syncMemory(sync, hidden[lastLayerOf(config, index)]!, slots, (x) =>
-      dropout(x, { site: 'sync' }),
-    );
-    return tf.add(slots, tf.mul(tf.reshape(due, [-1, 1, 1]), tf.sub(synced, slots)));
-  });
-  return joinMemory(config, next);
-}
-
-/** The last block that writes a memory. */
-function lastLayerOf(config: RsmConfig, memory: number): number {
-  let layer = config.numLayers - 1;
-  while (memoryOfLayer(config, layer) !== memory) layer -= 1;
-  return layer;
+  { blocks }: ChunkResult,
+  tokens: tf.Tensor2D,
+  training: boolean,
+): readonly tf.Tensor[] | undefined {
+  if (hasHiddenSync(config)) return blocks.map(({ output }) => output);
+  if (!training || !config.useGlobalSync) return undefined;
+  const embedded = stopGradient(embedTokens(params, tokens));
+  return blocks.map(() => embedded);
 }

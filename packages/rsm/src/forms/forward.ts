@@ -3,6 +3,7 @@ import { isCausal, type RsmConfig } from '../config.js';
 import { type Dropout, keyedDropout, noDropout } from '../dropout-source.js';
 import { forwardLegacyChunk } from '../legacy/chunk.js';
 import type { LegacyParams } from '../legacy/parameters.js';
+import { resetMemory } from '../memory/between-chunks.js';
 import type { RsmParams } from '../parameters.js';
 import type { RsmState } from '../state.js';
 import { advance } from './advance.js';
@@ -10,39 +11,61 @@ import { forwardChunks } from './chunks.js';
 import { type ChunksResult, forwardParallel, isParallel } from './parallel.js';
 import { advancePrefix } from './prefix.js';
 
-/** What each chunk of a call drops, by its number. */
-type DropoutOf = (chunk: number) => Dropout;
+/** Chunks of a training text. */
+interface TrainingChunks {
+  /** What each chunk of a call drops, by its number. */
+  readonly dropoutOf: (chunk: number) => Dropout;
+}
+
+/** What a state at a chunk border says. */
+type AtBorder = Pick<RsmState, 'memory' | 'chunk'>;
 
 /** Whole chunks in the fastest form that the wiring has. @param tokens int32 [batch, chunks x chunkSize] */
-function wholeChunks(
+function runChunks(
   config: RsmConfig,
   params: RsmParams,
   tokens: tf.Tensor2D,
-  state: RsmState,
-  dropoutOf: DropoutOf = () => noDropout,
+  state: AtBorder,
+  training?: TrainingChunks,
 ): ChunksResult {
-  if (!isParallel(config)) return loopChunks(config, params, tokens, state, dropoutOf);
-  return forwardParallel(config, params, tokens, state.memory, { dropout: dropoutOf(0) });
+  const resets = training && config.resetMemoryEvery > 0;
+  if (!isParallel(config) || resets) return loopChunks(config, params, tokens, state, training);
+  return forwardParallel(
+    config,
+    params,
+    tokens,
+    state.memory,
+    training && { dropout: training.dropoutOf(0) },
+  );
+}
+
+/** Whole chunks of texts that stand at a border. @param tokens int32 [batch, chunks x chunkSize] */
+export function wholeChunks<State extends AtBorder>(
+  config: RsmConfig,
+  params: RsmParams,
+  tokens: tf.Tensor2D,
+  state: State,
+): { logits: tf.Tensor; state: State } {
+  const { logits, memory } = runChunks(config, params, tokens, state);
+  return { logits, state: afterChunks(state, memory, tokens.shape[1] / config.chunkSize) };
 }
 
 function loopChunks(
   config: RsmConfig,
   params: RsmParams,
   tokens: tf.Tensor2D,
-  state: RsmState,
-  dropoutOf: DropoutOf = () => noDropout,
+  state: AtBorder,
+  training?: TrainingChunks,
 ): ChunksResult {
-  return forwardChunks(config, params, tokens, state.memory, {
-    dropoutOf,
-    ...(state.chunk && { chunksBefore: state.chunk }),
-  });
+  const options = { ...training, training: training !== undefined, chunksBefore: state.chunk };
+  return forwardChunks(config, params, tokens, state.memory, options);
 }
 
 const part = (tokens: tf.Tensor2D, from: number, size: number) =>
   tf.slice(tokens, [0, from], [tokens.shape[0], size]) as tf.Tensor2D;
 
 /** The state after whole chunks. */
-function afterChunks(state: RsmState, memory: tf.Tensor, chunks: number): RsmState {
+function afterChunks<State extends AtBorder>(state: State, memory: tf.Tensor, chunks: number): State {
   return {
     ...state,
     memory,
@@ -71,13 +94,12 @@ export function forwardTraining(
   const length = tokens.shape[1];
   const whole = Math.floor(length / chunkSize);
   const rest = length - whole * chunkSize;
-  const dropoutFrom =
-    (first: number): DropoutOf =>
-    (chunk) =>
-      dropoutKey ? keyedDropout(dropoutKey, config, first + chunk) : noDropout;
+  const dropoutFrom = (first: number): TrainingChunks => ({
+    dropoutOf: (chunk) => (dropoutKey ? keyedDropout(dropoutKey, config, first + chunk) : noDropout),
+  });
   const parts: ChunksResult[] = [];
   let current = state;
-  const add = (piece: tf.Tensor2D, chunk: number, count: number, run: typeof wholeChunks) => {
+  const add = (piece: tf.Tensor2D, chunk: number, count: number, run: typeof runChunks) => {
     const result = run(config, params, piece, current, dropoutFrom(chunk));
     parts.push(result);
     current = afterChunks(current, result.memory, count);
@@ -87,7 +109,7 @@ export function forwardTraining(
       add(part(tokens, from, Math.min(chunkSize, length - from)), 0, 1, legacyChunk);
     }
   } else {
-    if (whole > 0) add(part(tokens, 0, whole * chunkSize), 0, whole, wholeChunks);
+    if (whole > 0) add(part(tokens, 0, whole * chunkSize), 0, whole, runChunks);
     if (rest > 0) add(part(tokens, whole * chunkSize, rest), whole, 1, loopChunks);
   }
   return {
@@ -100,8 +122,9 @@ export function forwardTraining(
   };
 }
 
-const legacyChunk: typeof wholeChunks = (_config, params, tokens, state) => {
-  const { logits, memory } = forwardLegacyChunk(params as unknown as LegacyParams, tokens, state.memory);
+const legacyChunk: typeof runChunks = (config, params, tokens, state) => {
+  const start = state.chunk ? resetMemory(config, params, state.memory, state.chunk) : state.memory;
+  const { logits, memory } = forwardLegacyChunk(params as unknown as LegacyParams, tokens, start);
   return { logits, memory, gates: [] };
 };
 
@@ -124,12 +147,11 @@ export function forwardExactly(
   if (length < chunkSize) return general();
   const aligned = () => {
     const whole = Math.floor(length / chunkSize);
-    const result = wholeChunks(config, params, part(tokens, 0, whole * chunkSize), state);
-    const next = afterChunks(state, result.memory, whole);
+    const { logits, state: next } = wholeChunks(config, params, part(tokens, 0, whole * chunkSize), state);
     const rest = length - whole * chunkSize;
-    if (rest === 0) return { logits: result.logits as tf.Tensor3D, state: next };
+    if (rest === 0) return { logits: logits as tf.Tensor3D, state: next };
     const tail = advance(config, params, part(tokens, whole * chunkSize, rest), next, false);
-    return { logits: tf.concat([result.logits, tail.logits], 1) as tf.Tensor3D, state: tail.state };
+    return { logits: tf.concat([logits, tail.logits], 1) as tf.Tensor3D, state: tail.state };
   };
   return conditional(tf.all(tf.equal(state.position, tf.scalar(0, 'int32'))), aligned, general);
 }

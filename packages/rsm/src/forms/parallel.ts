@@ -35,7 +35,7 @@ export function isParallel(config: RsmConfig): boolean {
 }
 
 /**
- * Fully parallel form of the `parallel` wiring (rsm.md 14.4): block by block, chunks are folded into the batch, all
+ * Fully parallel form of the `parallel` wiring (DERIVATION.md, "Chunks at once"): block by block, chunks are folded into the batch, all
  * summaries, gates and candidates are computed at once, and a linear scan gives the memory at the start of every chunk.
  * @param tokens int32 [batch, chunks x chunkSize]
  * @param memory [batch, layers, slots, d]

@@ -2,7 +2,7 @@ import { tf } from '@palimpsest/tensor-core';
 import type { RsmConfig } from '../config.js';
 import { forwardLegacyChunk } from '../legacy/chunk.js';
 import type { LegacyParams } from '../legacy/parameters.js';
-import { selectRows } from '../memory/commit.js';
+import { selectRows } from '../memory/select.js';
 import type { RsmParams } from '../parameters.js';
 import type { RsmState } from '../state.js';
 import { forwardChunk } from './chunk.js';
@@ -13,15 +13,15 @@ interface ChunkCall {
   readonly memory: tf.Tensor;
 }
 
-/** A chunk call on the first `count` tokens of every row. @param ids [batch, chunkSize] @param count int32 [batch] */
-function callPrefix(
+/** A chunk call on the first `count` tokens of every row. @param ids [batch, time] @param count int32 [batch] */
+export function callPrefix(
   config: RsmConfig,
   params: RsmParams,
   ids: tf.Tensor,
   count: tf.Tensor,
   memory: tf.Tensor,
 ): ChunkCall {
-  const places = tf.expandDims(tf.range(0, config.chunkSize, 1, 'int32'), 0);
+  const places = tf.expandDims(tf.range(0, ids.shape[1]!, 1, 'int32'), 0);
   const mask = tf.cast(tf.less(places, tf.expandDims(count, 1)), 'float32');
   const at = tf.sub(count, tf.scalar(1, 'int32'));
   const result =
@@ -90,6 +90,7 @@ export function advancePrefix(
     logits: tf.reshape(logits, [batch, time, config.vocabSize]) as tf.Tensor3D,
     state: {
       memory,
+      ...(state.chunk && { chunk: tf.add(state.chunk, tf.cast(isFull, 'int32')) }),
       position: tf.where(isFull, tf.sub(end, int(chunkSize)), end),
       ids: selectRows(flag, later, pending),
     },

@@ -1,8 +1,9 @@
 import { cachedAttention, conditional, embedding, linear, softmax, tf } from '@palimpsest/tensor-core';
 import { block, sourceOf } from '../block.js';
 import { memoryOfLayer, type RsmConfig } from '../config.js';
-import { commitMemory, selectRecord, selectRows } from '../memory/commit.js';
-import { addToPool } from '../memory/pending-pool.js';
+import { commitMemory } from '../memory/commit.js';
+import { addTokenToPool, placeRow } from '../memory/pending-pool.js';
+import { selectRecord, selectRows } from '../memory/select.js';
 import { slotIdentities, splitMemory } from '../memory/slots.js';
 import type { BlockParams, GatedUpdateParams, RsmParams } from '../parameters.js';
 import { positionTable } from '../positional-encoding.js';
@@ -74,16 +75,13 @@ function stepBlock(
   const source = sourceOf(config, streams);
   const queried = config.updateRule === 'linear' ? (slotIdentity ?? tf.zerosLike(slots)) : slots;
   const scores = stepScores(config, params.memoryWrite, source, queried);
-  const counts = tf.ones([x.shape[0]!, 1]);
   const { pool, hidden } = state;
   return {
     output: streams.output,
     state: {
       keys: cache.keys,
       values: cache.values,
-      pool: pool.sources
-        ? { sources: placeRow(pool.sources, source, position) }
-        : addToPool(config, pool, tf.expandDims(source, 1), counts, scores && tf.expandDims(scores, 2)),
+      pool: addTokenToPool(config, pool, source, position, scores),
       ...(hidden && { hidden: placeRow(hidden, streams.output, position) }),
     },
   };
@@ -119,12 +117,6 @@ function stepScores(
 function scoreSlots(row: tf.Tensor, slots: tf.Tensor): tf.Tensor {
   if (slots.rank === 2) return linear(row, slots);
   return tf.reshape(tf.matMul(slots, tf.expandDims(row, 2)), [row.shape[0]!, -1]);
-}
-
-/** Puts a row into its place, [batch, chunkSize, d]. */
-function placeRow(rows: tf.Tensor, row: tf.Tensor, position: tf.Tensor): tf.Tensor {
-  const here = tf.expandDims(tf.oneHot(position as tf.Tensor1D, rows.shape[1]!, 1, 0, 'float32'), 2);
-  return tf.add(tf.mul(rows, tf.sub(1, here)), tf.mul(tf.expandDims(row, 1), here));
 }
 
 /** Counts the token; writes the memory of the texts whose chunk is full, and empties their pools. */

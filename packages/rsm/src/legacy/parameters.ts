@@ -23,7 +23,7 @@ export interface LegacyBlockParams<T extends Leaf = tf.Tensor> {
   readonly mlp: { readonly hidden: MatrixParams<T>; readonly output: MatrixParams<T> };
 }
 
-/** Parameters of the first-generation model (rsm.md, appendix A). */
+/** Parameters of the first-generation model (DERIVATION.md, "First generation"). */
 export interface LegacyParams<T extends Leaf = tf.Tensor> {
   readonly tokenEmbedding: T;
   /** [1, slots, d]. */

@@ -9,7 +9,7 @@ import {
 } from './gated-update.js';
 
 /**
- * Queries of the attention pooling with the keys' projection folded into them (rsm.md 14.2):
+ * Queries of the attention pooling with the keys' projection folded into them (DERIVATION.md, "Fast forms"):
  * (S W_sqᵀ + b_sq) W_sk / sqrt(d). The keys' bias moves all scores of a slot alike and is left out.
  * @param slots [..., slots, d]
  */

@@ -9,7 +9,7 @@ export interface FoldedSlots {
 }
 
 /**
- * Folds the four projections of a memory read into the slots (rsm.md 14.2), which are fewer than the tokens.
+ * Folds the four projections of a memory read into the slots (DERIVATION.md, "Fast forms"), which are fewer than the tokens.
  * @param slots [..., slots, d]
  */
 export function foldRead(params: CrossAttentionParams, slots: tf.Tensor): FoldedSlots {

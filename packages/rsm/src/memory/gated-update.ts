@@ -19,7 +19,7 @@ export interface GatedUpdateResult {
 }
 
 /**
- * Rewrites the slots with a summary of a chunk (rsm.md 3 and 13): M' = M + G (Z - M) with G = sigmoid(U W_gᵀ + b_g) and
+ * Rewrites the slots with a summary of a chunk (DERIVATION.md, "The memory write"): M' = M + G (Z - M) with G = sigmoid(U W_gᵀ + b_g) and
  * Z = tanh(M Aᵀ + U Bᵀ), where U is the mean of the chunk, or what each slot's attention picks from it.
  * @param source [batch, time, d]
  * @param memory [batch, slots, d]

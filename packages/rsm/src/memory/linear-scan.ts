@@ -4,7 +4,7 @@ import { tf } from '@palimpsest/tensor-core';
 export type ScanForm = 'sequential' | 'doubling';
 
 /**
- * All states of the diagonal recurrence s_{t+1} = a_t s_t + b_t (rsm.md 14.4).
+ * All states of the diagonal recurrence s_{t+1} = a_t s_t + b_t (DERIVATION.md, "Chunks at once").
  * @param decay a, [batch, chunks, ...] @param input b, as a; both may broadcast to the states
  * @param first s_0, [batch, ...]
  * @param form 'sequential' takes one small step per chunk, 'doubling' ceil(log2 chunks) large ones. Default 'sequential'

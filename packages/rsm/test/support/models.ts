@@ -8,7 +8,9 @@ import {
   treeLeaves,
   treeMap,
 } from '@palimpsest/tensor-core';
-import { createRsmModel, type RsmModel, type RsmOptions, type RsmParams } from '../../src/index.js';
+import type { RsmOptions } from '../../src/config.js';
+import type { RsmParams } from '../../src/parameters.js';
+import { createRsmModel, type RsmModel } from '../../src/sequence-model.js';
 
 /** Every causal wiring, and what a state has to keep for it. */
 export const wirings: Readonly<Record<string, Partial<RsmOptions>>> = {

@@ -3,3 +3,4 @@ export * from './adamw.js';
 export * from './clip.js';
 export * from './schedule.js';
 export * from './schedule-free.js';
+export * from './sgd.js';

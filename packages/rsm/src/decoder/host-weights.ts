@@ -1,0 +1,129 @@
+import type { NDArray } from '@palimpsest/tensor-core';
+import type { RsmConfig } from '../config.js';
+import type { BlockParams, NormParams, RsmParams } from '../parameters.js';
+import { poolKind } from '../state.js';
+import { HostKernels, type Place } from './kernels.js';
+
+export interface HostNorm {
+  readonly gain: Place;
+  readonly bias: Place;
+}
+
+/** Where a block's weights lie. */
+export interface HostBlock {
+  readonly attentionNorm: HostNorm;
+  readonly qkv: Place;
+  readonly projection: Place;
+  readonly projectionBias: Place;
+  readonly readNorm: HostNorm;
+  readonly readBias: Place;
+  readonly mlpNorm: HostNorm;
+  readonly hidden: Place;
+  readonly hiddenBias: Place;
+  readonly output: Place;
+  readonly outputBias: Place;
+}
+
+/** Where what a text keeps of a block lies: open slots, keys and values, pool. */
+export interface HostPending {
+  readonly slotKeys: Place;
+  readonly slotValues: Place;
+  readonly queries: Place;
+  readonly keys: Place;
+  readonly values: Place;
+  readonly pool: Readonly<Record<'sum' | 'peak' | 'total', Place>>;
+}
+
+/** Room for what a token is on its way, [.] as named. */
+interface Scratch {
+  /** Residual stream, its normalisation, what a branch gives: [d] each. */
+  readonly sum: Place;
+  readonly normal: Place;
+  readonly branch: Place;
+  /** [3 d], [d], [4 d]. */
+  readonly packed: Place;
+  readonly read: Place;
+  readonly hidden: Place;
+  readonly scores: Place;
+  readonly logits: Place;
+  readonly zeros: Place;
+}
+
+/** The weights of a model in the kernels' memory, and places for the texts that are decoded with them. */
+export class HostWeights {
+  readonly kernels = new HostKernels();
+  readonly blocks: readonly HostBlock[];
+  readonly normOut: HostNorm;
+  readonly embedding: Float32Array;
+  readonly head: Place;
+  readonly scratch: Scratch;
+  readonly #free: (readonly HostPending[])[] = [];
+
+  /** @param params are copied */
+  constructor(
+    private readonly config: RsmConfig,
+    params: RsmParams<NDArray>,
+  ) {
+    const { hiddenSize: d, vocabSize, chunkSize, numMemorySlots } = config;
+    const { kernels } = this;
+    this.blocks = params.blocks.map((block) => placeBlock(kernels, block));
+    this.normOut = placeNorm(kernels, params.normOut);
+    this.embedding = params.tokenEmbedding.data as Float32Array;
+    this.head = kernels.storeMatrix(this.embedding, vocabSize, d);
+    this.scratch = {
+      sum: kernels.allocate(d),
+      normal: kernels.allocate(d),
+      branch: kernels.allocate(d),
+      packed: kernels.allocate(3 * d),
+      read: kernels.allocate(d),
+      hidden: kernels.allocate(4 * d),
+      scores: kernels.allocate(Math.max(chunkSize, numMemorySlots) + 4),
+      logits: kernels.allocate(vocabSize),
+      zeros: kernels.allocate(Math.max(4 * d, vocabSize)),
+    };
+  }
+
+  /** Places for one more text; those of a text that is over are used again. */
+  places(): readonly HostPending[] {
+    const { hiddenSize: d, chunkSize, numMemorySlots: m, numLayers } = this.config;
+    const { kernels } = this;
+    const pooled = { mean: 1, online: m, kept: chunkSize }[poolKind(this.config)];
+    const place = (): HostPending => ({
+      slotKeys: kernels.allocate(m * d),
+      slotValues: kernels.allocate(m * d),
+      queries: kernels.allocate(m * d),
+      keys: kernels.allocate(chunkSize * d),
+      values: kernels.allocate(chunkSize * d),
+      pool: { sum: kernels.allocate(pooled * d), peak: kernels.allocate(m), total: kernels.allocate(m) },
+    });
+    return this.#free.pop() ?? Array.from({ length: numLayers }, place);
+  }
+
+  release(places: readonly HostPending[]): void {
+    this.#free.push(places);
+  }
+}
+
+const placeNorm = (kernels: HostKernels, { gain, bias }: NormParams<NDArray>): HostNorm => ({
+  gain: kernels.store(gain.data),
+  bias: kernels.store(bias.data),
+});
+
+function placeBlock(kernels: HostKernels, block: BlockParams<NDArray>): HostBlock {
+  const matrix = ({ weight }: { readonly weight: NDArray }) =>
+    kernels.storeMatrix(weight.data, weight.shape[0]!, weight.shape[1]!);
+  const { selfAttention, memoryRead, mlp } = block;
+  return {
+    attentionNorm: placeNorm(kernels, block.attentionNorm),
+    qkv: matrix(selfAttention.qkv),
+    projection: matrix(selfAttention.projection),
+    projectionBias: kernels.store(selfAttention.projection.bias.data),
+    readNorm: placeNorm(kernels, block.readNorm),
+    readBias: kernels.store(memoryRead.output.bias.data),
+    mlpNorm: placeNorm(kernels, block.mlpNorm),
+    hidden: matrix(mlp.hidden),
+    hiddenBias: kernels.store(mlp.hidden.bias.data),
+    output: matrix(mlp.output),
+    outputBias: kernels.store(mlp.output.bias.data),
+  };
+}

@@ -1,0 +1,21 @@
+import type { GoldenHandler } from '@palimpsest/base/golden';
+import { chunkHandlers } from './chunks.js';
+import { componentHandlers } from './components.js';
+import { datasetsHandler } from './datasets.js';
+import { derivedHandler } from './derived.js';
+import { generateHandler } from './generate.js';
+import { legacyHandler } from './legacy.js';
+import { samplingHandler } from './sampling.js';
+import { trainHandler } from './train.js';
+
+/** Handlers of every kind of golden case of this mechanism. */
+export const goldenHandlers: readonly GoldenHandler[] = [
+  ...componentHandlers,
+  ...chunkHandlers,
+  legacyHandler,
+  derivedHandler,
+  trainHandler,
+  generateHandler,
+  samplingHandler,
+  datasetsHandler,
+];

@@ -1,0 +1,121 @@
+import {
+  defineArchitecture,
+  defineContender,
+  type Inspection,
+  type InspectRequest,
+  type Mechanism,
+} from '@palimpsest/lm';
+import { InputError } from '@palimpsest/tensor-core';
+import { z } from 'zod';
+import { resolveConfig, rsmConfigSchema, savedOptions } from './config.js';
+import { inspectText } from './inspect-text.js';
+import { inspectionOf } from './inspection.js';
+import { type PresetName, rsmPresets } from './presets.js';
+import { createRsmModel } from './sequence-model.js';
+import { chain } from './tasks/chain.js';
+import { leak } from './tasks/leak.js';
+import { memory } from './tasks/memory.js';
+import { needle } from './tasks/needle.js';
+
+const presetNames = Object.keys(rsmPresets);
+
+const architecture = defineArchitecture({
+  name: 'rsm',
+  description: 'a rolling state memory transformer: chunks of text linked by a small matrix of slots',
+  options: rsmConfigSchema.omit({ vocabSize: true, preset: true }),
+  presets: rsmPresets,
+  parameterSets: {
+    memory: {
+      match: /^(memoryInit|slotIdentity)$|\.memory(Read|Write)\./,
+      description: 'what reads and writes the slots, and their first values',
+    },
+  },
+  create(vocabSize, options, preset = presetNames[0]!) {
+    const chosen = Object.hasOwn(rsmPresets, preset) ? rsmPresets[preset] : undefined;
+    if (!chosen) {
+      throw new InputError(`RSM has no preset '${preset}'; the presets are ${presetNames.join(', ')}.`);
+    }
+    return createRsmModel({ ...chosen.options, ...options, vocabSize });
+  },
+  restore: (config) => createRsmModel(savedOptions(config)),
+});
+
+const sizes = z.strictObject({
+  width: z.int().min(8).default(64).describe('width of the residual stream'),
+  layers: z.int().min(1).default(2).describe('blocks'),
+  heads: z.int().min(1).default(4).describe('heads of every block'),
+  slots: z.int().min(1).default(8).describe('memory slots of every block'),
+  chunk: z.int().min(2).default(8).describe('tokens per chunk'),
+});
+
+/** A wiring at the size that a cell asks for. */
+const contender = (name: string, title: string, preset: PresetName, description: string) =>
+  defineContender({
+    name,
+    title,
+    mechanism: 'rsm',
+    description,
+    kind: 'trained',
+    options: sizes,
+    learningRate: 2e-3,
+    create: ({ vocabSize }, { width, layers, heads, slots, chunk }) =>
+      createRsmModel({
+        preset,
+        vocabSize,
+        hiddenSize: width,
+        numLayers: layers,
+        numHeads: heads,
+        numMemorySlots: slots,
+        windowSize: chunk,
+        dropout: 0,
+        ...(preset === 'parity' ? { useGlobalSync: false } : { weightInitStd: 1 / Math.sqrt(width) }),
+      }),
+  });
+
+/** @throws InputError for a model of another architecture. */
+async function inspect({ engine, checkpoint, text, readTokens }: InspectRequest): Promise<Inspection> {
+  const { model, params, tokenizer, folder } = checkpoint;
+  if (model.name !== 'rsm') {
+    throw new InputError(`'${folder}' holds a model '${model.name}', whose memory is not one of slots.`);
+  }
+  if (!tokenizer) {
+    throw new InputError(
+      `'${folder}' has no tokenizer, so that no text can be read; train it again with one.`,
+    );
+  }
+  const config = resolveConfig(savedOptions(model.config));
+  const inspected = await inspectText(engine, config, params, Int32Array.from(tokenizer.encode(text)));
+  return inspectionOf(config, inspected, tokenizer, readTokens);
+}
+
+/** The card of RSM, the rolling state memory transformer. */
+export const mechanism: Mechanism = {
+  name: 'rsm',
+  title: 'RSM',
+  description: 'Rolling state memory: a causal transformer per chunk, and slots that chunks are written to.',
+  memory: 'fixed',
+  architectures: [architecture],
+  contenders: [
+    contender(
+      'rsm',
+      'RSM',
+      'parallel',
+      'Rolling state memory: a causal transformer per chunk, and slots that chunks are written to.',
+    ),
+    contender(
+      'rsm-causal',
+      'RSM, written after reading',
+      'causal',
+      'The wiring whose writes see what the block read, so that chunks follow each other.',
+    ),
+    contender(
+      'rsm-parity',
+      'RSM as published',
+      'parity',
+      'The published wiring without its sync: one memory that leaks the future of a chunk.',
+    ),
+  ],
+  tasks: [memory, chain, needle, leak],
+  golden: async () => (await import('./golden/index.js')).goldenHandlers,
+  inspect,
+};
