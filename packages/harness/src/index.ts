@@ -97,4 +97,3 @@ export { packageVersions } from './results/provenance.js';
 export type { AskedOfRun, ResumedRun } from './runs/resume-run.js';
 export { RunFolder } from './runs/run-folder.js';
 export { type NewRun, type TrainRunOptions, trainRun } from './runs/train-run.js';
-export { tasks } from './tasks/tasks.js';

@@ -11,7 +11,7 @@ import {
   valueAndGradient,
 } from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { standardRegistry, tasks } from '../src/index.js';
+import { standardRegistry } from '../src/index.js';
 
 let cpu: Engine;
 let onnx: Engine;
@@ -24,7 +24,7 @@ afterAll(async () => {
   await onnx.dispose();
 });
 
-const { contenders } = standardRegistry;
+const { contenders, tasks } = standardRegistry;
 const trained = contenders.filter((contender) => contender.kind === 'trained');
 const need = { vocabSize: 7, trainLength: 12, longestLength: 24 };
 

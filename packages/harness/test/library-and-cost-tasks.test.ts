@@ -4,7 +4,9 @@ import { createOsamModel } from '@palimpsest/osam';
 import { createEngine, type Engine } from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { tasks } from '../src/index.js';
+import { standardRegistry } from '../src/index.js';
+
+const { tasks } = standardRegistry;
 
 let engine: Engine;
 beforeAll(async () => {
