@@ -8,7 +8,7 @@ export type BundleName = (typeof bundleNames)[number];
 const count = (low: number, fallback: number, text: string) =>
   z.int().min(low).default(fallback).describe(text);
 
-/** Every option with its range, default and meaning. The first thirteen are the reference's (spec section 3). */
+/** Every option with its range, default and meaning. The first thirteen are the reference's (DERIVATION.md, "Configuration"). */
 export const kakeyaConfigSchema = z.strictObject({
   nKakeyaSets: count(2, 4, 'validated; the number of sets is the length of the routing'),
   kakeyaVarianceRatio: z

@@ -12,7 +12,7 @@ import {
 import type { CodedRows, CoderTensor, LinearCoder } from './vector-coder.js';
 
 /**
- * A coder of the Kakeya geometry (spec 9.2): a head of center number and lengths, or of a centroid, and the residual in its
+ * A coder of the Kakeya geometry (DERIVATION.md, "Byte coders"): a head of center number and lengths, or of a centroid, and the residual in its
  * own principal frame. How residuals become bits is up to the coders.
  */
 export abstract class ResidualCoder<State extends TransformState> implements LinearCoder {

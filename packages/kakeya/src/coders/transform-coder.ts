@@ -20,7 +20,7 @@ import { trainTransform } from './transform-training.js';
 import { type CodedRows, decodedRows, expectCodeLength } from './vector-coder.js';
 
 /**
- * The Kakeya geometry, coded (spec 9.2): center number, alpha and tau in 8 bits each, and the residual in its own
+ * The Kakeya geometry, coded (DERIVATION.md, "Byte coders"): center number, alpha and tau in 8 bits each, and the residual in its own
  * principal frame with Lloyd-Max levels, bits shared out by reverse water-filling.
  */
 export class TransformCoder extends ResidualCoder<TransformState> {

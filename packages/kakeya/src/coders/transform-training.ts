@@ -38,7 +38,7 @@ export const CENTERED_ON = 4_096;
 /** Variance the PCA of a transform coder keeps: more than a sparse set, as it pays for components only in bits. */
 export const TRANSFORM_VARIANCE_RATIO = 0.9999;
 
-/** Learns a transform coder's state from rows X [n, D] and an axis [D] (spec 9.2). */
+/** Learns a transform coder's state from rows X [n, D] and an axis [D] (DERIVATION.md, "Byte coders"). */
 export function trainTransform(x: Matrix, axis: FloatArray, options: TransformOptions): TransformState {
   const dtype: SkeletonDtype = options.skeletonDtype ?? 'f32';
   expect(x.rows >= 2, () => `The transform coder needs at least two rows to learn from, got ${x.rows}.`);

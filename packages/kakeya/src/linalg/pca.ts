@@ -66,7 +66,7 @@ export function computePca(x: Matrix, varianceRatio: number, options: { rankRule
   return { basis, mean, dEff, singularValues };
 }
 
-/** The reference's rule (spec 5.1): first component at which the cumulated share reaches the ratio, at least 2. */
+/** The reference's rule (DERIVATION.md, "PCA"): first component at which the cumulated share reaches the ratio, at least 2. */
 function retainedRank(singularValues: Float64Array, ratio: number, rule: RankRule): number {
   const available = singularValues.length;
   const energy = singularValues.map((s) => s * s);

@@ -27,7 +27,7 @@ export interface SphericalKMeansOptions {
 }
 
 /**
- * k-means on unit rows [n, d] by cosine, without random draws (spec 5.2): farthest-point start from row 0, ties to
+ * k-means on unit rows [n, d] by cosine, without random draws (DERIVATION.md, "Spherical k-means"): farthest-point start from row 0, ties to
  * the lowest index, empty clusters reseeded with the row that fits worst. Rows of zeros have no direction: they belong to
  * the first center and move none. Throws on no rows with a direction, k < 1 or NaN.
  */

@@ -30,7 +30,7 @@ export interface RegistryBuildOptions {
   readonly baseCoords?: PerBundle<Matrix>;
 }
 
-/** Several Kakeya sets, which fields go to which, and the codes of whole memories (spec section 6). */
+/** Several Kakeya sets, which fields go to which, and the codes of whole memories (DERIVATION.md, "Registry, epochs and files"). */
 export class KakeyaRegistry {
   readonly config: KakeyaConfig;
   #routing: readonly RoutingEntry[] = defaultRouting;

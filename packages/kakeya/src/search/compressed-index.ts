@@ -65,7 +65,7 @@ class SparseColumns {
 }
 
 /**
- * Exact search over the decoded vectors of one set without decoding them (spec 9.6). A sparse record costs 2 + dRes
+ * Exact search over the decoded vectors of one set without decoding them (DERIVATION.md, "Search without decoding"). A sparse record costs 2 + dRes
  * multiply-adds per query instead of D; a byte record one pass over its coefficients. Norms are kept from `add`.
  */
 export class CompressedIndex {

@@ -23,7 +23,7 @@ export interface AccountingRow extends AccountingParams {
   readonly breakEvenN: number | null;
 }
 
-/** Bytes of n float32 vectors before and after compression (spec section 7). */
+/** Bytes of n float32 vectors before and after compression (DERIVATION.md, "Accounting"). */
 export function accounting(params: AccountingParams): AccountingRow {
   const { n, d, dEff, K, dRes } = params;
   expectInteger(n, 0, 'n of the accounting');

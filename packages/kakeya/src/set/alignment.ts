@@ -1,7 +1,7 @@
 import { expect } from '../errors.js';
 import { type FloatArray, type Matrix, norm, timesVector, vectorTimes } from '../linalg/matrix.js';
 
-/** Lengths below this count as zero (spec 4). */
+/** Lengths below this count as zero (DERIVATION.md, "Alignment"). */
 const ZERO_LENGTH = 1e-8;
 
 /** axis [b] times M [b, D]: the axis seen in field space, [D], not normalised. Throws on unequal b. */

@@ -49,7 +49,7 @@ export interface SetState {
   readonly epoch: number;
 }
 
-/** One family of vectors: a skeleton learned from rows, and the code of single vectors with it (spec section 5). */
+/** One family of vectors: a skeleton learned from rows, and the code of single vectors with it (DERIVATION.md, "Builds and outliers"). */
 export class KakeyaSet {
   readonly setIdx: number;
   readonly ownerBundleName: BundleName;

@@ -3,7 +3,7 @@ import { dotAt, type FloatArray } from '../linalg/matrix.js';
 import type { SparseCode } from './record.js';
 import type { Skeleton } from './skeleton.js';
 
-/** How far the refit encoder searches; the defaults are those of spec 9.1. */
+/** How far the refit encoder searches; the defaults are those of DERIVATION.md, "Sparse records and the refit encoder". */
 export interface RefitOptions {
   /** Centers tried besides the one-pass choice; default 8. */
   readonly candidates?: number;
@@ -12,7 +12,7 @@ export interface RefitOptions {
 }
 
 /**
- * Improves a one-pass code without changing its format (spec 9.1): for the most promising centers alternately picks
+ * Improves a one-pass code without changing its format (DERIVATION.md, "Sparse records and the refit encoder"): for the most promising centers alternately picks
  * the dRes entries that fit worst and solves the 2 x 2 least squares for (alpha, t) on the others. Starts at the given
  * code, so the error in PCA space never grows.
  */

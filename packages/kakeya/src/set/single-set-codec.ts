@@ -59,7 +59,7 @@ interface Saved {
 const ENCODING = { encoder: 'parity', assignment: 'signed' } as const;
 
 /**
- * The older single-set codec (v3.12, spec section 7): one skeleton, a map from id to record. Its direction is the
+ * The older single-set codec (v3.12, DERIVATION.md, "Accounting"): one skeleton, a map from id to record. Its direction is the
  * normalised mean of centred coefficients, which is rounding noise, so a build falls back to the first unit vector.
  */
 export class SingleSetCodec {

@@ -83,7 +83,7 @@ export type SkeletonOptions = Pick<
 >;
 
 /**
- * PCA, aligned direction and centers of rows [N, D] (spec 5.3). Row order matters: the first row with a
+ * PCA, aligned direction and centers of rows [N, D] (DERIVATION.md, "Builds and outliers"). Row order matters: the first row with a
  * direction is the first center. `solveError` is 1 when the PCA space cannot see the axis at all.
  */
 export function buildSkeleton(
