@@ -73,7 +73,7 @@ export const fiberConfigSchema = z.strictObject({
 export type FiberConfig = z.output<typeof fiberConfigSchema>;
 export type FiberConfigInput = z.input<typeof fiberConfigSchema>;
 
-/** The options that `mode` decides when they are not set one by one (specification, section 12). */
+/** The options that `mode` decides when they are not set one by one (DERIVATION.md, "Modes"). */
 export interface ModeDefaults {
   readonly connection: 'reference' | 'homogeneous' | 'linear';
   readonly integrator: 'rk4' | 'polar' | 'magnus4' | 'cayley';

@@ -21,7 +21,7 @@ export interface AdamResult {
 const LARGEST_FLOAT32 = 3.4028234663852886e38;
 
 /**
- * The original solver (specification, section 5): Adam on the interior points of the whole batch, stopped by the
+ * The original solver (DERIVATION.md, "The original solver"): Adam on the interior points of the whole batch, stopped by the
  * relative change of the batch's summed energy. Kept for parity: an item's path depends on its batch mates.
  */
 export function adamGeodesics(

@@ -42,7 +42,7 @@ interface Item {
 
 /**
  * Geodesics by L-BFGS per item with the H¹ preconditioner T⁻¹/(2λ): for a flat metric it is Newton's step, so a handful
- * of iterations do (specification, section 12.4). The metric is evaluated for all items that still move at once; an
+ * of iterations do (DERIVATION.md, "Geodesics"). The metric is evaluated for all items that still move at once; an
  * item's result does not depend on its batch mates.
  */
 export function lbfgsGeodesics(

@@ -32,7 +32,7 @@ const siluSlope = (x: number) => {
 
 /**
  * The learned metric g = L Lᵀ on the host, with the closed-form gradient of the discrete path energy: no autodiff graph
- * and g itself is never formed (specification, section 12.4).
+ * and g itself is never formed (DERIVATION.md, "Geodesics").
  */
 export class MlpMetricField implements MetricField {
   readonly #layers: readonly [Layer, Layer, Layer];

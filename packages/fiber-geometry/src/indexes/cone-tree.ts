@@ -40,7 +40,7 @@ interface ConeNode {
 
 /**
  * Exact nearest directions by branch and bound: every node is a cone that holds its vectors, and a search opens nodes by
- * the best cosine that their cone allows. Pays on clustered directions (specification, section 12.7).
+ * the best cosine that their cone allows. Pays on clustered directions (DERIVATION.md, "Cone tree").
  */
 export class ConeTree implements VectorIndex {
   readonly #slab: VectorSlab;

@@ -46,7 +46,7 @@ export interface TreeStats {
 const CENTER_TIE = 1e-9;
 
 /**
- * A tree of directions: leaves hold ids, inner nodes the unit mean of each child (specification, section 10). Running
+ * A tree of directions: leaves hold ids, inner nodes the unit mean of each child (DERIVATION.md, "Direction tree"). Running
  * sums per node make an insertion cost O(depth·(K + d)).
  */
 export class DirectionTree implements VectorIndex {

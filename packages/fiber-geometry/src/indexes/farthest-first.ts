@@ -1,7 +1,7 @@
 /**
  * Farthest-first k-means of `points` `[n, width]` in Euclidean distance: the first center is row 0, each further one the
  * row farthest from its nearest center; then at most 50 rounds of Lloyd's algorithm, an empty cluster taking the row
- * that lies farthest from all centers. Ties go to the lowest index (specification, section 10).
+ * that lies farthest from all centers. Ties go to the lowest index (DERIVATION.md, "Direction tree").
  * @returns the cluster of every row.
  */
 export function farthestFirstKMeans(points: Float64Array, n: number, width: number, k: number): Int32Array {
