@@ -14,9 +14,9 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 const KNOWN = new Set(
   `
 validity positionsOf paddedPositions writeSafetensors caseFailures fiberConfig normDrift euclideanField powerLawVectors
-hashedSentences packRecord unpackRecord pathSpace topTokens unknownCharactersRemark toReferenceTensors stateBytesOf
-xavierNormal kaimingUniform kaimingNormal allocateFor exclusiveCumulativeSum maskedSoftmax causalMask isFill
-countBatches needleChance measureContextGain gateHistogram legacySync
+hashedSentences packRecord unpackRecord pathSpace topTokens toReferenceTensors toReferenceWeights stateNumbers stateBytesOf
+xavierNormal kaimingUniform kaimingNormal allocateFor exclusiveCumulativeSum maskedSoftmax isFill
+legacySync
 `
     .trim()
     .split(/\s+/),
