@@ -4,6 +4,20 @@ import type { LayerStack } from './layer-stack.js';
 type Step = (layers: LayerStack, x: tf.Tensor, state: tf.Tensor) => { x: tf.Tensor; state: tf.Tensor };
 
 /**
+ * Runs a gradient inside of another one's backward pass. TensorFlow.js keeps one tape, which the inner gradient would take
+ * away from the outer one.
+ */
+function onOwnTape<T>(differentiate: () => T): T {
+  const { state } = tf.engine() as unknown as { readonly state: { activeTape: unknown } };
+  const outer = state.activeTape;
+  try {
+    return differentiate();
+  } finally {
+    state.activeTape = outer;
+  }
+}
+
+/**
  * A step whose inside is not kept for the gradient but computed again from what entered it (Chen et al. 2016): memory for
  * time. What enters is tied to the arriving gradient, so that a graph's compiler does not merge both computations into one.
  */
@@ -32,9 +46,8 @@ export function recomputed(
       gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
         const zero = tf.mul(tf.sum(dy), 0);
         const tied = saved.map((tensor) => tf.add(tensor, zero));
-        const { gradients } = valueAndGradient(
-          (tensors: tf.Tensor[]) => tf.sum(tf.mul(joined(tensors), dy)),
-          tied,
+        const { gradients } = onOwnTape(() =>
+          valueAndGradient((tensors: tf.Tensor[]) => tf.sum(tf.mul(joined(tensors), dy)), tied),
         );
         return (gradients as (tf.Tensor | undefined)[]).map(
           (gradient, i) => gradient ?? tf.zerosLike(saved[i]!),
