@@ -24,6 +24,27 @@ describe('palimpsest export', () => {
     }
   });
 
+  it('writes the weights to a second file when it is told to', async () => {
+    const run = await trainedRun();
+    const file = join(emptyFolder(), 'model.onnx');
+    const { code, stdout, stderr } = await palimpsest([
+      'export',
+      run,
+      '--out',
+      file,
+      '--external-data',
+      '--json',
+    ]);
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    const result = JSON.parse(stdout);
+    expect(result.externalData.file).toBe(`${file}.data`);
+    expect(statSync(`${file}.data`).size).toBe(result.externalData.bytes);
+    expect(statSync(file).size).toBe(result.bytes);
+    const whole = await palimpsest(['export', run, '--out', file, '--json']);
+    expect(JSON.parse(whole.stdout).bytes).toBeGreaterThan(result.bytes + 5000);
+  });
+
   it('refuses sizes that cannot be', async () => {
     expect((await palimpsest(['export', 'nowhere', '--batch', '0'])).code).toBe(2);
   });

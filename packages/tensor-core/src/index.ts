@@ -56,7 +56,13 @@ export * from './gradient.js';
 export * from './initializers.js';
 export { keyedUniform } from './keyed-uniform.js';
 export * from './nn/index.js';
-export { type ExternalFile, type OnnxModel, type ToOnnxOptions, toOnnx } from './onnx/to-onnx.js';
+export {
+  type ExternalFile,
+  LARGEST_MODEL,
+  type OnnxModel,
+  type ToOnnxOptions,
+  toOnnx,
+} from './onnx/to-onnx.js';
 export * from './op.js';
 export * from './optim/index.js';
 export { tf } from './tf.js';

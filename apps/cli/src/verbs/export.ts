@@ -1,5 +1,6 @@
+import { basename, dirname, join } from 'node:path';
 import { exportOnnx, openLanguageModel } from '@palimpsest/harness';
-import { writeFileAtomically } from '@palimpsest/tensor-core';
+import { LARGEST_MODEL, type NDArray, treeLeaves, writeFileAtomically } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { ExitCode } from '../exit.js';
 import { outputOptions } from '../options/common.js';
@@ -20,6 +21,9 @@ export const exportModel = defineVerb({
       .min(1)
       .default(1)
       .meta({ description: 'tokens per call; 1 is the decoding step', value: 'count' }),
+    externalData: z.boolean().default(false).meta({
+      description: 'write the weights to a second file, <file>.data; weights above 1 GiB always go there',
+    }),
     ...outputOptions,
   }),
   examples: [
@@ -28,12 +32,29 @@ export const exportModel = defineVerb({
   ],
   async run(options, { output, registry }, [path]) {
     const { model, params } = await openLanguageModel(path!, registry);
-    const { bytes, nodes, inputs, outputs } = await exportOnnx(model, params, options);
+    const weights = treeLeaves<NDArray>(params).reduce((sum, { leaf }) => sum + leaf.data.byteLength, 0);
+    const { batch, time } = options;
+    const isSplit = options.externalData || weights > LARGEST_MODEL;
+    const { bytes, external, nodes, inputs, outputs } = await exportOnnx(model, params, {
+      batch,
+      time,
+      ...(isSplit && { externalData: `${basename(options.out)}.data` }),
+    });
+    // The weights first, so that a model that is there is whole.
+    const data = external && join(dirname(options.out), external.name);
+    if (external && data) await writeFileAtomically(data, external.chunks);
     await writeFileAtomically(options.out, bytes);
     output.print(
-      `${options.out}: ${nodes} nodes, ${bytes.length} bytes, inputs ${inputs.map(({ name }) => name).join(', ')}`,
+      `${options.out}: ${nodes} nodes, ${bytes.length} bytes${external ? ` and ${external.byteLength} in ${data}` : ''}, inputs ${inputs.map(({ name }) => name).join(', ')}`,
     );
-    output.emit({ file: options.out, bytes: bytes.length, nodes, inputs, outputs });
+    output.emit({
+      file: options.out,
+      bytes: bytes.length,
+      ...(external && { externalData: { file: data, bytes: external.byteLength } }),
+      nodes,
+      inputs,
+      outputs,
+    });
     return ExitCode.ok;
   },
 });

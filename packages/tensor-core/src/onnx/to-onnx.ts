@@ -2,8 +2,8 @@ import { InputError, isNDArray, type NDArray, ndarray, treeLeaves } from '@palim
 import { traceFunction } from '../engines/traced-graph.js';
 import type { ExternalTensor, PlaceConstant } from './constants.js';
 
-/** Beyond this the writer copies the whole message at every write; the format's own limit is twice as much. */
-const LARGEST_MODEL = 2 ** 30;
+/** Bytes of weights that one file may hold. Beyond this the writer copies the whole message at every write; the format's own limit is twice as much. */
+export const LARGEST_MODEL = 2 ** 30;
 /** Arrays from this size on go to the second file. */
 const EXTERNAL_BYTES = 1024;
 /** Readers map pages of the file into memory. */
@@ -21,12 +21,15 @@ export interface ToOnnxOptions {
   readonly externalData?: string;
 }
 
-/** The second file of a model: its parts in order, with the zeros that lie between them. */
+/** The second file of a model. */
 export interface ExternalFile {
   readonly name: string;
   readonly byteLength: number;
-  /** Arrays where they lie in memory, so that a file larger than a buffer can be written part by part. */
-  readonly parts: readonly { readonly offset: number; readonly data: Uint8Array }[];
+  /**
+   * Its contents, one part behind the other: arrays where they lie in memory, with zeros between them. A file may be larger
+   * than any buffer.
+   */
+  readonly chunks: readonly Uint8Array[];
 }
 
 export interface OnnxModel {
@@ -98,7 +101,12 @@ function inFile(location: string): PlaceConstant {
 }
 
 function externalFile(name: string, tensors: readonly ExternalTensor[]): ExternalFile {
-  const last = tensors.at(-1);
-  const byteLength = last ? last.offset + last.data.byteLength : 0;
-  return { name, byteLength, parts: tensors.map(({ offset, data }) => ({ offset, data })) };
+  const chunks: Uint8Array[] = [];
+  let byteLength = 0;
+  for (const { offset, data } of tensors) {
+    if (offset > byteLength) chunks.push(new Uint8Array(offset - byteLength));
+    chunks.push(data);
+    byteLength = offset + data.byteLength;
+  }
+  return { name, byteLength, chunks };
 }
