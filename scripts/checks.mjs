@@ -71,6 +71,9 @@ async function runServiceTests(name, title, { folder, manifest }) {
   rows.push(countReport(heading, report));
 }
 
+// A tenth of what the script does by itself: 20 kills of every mechanism that trains.
+await check('Runs survive kills (scripts/kill-runs.mjs)', () => run('node', ['scripts/kill-runs.mjs', '20']));
+
 const repositoryRan = await step('Tests of the repository', () => turbo('test:repository'));
 rows.push(countReport('repository', join(root, 'reports', 'vitest.json')));
 // A runner that ends badly after writing a clean report (a leak, a crash on exit) is still a failure.
