@@ -64,7 +64,12 @@ class LanguageModelRun {
 
   async whole(): Promise<void> {
     const forward = (params: OsamParams, tokens: TensorFlow.Tensor2D, state: OsamState) => {
-      const { blocks, telemetry, logits, state: after } = this.#model.forward(params, tokens, state, {
+      const {
+        blocks,
+        telemetry,
+        logits,
+        state: after,
+      } = this.#model.forward(params, tokens, state, {
         training: false,
         inspect: true,
         telemetry: true,
