@@ -1,4 +1,4 @@
-import { type tf, treeMap } from '@palimpsest/tensor-core';
+import type { tf } from '@palimpsest/tensor-core';
 import type { OmConfig } from './config.js';
 import { type Dropout, noDropout } from './dropout.js';
 import { type PassPlan, passPlans } from './plan.js';
@@ -33,5 +33,3 @@ export function createSetup(
 }
 
 /** Every leaf of a tree of tensors, changed. */
-export const mapTensors = <P>(params: P, change: (leaf: tf.Tensor) => tf.Tensor): P =>
-  treeMap<tf.Tensor, tf.Tensor>(params, change) as P;

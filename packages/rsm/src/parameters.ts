@@ -1,4 +1,4 @@
-import { full, type NDArray, type Rng, type tf, treeLeaves, zeros } from '@palimpsest/tensor-core';
+import { full, type NDArray, type Rng, type tf, zeros } from '@palimpsest/tensor-core';
 import { memoryCount, type RsmConfig } from './config.js';
 
 type Leaf = NDArray | tf.Tensor;
@@ -200,12 +200,4 @@ export function parameterCount(config: RsmConfig): number {
   const directions = config.syncMode === 'parity' ? 2 : 1;
   const sync = config.useGlobalSync ? directions * (4 * d * d + 3 * d) : 0;
   return vocabSize * d + slots + 2 * d + numLayers * block + sync;
-}
-
-/** Number of trainable scalars in a tree of parameters. */
-export function countParameters(params: unknown): number {
-  return treeLeaves<{ readonly shape: readonly number[] }>(params).reduce(
-    (total, { leaf }) => total + leaf.shape.reduce((size, extent) => size * extent, 1),
-    0,
-  );
 }

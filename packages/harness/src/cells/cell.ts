@@ -1,7 +1,7 @@
 import { optionsSchema, taskOutcomeSchema } from '@palimpsest/lm';
 import { z } from 'zod';
 
-export type { CellMetric, Curve, TaskOutcome, TaskOutcomeInput } from '@palimpsest/lm';
+export type { CellMetric, Curve, TaskOutcome } from '@palimpsest/lm';
 export { taskOutcomeSchema } from '@palimpsest/lm';
 
 /**

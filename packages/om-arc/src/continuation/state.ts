@@ -106,18 +106,3 @@ export function initialState(setup: Setup, params: OmParams, batch: number): OmS
     ...(one.ids && { ids: wide(one.ids) }),
   };
 }
-
-/** Numbers of the state of one text. */
-export function stateNumbers(setup: Setup): number {
-  const { config, plans } = setup;
-  const { numLayers: L, numHeads: H, stateLen: S, segmentLen: N, dimInput: d } = config;
-  const g = contextIds(config);
-  if (!isCausal(config)) return 1 + g + N + L * S * d;
-  const widths = plans.reduce((sum, plan) => {
-    const parts = plan.kind === 'differential' ? 2 : 1;
-    const plain = config.cope && plan.rope ? 1 : 0;
-    const first = (1 + plain) * parts * plan.keyWidth + parts * plan.valueWidth;
-    return sum + first + (plan.stages - 1) * (plan.keyWidth + plan.valueWidth);
-  }, 0);
-  return 1 + g + L * S * d + L * H * (S + N) * widths;
-}

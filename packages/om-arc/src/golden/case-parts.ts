@@ -1,7 +1,7 @@
 import { treeLeaves, treeMap } from '@palimpsest/base';
 import type { GoldenCase, GoldenOutputs } from '@palimpsest/base/golden';
 import { type Engine, type NDArray, runOnce as runOnEngine, type ToHost } from '@palimpsest/tensor-core';
-import { type OmConfig, type OmOptions, omConfigSchema, resolveConfig } from '../config.js';
+import { type OmConfig, type OmOptions, omConfigSchema } from '../config.js';
 import type { OmParams } from '../parameters.js';
 import type { Correspondence } from '../weights/correspondence.js';
 import { toNamed } from '../weights/correspondence.js';
@@ -34,8 +34,6 @@ export function modelOf(testCase: GoldenCase): { config: OmConfig; params: OmPar
   const padId = testCase.member('padId', options.vocabSize - 1);
   return loadReferenceWeights({ ...options, padId }, testCase.weights());
 }
-
-export const configOf = (testCase: GoldenCase): OmConfig => resolveConfig(optionsOf(testCase));
 
 /**
  * Gradients under the published names; where none arrives it is zero.

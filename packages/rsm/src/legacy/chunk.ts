@@ -71,17 +71,3 @@ export function forwardLegacyChunk(
   const rows = pickRows(x, at ?? 'all');
   return { logits: linear(rows, params.tokenEmbedding) as tf.Tensor3D, memory: slots };
 }
-
-/** The first generation's global sync: M + Cross(LN(M), X), then X + Cross(LN(X), M). */
-export function legacySync(
-  params: LegacySyncParams,
-  tokens: tf.Tensor,
-  memory: tf.Tensor,
-): { readonly tokens: tf.Tensor; readonly memory: tf.Tensor } {
-  const next = tf.add(
-    memory,
-    attend(params.memoryToTokens, normalise(memory, params.memoryNorm), tokens).output,
-  );
-  const read = attend(params.tokensToMemory, normalise(tokens, params.tokensNorm), next).output;
-  return { tokens: tf.add(tokens, read), memory: next };
-}
