@@ -1,10 +1,10 @@
 import { embedding, linear, tf } from '@palimpsest/tensor-core';
 import { type AttentionResult, scaledDotAttention } from '../attention.js';
-import { block, normalise } from '../block.js';
+import { block } from '../block.js';
 import { pickRows } from '../forms/chunk.js';
 import { gatedUpdate } from '../memory/gated-update.js';
 import { firstPositions } from '../positional-encoding.js';
-import type { LegacyAttentionParams, LegacyParams, LegacySyncParams } from './parameters.js';
+import type { LegacyAttentionParams, LegacyParams } from './parameters.js';
 
 function attend(
   params: LegacyAttentionParams,

@@ -31,14 +31,6 @@ export interface LegacyParams<T extends Leaf = tf.Tensor> {
   readonly blocks: readonly LegacyBlockParams<T>[];
 }
 
-/** The sync of the first generation: reads without output projections. */
-export interface LegacySyncParams<T extends Leaf = tf.Tensor> {
-  readonly memoryToTokens: LegacyAttentionParams<T>;
-  readonly tokensToMemory: LegacyAttentionParams<T>;
-  readonly tokensNorm: NormParams<T>;
-  readonly memoryNorm: NormParams<T>;
-}
-
 /** Fresh parameters: matrices uniform up to 1 / sqrt(d), A = 0.9 I, the embedding N(0, 1). */
 export function initLegacy(config: RsmConfig, rng: Rng): LegacyParams<NDArray> {
   const { vocabSize, hiddenSize: d, numLayers, numMemorySlots, embeddingInitStd, memoryInitStd } = config;
