@@ -4,6 +4,7 @@ import {
   mechanism as transformer,
 } from '@palimpsest/backbone/mechanism';
 import type { Mechanism } from '@palimpsest/lm';
+import { mechanism as namm } from '@palimpsest/namm/mechanism';
 import { mechanism as omArc } from '@palimpsest/om-arc/mechanism';
 import { mechanism as osam } from '@palimpsest/osam/mechanism';
 import { mechanism as rsm } from '@palimpsest/rsm/mechanism';
@@ -18,6 +19,7 @@ export const mechanisms: readonly Mechanism[] = [
   osam,
   rsm,
   omArc,
+  namm,
   transformer,
   slidingWindowMechanism,
   attentionSinksMechanism,

@@ -1,0 +1,5 @@
+import type { GoldenHandler } from '@palimpsest/base/golden';
+import { spectrogramCase } from './spectrogram-case.js';
+
+/** Golden cases of this package, one handler per kind. */
+export const goldenHandlers: readonly GoldenHandler[] = [spectrogramCase];

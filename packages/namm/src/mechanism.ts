@@ -1,0 +1,11 @@
+import type { Mechanism } from '@palimpsest/lm';
+
+/** NAMM, the cache that learns what to forget. */
+export const mechanism: Mechanism = {
+  name: 'namm',
+  title: 'NAMM',
+  description:
+    'A transformer whose cache forgets what an evolved network, watching its attention, finds useless.',
+  memory: 'growing',
+  golden: async () => (await import('./golden/index.js')).goldenHandlers,
+};

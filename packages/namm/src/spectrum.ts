@@ -1,0 +1,65 @@
+import { tf } from '@palimpsest/tensor-core';
+
+/**
+ * The windowed real transform of N samples as one matrix `[N, N]`, row-major: rows 0 to N/2 are w[m] cos(2πkm/N), the
+ * rest -w[m] sin(2πkm/N) for k = 1 to N/2 - 1. The sines of the first and the last bin vanish and have no row
+ * (DERIVATION.md, "The spectrum as a product").
+ */
+export function transformMatrix(window: Float64Array): Float32Array {
+  const size = window.length;
+  const bins = size / 2 + 1;
+  return Float32Array.from({ length: size * size }, (_, index) => {
+    const [row, m] = [Math.floor(index / size), index % size];
+    const isCosine = row < bins;
+    const k = isCosine ? row : row - bins + 1;
+    // Whole turns are taken out first, so that bins far up lose no digits.
+    const angle = (2 * Math.PI * ((k * m) % size)) / size;
+    return window[m]! * (isCosine ? Math.cos(angle) : -Math.sin(angle));
+  });
+}
+
+/**
+ * Spectra of the tokens' attention under one window.
+ * @param samples the last rows of attention, `[batch, heads, rows >= N, tokens]`; the newest N are used
+ * @param matrix of `transformMatrix`, `[N, N]`
+ * @param magnitudes |X| of every bin; else real and imaginary part of every bin side by side
+ * @returns `[batch, heads, N / 2 + 1 or N + 2, tokens]`
+ */
+export function spectrum(samples: tf.Tensor, matrix: tf.Tensor, magnitudes: boolean): tf.Tensor {
+  const size = matrix.shape[0]!;
+  const bins = size / 2 + 1;
+  const [batch, heads, rows, tokens] = samples.shape as [number, number, number, number];
+  const newest =
+    rows === size ? samples : tf.slice(samples, [0, 0, rows - size, 0], [batch, heads, size, tokens]);
+  const stacked = tf.matMul(matrix, newest);
+  const real = tf.slice(stacked, [0, 0, 0, 0], [batch, heads, bins, tokens]);
+  const sines = tf.slice(stacked, [0, 0, bins, 0], [batch, heads, bins - 2, tokens]);
+  const none = tf.zeros([batch, heads, 1, tokens]);
+  const imaginary = tf.concat([none, sines, none], 2);
+  if (magnitudes) return tf.sqrt(tf.add(tf.square(real), tf.square(imaginary)));
+  return tf.reshape(tf.stack([real, imaginary], 3), [batch, heads, 2 * bins, tokens]);
+}
+
+/**
+ * Spectra of all frames of an interval.
+ * @param samples `[batch, heads, carry + queries, tokens]`, where the carry is the N - s rows before the interval
+ * @param hopLength rows s between two frames
+ * @returns one spectrum per frame, oldest first
+ */
+export function spectrogram(
+  samples: tf.Tensor,
+  matrix: tf.Tensor,
+  hopLength: number,
+  magnitudes: boolean,
+): tf.Tensor[] {
+  const size = matrix.shape[0]!;
+  const [batch, heads, rows, tokens] = samples.shape as [number, number, number, number];
+  const frames = (rows - size) / hopLength + 1;
+  return Array.from({ length: frames }, (_, frame) =>
+    spectrum(
+      tf.slice(samples, [0, 0, frame * hopLength, 0], [batch, heads, size, tokens]),
+      matrix,
+      magnitudes,
+    ),
+  );
+}
