@@ -6,5 +6,8 @@ export {
   resolveNAMMConfig,
   type SeedOptions,
 } from './config.js';
+export { CmaEs, type CmaEsOptions, type CmaEsStats } from './evolution/cma-es/cma-es.js';
+export type { CmaEsState } from './evolution/cma-es/cma-es-state.js';
+export type { CovarianceKind, LearningRates } from './evolution/cma-es/strategy.js';
 export { spectrogram, spectrum, transformMatrix } from './spectrum.js';
 export { windowWeights } from './window.js';
