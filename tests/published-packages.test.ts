@@ -56,11 +56,11 @@ describe.each(packages.map((workspace) => [workspace.manifest.name, workspace] a
         '--profile',
         'node16',
         '--format',
-        'ascii',
-        '--no-color',
-        '--no-emoji',
+        'json',
       ]);
-      expect(output).toContain('No problems found');
+      const { problems } = JSON.parse(output).analysis as { problems: { resolutionKind?: string }[] };
+      // The resolution of TypeScript's `node10` knows no `exports`, so it finds no subpath of any package.
+      expect(problems.filter(({ resolutionKind }) => resolutionKind !== 'node10')).toEqual([]);
     });
 
     it('installs alone and exports the same names to import and require', async () => {

@@ -36,7 +36,7 @@ const contender = defineContender({
   description: 'attentive recurrent cells with a gated state per layer',
   learningRate: 3e-3,
   options: z.strictObject({
-    dModel: z.int().min(8).default(64).describe('model width'),
+    width: z.int().min(8).default(64).describe('model width'),
     layers: z.int().min(1).default(2).describe('layers'),
     heads: z.int().min(1).default(4).describe('attention heads'),
     passes: z.int().min(1).max(3).default(2).describe('passes of the memory'),
@@ -47,13 +47,13 @@ const contender = defineContender({
       .default('gated')
       .describe('what a segment leaves: the new state, the old one plus it, or a gated mixture'),
   }),
-  create: ({ vocabSize }, { dModel, layers, heads, passes, segmentLen, stateLen, stateUpdate }) => {
+  create: ({ vocabSize }, { width, layers, heads, passes, segmentLen, stateLen, stateUpdate }) => {
     const widths = [32, 16, 16].slice(0, passes);
     return createOmModel({
       vocabSize,
       numLayers: layers,
-      dimInput: dModel,
-      dimHidden: 2 * dModel,
+      dimInput: width,
+      dimHidden: 2 * width,
       dimsKey: widths,
       dimsValue: widths,
       numHeads: heads,
