@@ -1,3 +1,4 @@
+import { mechanism as amsV4 } from '@palimpsest/ams-v4/mechanism';
 import {
   attentionSinksMechanism,
   slidingWindowMechanism,
@@ -20,6 +21,7 @@ export const mechanisms: readonly Mechanism[] = [
   rsm,
   omArc,
   namm,
+  amsV4,
   transformer,
   slidingWindowMechanism,
   attentionSinksMechanism,

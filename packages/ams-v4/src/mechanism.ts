@@ -1,0 +1,11 @@
+import type { Mechanism } from '@palimpsest/lm';
+
+/** AMS v4: an agent's memory. */
+export const mechanism: Mechanism = {
+  name: 'ams-v4',
+  title: 'AMS v4',
+  description:
+    "An agent's memory outside of the context window: three fiber bundles find what is kept in Kakeya sets.",
+  memory: 'growing',
+  golden: async () => (await import('./golden/index.js')).goldenHandlers,
+};
