@@ -15,7 +15,8 @@ export interface CellResult {
 }
 
 /**
- * The attentive recurrent cell over the groups of rows that are given, in the order [read, token, write].
+ * The attentive recurrent cell over the groups of rows that are given, in the order [read, token, write] (DERIVATION.md,
+ * "One function for all rows").
  * @param earlier keys of the rows that stand before them
  */
 export function runCell(

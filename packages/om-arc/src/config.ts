@@ -110,7 +110,7 @@ const shape = {
     .describe('whether the read and the written copy of a state share their projections'),
 };
 
-/** All options with their meaning. */
+/** All options with their meaning; what the published model does instead of a default: DERIVATION.md, "Defects". */
 export const omConfigSchema = z.strictObject(shape);
 /** What a user gives. */
 export type OmOptions = z.input<typeof omConfigSchema>;

@@ -8,7 +8,7 @@ import { recomputed } from './recomputation.js';
 import { runSegment, runSegmentApart } from './segment.js';
 import type { Setup } from './setup.js';
 
-/** How the layers and segments of a call follow each other; all forms give the same numbers. */
+/** How the layers and segments of a call follow each other; all forms give the same numbers (DERIVATION.md, "Wavefront"). */
 export type Form = 'sequential' | 'wavefront';
 
 export interface SegmentsOptions {

@@ -1,4 +1,4 @@
-import { defineArchitecture, defineContender, type Mechanism, type MechanismVerb } from '@palimpsest/lm';
+import { defineArchitecture, defineContender, type Mechanism } from '@palimpsest/lm';
 import { z } from 'zod';
 import type { OmOptions } from './config.js';
 import { inspectOm } from './inspection.js';
@@ -76,5 +76,5 @@ export const mechanism: Mechanism = {
   contenders: [contender],
   golden: async () => (await import('./golden/index.js')).goldenHandlers,
   inspect: inspectOm,
-  verbs: [preprocessVerb, pretrainVerb, finetuneVerb] as unknown as readonly MechanismVerb[],
+  verbs: [preprocessVerb, pretrainVerb, finetuneVerb],
 };

@@ -9,7 +9,8 @@ import { HostWeights } from './host-weights.js';
 const LONG_TEXT = 4096;
 
 /**
- * A decoder on the processor that hands long texts to the compiled `forward`; both have the same memory.
+ * A decoder on the processor (DERIVATION.md, "Decoding on the processor") that hands long texts to the compiled `forward`;
+ * both have the same memory.
  * @param model without a decoder of its own
  */
 export async function createOmDecoder(
