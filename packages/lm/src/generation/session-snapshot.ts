@@ -1,3 +1,4 @@
+import { parseJson } from '@palimpsest/base';
 import {
   decodeSafetensors,
   encodeSafetensors,
@@ -5,6 +6,7 @@ import {
   InputError,
   type NDArray,
   type RngState,
+  type SafeTensor,
   toNDArray,
 } from '@palimpsest/tensor-core';
 import { z } from 'zod';
@@ -33,9 +35,9 @@ export interface SessionSnapshot {
 const metadataSchema = z.object({
   model: z.string(),
   parametersId: z.string().optional(),
-  position: z.number(),
-  history: z.array(z.number()),
-  rng: z.array(z.number()),
+  position: z.int().min(0),
+  history: z.array(z.int().min(0)),
+  rng: z.array(z.int()),
 });
 
 /** A snapshot as the bytes of a safetensors file. */
@@ -69,18 +71,37 @@ export function decodeSnapshot(bytes: Uint8Array, source = 'This data'): Session
       `${source} is a session of format version ${metadata.version}, but this program reads version ${VERSION}; update it.`,
     );
   }
-  const parsed = metadataSchema.safeParse(JSON.parse(metadata.session ?? 'null'));
-  if (!parsed.success) throw new InputError(`${source} is a saved session without valid data about it.`);
+  const about = parseJson(metadata.session ?? 'null', `The description of the saved session in ${source}`);
+  const parsed = metadataSchema.safeParse(about);
+  if (!parsed.success) {
+    const where = parsed.error.issues[0]?.path.join('.');
+    throw new InputError(
+      `${source} is a saved session without valid data about it${where ? `: '${where}' is not what it should be` : ''}.`,
+    );
+  }
   const { parametersId, ...session } = parsed.data;
   const state: Record<string, NDArray> = {};
   for (const [name, tensor] of tensors) {
-    if (name.startsWith(STATE)) state[name.slice(STATE.length)] = toNDArray(tensor, name);
+    if (name.startsWith(STATE)) state[name.slice(STATE.length)] = numbersOf(tensor, name, source);
   }
-  const logits = tensors.get('logits');
+  const saved = tensors.get('logits');
+  const logits = saved && numbersOf(saved, 'logits', source).data;
+  if (saved && !(logits instanceof Float32Array)) {
+    throw new InputError(`${source} is a saved session whose logits are ${saved.dtype}, expected F32.`);
+  }
   return {
     ...session,
     ...(parametersId === undefined ? {} : { parametersId }),
     state,
-    ...(logits ? { logits: toNDArray(logits).data as Float32Array } : {}),
+    ...(logits instanceof Float32Array ? { logits } : {}),
   };
+}
+
+/** An array of a session. Infinities are kept: the logits of tokens that a model never gives are -Infinity. */
+function numbersOf(tensor: SafeTensor, name: string, source: string): NDArray {
+  const array = toNDArray(tensor, `${source}: ${name}`);
+  if (array.data.some((value) => Number.isNaN(value))) {
+    throw new InputError(`${source} is a saved session whose '${name}' holds values that are no numbers.`);
+  }
+  return array;
 }

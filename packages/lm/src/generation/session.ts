@@ -144,12 +144,21 @@ export class Session {
         `The snapshot does not fit the memory of '${this.#model.name}': '${path}' should be ${leaf.dtype} ${formatShape(leaf.shape)}, but is ${saved ? `${saved.dtype} ${formatShape(saved.shape)}` : 'missing'}.`,
       );
     });
+    // Everything is checked before anything changes.
+    const rng = Rng.fromState(given.rng);
+    this.#checkIds(given.history);
+    const { vocabSize } = this.#model;
+    if (given.logits && given.logits.length !== vocabSize) {
+      throw new InputError(
+        `The snapshot has ${given.logits.length} logits, but '${this.#model.name}' has ${vocabSize}.`,
+      );
+    }
     await this.#decoder.restore(state);
     this.#logits = given.logits?.slice();
     this.#pending = [];
     this.#history = [...given.history];
     this.#position = given.position;
-    this.#rng = Rng.fromState(given.rng);
+    this.#rng = rng;
   }
 
   /** Independent sessions with the same past and different random numbers. */
@@ -188,18 +197,22 @@ export class Session {
   }
 
   #enqueue(ids: ArrayLike<number>): void {
-    const { vocabSize } = this.#model;
     const list = Array.from(ids);
-    const wrong = list.find((id) => !(id >= 0 && id < vocabSize));
-    if (wrong !== undefined) {
-      throw new InputError(
-        `The id ${wrong} is outside the vocabulary of ${vocabSize}; encode the text with the model's tokenizer.`,
-      );
-    }
+    this.#checkIds(list);
     // One by one: as arguments of one call, a long text overflows the stack.
     for (const id of list) this.#pending.push(id);
     this.#position += list.length;
     this.#remember(list);
+  }
+
+  #checkIds(ids: readonly number[]): void {
+    const { vocabSize } = this.#model;
+    const wrong = ids.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < vocabSize));
+    if (wrong >= 0) {
+      throw new InputError(
+        `The id ${ids[wrong]} is outside the vocabulary of ${vocabSize}; encode the text with the model's tokenizer.`,
+      );
+    }
   }
 
   /** Keeps the latest tokens, and at most twice as many between two cuts: a token costs no copy of all of them. */

@@ -1,4 +1,13 @@
-import { createEngine, disposeTree, type Engine, Rng } from '@palimpsest/tensor-core';
+import {
+  createEngine,
+  decodeSafetensors,
+  disposeTree,
+  type Engine,
+  encodeSafetensors,
+  InputError,
+  Rng,
+  zeros,
+} from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type AnySequenceModel,
@@ -195,5 +204,56 @@ describe('Session', () => {
     const bytes = encodeSnapshot(snapshot);
     expect(() => decodeSnapshot(bytes.subarray(0, 60), 'talk.session')).toThrow('talk.session');
     for (const each of [session, wider, retrained]) await each.dispose();
+  });
+
+  it('refuse by name what does not describe a session, and leave the session as it was', async () => {
+    const session = await open();
+    await session.prefill(text);
+    const snapshot = await session.snapshot();
+    const { tensors, metadata } = decodeSafetensors(encodeSnapshot(snapshot));
+    const reading = (about: string, changed: Record<string, unknown> = {}) => {
+      const arrays = { ...Object.fromEntries(tensors), ...changed } as Parameters<
+        typeof encodeSafetensors
+      >[0];
+      const bytes = encodeSafetensors(arrays, { ...metadata, session: about });
+      return () => decodeSnapshot(bytes, 'talk.session');
+    };
+    const about = JSON.parse(metadata.session!);
+    for (const [wrong, message] of [
+      ['{"position": 1, "history": [6,', /talk\.session is not JSON/],
+      ['null', /talk\.session is a saved session without valid data/],
+      [JSON.stringify({ ...about, history: [1, 0.5] }), /talk\.session .*'history\.1'/],
+      [JSON.stringify({ ...about, position: -4 }), /talk\.session .*'position'/],
+    ] as const) {
+      const read = reading(wrong);
+      expect(read).toThrow(InputError);
+      expect(read).toThrow(message);
+    }
+    const nan = { dtype: 'F32', shape: [1, 6], data: new Float32Array(6).fill(Number.NaN) };
+    expect(reading(metadata.session!, { 'state.hidden': nan })).toThrow(
+      "talk.session is a saved session whose 'state.hidden' holds values that are no numbers",
+    );
+    const ids = { dtype: 'I32', shape: [9], data: new Int32Array(9) };
+    expect(reading(metadata.session!, { logits: ids })).toThrow('logits are I32');
+
+    const expected = await session.logits();
+    for (const [change, message] of [
+      [{ rng: [0, 0, 0, 0] }, 'random state'],
+      [{ history: [9] }, 'id 9'],
+      [{ logits: new Float32Array(3) }, '3 logits'],
+    ] as const) {
+      const other = { ...snapshot, state: { ...snapshot.state, hidden: zeros([1, 6]) }, ...change };
+      await expect(session.restore(other)).rejects.toThrow(message);
+    }
+    await session.append([1]);
+    const after = await session.logits();
+    await session.restore(snapshot);
+    expect(await session.logits()).toEqual(expected);
+    await session.append([1]);
+    expect(await session.logits()).toEqual(after);
+    for (const id of [0.5, Number.NaN, 'b']) {
+      await expect(session.append([id as number])).rejects.toThrow(`The id ${id} is outside`);
+    }
+    await session.dispose();
   });
 });
