@@ -182,6 +182,37 @@ describe('the programs of the examples', () => {
     expect((await run()).stdout).toContain('0 of 8 cells were computed now.');
   });
 
+  it.each([
+    ['osam', '--d-model 8 --sketch-dim 8 --readout-hidden 8'],
+    ['rsm', '--hidden-size 8 --num-layers 1 --num-heads 1 --num-memory-slots 2 --window-size 4'],
+    ['transformer', '--layers 1 --heads 1 --model-width 8 --context 64'],
+    ['om-arc', '--dim-input 8 --dim-hidden 8 --num-layers 1 --num-heads 1 --segment-len 8 --state-len 2'],
+  ])(
+    'write with an exported model what the program writes: %s',
+    { timeout: 120_000 },
+    async (name, flags) => {
+      const run = join(scratch, name);
+      const file = join(scratch, `${name}.onnx`);
+      const cli = async (...args: string[]) =>
+        (await execute(process.execPath, [program, ...args, '--quiet'])).stdout;
+      const small = '--steps 12 --batch-size 4 --seq-len 16 --learning-rate 0.02 --warmup-steps 0';
+      await cli('train', name, ...flags.split(' '), ...small.split(' '), '--sample-every', '0', '--out', run);
+      await cli('export', run, '--out', file);
+      // Longer than a segment and a window: the memory of one call is that of the next.
+      const text = ['--prompt', 'hello wor', '--max-new-tokens', '40'];
+      const expected = await cli('generate', run, ...text, '--temperature', '0', '--priming', 'exact');
+      const tokenizer = join(run, 'latest', 'tokenizer.json');
+      const { stdout } = await execute(process.execPath, [
+        join(examples, 'onnx-step.mjs'),
+        file,
+        tokenizer,
+        'hello wor',
+      ]);
+      expect(stdout).toBe(expected);
+      expect(stdout.length).toBeGreaterThan(45);
+    },
+  );
+
   it('train and stream', async () => {
     const { stdout } = await execute(process.execPath, [join(examples, 'train-and-stream.mjs')]);
     expect(Number(/step 150: loss ([\d.]+)/.exec(stdout)![1])).toBeLessThan(2.6);

@@ -18,7 +18,9 @@ describe('palimpsest export', () => {
       expect(code).toBe(0);
       const result = JSON.parse(stdout);
       expect(statSync(file).size).toBe(result.bytes);
-      expect(result.inputs[0].shape).toEqual(shape);
+      expect(result.inputs[0]).toMatchObject({ name: shape.length === 1 ? 'token' : 'tokens', shape });
+      for (const { name, initial, next } of result.inputs.slice(1))
+        expect([name, initial, next]).toEqual([expect.stringMatching(/^state\./), 0, `next.${name}`]);
       const logits = result.outputs.find(({ path }: { path: string }) => path === 'logits');
       expect(logits.shape).toEqual([...shape, 17]);
     }

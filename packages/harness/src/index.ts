@@ -66,7 +66,12 @@ export {
   formatCheckpoint,
 } from './models/describe-checkpoint.js';
 export { type Description, describeModel, formatPretrained } from './models/describe-model.js';
-export { type ExportOptions, exportOnnx } from './models/export-onnx.js';
+export {
+  type ExportedInput,
+  type ExportedModel,
+  type ExportOptions,
+  exportOnnx,
+} from './models/export-onnx.js';
 export {
   type LanguageModel,
   modelsOf,

@@ -60,6 +60,7 @@ export {
   type ExternalFile,
   LARGEST_MODEL,
   type OnnxModel,
+  type OnnxValue,
   type ToOnnxOptions,
   toOnnx,
 } from './onnx/to-onnx.js';

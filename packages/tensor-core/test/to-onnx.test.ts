@@ -54,3 +54,33 @@ test('weights that no single file can hold are refused with what to do, before a
   expect(write).toThrow(InputError);
   expect(write).toThrow(/take 1\.0 GiB.*'externalData'/);
 });
+
+test('inputs and outputs are called by argument and path, and no two alike', async () => {
+  const add = (w: tf.Tensor, memory: { a: { b: tf.Tensor } }, y: tf.Tensor) => ({
+    next: { a: tf.add(tf.mul(w, y), memory.a.b) },
+  });
+  const args = [weights.gain, { a: { b: zeros([40]) } }, zeros([40])];
+  const names = (argumentNames: string[]) => {
+    const { inputs, outputs } = toOnnx(add as never, args, { freeze: [0], argumentNames });
+    return [...inputs, ...outputs].map(({ name }) => name);
+  };
+  expect(names(['w', 'memory', 'y'])).toEqual(['memory.a.b', 'y', 'next.a']);
+  expect(names(['w', '', ''])).toEqual(['a.b', 'input', 'next.a']);
+  expect(names([])).toEqual(['in1.a.b', 'in2', 'next.a']);
+  expect(() => names(['w', 'm', 'next.a'])).toThrow(/Two values .* 'next\.a'/);
+  // A name of one's own is never that of a value inside.
+  const { bytes } = toOnnx(add as never, args, { freeze: [0], argumentNames: ['w', 'v1', 'v2'] });
+  const ort = await import('onnxruntime-node');
+  const session = await ort.InferenceSession.create(bytes);
+  const feed = (value: number) => new ort.Tensor('float32', new Float32Array(40).fill(value), [40]);
+  const result = await session.run({ 'v1.a.b': feed(1), v2: feed(0) });
+  expect(new Set(result['next.a']!.data as Float32Array)).toEqual(new Set([1]));
+  await session.release();
+});
+
+test('a model says what its writer had to say', () => {
+  const said = { description: 'Feed it well.', metadata: { author: 'nobody' } };
+  const { bytes } = toOnnx(product as never, [weights, x], { freeze: [0], ...said });
+  const text = new TextDecoder('latin1').decode(bytes);
+  for (const word of ['Feed it well.', 'author', 'nobody']) expect(text).toContain(word);
+});

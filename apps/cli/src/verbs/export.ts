@@ -45,7 +45,7 @@ export const exportModel = defineVerb({
     if (external && data) await writeFileAtomically(data, external.chunks);
     await writeFileAtomically(options.out, bytes);
     output.print(
-      `${options.out}: ${nodes} nodes, ${bytes.length} bytes${external ? ` and ${external.byteLength} in ${data}` : ''}, inputs ${inputs.map(({ name }) => name).join(', ')}`,
+      `${options.out}: ${nodes} nodes, ${bytes.length} bytes${external ? ` and ${external.byteLength} in ${data}` : ''}, inputs ${inputs.map(({ name }) => name).join(', ')}; all but the tokens begin with zeros, and each output next.NAME is what NAME is fed in the next call`,
     );
     output.emit({
       file: options.out,

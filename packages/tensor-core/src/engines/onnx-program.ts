@@ -53,14 +53,10 @@ export class OnnxProgram implements Graph {
       }),
     );
     const overwritable = runtime.sharesMemory ? source.donated : new Set<number>();
-    const { bytes, external, ...model } = traceFunction(
-      source.name,
-      source.fn,
-      args,
-      traced,
-      overwritable,
-      placeOutside,
-    );
+    const { bytes, external, ...model } = traceFunction(source.name, source.fn, args, traced, {
+      donated: overwritable,
+      place: placeOutside,
+    });
     const { constants, description, working } = model.size;
     const isSmall = model.products < SMALL_PRODUCTS;
     const ownsMemory = constants + description + working <= spare();

@@ -1,6 +1,6 @@
 import { type DType, InputError, type TypedArray, treeMap } from '@palimpsest/base';
 import type { PlaceConstant } from '../onnx/constants.js';
-import { type EncodedModel, encodeModel, type NamedValue } from '../onnx/protobuf.js';
+import { type EncodedModel, encodeModel, type ModelNotes, type NamedValue } from '../onnx/protobuf.js';
 import { tf } from '../tf.js';
 import { trace } from '../trace/backend.js';
 import { everyNode, GraphBuilder, type Value } from '../trace/graph.js';
@@ -42,20 +42,39 @@ export interface TracedModel extends EncodedModel {
   readonly template: unknown;
 }
 
+export interface TraceOptions {
+  /**
+   * Arguments whose memory the results may take over: a result that is such a leaf with other rows is left to whoever runs
+   * the graph, because the runtime copies every result. Default: none.
+   */
+  readonly donated?: ReadonlySet<number>;
+  /** Constants whose data shall stay outside of the model. Default: none. */
+  readonly place?: PlaceConstant;
+  /** Names of inputs and outputs, each of its own. Default: some that are. */
+  readonly names?: GraphNaming;
+  readonly notes?: ModelNotes;
+}
+
+export interface GraphNaming {
+  input(leaf: TracedLeaf, index: number): string;
+  output(path: string, index: number): string;
+}
+
+const NUMBERED: GraphNaming = {
+  input: (leaf, index) => `in${index}.${leaf.argument}${leaf.path ? `.${leaf.path}` : ''}`,
+  output: (path, index) => `out${index}${path ? `.${path}` : ''}`,
+};
+
 /**
  * Traces a function of trees of tensors.
  * @param leaves the array leaves of all arguments, in the order in which `args` lists them.
- * @param donated arguments whose memory the results may take over: a result that is such a leaf with other rows is left
- * to whoever runs the graph, because the runtime copies every result
- * @param place constants whose data shall stay outside of the model; by default none
  */
 export function traceFunction(
   name: string,
   fn: (...args: never[]) => unknown,
   args: readonly unknown[],
   leaves: readonly TracedLeaf[],
-  donated: ReadonlySet<number> = new Set(),
-  place?: PlaceConstant,
+  { donated = new Set(), place, names = NUMBERED, notes }: TraceOptions = {},
 ): TracedModel {
   const graph = new GraphBuilder(name);
   const values = leaves.map((leaf) =>
@@ -73,7 +92,7 @@ export function traceFunction(
       }
       const value = graphValueOf(leaf);
       const output = {
-        name: outputName(path, outputs.length),
+        name: names.output(path, outputs.length),
         path,
         value,
         shape: value.shape,
@@ -100,13 +119,13 @@ export function traceFunction(
   const used = countReads(fetches.list.map(({ value }) => value));
   const inputNames = leaves.map((leaf, index) => {
     if (leaf.frozen || !used.has(values[index]!)) return undefined;
-    return inputName(leaf, index);
+    return names.input(leaf, index);
   });
   const named = inputNames.flatMap((inputName, index) =>
     inputName ? [{ name: inputName, value: values[index]! }] : [],
   );
   return {
-    ...encodeModel(name, named, fetches.list, place),
+    ...encodeModel(name, named, fetches.list, place, notes),
     size: graphSize(fetches.list.map(({ value }) => value)),
     inputNames,
     outputs: results,
@@ -132,10 +151,6 @@ class Fetches {
     );
   }
 }
-
-const inputName = (leaf: TracedLeaf, index: number) =>
-  `in${index}.${leaf.argument}${leaf.path ? `.${leaf.path}` : ''}`;
-const outputName = (path: string, index: number) => `out${index}${path ? `.${path}` : ''}`;
 
 /** Nodes that write into a cache: where the cache comes in, by where it goes out. */
 const CACHE_INPUTS: Readonly<Record<string, Readonly<Record<number, number>>>> = {

@@ -110,6 +110,14 @@ function writeValueInfo(writer: Writer, name: string, value: Value): void {
   );
 }
 
+/** What a model says about itself to whoever opens the file. */
+export interface ModelNotes {
+  /** For people: how it is used. */
+  readonly description?: string;
+  /** For programs, as in the custom metadata of ONNX Runtime. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
 /** A graph input or output with the name under which the runtime knows it. */
 export interface NamedValue {
   readonly name: string;
@@ -142,6 +150,7 @@ export function encodeModel(
   inputs: readonly NamedValue[],
   outputs: readonly NamedValue[],
   place: PlaceConstant = () => undefined,
+  { description, metadata = {} }: ModelNotes = {},
 ): EncodedModel {
   const nodes = orderedNodes(outputs.map(({ value }) => value));
   const inputNames = new Map(inputs.map(({ name, value }) => [value, name]));
@@ -149,7 +158,7 @@ export function encodeModel(
   for (const { name, value } of outputs) {
     if (value.producer && !outputNames.has(value)) outputNames.set(value, name);
   }
-  const nameOf: NameOf = (value) => inputNames.get(value) ?? outputNames.get(value) ?? `v${value.id}`;
+  const nameOf: NameOf = (value) => inputNames.get(value) ?? outputNames.get(value) ?? `#${value.id}`;
   const constants = new Set<Value>();
   const note = (value: Value | undefined) => {
     if (value && !value.producer && !inputNames.has(value)) constants.add(value);
@@ -167,6 +176,7 @@ export function encodeModel(
   const writer = protobuf.Writer.create();
   writer.uint32(tag(1)).int64(IR_VERSION);
   text(writer, 2, 'palimpsest');
+  if (description) text(writer, 6, description);
   message(writer, 7, (graph) => {
     const enclosing = new Set(nodes);
     for (const node of nodes) message(graph, 1, (part) => writeNode(part, node, names, enclosing));
@@ -189,6 +199,12 @@ export function encodeModel(
     message(writer, 8, (part) => {
       text(part, 1, domain);
       part.uint32(tag(2)).int64(domain === '' ? OPSET : 1);
+    });
+  }
+  for (const [key, value] of Object.entries(metadata)) {
+    message(writer, 14, (entry) => {
+      text(entry, 1, key);
+      text(entry, 2, value);
     });
   }
   return {

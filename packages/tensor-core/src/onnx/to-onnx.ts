@@ -1,6 +1,7 @@
-import { InputError, isNDArray, type NDArray, ndarray, treeLeaves } from '@palimpsest/base';
-import { traceFunction } from '../engines/traced-graph.js';
+import { type DType, InputError, isNDArray, type NDArray, ndarray, treeLeaves } from '@palimpsest/base';
+import { type GraphNaming, traceFunction } from '../engines/traced-graph.js';
 import type { ExternalTensor, PlaceConstant } from './constants.js';
+import type { ModelNotes } from './protobuf.js';
 
 /** Bytes of weights that one file may hold. Beyond this the writer copies the whole message at every write; the format's own limit is twice as much. */
 export const LARGEST_MODEL = 2 ** 30;
@@ -9,11 +10,17 @@ const EXTERNAL_BYTES = 1024;
 /** Readers map pages of the file into memory. */
 const ALIGNMENT = 4096;
 
-export interface ToOnnxOptions {
+export interface ToOnnxOptions extends ModelNotes {
   /** Name of the graph. Default: the function's own name. */
   readonly name?: string;
   /** Arguments stored in the file as weights, such as a trained model's parameters; the others become inputs. */
   readonly freeze?: readonly number[];
+  /**
+   * Names of the arguments, in order. An input is called by its argument and its path in it, as in `state.layers.0.keys`, or
+   * by its path alone where the argument's name is empty; an output by its path in the result, or `output`. Default: `in0`,
+   * `in1`, and so on.
+   */
+  readonly argumentNames?: readonly string[];
   /**
    * Name of a second file for the data of large arrays, such as `model.onnx.data`, to be saved beside the model (ONNX external
    * data). Needed when they take more than 1 GiB. Default: everything is in the model.
@@ -38,9 +45,18 @@ export interface OnnxModel {
   /** What `externalData` asked for. */
   readonly external?: ExternalFile;
   readonly nodes: number;
-  /** Inputs in order, with the paths of the argument leaves they stand for. */
-  readonly inputs: readonly { name: string; path: string; shape: readonly number[] }[];
-  readonly outputs: readonly { name: string; path: string; shape: readonly number[] }[];
+  /** Inputs in order, with the paths of the argument leaves they stand for; leaves that nothing reads have none. */
+  readonly inputs: readonly OnnxValue[];
+  readonly outputs: readonly OnnxValue[];
+}
+
+/** An input or output of a model. */
+export interface OnnxValue {
+  readonly name: string;
+  /** Place in its argument, or in the result. */
+  readonly path: string;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
 }
 
 /**
@@ -70,22 +86,47 @@ export function toOnnx(
       `The weights of '${name}' take ${(weights / 2 ** 30).toFixed(1)} GiB, but one ONNX file holds at most 1 GiB; give 'externalData' the name of a second file.`,
     );
   }
-  const traced = traceFunction(
-    name,
-    fn,
-    args,
-    leaves,
-    new Set(),
-    file === undefined ? undefined : inFile(file),
-  );
+  const { argumentNames = [], description, metadata } = options;
+  const traced = traceFunction(name, fn, args, leaves, {
+    names: namesOf(argumentNames),
+    notes: { ...(description && { description }), ...(metadata && { metadata }) },
+    ...(file !== undefined && { place: inFile(file) }),
+  });
   return {
     bytes: traced.bytes,
     ...(file !== undefined && { external: externalFile(file, traced.external) }),
     nodes: traced.nodes,
-    inputs: traced.inputNames.flatMap((inputName, index) =>
-      inputName ? [{ name: inputName, path: leaves[index]!.path, shape: leaves[index]!.shape }] : [],
-    ),
-    outputs: traced.outputs.map(({ name: outputName, path, shape }) => ({ name: outputName, path, shape })),
+    inputs: traced.inputNames.flatMap((inputName, index) => {
+      const { path, shape, dtype } = leaves[index]!;
+      return inputName ? [{ name: inputName, path, shape, dtype }] : [];
+    }),
+    outputs: traced.outputs.map(({ name: outputName, path, shape, dtype }) => ({
+      name: outputName,
+      path,
+      shape,
+      dtype,
+    })),
+  };
+}
+
+/** Names that follow from the trees alone, each given once: a name stands for one value of a graph. */
+function namesOf(argumentNames: readonly string[]): GraphNaming {
+  const given = new Set<string>();
+  const once = (name: string) => {
+    if (given.has(name)) {
+      throw new InputError(
+        `Two values of the ONNX model would be called '${name}'; name the arguments otherwise.`,
+      );
+    }
+    given.add(name);
+    return name;
+  };
+  return {
+    input: ({ argument, path }) => {
+      const name = argumentNames[argument] ?? `in${argument}`;
+      return once([name, path].filter((part) => part !== '').join('.') || 'input');
+    },
+    output: (path) => once(path || 'output'),
   };
 }
 
