@@ -24,6 +24,8 @@ export interface BlockContext {
   /** Rotary angles, `[time, headWidth / 2]` or `[batch, time, headWidth / 2]`. */
   readonly angles?: Angles;
   readonly prefix?: KeyValuePrefix;
+  /** Added to the scores of cached entries, `[batch, 1 or keyValueHeads, slots]`. */
+  readonly slotBias?: tf.Tensor;
   readonly observedQueries: number;
   /** Drops activations of one of the two branches; absent when nothing is dropped. */
   readonly dropout?: (x: tf.Tensor, branch: 0 | 1) => tf.Tensor;
@@ -91,7 +93,7 @@ function attentionForward(
   rows: tf.Tensor,
   context: BlockContext,
 ): AttentionForward {
-  const { config, batch, time, cache, plan, prefix } = context;
+  const { config, batch, time, cache, plan, prefix, slotBias } = context;
   const { heads, keyValueHeads, headWidth } = config;
   const packed = affine(normalise(rows, parameters.attentionNorm, config), parameters.queryKeyValue);
   const turned = heads + keyValueHeads;
@@ -102,7 +104,7 @@ function attentionForward(
   const rotated = context.angles ? rotate(queryKey, context.angles) : queryKey;
   const [q, k] = tf.split(rotated, [heads, keyValueHeads], 1) as [tf.Tensor, tf.Tensor];
   const query = tf.mul(q, 1 / Math.sqrt(headWidth));
-  if (plan.beside && !prefix && context.observedQueries === 0) {
+  if (plan.beside && !prefix && !slotBias && context.observedQueries === 0) {
     const { mask, write } = plan.beside;
     const read = attendBeside(query, cache, { key: k, value: v }, mask);
     return { read, keys: write(cache.keys, k), values: write(cache.values, v) };
@@ -115,8 +117,19 @@ function attentionForward(
         values: tf.concat([prefix.values, values.visible], 2),
       }
     : { keys: keys.visible, values: values.visible };
-  const result = attend(query, seen.keys, seen.values, plan.mask, context.observedQueries);
+  const mask = slotBias ? tf.add(plan.mask, biasOfColumns(slotBias, context)) : plan.mask;
+  const result = attend(query, seen.keys, seen.values, mask, context.observedQueries);
   return { ...result, keys: keys.next, values: values.next };
+}
+
+/** The bias of the rows that a call sees: it moves with their slots, and new rows have none. `[batch, heads, 1, columns]` */
+function biasOfColumns(slotBias: tf.Tensor, { config, plan, time, prefix }: BlockContext): tf.Tensor {
+  const [batch, , slots] = slotBias.shape as [number, number, number];
+  const heads = config.keyValueHeads;
+  const cached = tf.broadcastTo(tf.expandDims(slotBias, 3), [batch, heads, slots, 1]);
+  const { visible } = plan.append(cached, tf.zeros([batch, heads, time, 1]));
+  const row = tf.transpose(visible, [0, 1, 3, 2]);
+  return prefix ? tf.concat([tf.zeros([batch, heads, 1, prefix.keys.shape[2]!]), row], 3) : row;
 }
 
 function byHead(packed: tf.Tensor, batch: number, time: number, heads: number): tf.Tensor {

@@ -83,6 +83,7 @@ export function runDecoder(
   const attention: tf.Tensor4D[] = [];
   parameters.blocks.forEach((block, layer) => {
     const prefix = input.layerPrefix?.[layer];
+    const slotBias = input.slotBias?.[layer];
     const result = blockForward(block, x, {
       config,
       batch,
@@ -91,6 +92,7 @@ export function runDecoder(
       plan: planOf(layer),
       ...(angles && { angles }),
       ...(prefix && { prefix }),
+      ...(slotBias && { slotBias }),
       observedQueries: options.observedQueries ?? 0,
       ...(drop && { dropout: (value: tf.Tensor, branch: 0 | 1) => drop(value, 1 + 2 * layer + branch) }),
     });

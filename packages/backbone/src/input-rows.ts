@@ -1,5 +1,6 @@
 import { embedding, formatShape, InputError, tf } from '@palimpsest/tensor-core';
 import type { KeyValuePrefix } from './block.js';
+import { slotsOf } from './cache.js';
 import type { TransformerConfig } from './config.js';
 import type { TransformerParameters } from './parameters.js';
 
@@ -20,6 +21,11 @@ export interface DecoderInput {
   readonly positions?: tf.Tensor;
   /** Per layer: keys and values that every query sees. They take neither positions nor cache slots. */
   readonly layerPrefix?: readonly KeyValuePrefix[];
+  /**
+   * Per layer, float32 `[batch, 1 or keyValueHeads, slots]`: added to the scores of the entries that are in the cache before
+   * this call, whoever attends. Gradients reach it.
+   */
+  readonly slotBias?: readonly tf.Tensor[];
 }
 
 /** All new rows of a call. */
@@ -43,7 +49,7 @@ export function inputRows(
   input: DecoderInput,
 ): Rows {
   const { modelWidth, layers } = config;
-  const { tokens, inputsEmbeds, softPrefix, layerPrefix } = input;
+  const { tokens, inputsEmbeds, softPrefix, layerPrefix, slotBias } = input;
   if ((tokens === undefined) === (inputsEmbeds === undefined)) {
     throw new InputError("A decoder needs either 'tokens' or 'inputsEmbeds', and not both.");
   }
@@ -51,6 +57,7 @@ export function inputRows(
   checkEmbeddings('inputsEmbeds', text, modelWidth);
   if (softPrefix) checkEmbeddings('softPrefix', softPrefix, modelWidth, text.shape[0]);
   if (layerPrefix) checkLayerPrefix(config, layerPrefix, text.shape[0]!, layers);
+  if (slotBias) checkSlotBias(config, slotBias, text.shape[0]!);
   const embeddings = softPrefix ? tf.concat([softPrefix, text], 1) : text;
   const [batch, time] = embeddings.shape as [number, number];
   const mask = input.mask && fullMask(input.mask, batch, time, softPrefix?.shape[1] ?? 0);
@@ -97,6 +104,20 @@ function checkLayerPrefix(
         `'layerPrefix' of layer ${layer} needs the shape ${expected}, but ${formatShape(part.shape)} was given.`,
       );
     }
+  });
+}
+
+function checkSlotBias(config: TransformerConfig, bias: readonly tf.Tensor[], batch: number): void {
+  const { layers, keyValueHeads } = config;
+  if (bias.length !== layers) {
+    throw new InputError(`'slotBias' needs one entry per layer, ${layers}, but ${bias.length} were given.`);
+  }
+  const shapes = [keyValueHeads, 1].map((heads) => formatShape([batch, heads, slotsOf(config)]));
+  bias.forEach(({ shape }, layer) => {
+    if (shapes.includes(formatShape(shape))) return;
+    throw new InputError(
+      `'slotBias' of layer ${layer} needs the shape ${shapes[0]}, but ${formatShape(shape)} was given.`,
+    );
   });
 }
 

@@ -1,4 +1,4 @@
-import { type NDArray, ndarray, Rng, tf } from '@palimpsest/tensor-core';
+import { MASKED, type NDArray, ndarray, Rng, tf } from '@palimpsest/tensor-core';
 import { describe, expect, it } from 'vitest';
 import {
   compact,
@@ -149,6 +149,48 @@ describe.each(engines)('on %s', (name) => {
     });
   });
 
+  it('a bias of slots weakens entries for whoever attends, down to hiding them, and has a gradient', async () => {
+    await withEngine(name, async (engine) => {
+      const { model, params } = livelyModel({ keyValueHeads: 2, capacity: 8, evictable: true });
+      const tokens = randomTokens(2, 7);
+      const hides = Float32Array.from({ length: 2 * 2 * 8 }, (_, i) => ((i * 7) % 3 === 0 ? MASKED : 0));
+      const run = engine.compile((weights: TransformerParameters, ids: tf.Tensor, hidden: tf.Tensor) => {
+        const part = (from: number, count: number) => tf.slice(ids, [0, from], [2, count]);
+        const { state } = model.run(weights, { tokens: part(0, 5) }, model.initState(weights, 2));
+        const keep = tf.equal(hidden, 0);
+        const evicted = {
+          ...state,
+          layers: state.layers.map((cache) => evict({ ...cache, positions: cache.positions! }, keep)),
+        };
+        const logits = (count: number, from: typeof state, bias?: tf.Tensor) => {
+          const slotBias = bias && state.layers.map(() => bias);
+          return model.run(weights, { tokens: part(5, count), ...(slotBias && { slotBias }) }, from).logits!;
+        };
+        const loss = (bias: tf.Tensor) => tf.sum(tf.square(logits(2, state, bias)));
+        const soft = tf.mul(hidden, 1 / MASKED);
+        const one = tf.oneHot(tf.tensor1d([6], 'int32'), 8);
+        const nudge = (by: number) => tf.add(soft, tf.mul(tf.reshape(one, [1, 1, 8]), by));
+        return {
+          several: logits(2, state, hidden),
+          severalEvicted: logits(2, evicted),
+          single: logits(1, state, hidden),
+          singleEvicted: logits(1, evicted),
+          unbiased: logits(2, state),
+          gradient: tf.grad(loss)(soft),
+          numeric: tf.div(tf.sub(loss(nudge(0.05)), loss(nudge(-0.05))), 0.1),
+        };
+      });
+      const bias = ndarray(hides, [2, 2, 8]);
+      const values = await read(await run(params as never, tokens, bias as never));
+      expect(maxDifference(values.several!, values.severalEvicted!)).toBeLessThan(1e-5);
+      expect(maxDifference(values.single!, values.singleEvicted!)).toBeLessThan(1e-5);
+      expect(maxDifference(values.several!, values.unbiased!)).toBeGreaterThan(1e-3);
+      const along = [0, 1, 2, 3].reduce((sum, list) => sum + values.gradient![list * 8 + 6]!, 0);
+      expect(Math.abs(along - values.numeric![0]!)).toBeLessThan(2e-2 * Math.max(1, Math.abs(along)));
+      expect(Math.abs(along)).toBeGreaterThan(1e-3);
+    });
+  });
+
   it('gives attention probabilities whose columns are the newest slots', async () => {
     await withEngine(name, async (engine) => {
       const { model, params } = livelyModel({ keyValueHeads: 2, layers: 1, capacity: 9 });
@@ -289,7 +331,17 @@ it('refuses inputs whose shapes do not fit, in one sentence', async () => {
     await expect(run(() => ({ inputsEmbeds: tf.zeros([1, 4, 15]) }))).rejects.toThrow(
       "'inputsEmbeds' needs the shape",
     );
-    await expect(run((tokens) => ({ tokens, layerPrefix: [] }))).rejects.toThrow('one entry per layer, 2');
+    const four = (tokens: tf.Tensor) => tf.slice(tokens, [0, 0], [1, 4]);
+    await expect(run((tokens) => ({ tokens: four(tokens), layerPrefix: [] }))).rejects.toThrow(
+      'one entry per layer, 2',
+    );
+    await expect(run((tokens) => ({ tokens: four(tokens), slotBias: [] }))).rejects.toThrow(
+      "'slotBias' needs one entry per layer, 2",
+    );
+    const two = [tf.zeros([1, 4, 3]), tf.zeros([1, 4, 3])];
+    await expect(run((tokens) => ({ tokens: four(tokens), slotBias: two }))).rejects.toThrow(
+      "'slotBias' of layer 0 needs the shape",
+    );
   });
 });
 
