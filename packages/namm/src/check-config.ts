@@ -84,6 +84,10 @@ const RULES: readonly Rule[] = [
     config.hierarchy && isMlp(config)
       ? `A hierarchy scores blocks and then tokens by attention among them; the scorer '${config.scorer}' has none.`
       : undefined,
+  ({ selection, paramSharing }) =>
+    selection.kind === 'dynamic' && paramSharing !== 'shared'
+      ? `The selection 'dynamic' learns one threshold, which needs paramSharing 'shared', not '${paramSharing}'.`
+      : undefined,
   ({ adaptive, hopLength }) =>
     adaptive && adaptive.least % hopLength !== 0
       ? `adaptive.least is a multiple of hopLength, but ${adaptive.least} is none of ${hopLength}.`

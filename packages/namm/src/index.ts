@@ -6,8 +6,38 @@ export {
   resolveNAMMConfig,
   type SeedOptions,
 } from './config.js';
+export { type Selection, type SelectionRule, selectTokens } from './eviction/select.js';
 export { CmaEs, type CmaEsOptions, type CmaEsStats } from './evolution/cma-es/cma-es.js';
 export type { CmaEsState } from './evolution/cma-es/cma-es-state.js';
 export type { CovarianceKind, LearningRates } from './evolution/cma-es/strategy.js';
-export { spectrogram, spectrum, transformMatrix } from './spectrum.js';
-export { windowWeights } from './window.js';
+export { groupMean } from './features/attention-rows.js';
+export { spectrogram, spectrum, transformMatrix } from './features/spectrum.js';
+export {
+  emptyStatistics,
+  type FeatureStatistics,
+  mergeStatistics,
+  momentsOf,
+  normaliseFeatures,
+} from './features/statistics.js';
+export { advanceStream, type SpectrumStream } from './features/stream.js';
+export { windowWeights } from './features/window.js';
+export { type KeyValue, LayerUpdates, type UpdateResult } from './layer-updates.js';
+export { createNAMM, type NAMM, type NAMMResources } from './namm.js';
+export { expectedAttentionPolicy } from './policy/expected-attention.js';
+export { fullPolicy } from './policy/full.js';
+export { keyNormPolicy } from './policy/key-norm.js';
+export { lastQueryPolicy } from './policy/last-query.js';
+export { type NAMMParameters, nammPolicy } from './policy/namm-policy.js';
+export { observedAttentionPolicy } from './policy/observed-attention.js';
+export { type PolicyName, policies, policyByName } from './policy/policies.js';
+export type { CachePolicy, CacheView, LayerShape, Piece, PolicyState } from './policy/policy.js';
+export { randomPolicy } from './policy/random.js';
+export { recencyPolicy } from './policy/recency.js';
+export type { Budget, Protection, Retention } from './policy/retention.js';
+export { sinksPolicy } from './policy/sinks.js';
+export { windowAttentionPolicy } from './policy/window-attention.js';
+export type { RetentionSummary } from './retention-summary.js';
+export { foldedVector, foldParameters } from './scorer/folded.js';
+export { type Part, parameterCount, scorerParts } from './scorer/layout.js';
+export { prepareParameters, scoreTokens } from './scorer/score-tokens.js';
+export type { SeedCache } from './seed-sequence.js';

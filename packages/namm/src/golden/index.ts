@@ -1,6 +1,22 @@
 import type { GoldenHandler } from '@palimpsest/base/golden';
 import { cmaEsCase } from './cma-es-case.js';
+import { openNammCase } from './open-namm-case.js';
+import { policyCase } from './policy-case.js';
+import { reductionCase } from './reduction-case.js';
+import { bamCase, mlpCase } from './scorer-cases.js';
+import { selectionCase } from './selection-case.js';
 import { spectrogramCase } from './spectrogram-case.js';
+import { statisticsCase } from './statistics-case.js';
 
 /** Golden cases of this package, one handler per kind. */
-export const goldenHandlers: readonly GoldenHandler[] = [spectrogramCase, cmaEsCase];
+export const goldenHandlers: readonly GoldenHandler[] = [
+  spectrogramCase,
+  reductionCase,
+  statisticsCase,
+  bamCase,
+  mlpCase,
+  selectionCase,
+  policyCase,
+  openNammCase,
+  cmaEsCase,
+];

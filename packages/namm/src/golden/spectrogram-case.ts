@@ -1,9 +1,9 @@
 import type { GoldenCase, GoldenHandler, GoldenOutputs } from '@palimpsest/base/golden';
 import { type Engine, type NDArray, ndarray, runOnce, tf } from '@palimpsest/tensor-core';
-import { gatherTokens, groupMean, padTokens } from '../attention-rows.js';
-import type { NAMMConfig } from '../config.js';
-import { spectrogram, transformMatrix } from '../spectrum.js';
-import { windowWeights } from '../window.js';
+import { gatherTokens, groupMean, padTokens } from '../features/attention-rows.js';
+import { spectrogram, transformMatrix } from '../features/spectrum.js';
+import { windowWeights } from '../features/window.js';
+import { windowOf } from './case-parts.js';
 
 interface Variant {
   readonly name: string;
@@ -11,13 +11,6 @@ interface Variant {
   readonly hopLength: number;
   readonly window: string;
   readonly outputMagnitudes: boolean;
-}
-
-/** A window as the cases name it, where the decaying one is "ema(coeff 0.9)". */
-export function windowOf(name: string): NAMMConfig['window'] {
-  const decay = /^ema\(coeff (.*)\)$/.exec(name)?.[1];
-  if (decay !== undefined) return { ema: Number(decay) };
-  return name === 'average' || name === 'rectangular' ? name : 'hann';
 }
 
 async function framesOf(testCase: GoldenCase, engine: Engine, variant: Variant): Promise<GoldenOutputs> {

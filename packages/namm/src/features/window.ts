@@ -1,5 +1,5 @@
 import { InputError } from '@palimpsest/tensor-core';
-import type { NAMMConfig } from './config.js';
+import type { NAMMConfig } from '../config.js';
 
 /**
  * Weights of the samples under one window, in float64.

@@ -1,0 +1,87 @@
+import { tf } from '@palimpsest/tensor-core';
+import { longestWindow, spectrumWidth } from '../check-config.js';
+import type { NAMMConfig } from '../config.js';
+import { padTokens } from './attention-rows.js';
+import { spectrum, transformMatrix } from './spectrum.js';
+import { hopDecay } from './temporal-average.js';
+import { windowWeights } from './window.js';
+
+/** What is carried per layer between two pieces: tokens stand on the last axis. */
+export type SpectrumStream<T = tf.Tensor> = {
+  /** Average of the spectra, `[batch, heads, features, tokens]`. */
+  readonly average: T;
+  /** The newest attention rows, which later windows reach back to, `[batch, heads, N - s up to N - 1, tokens]`. */
+  readonly ring: T;
+};
+
+type StreamConfig = Pick<
+  NAMMConfig,
+  'nFft' | 'hopLength' | 'window' | 'outputMagnitudes' | 'emaCoeff' | 'scales'
+>;
+
+/** Window lengths, in the order in which their bins stand side by side. */
+const scalesOf = ({ scales, nFft }: StreamConfig): readonly number[] => scales ?? [nFft];
+
+/** Rows that are kept at a hop: the reach of the longest window but for one hop. */
+export const carriedRows = (config: StreamConfig): number => longestWindow(config) - config.hopLength;
+
+/** Attention rows that were read, and the spectra that they completed. */
+export interface RowsRead {
+  readonly ring: tf.Tensor;
+  /** One per hop, oldest first, `[batch, heads, features, tokens]`. */
+  readonly frames: readonly tf.Tensor[];
+}
+
+/**
+ * Reads more attention rows; a spectrum is due whenever a hop is complete.
+ * @param rows `[batch, heads, queries, tokens]`; tokens the ring does not know stand at the end, and no earlier row saw them
+ * @param before the ring; nothing before the first row
+ */
+export function readRows(config: StreamConfig, rows: tf.Tensor, before: tf.Tensor | undefined): RowsRead {
+  const { hopLength } = config;
+  const [batch, heads, , tokens] = rows.shape as [number, number, number, number];
+  const longest = longestWindow(config);
+  const carry = carriedRows(config);
+  const known = before ? padTokens(before, tokens) : tf.zeros([batch, heads, carry, tokens]);
+  let ring = known.shape[2] === 0 ? rows : tf.concat([known, rows], 2);
+  const frames: tf.Tensor[] = [];
+  while (ring.shape[2]! >= longest) {
+    frames.push(spectra(config, tf.slice(ring, [0, 0, 0, 0], [batch, heads, longest, tokens])));
+    const left = ring.shape[2]! - hopLength;
+    ring = tf.slice(ring, [0, 0, hopLength, 0], [batch, heads, left, tokens]);
+  }
+  return { ring, frames };
+}
+
+/**
+ * Reads more attention rows: as soon as a hop is complete its spectrum joins the average. Rows can come in pieces of any size,
+ * and give what the whole interval would (DERIVATION.md, "The average as a recursion").
+ * @param rows as for `readRows`
+ * @param before what was carried; nothing before the first row
+ */
+export function advanceStream(
+  config: StreamConfig,
+  rows: tf.Tensor,
+  before: SpectrumStream | undefined,
+): SpectrumStream {
+  const [batch, heads, , tokens] = rows.shape as [number, number, number, number];
+  const decay = hopDecay(config.emaCoeff, config.hopLength);
+  const { ring, frames } = readRows(config, rows, before?.ring);
+  const known = before
+    ? padTokens(before.average, tokens)
+    : tf.zeros([batch, heads, spectrumWidth(config), tokens]);
+  const average = frames.reduce<tf.Tensor>(
+    (sum, frame) => tf.add(tf.mul(sum, decay), tf.mul(frame, 1 - decay)),
+    known,
+  );
+  return { ring, average };
+}
+
+/** Spectra of every scale under windows that end with the newest row, side by side on axis 2. */
+function spectra(config: StreamConfig, rows: tf.Tensor): tf.Tensor {
+  const parts = scalesOf(config).map((length) => {
+    const matrix = transformMatrix(windowWeights(config.window, length, config.hopLength));
+    return spectrum(rows, tf.tensor2d(matrix, [length, length]), config.outputMagnitudes);
+  });
+  return parts.length === 1 ? parts[0]! : tf.concat(parts, 2);
+}
