@@ -10,6 +10,29 @@ export { type Selection, type SelectionRule, selectTokens } from './eviction/sel
 export { CmaEs, type CmaEsOptions, type CmaEsStats } from './evolution/cma-es/cma-es.js';
 export type { CmaEsState } from './evolution/cma-es/cma-es-state.js';
 export type { CovarianceKind, LearningRates } from './evolution/cma-es/strategy.js';
+export { convertParameters, evolutionConfig } from './evolution/convert-parameters.js';
+export type * from './evolution/evolution-event.js';
+export { type EvolutionState, loadEvolution, saveEvolution } from './evolution/evolution-file.js';
+export { type EvolveOptions, evolveNamm, loadLatest } from './evolution/evolve.js';
+export { type Fitness, fitnessOf } from './evolution/fitness.js';
+export { type EvolvedPolicy, loadPolicy, savePolicy } from './evolution/policy-file.js';
+export { type EvolutionOptions, type EvolutionSettings, evolutionSchema } from './evolution/settings.js';
+export type { Stage } from './evolution/stage.js';
+export type { EvolutionTask, Split, TaskSample } from './evolution/tasks/evolution-task.js';
+export { parseRecords, recordTask, type TaskRecord } from './evolution/tasks/record-task.js';
+export { bestScore, textMetrics } from './evolution/tasks/text-metrics.js';
+export {
+  type WrittenTaskOptions,
+  writtenTask,
+  writtenTaskNames,
+} from './evolution/tasks/written-tasks.js';
+export type {
+  PopulationReply,
+  PopulationRequest,
+  PopulationRunner,
+  Trial,
+  TrialOutcome,
+} from './evolution/trial.js';
 export { groupMean } from './features/attention-rows.js';
 export { spectrogram, spectrum, transformMatrix } from './features/spectrum.js';
 export {

@@ -1,5 +1,6 @@
 import type { GoldenHandler } from '@palimpsest/base/golden';
 import { cmaEsCase } from './cma-es-case.js';
+import { metricsCase } from './metrics-case.js';
 import { openNammCase } from './open-namm-case.js';
 import { policyCase } from './policy-case.js';
 import { reductionCase } from './reduction-case.js';
@@ -19,4 +20,5 @@ export const goldenHandlers: readonly GoldenHandler[] = [
   policyCase,
   openNammCase,
   cmaEsCase,
+  metricsCase,
 ];
