@@ -99,6 +99,15 @@ export const memoryConfigSchema = z.strictObject({
     .enum(['improved', 'parity'])
     .default('improved')
     .describe('arithmetic of connections, transport and geodesics, as the mode of the geometry package'),
+  previousTurns: z
+    .int()
+    .min(0)
+    .default(8)
+    .describe('texts before a memory that its context encoder sees; the published program shows it none'),
+  poolFirstToken: z
+    .boolean()
+    .default(false)
+    .describe('count the first token, whose state is an outlier in most models, in the pooled state'),
   indexKind: z
     .enum(['flat', 'tree', 'cone', 'hnsw', 'auto'])
     .default('auto')
@@ -121,6 +130,8 @@ export const presets = {
     kakeyaFields: true,
     kakeyaRebuild: 'once',
     geometry: 'parity',
+    previousTurns: 0,
+    poolFirstToken: true,
     indexKind: 'tree',
     treeScoring: 'accumulated',
   },

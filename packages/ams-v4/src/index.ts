@@ -8,3 +8,16 @@ export {
 } from './bundles.js';
 export { lossWeights, type MemoryConfig, type MemoryOptions, memoryConfig, presets } from './config.js';
 export { contentCentroids, normalisedRows } from './encoders/content-centroid.js';
+export { type AdapterParameters, adaptersInit } from './model/adapters.js';
+export { type DecodeContext, type GenerateOptions, MemLLM4, type MemLLMOptions } from './model/mem-llm.js';
+export type { FrozenModel, TextTokenizer } from './model/text-model.js';
+export type { LoadedWeights, LoadWeightsOptions, TrainingProvenance } from './model/trained-weights.js';
+export {
+  type CrossBundleParameters,
+  crossBundleInit,
+  crossBundlePrefix,
+  type PerBundle,
+} from './prefix/cross-bundle-attention.js';
+export type { Losses } from './training/losses.js';
+export { type TrainAdaptersOptions, type TrainedAdapters, trainAdapters } from './training/train-adapters.js';
+export { type StepReport, Trainer4, type TrainerOptions } from './training/trainer.js';

@@ -1,4 +1,5 @@
-import type { Mechanism } from '@palimpsest/lm';
+import type { Mechanism, MechanismVerb } from '@palimpsest/lm';
+import { trainVerb } from './verbs/train.js';
 
 /** AMS v4: an agent's memory. */
 export const mechanism: Mechanism = {
@@ -7,5 +8,6 @@ export const mechanism: Mechanism = {
   description:
     "An agent's memory outside of the context window: three fiber bundles find what is kept in Kakeya sets.",
   memory: 'growing',
+  verbs: [trainVerb] as readonly MechanismVerb[],
   golden: async () => (await import('./golden/index.js')).goldenHandlers,
 };

@@ -19,6 +19,15 @@ export interface GreedyOptions {
   readonly softPrefix?: NDArray;
   /** Ids that end the text; the one that was found is given too. */
   readonly endIds?: readonly number[];
+  /**
+   * What stands in the cache before each prompt, in place of nothing: states of one text on the host, such as cached keys and
+   * values that are read again. Their `position` is where the prompt, or its soft prefix, goes on.
+   */
+  readonly states?: readonly TransformerState<NDArray>[];
+  /** Chooses the next id of a prompt from its logits, `[vocabSize]`. Default: the likeliest, of equal ones the first. */
+  readonly choose?: (logits: Float32Array, prompt: number) => number;
+  /** Told every new id of a prompt as soon as it is known. */
+  readonly onToken?: (id: number, prompt: number) => void;
 }
 
 /** Parameters on the host or on the engine. */
@@ -75,18 +84,27 @@ export class GreedyDecoder {
     count: number,
     options: GreedyOptions = {},
   ): Promise<number[][]> {
-    const { softPrefix, endIds = [] } = options;
+    const { softPrefix, endIds = [], states: before, choose = argMax, onToken } = options;
     this.#check(prompts, count, softPrefix);
+    if (before && before.length !== prompts.length) {
+      throw new InputError(
+        `There are ${before.length} states for ${prompts.length} prompts; give one for each.`,
+      );
+    }
     if (count === 0) return prompts.map(() => []);
     const reads: Read[] = [];
     for (const [index, prompt] of prompts.entries()) {
-      reads.push(await this.#prefill(params, prompt, softPrefix && prefixOf(softPrefix, index)));
+      const start = before?.[index] ?? (await this.#initState(params));
+      reads.push(await this.#prefill(params, prompt, start, softPrefix && prefixOf(softPrefix, index)));
     }
     const texts: number[][] = prompts.map(() => []);
     const ends = (text: readonly number[]) => text.length === count || endIds.includes(text.at(-1)!);
     const extend = (logits: readonly Float32Array[]) => {
       logits.forEach((row, index) => {
-        if (!ends(texts[index]!)) texts[index]!.push(argMax(row));
+        if (ends(texts[index]!)) return;
+        const id = choose(row, index);
+        texts[index]!.push(id);
+        onToken?.(id, index);
       });
     };
     extend(await Promise.all(reads.map(({ logits }) => taken(logits))));
@@ -107,10 +125,15 @@ export class GreedyDecoder {
     await Promise.all([this.#initState, this.#read, this.#step, this.#join].map((one) => one.dispose()));
   }
 
-  /** Reads one prompt from an empty cache. */
-  async #prefill(params: AnyParameters, prompt: Prompt, softPrefix?: NDArray): Promise<Read> {
+  /** Reads one prompt behind what the state holds. */
+  async #prefill(
+    params: AnyParameters,
+    prompt: Prompt,
+    start: State | TransformerState<NDArray>,
+    softPrefix?: NDArray,
+  ): Promise<Read> {
     const tokens = Int32Array.from(prompt);
-    let state = (await this.#initState(params)) as State;
+    let state = start as State;
     let logits: DeviceArray | undefined;
     for (let at = 0; at < tokens.length; ) {
       const length = CHUNKS.find((size) => size <= tokens.length - at)!;

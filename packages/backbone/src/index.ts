@@ -11,6 +11,7 @@ export {
   type TransformerState,
   validity,
 } from './cache.js';
+export { cachedRows, cachedRowWidth, rotateKeys, stateFromRows } from './cached-rows.js';
 export {
   type RotaryScaling,
   resolveConfig,

@@ -39,12 +39,14 @@ export function runCase<Args extends readonly unknown[], Out>(
  * A tree with the weights of a case.
  * @param template gives structure and shapes
  * @param prefix of the names below `weights/`, as in `encoder.`
+ * @param absent paths that the case may leave out, which keep the template's values
  * @throws InputError for a weight that is missing or misshapen.
  */
-export function weightsOf<P>(testCase: GoldenCase, template: P, prefix = ''): P {
+export function weightsOf<P>(testCase: GoldenCase, template: P, prefix = '', absent?: RegExp): P {
   const weights = testCase.weights(prefix);
   return treeMap<NDArray, NDArray>(template, (leaf, path) => {
     const found = weights.get(path);
+    if (!found && absent?.test(path)) return leaf;
     if (!found) throw new InputError(`The case '${testCase.name}' lacks the weight '${prefix}${path}'.`);
     if (found.shape.join() !== leaf.shape.join()) {
       throw new InputError(

@@ -20,7 +20,10 @@ export function lengths(data: ArrayLike<number>, width: number): number[] {
 
 export function maxDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) throw new Error(`${a.length} values against ${b.length}`);
-  return Math.max(
-    ...Array.from(a, (value, i) => (Number.isNaN(value - b[i]!) ? Infinity : Math.abs(value - b[i]!))),
-  );
+  let largest = 0;
+  for (let i = 0; i < a.length; i++) {
+    const difference = Math.abs(a[i]! - b[i]!);
+    largest = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(largest, difference);
+  }
+  return largest;
 }

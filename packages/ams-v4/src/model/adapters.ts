@@ -1,0 +1,65 @@
+import { type NDArray, type Rng, type tf, treeMap } from '@palimpsest/tensor-core';
+import { type BundleTrees, bundlesInit } from '../bundles.js';
+import type { MemoryConfig } from '../config.js';
+import { encodeContext } from '../encoders/context-encoder.js';
+import { encodeTime } from '../encoders/time-encoder.js';
+import { encodeTopic } from '../encoders/topic-encoder.js';
+import {
+  type CrossBundleParameters,
+  crossBundleInit,
+  type PerBundle,
+} from '../prefix/cross-bundle-attention.js';
+
+/** Everything that is trained: the three bundles and the fiber prefix. The language model is not in it. */
+export type AdapterParameters<T = tf.Tensor> = BundleTrees<T> & {
+  readonly cross_attn: CrossBundleParameters<T>;
+};
+
+/** @param embeddingNorm mean length of a token embedding of the language model */
+export function adaptersInit(
+  config: MemoryConfig,
+  rng: Rng,
+  embeddingNorm: number,
+): AdapterParameters<NDArray> {
+  return { ...bundlesInit(config, rng), cross_attn: crossBundleInit(config, rng, embeddingNorm) };
+}
+
+/** What the encoders read of each of several texts. */
+export type EncoderInputs<T = tf.Tensor> = {
+  /** Pooled states, `[rows, dLLM]`. */
+  readonly hidden: T;
+  /** Centroids of the tokens, `[rows, dLLM]`. */
+  readonly centroids: T;
+  /** `[rows, 3]` */
+  readonly timeScalars: T;
+  /** `[rows]` */
+  readonly surprise: T;
+  /** `[rows, dLLM]` */
+  readonly sessionSummary: T;
+  /** `[rows, turns, dLLM]` */
+  readonly prevTurns?: T;
+};
+
+/** Base, fiber and direction of each of several texts, `[rows, width]` each. */
+export type Coordinates<T = tf.Tensor> = PerBundle<{ readonly base: T; readonly fiber: T; readonly dirn: T }>;
+
+/** Coordinates of texts in the three bundles. */
+export function encodeAll(
+  adapters: AdapterParameters,
+  config: MemoryConfig,
+  inputs: EncoderInputs,
+): Coordinates {
+  const { hidden, centroids, timeScalars, surprise, sessionSummary, prevTurns } = inputs;
+  return {
+    time: encodeTime(adapters.bundle_time.encoder, config, hidden, timeScalars, surprise),
+    topic: encodeTopic(adapters.bundle_topic.encoder, config, hidden, centroids),
+    ctx: encodeContext(adapters.bundle_ctx.encoder, config, hidden, sessionSummary, prevTurns),
+  };
+}
+
+/** A copy of adapters on the host. */
+export const copyAdapters = (adapters: AdapterParameters<NDArray>): AdapterParameters<NDArray> =>
+  treeMap<NDArray, NDArray, AdapterParameters<NDArray>>(adapters, (leaf) => ({
+    ...leaf,
+    data: leaf.data.slice(),
+  }));

@@ -1,0 +1,64 @@
+import { InputError } from '@palimpsest/tensor-core';
+
+export interface GateOptions {
+  /** Temperature of the probabilities. */
+  readonly tau: number;
+  /** Most memories. */
+  readonly k: number;
+  /** Least probability of a memory that is not the best. */
+  readonly pMin: number;
+}
+
+/** One of the best memories of a query. */
+export interface GatedMemory {
+  /** Place among the scored memories. */
+  readonly index: number;
+  readonly score: number;
+  /** softmax(score / tau) over all scored memories. */
+  readonly probability: number;
+  /** Whether it takes part in the answer. */
+  readonly kept: boolean;
+}
+
+/** @throws InputError for a score that is not a number: it would take any rank. */
+function checkScores(scores: ArrayLike<number>): void {
+  for (let i = 0; i < scores.length; i++) {
+    if (!Number.isNaN(scores[i])) continue;
+    throw new InputError(`The score of memory ${i} is not a number, so that no memory can be ranked; the adapters are broken.`);
+  }
+}
+
+/** softmax(score / tau). @throws InputError for a score that is not a number. */
+export function scoreProbabilities(scores: ArrayLike<number>, tau: number): Float64Array {
+  checkScores(scores);
+  const largest = Array.from(scores).reduce((best, score) => Math.max(best, score), Number.NEGATIVE_INFINITY);
+  const powers = Float64Array.from(scores, (score) => Math.exp((score - largest) / tau));
+  const total = powers.reduce((sum, power) => sum + power, 0);
+  return powers.map((power) => power / total);
+}
+
+/** Places by falling score, the lower place first among equals. @throws InputError for a score that is not a number. */
+export function rankedPlaces(scores: ArrayLike<number>): number[] {
+  checkScores(scores);
+  return Array.from(scores, (_, index) => index).sort((a, b) => scores[b]! - scores[a]! || a - b);
+}
+
+/** The rank of a memory, from 1. @throws InputError for a score that is not a number. */
+export const rankOf = (scores: ArrayLike<number>, index: number): number => rankedPlaces(scores).indexOf(index) + 1;
+
+/**
+ * The k best memories of a query; the best one is always kept, the others where their probability reaches `pMin`
+ * (DERIVATION.md, "Retrieval").
+ * @param scores of all memories
+ * @returns best first, at most k
+ * @throws InputError for a score that is not a number.
+ */
+export function gate(scores: ArrayLike<number>, { tau, k, pMin }: GateOptions): GatedMemory[] {
+  const probabilities = scoreProbabilities(scores, tau);
+  return rankedPlaces(scores)
+    .slice(0, k)
+    .map((index, place) => {
+      const probability = probabilities[index]!;
+      return { index, score: scores[index]!, probability, kept: place === 0 || probability >= pMin };
+    });
+}
