@@ -37,6 +37,15 @@ describe('prompts of a chat with a template', () => {
     expect(ask('e')).toBe('…][e]|');
   });
 
+  it('go on after a reply of any length', () => {
+    const chat = prompting();
+    const ask = asker(chat);
+    ask('a');
+    const written = 'b'.repeat(200_000);
+    reply(chat, written);
+    expect(ask('c')).toBe('…][c]|');
+  });
+
   it('begin anew when lines shall stand alone', () => {
     const chat = prompting();
     const ask = asker(chat);

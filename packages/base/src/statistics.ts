@@ -5,6 +5,20 @@ export function mean(values: ArrayLike<number>): number {
   return sum / values.length;
 }
 
+/** The largest value, NaN when one is; `least` of nothing. Arguments of `Math.max` lie on the stack, which holds some 125,000. */
+export function maximum(values: Iterable<number>, least = Number.NEGATIVE_INFINITY): number {
+  let largest = least;
+  for (const value of values) largest = Math.max(largest, value);
+  return largest;
+}
+
+/** The smallest value, NaN when one is; Infinity of nothing. */
+export function minimum(values: Iterable<number>): number {
+  let smallest = Number.POSITIVE_INFINITY;
+  for (const value of values) smallest = Math.min(smallest, value);
+  return smallest;
+}
+
 /** The middle value; the upper of the two middle ones of an even number. NaN of nothing. */
 export function median(values: ArrayLike<number>): number {
   return Float64Array.from(values).sort()[values.length >> 1] ?? Number.NaN;

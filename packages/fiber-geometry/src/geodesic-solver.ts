@@ -1,3 +1,4 @@
+import { maximum } from '@palimpsest/base';
 import { InputError, type NDArray, ndarray, tf } from '@palimpsest/tensor-core';
 import { adamGeodesics } from './geodesic-adam.js';
 import { PathEnergy, straightPaths } from './geodesic-energy.js';
@@ -149,7 +150,7 @@ export class GeodesicSolver {
       length: energyPerItem.map((value) => Math.sqrt((this.nGeoPts + 1) * value)),
       converged: converged.every(Boolean),
       convergedPerItem: converged,
-      iterations: Math.max(0, ...iterations),
+      iterations: maximum(iterations, 0),
       iterationsPerItem: iterations,
       evaluations,
       energyHistory: history,

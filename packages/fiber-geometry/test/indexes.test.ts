@@ -313,6 +313,19 @@ describe('direction tree', () => {
     expect(stats.depth).toBeGreaterThan(1);
   });
 
+  it('describes itself with more leaves than a call takes arguments', { timeout: 120_000 }, () => {
+    const tree = new DirectionTree(2, { treeMaxLeaf: 1, treeK: 2 });
+    const leaves = 130_000;
+    for (let id = 0; id < leaves; id++) {
+      const angle = 2 * Math.PI * ((id * 0.6180339887498949) % 1);
+      tree.insert(id, Float64Array.of(Math.cos(angle), Math.sin(angle)));
+    }
+    const { leaves: found, leafSizes, depth } = tree.stats();
+    expect(found).toBeGreaterThan(126_000);
+    expect(leafSizes.min).toBe(1);
+    expect(depth).toBeGreaterThan(16);
+  });
+
   it('sees leaves that hold one direction only', () => {
     const tree = new DirectionTree(4);
     for (let id = 0; id < 60; id++) tree.insert(id, [1, 0, 0, 0]);

@@ -12,6 +12,7 @@ import {
   type RoutingEntry,
   rowOf,
 } from '../src/index.js';
+import { Reservoir } from '../src/registry/reservoir.js';
 import { axes, memories, memoryAt } from './memories.js';
 import { relativeError } from './vectors.js';
 
@@ -296,4 +297,12 @@ describe('saving', () => {
       ).toBeLessThan(1);
     },
   );
+});
+
+it('a reservoir is restored whatever its size', () => {
+  const items = Array.from({ length: 200_000 }, (_, index) => index);
+  const reservoir = new Reservoir<number>(items.length, 1);
+  reservoir.offer(-1);
+  reservoir.restore(items, new Reservoir<number>(1, 2).position());
+  expect(reservoir.items).toEqual(items);
 });

@@ -73,7 +73,7 @@ class TemplatePrompting implements Prompting {
   }
 
   replied(ids: readonly number[], text: string): void {
-    this.#read.push(...ids);
+    for (const id of ids) this.#read.push(id);
     this.#turns.push({ role: 'assistant', content: text });
   }
 

@@ -1,3 +1,5 @@
+import { maximum } from '../statistics.js';
+
 /** How a column's cells are set. */
 export type Alignment = 'left' | 'right';
 
@@ -11,7 +13,10 @@ export function textTable(
   alignments: readonly Alignment[] = [],
 ): string {
   const widths = headings.map((heading, column) =>
-    Math.max(displayWidth(heading), ...rows.map((row) => displayWidth(row[column] ?? ''))),
+    maximum(
+      rows.map((row) => displayWidth(row[column] ?? '')),
+      displayWidth(heading),
+    ),
   );
   const line = (cells: readonly string[]) =>
     widths

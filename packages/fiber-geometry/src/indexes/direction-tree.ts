@@ -1,3 +1,4 @@
+import { maximum, minimum } from '@palimpsest/base';
 import { InputError } from '@palimpsest/tensor-core';
 import { farthestFirstKMeans } from './farthest-first.js';
 import { principalProjection } from './principal-projection.js';
@@ -170,11 +171,11 @@ export class DirectionTree implements VectorIndex {
     const sizes = leaves.map((leaf) => leaf.ids.length);
     return {
       leaves: leaves.length,
-      depth: Math.max(...leaves.map((leaf) => leaf.depth)),
+      depth: maximum(leaves.map((leaf) => leaf.depth)),
       leafSizes: {
-        min: Math.min(...sizes),
+        min: minimum(sizes),
         mean: sizes.reduce((sum, size) => sum + size, 0) / sizes.length,
-        max: Math.max(...sizes),
+        max: maximum(sizes),
       },
       degenerateLeaves: leaves.filter((leaf) => leaf.meanPairwiseCosine() > 0.95).length,
     };

@@ -191,10 +191,9 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
     ]);
     for (const bundle of BUNDLES) {
       const problems = this.#indexes[bundle].verify(this.#entries.keys());
-      messages.push(...problems.map((problem) => `index of ${bundle}: ${problem}`));
+      for (const problem of problems) messages.push(`index of ${bundle}: ${problem}`);
     }
-    if (registry) messages.push(...registry.verifyInvariants(this.length, axes));
-    return messages;
+    return registry ? messages.concat(registry.verifyInvariants(this.length, axes)) : messages;
   }
 
   /** @throws InputError naming the first raw large array on an entry and its shape. */

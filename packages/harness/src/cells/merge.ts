@@ -26,7 +26,9 @@ export interface MergeSummary {
  */
 export async function mergeResults(sources: readonly string[], target: string): Promise<MergeSummary> {
   const incoming: CellResult[] = [];
-  for (const source of sources) incoming.push(...(await (await ResultStore.openExisting(source)).list()));
+  for (const source of sources) {
+    for (const result of await (await ResultStore.openExisting(source)).list()) incoming.push(result);
+  }
   const store = await ResultStore.open(target);
   const merged = new Map((await store.list()).map((result) => [result.key, result]));
   const before = new Map(merged);

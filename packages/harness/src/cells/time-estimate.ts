@@ -1,3 +1,4 @@
+import { maximum } from '@palimpsest/base';
 import { canonicalJson } from './canonical-json.js';
 import type { CellSpec } from './cell.js';
 
@@ -39,7 +40,7 @@ export class TimeEstimate {
     ];
     if (rests.length === 0) return 0;
     const work = rests.reduce((sum, rest) => sum + rest, 0) / Math.max(1, width);
-    const total = Math.max(work, ...rests);
+    const total = maximum(rests, work);
     return Number.isNaN(total) ? undefined : total;
   }
 }

@@ -1,3 +1,4 @@
+import { maximum } from '@palimpsest/base';
 import { canonicalJson } from '../cells/canonical-json.js';
 import type { CellMetric, CellResult, Curve } from '../cells/cell.js';
 import { cellLabel } from '../cells/label.js';
@@ -76,7 +77,7 @@ function entryOf(cells: readonly Done[], rates: readonly Rate[], best: Rate): En
     notes: [...new Set(cells.flatMap(({ outcome }) => outcome.notes))],
     seconds: mean(cells.map(({ seconds }) => seconds)),
     cpuSeconds: mean(cells.map(({ cpuSeconds }) => cpuSeconds)),
-    peakMemoryBytes: Math.max(...cells.map(({ peakMemoryBytes }) => peakMemoryBytes)),
+    peakMemoryBytes: maximum(cells.map(({ peakMemoryBytes }) => peakMemoryBytes)),
     cells: cells.map(({ key }) => key),
   };
 }

@@ -38,7 +38,9 @@ export class Reservoir<T> {
   }
 
   restore(items: readonly T[], position: { seen: number; random: readonly number[] }): void {
-    this.items.splice(0, this.items.length, ...items);
+    // One by one: as arguments of one call, a large sample overflows the stack.
+    this.items.length = 0;
+    for (const item of items) this.items.push(item);
     this.#seen = position.seen;
     this.#random = Random.fromState(position.random);
   }

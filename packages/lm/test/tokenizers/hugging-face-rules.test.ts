@@ -183,3 +183,12 @@ it.each([
 ])('refuses %j', (changes, message) => {
   expect(() => build(changes)).toThrow(message);
 });
+
+it('a run of bytes that are no text decodes whatever its length', () => {
+  const tokenizer = new HuggingFaceTokenizer({
+    model: { type: 'BPE', vocab: { '<0xFF>': 0 }, merges: [], byte_fallback: true },
+    decoder: { type: 'ByteFallback' },
+  } as never);
+  const ids = new Int32Array(200_000);
+  expect(tokenizer.decode(ids)).toBe('\ufffd'.repeat(ids.length));
+});

@@ -1,3 +1,4 @@
+import { maximum } from '@palimpsest/base';
 import { metricOf } from '../../results/aggregate.js';
 import type { Entry } from '../../results/entry.js';
 import { lineChart, type Series } from '../charts/line-chart.js';
@@ -35,7 +36,7 @@ function byContext(entry: Entry, name: string): { x: number; y: number; error: n
 function costTable(context: ReportContext, decoding: readonly Entry[], training: readonly Entry[]): Markup {
   const labels = [...new Set([...decoding, ...training].map((entry) => context.labels.entry(entry)))];
   const last = (entry: Entry | undefined, name: string) => entry && byContext(entry, name).at(-1);
-  const longest = Math.max(...decoding.flatMap((entry) => byContext(entry, 'memory').map(({ x }) => x)));
+  const longest = maximum(decoding.flatMap((entry) => byContext(entry, 'memory').map(({ x }) => x)));
   const rows = labels.map((label) => {
     const trained = training.find((entry) => context.labels.entry(entry) === label);
     const decoded = decoding.find((entry) => context.labels.entry(entry) === label);

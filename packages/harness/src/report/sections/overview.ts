@@ -1,3 +1,4 @@
+import { maximum } from '@palimpsest/base';
 import { metricOf } from '../../results/aggregate.js';
 import type { Entry } from '../../results/entry.js';
 import type { TaskGroup } from '../../results/tables.js';
@@ -53,7 +54,7 @@ function memoryOf(groups: readonly TaskGroup[], model: string): string {
       entry.model === model && entry.stateBytes !== undefined ? [entry.stateBytes] : [],
     ),
   );
-  return sizes.length === 0 ? '' : formatBytes(Math.max(...sizes));
+  return sizes.length === 0 ? '' : formatBytes(maximum(sizes));
 }
 
 /** What passed and what did not, in sentences. */

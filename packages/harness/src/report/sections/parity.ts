@@ -1,3 +1,4 @@
+import { maximum } from '@palimpsest/base';
 import { metricOf } from '../../results/aggregate.js';
 import type { Entry } from '../../results/entry.js';
 import { stripChart } from '../charts/strip-chart.js';
@@ -64,7 +65,10 @@ export async function paritySection(context: ReportContext): Promise<Section | u
 }
 
 function largest({ metrics }: Entry, name: string): number {
-  return Math.max(0, ...metrics.filter((metric) => metric.name === name).map(({ value }) => value));
+  return maximum(
+    metrics.filter((metric) => metric.name === name).map(({ value }) => value),
+    0,
+  );
 }
 
 const scientific = (value: number) => (value === 0 ? '0' : value.toExponential(1));

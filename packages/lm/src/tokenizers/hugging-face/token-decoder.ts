@@ -56,7 +56,8 @@ function byteFallback(tokens: readonly string[]): string[] {
   const flush = () => {
     if (run.length === 0) return;
     const text = decodeStrictUtf8(Uint8Array.from(run));
-    if (text === undefined) result.push(...run.map(() => '\ufffd'));
+    // One by one: as arguments of one call, a long run overflows the stack.
+    if (text === undefined) for (const _byte of run) result.push('\ufffd');
     else result.push(text);
     run = [];
   };
