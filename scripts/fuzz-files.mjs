@@ -10,7 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { randomOf } from './fuzz/random.mjs';
 
 const BATCH = 250;
-const SECONDS = 60;
+/** Far above what any input takes: other work on the machine is no hang. */
+const SECONDS = 180;
 const LARGEST_RSS = 1_500_000_000;
 const self = fileURLToPath(import.meta.url);
 const [first = '2000', second = '1', from] = process.argv.slice(2);
@@ -24,9 +25,9 @@ async function runAll(inputs, seed) {
   const counts = { accepted: 0, refused: 0 };
   for (let start = 0; start < inputs; ) {
     const end = Math.min(inputs, start + BATCH);
-    const { done, problems, hung } = await inProcess(end, seed, start, counts);
-    found.push(...problems);
-    if (hung) found.push(`input ${done}: no end after ${SECONDS} seconds, or the process died`);
+    const { done, problems, hung, ending } = await inProcess(end, seed, start, counts);
+    for (const problem of problems) found.push(problem);
+    if (hung) found.push(`input ${done}: ${ending}`);
     start = hung ? done + 1 : end;
   }
   for (const problem of found) console.log(problem);
@@ -45,9 +46,13 @@ function inProcess(end, seed, start, counts) {
     );
     const state = { done: start, problems: [], hung: false };
     let timer;
+    let isLate = false;
     const watch = () => {
       clearTimeout(timer);
-      timer = setTimeout(() => child.kill('SIGKILL'), 1000 * SECONDS);
+      timer = setTimeout(() => {
+        isLate = true;
+        child.kill('SIGKILL');
+      }, 1000 * SECONDS);
     };
     watch();
     child.on('message', ({ index, outcome, problem }) => {
@@ -56,9 +61,10 @@ function inProcess(end, seed, start, counts) {
       if (outcome) counts[outcome] += 1;
       if (problem) state.problems.push(`input ${index}: ${problem}`);
     });
-    child.on('exit', () => {
+    child.on('close', (code, signal) => {
       clearTimeout(timer);
-      resolve({ ...state, hung: state.done < end });
+      const ending = isLate ? `no end after ${SECONDS} seconds` : `the process ended with ${code ?? signal}`;
+      resolve({ ...state, hung: state.done < end, ending });
     });
   });
 }

@@ -30,6 +30,20 @@ describe('palimpsest generate', () => {
     expect(stopped).toMatchObject({ reason: 'stop', text: whole.text.slice(0, whole.text.indexOf(stop)) });
   });
 
+  it('says which characters of the prompt the model does not know, once, and not with --quiet', async () => {
+    const text = ['--prompt', 'hello “日本日”', '--max-new-tokens', '2'];
+    const { code, stderr } = await palimpsest(['generate', run, ...text]);
+    expect(code).toBe(0);
+    const [warning, ...others] = stderr.split('\n').filter((line) => line.startsWith('warning: '));
+    expect(warning).toBe(
+      'warning: The prompt has characters that are not in the vocabulary of this model and are replaced or left out: "“", "日", "本", "”".',
+    );
+    expect(others).toEqual([]);
+    expect((await palimpsest(['generate', run, ...text, '--quiet'])).stderr).toBe('');
+    const known = await palimpsest(['generate', run, '--prompt', 'hello', '--max-new-tokens', '2']);
+    expect(known.stderr).not.toContain('warning');
+  });
+
   it('refuses a folder that is no checkpoint and sampling that cannot be', async () => {
     const foreign = await palimpsest(['generate', emptyFolder()]);
     expect(foreign.code).toBe(2);

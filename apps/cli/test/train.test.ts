@@ -110,6 +110,24 @@ describe('palimpsest train osam', () => {
     expect(JSON.parse(resumed.stdout).step).toBe(done + 2);
   });
 
+  it('tells what a tokenizer says of itself, and which characters of the text it does not know', async () => {
+    const cwd = emptyFolder();
+    const tokenizer = {
+      model: { type: 'BPE', vocab: { '?': 0, a: 1, b: 2, ' ': 3 }, merges: [], unk_token: '?' },
+      truncation: { direction: 'Right', strategy: 'LongestFirst', stride: 0, max_length: 500 },
+    };
+    writeFileSync(join(cwd, 'tokenizer.json'), JSON.stringify(tokenizer));
+    writeFileSync(join(cwd, 'text.txt'), `${'a b '.repeat(80)}日本`);
+    const flags = [...tiny.slice(0, -2), '--text-path', 'text.txt', '--steps', '1', '--out', 'run'];
+    const file = ['--tokenizer', 'file', '--tokenizer-path', 'tokenizer.json'];
+    const { code, stderr } = await palimpsest(['train', 'osam', ...flags, ...file], { cwd });
+    expect(code).toBe(0);
+    expect(stderr.split('\n').filter((line) => line.startsWith('warning: '))).toEqual([
+      expect.stringContaining('texts are cut to 500 tokens'),
+      expect.stringMatching(/^warning: The text has characters .*"日", "本"\.$/),
+    ]);
+  });
+
   it('refuses what cannot be, with code 2 and one sentence', async () => {
     const folder = await trainedRun();
     const cwd = emptyFolder();

@@ -62,7 +62,8 @@ function trainVerb(architecture: Architecture): Verb {
           options.load === undefined ? `runs/${name}-${timeStamp()}` : folderOf(options.load as string);
         const folder = (options.out ?? own) as string;
         const { signal, registry } = context;
-        return await follow({ engine, folder, run, signal, registry }, context);
+        const onRemark = (remark: string) => context.output.note(`warning: ${remark}`);
+        return await follow({ engine, folder, run, signal, registry, onRemark }, context);
       } finally {
         await engine.dispose();
         finished();

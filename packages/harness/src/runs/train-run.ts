@@ -3,14 +3,18 @@ import {
   type AnySequenceModel,
   type Architecture,
   type BaseModel,
+  type Corpus,
+  corpusText,
   loadCorpus,
   type PreparedText,
   prepareText,
   type RunData,
+  type Tokenizer,
   type TrainingEvent,
   type TrainingOptions,
   type TrainOptions,
   train,
+  unknownCharactersRemark,
   withFrozen,
 } from '@palimpsest/lm';
 import { type Engine, whileBusy } from '@palimpsest/tensor-core';
@@ -46,6 +50,8 @@ export interface TrainRunOptions {
   /** Which architectures there are. Default: those of the house. */
   readonly registry?: Registry;
   readonly signal?: AbortSignal;
+  /** Told, before training, each sentence about the tokenizer and the text that may surprise. */
+  readonly onRemark?: (remark: string) => void;
 }
 
 interface PreparedRun extends PreparedText {
@@ -54,6 +60,7 @@ interface PreparedRun extends PreparedText {
   readonly corpus: string;
   /** Stored with every checkpoint: what a resumed run needs besides the checkpoint's own data. */
   readonly notes: RunNotes;
+  readonly remarks: readonly string[];
 }
 
 /**
@@ -68,9 +75,10 @@ export async function* trainRun(options: TrainRunOptions): AsyncGenerator<Traini
   const origin = resume ? { from: resume.folder } : {};
   // Before the text is read, which can take long.
   RunFolder.check(options.folder, origin);
-  const { architecture, model, corpus, notes, ...text } = await whileBusy(() =>
+  const { architecture, model, corpus, notes, remarks, ...text } = await whileBusy(() =>
     'checkpoint' in run ? prepareResumed(run, registry) : prepareNew(run),
   );
+  for (const remark of remarks) options.onRemark?.(remark);
   const folder = new RunFolder(options.folder, origin);
   try {
     const events = learn(architecture, notes, {
@@ -124,6 +132,7 @@ function prepareNew(run: NewRun): PreparedRun {
     model: withFrozen(model, architecture, frozen),
     corpus: corpus.name,
     notes,
+    remarks: remarksOn(prepared.tokenizer, corpus),
   };
 }
 
@@ -131,11 +140,19 @@ function prepareResumed(run: ResumedRun, registry: Registry): PreparedRun {
   const { model, tokenizer } = run.checkpoint;
   const architecture = registry.architecture(model.name);
   const { corpus, notes } = resumeText(run, architecture);
+  const prepared = prepareText(corpus, notes.data, notes.seed, tokenizer);
   return {
-    ...prepareText(corpus, notes.data, notes.seed, tokenizer),
+    ...prepared,
     architecture,
     model: withFrozen(model, architecture, notes.frozen),
     corpus: corpus.name,
     notes,
+    remarks: remarksOn(prepared.tokenizer, corpus),
   };
+}
+
+/** What a tokenizer says of itself, and of the characters of the text that it does not know. */
+function remarksOn(tokenizer: Tokenizer, corpus: Corpus): string[] {
+  const unknown = unknownCharactersRemark(tokenizer, corpusText(corpus), 'text');
+  return [...(tokenizer.remarks ?? []), ...(unknown === undefined ? [] : [unknown])];
 }

@@ -108,18 +108,39 @@ export class HuggingFaceTokenizer implements Tokenizer {
     return this.#ids.get(token);
   }
 
+  /**
+   * Characters that become the unknown token, or nothing; where the vocabulary has them, but not the words that they stand
+   * in, those words.
+   */
   unknownCharacters(text: string): string[] {
     const distinct = [...new Set(wellFormed(text))].filter((character) => character.trim() !== '');
-    return distinct.filter((character) => {
-      try {
-        const ids = this.encode(character);
-        return (
-          ids.length === 0 || (this.#model.unknownId !== undefined && ids.includes(this.#model.unknownId))
-        );
-      } catch {
-        return true;
-      }
-    });
+    const alone = distinct.filter((character) => this.#isUnknown(() => this.encode(character)));
+    // A character may be known only as the part of a word, so the text itself is asked too.
+    if (alone.length === 0) return [];
+    const words = this.#unknownWords(text);
+    if (this.#model.unknownId !== undefined && words.length === 0) return [];
+    const entries = [...this.#ids.keys()];
+    const nowhere = alone.filter((character) => !entries.some((entry) => entry.includes(character)));
+    return nowhere.length > 0 ? nowhere : words;
+  }
+
+  #unknownWords(text: string): string[] {
+    const words = new Set<string>();
+    for (const piece of this.#finder.split(wellFormed(text))) {
+      if ('id' in piece) continue;
+      for (const word of this.#split({ texts: [piece.text], areFirst: piece.at === 0 }).texts)
+        words.add(word);
+    }
+    return [...words].filter((word) => this.#isUnknown(() => this.#model.encode(word)));
+  }
+
+  #isUnknown(encode: () => ArrayLike<number>): boolean {
+    try {
+      const ids = Array.from(encode());
+      return ids.length === 0 || ids.some((id) => id === this.#model.unknownId);
+    } catch {
+      return true;
+    }
   }
 
   /**

@@ -192,3 +192,20 @@ it('a run of bytes that are no text decodes whatever its length', () => {
   const ids = new Int32Array(200_000);
   expect(tokenizer.decode(ids)).toBe('\ufffd'.repeat(ids.length));
 });
+
+it('says which words become the unknown token where their characters are known, and no more', () => {
+  const vocab = { '[UNK]': 0, cat: 1, '##s': 2, the: 3 };
+  const pieces = new HuggingFaceTokenizer({
+    model: {
+      type: 'WordPiece',
+      vocab,
+      unk_token: '[UNK]',
+      continuing_subword_prefix: '##',
+      max_input_chars_per_word: 100,
+    },
+    pre_tokenizer: { type: 'Whitespace' },
+  } as never);
+  expect(pieces.unknownCharacters('the cats')).toEqual([]);
+  expect(pieces.unknownCharacters('the hat cats')).toEqual(['hat']);
+  expect(pieces.unknownCharacters('the 日 hat')).toEqual(['日']);
+});
