@@ -41,20 +41,24 @@ export function attend(
   };
 }
 
+/** The slot that a query's own row takes: float32 `[batch, 1 or keyValueHeads, 1, slots]`, 1 there and 0 elsewhere. */
+export type OwnSlot = tf.Tensor;
+
 /**
  * `attend` for one query, over cached rows and the query's own row, which need not stand side by side in memory.
  * @param query `[batch, heads, 1, headWidth]`, scaled
  * @param cached keys and values `[batch, keyValueHeads, slots, headWidth]`
  * @param own key and value `[batch, keyValueHeads, 1, headWidth]`
  * @param mask additive, `[1 or batch, 1 or keyValueHeads, 1, slots + 1]`
- * @returns `[batch, heads · headWidth]`
+ * @param ownSlot where its own probability belongs, if the probabilities are wanted: `[batch, heads, 1, slots]`
  */
 export function attendBeside(
   query: tf.Tensor,
   cached: { readonly keys: tf.Tensor; readonly values: tf.Tensor },
   own: { readonly key: tf.Tensor; readonly value: tf.Tensor },
   mask: tf.Tensor,
-): tf.Tensor2D {
+  ownSlot?: OwnSlot,
+): AttentionResult {
   const [batch, heads, , width] = query.shape as [number, number, number, number];
   const [, keyValueHeads, slots] = cached.keys.shape as [number, number, number, number];
   const group = tf.reshape(query, [batch, keyValueHeads, heads / keyValueHeads, width]);
@@ -64,7 +68,17 @@ export function attendBeside(
   );
   const [old, newest] = tf.split(softmax(tf.add(scores, mask)), [slots, 1], 3) as [tf.Tensor, tf.Tensor];
   const read = tf.add(groupProduct(old, cached.values, false), tf.mul(newest, own.value));
-  return tf.reshape(read, [batch, heads * width]) as tf.Tensor2D;
+  return {
+    read: tf.reshape(read, [batch, heads * width]) as tf.Tensor2D,
+    ...(ownSlot && {
+      probabilities: tf.reshape(tf.add(old, tf.mul(newest, ownSlot)), [
+        batch,
+        heads,
+        1,
+        slots,
+      ]) as tf.Tensor4D,
+    }),
+  };
 }
 
 /** Adds one mask to the stacked queries of every group. */

@@ -27,6 +27,8 @@ export interface BlockContext {
   /** Added to the scores of cached entries, `[batch, 1 or keyValueHeads, slots]`. */
   readonly slotBias?: tf.Tensor;
   readonly observedQueries: number;
+  /** Give the queries before rotation. */
+  readonly withQueries?: boolean;
   /** Drops activations of one of the two branches; absent when nothing is dropped. */
   readonly dropout?: (x: tf.Tensor, branch: 0 | 1) => tf.Tensor;
 }
@@ -36,6 +38,8 @@ export interface BlockResult {
   readonly rows: tf.Tensor;
   readonly cache: LayerCache;
   readonly probabilities?: tf.Tensor4D;
+  /** Before rotation and scaling, `[batch, heads, time, headWidth]`. */
+  readonly queries?: tf.Tensor4D;
 }
 
 /** LayerNorm or RMS norm, whichever the configuration names. */
@@ -67,6 +71,7 @@ export function blockForward(
       ...(cache.positions && { positions: plan.positions }),
     },
     ...(attention.probabilities && { probabilities: attention.probabilities }),
+    ...(attention.queries && { queries: attention.queries }),
   };
 }
 
@@ -86,6 +91,7 @@ function addBranch(
 interface AttentionForward extends AttentionResult {
   readonly keys: tf.Tensor;
   readonly values: tf.Tensor;
+  readonly queries?: tf.Tensor4D;
 }
 
 function attentionForward(
@@ -104,10 +110,15 @@ function attentionForward(
   const rotated = context.angles ? rotate(queryKey, context.angles) : queryKey;
   const [q, k] = tf.split(rotated, [heads, keyValueHeads], 1) as [tf.Tensor, tf.Tensor];
   const query = tf.mul(q, 1 / Math.sqrt(headWidth));
-  if (plan.beside && !prefix && !slotBias && context.observedQueries === 0) {
-    const { mask, write } = plan.beside;
-    const read = attendBeside(query, cache, { key: k, value: v }, mask);
-    return { read, keys: write(cache.keys, k), values: write(cache.values, v) };
+  const queries = context.withQueries && {
+    queries: (tf.split(queryKey, [heads, keyValueHeads], 1) as [tf.Tensor4D, tf.Tensor])[0],
+  };
+  if (plan.beside && !prefix && !slotBias) {
+    const { mask, write, ownSlot } = plan.beside;
+    const isObserved = context.observedQueries > 0;
+    const own = { key: k, value: v };
+    const result = attendBeside(query, cache, own, mask, isObserved ? ownSlot : undefined);
+    return { ...result, ...queries, keys: write(cache.keys, k), values: write(cache.values, v) };
   }
   const keys = plan.append(cache.keys, k);
   const values = plan.append(cache.values, v);
@@ -119,7 +130,7 @@ function attentionForward(
     : { keys: keys.visible, values: values.visible };
   const mask = slotBias ? tf.add(plan.mask, biasOfColumns(slotBias, context)) : plan.mask;
   const result = attend(query, seen.keys, seen.values, mask, context.observedQueries);
-  return { ...result, keys: keys.next, values: values.next };
+  return { ...result, ...queries, keys: keys.next, values: values.next };
 }
 
 /** The bias of the rows that a call sees: it moves with their slots, and new rows have none. `[batch, heads, 1, columns]` */

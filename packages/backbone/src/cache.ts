@@ -15,6 +15,9 @@ export type LayerCache<T = tf.Tensor> = {
   readonly positions?: T;
 };
 
+/** A layer whose heads keep positions of their own. */
+export type EvictableLayer = LayerCache & { readonly positions: tf.Tensor };
+
 /** The memory of a decoder: a key/value cache of fixed capacity. */
 export type TransformerState<T = tf.Tensor> = {
   /** int32 `[batch]`: position of the next token. */
@@ -83,7 +86,7 @@ export function positionsOf(state: TransformerState, layer: number): tf.Tensor {
  * @param cache a layer of an evictable cache
  * @param keep bool or 0/1, `[batch, keyValueHeads, slots]`
  */
-export function evict(cache: LayerCache & { readonly positions: tf.Tensor }, keep: tf.Tensor): LayerCache {
+export function evict(cache: EvictableLayer, keep: tf.Tensor): LayerCache {
   const hidden = tf.fill(cache.positions.shape, -1, 'int32');
   return { ...cache, positions: tf.where(tf.cast(keep, 'bool'), cache.positions, hidden) };
 }
@@ -92,13 +95,41 @@ export function evict(cache: LayerCache & { readonly positions: tf.Tensor }, kee
  * Moves the entries that are left to the last slots, oldest first, and the empty slots before them.
  * @param cache a layer of an evictable cache without sinks
  */
-export function compact(cache: LayerCache & { readonly positions: tf.Tensor }): LayerCache {
+export function compact(cache: EvictableLayer): LayerCache {
   const sorted = inOrder(cache.positions, 0);
   return {
     keys: sorted.rows(cache.keys),
     values: sorted.rows(cache.values),
     positions: sorted.rows(cache.positions),
   };
+}
+
+/**
+ * The entries of chosen slots, in arrays of their own: what the others took is free.
+ * @param cache a layer of an evictable cache
+ * @param slots int32 `[batch, keyValueHeads, count]`, −1 for a slot that stays empty, with zeros in it
+ */
+export function gatherEntries(cache: EvictableLayer, slots: tf.Tensor): EvictableLayer {
+  const zero = tf.scalar(0, 'int32');
+  const sources = tf.maximum(slots, zero);
+  const isTaken = tf.greaterEqual(slots, zero);
+  const taken = tf.expandDims(tf.cast(isTaken, 'float32'), 3);
+  return {
+    keys: tf.mul(readRows(cache.keys, sources), taken),
+    values: tf.mul(readRows(cache.values, sources), taken),
+    positions: tf.where(isTaken, readRows(cache.positions, sources), tf.fill(slots.shape, -1, 'int32')),
+  };
+}
+
+/** Adds empty slots behind the others. */
+export function withRoom(cache: EvictableLayer, slots: number): EvictableLayer {
+  const more = (x: tf.Tensor, value: number) =>
+    tf.pad(
+      x,
+      x.shape.map((_, axis): [number, number] => [0, axis === 2 ? slots : 0]),
+      value,
+    );
+  return { keys: more(cache.keys, 0), values: more(cache.values, 0), positions: more(cache.positions, -1) };
 }
 
 /** A window brought into order: empty slots first, then the entries by their positions. */

@@ -31,10 +31,12 @@ export function checkState(config: TransformerConfig, state: TransformerState, b
     );
   }
   state.layers.forEach((cache, layer) => {
+    // The slots of an evictable layer are those of its own arrays, which shrink and grow.
+    const own = evictable ? (cache?.positions?.shape[2] ?? slots) : slots;
     const name = (part: string) => `layers.${layer}.${part}`;
-    check(name('keys'), cache?.keys, 'float32', [batch, keyValueHeads, slots, headWidth]);
-    check(name('values'), cache?.values, 'float32', [batch, keyValueHeads, slots, headWidth]);
-    if (evictable) check(name('positions'), cache?.positions, 'int32', [batch, keyValueHeads, slots]);
+    check(name('keys'), cache?.keys, 'float32', [batch, keyValueHeads, own, headWidth]);
+    check(name('values'), cache?.values, 'float32', [batch, keyValueHeads, own, headWidth]);
+    if (evictable) check(name('positions'), cache?.positions, 'int32', [batch, keyValueHeads, own]);
     else refuse(name('positions'), cache?.positions, 'once for all layers');
   });
 }

@@ -3,6 +3,7 @@ import { blockForward, type KeyValuePrefix, normalise } from './block.js';
 import { isMarkedEmpty, type TransformerState } from './cache.js';
 import { checkState } from './check-state.js';
 import type { TransformerConfig } from './config.js';
+import { checkPlacement, type Placement, planInOrder } from './growing-plan.js';
 import { type DecoderInput, inputRows, type Rows } from './input-rows.js';
 import type { BlockParameters, TransformerParameters } from './parameters.js';
 import { PositionAngles } from './position-angles.js';
@@ -18,6 +19,15 @@ export interface DecoderOptions {
   readonly hidden?: boolean;
   /** Give the attention probabilities of this many newest queries. Default 0. */
   readonly observedQueries?: number;
+  /** Give the queries of every layer as they are before rotation. Default false. */
+  readonly queries?: boolean;
+  /**
+   * Where new rows go. 'window' (default): into slots that are empty or hold the oldest entries. For evictable caches without
+   * sinks also 'extend': every layer's arrays grow by the rows, and nothing moves or drops out; and 'behind': a single row goes
+   * into the slot behind the newest entry of each head, so that slots stay in order of age. The caller has made room there
+   * (`withRoom`); on engines with graphs a row without room is an error, not an entry lost.
+   */
+  readonly placement?: Placement;
   /** Dropout is on. Default false. */
   readonly training?: boolean;
   /** int32 [2], from `Rng.key()`; without it nothing is dropped. */
@@ -39,6 +49,8 @@ export interface DecoderResult {
    * right end; positions tell which entry a slot holds. A per-layer prefix takes the columns at the left end.
    */
   readonly attention?: readonly tf.Tensor4D[];
+  /** Per layer `[batch, heads, time, headWidth]`, before rotation and scaling. */
+  readonly queries?: readonly tf.Tensor4D[];
 }
 
 /** Angle tables of a model, made once. */
@@ -77,7 +89,8 @@ export function runDecoder(
   const first = tf.reshape(embedded, [batch * time, config.modelWidth]);
   let x = drop ? drop(first, 0) : first;
   const angles = places.fromStart ? tables.rotary?.firstPositions(time) : tables.rotary?.at(places.positions);
-  const planOf = cachePlans(config, rows, places, state, input.layerPrefix);
+  const planOf = cachePlans(config, rows, places, state, input.layerPrefix, options.placement);
+  const queries: tf.Tensor4D[] = [];
   const caches: TransformerState['layers'][number][] = [];
   const hidden: tf.Tensor[] = [x];
   const attention: tf.Tensor4D[] = [];
@@ -94,12 +107,14 @@ export function runDecoder(
       ...(prefix && { prefix }),
       ...(slotBias && { slotBias }),
       observedQueries: options.observedQueries ?? 0,
+      withQueries: options.queries === true,
       ...(drop && { dropout: (value: tf.Tensor, branch: 0 | 1) => drop(value, 1 + 2 * layer + branch) }),
     });
     x = result.rows;
     caches.push(result.cache);
     hidden.push(x);
     if (result.probabilities) attention.push(result.probabilities);
+    if (result.queries) queries.push(result.queries);
   });
   const output = readOut(config, parameters, x, rows, options);
   hidden[hidden.length - 1] = output.final;
@@ -109,6 +124,7 @@ export function runDecoder(
       hidden: hidden.map((value) => tf.reshape(value, [batch, time, config.modelWidth]) as tf.Tensor3D),
     }),
     ...(attention.length > 0 && { attention }),
+    ...(queries.length > 0 && { queries }),
     state: {
       position: places.next,
       ...(state.positions && { positions: planOf(0).positions }),
@@ -161,15 +177,23 @@ function cachePlans(
   places: Places,
   state: TransformerState,
   prefix: readonly KeyValuePrefix[] | undefined,
+  placement: Placement = 'window',
 ): (layer: number) => SlotPlan {
   const isEmpty = isMarkedEmpty(state);
   const heads = config.evictable ? config.keyValueHeads : 1;
+  checkPlacement(config, placement, rows.time);
   const make = (layer: number): SlotPlan => {
     const cached = state.positions ?? state.layers[layer]!.positions;
+    const before = isEmpty ? undefined : cached;
+    // The slots of an evictable layer are those of its own arrays.
+    const sized =
+      before && config.evictable ? { ...config, capacity: before.shape[2]! - config.sinks } : config;
     const plan =
-      places.fromStart && !rows.mask
-        ? planFirstTokens(config, rows.batch, rows.time, heads)
-        : planTokens(config, places.visible, places.positions, isEmpty ? undefined : cached, heads);
+      placement !== 'window'
+        ? planInOrder(placement, places.visible, before, heads)
+        : places.fromStart && !rows.mask
+          ? planFirstTokens(config, rows.batch, rows.time, heads)
+          : planTokens(sized, places.visible, places.positions, before, heads);
     return prefix ? behindPrefix(plan, prefix[layer]!.keys.shape[2]!) : plan;
   };
   if (config.evictable && !isEmpty) return memoised(make);

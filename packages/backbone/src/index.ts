@@ -4,12 +4,15 @@ export { attend } from './attention.js';
 export type { KeyValuePrefix } from './block.js';
 export {
   compact,
+  type EvictableLayer,
   emptyState,
   evict,
+  gatherEntries,
   type LayerCache,
   positionsOf,
   type TransformerState,
   validity,
+  withRoom,
 } from './cache.js';
 export { cachedRows, cachedRowWidth, rotateKeys, stateFromRows } from './cached-rows.js';
 export {
@@ -21,6 +24,7 @@ export {
 } from './config.js';
 export type { DecoderOptions, DecoderResult } from './decoder.js';
 export { continueGreedily, GreedyDecoder, type GreedyOptions } from './greedy.js';
+export type { Placement } from './growing-plan.js';
 export { type DecoderInput, paddedPositions } from './input-rows.js';
 export { type BlockParameters, parameterCount, type TransformerParameters } from './parameters.js';
 export { presets } from './presets.js';
@@ -35,6 +39,8 @@ export {
 } from './pretrained/describe-folder.js';
 export { type HalfArray, HalfWeights } from './pretrained/half-weights.js';
 export { type LayeredState, LayeredTransformer } from './pretrained/layered-transformer.js';
+export { fromLlamaWeights, type LlamaWeights, toLlamaWeights } from './pretrained/llama-weights.js';
 export { type LoadOptions, loadPretrained, type Pretrained } from './pretrained/load-pretrained.js';
 export type { LoadProgress } from './pretrained/load-weights.js';
+export { rotaryFrequencies } from './rotary-frequencies.js';
 export { createTransformer, type Transformer } from './transformer.js';

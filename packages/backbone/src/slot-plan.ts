@@ -15,6 +15,8 @@ export interface SlotPlan {
   readonly beside?: {
     /** Additive, broadcasts to `[batch, keyValueHeads, 1, slots + 1]`; the last column is the query's own. */
     readonly mask: tf.Tensor;
+    /** 1 at the slot that the query's own row takes, `[batch, 1 or keyValueHeads, 1, slots]`. */
+    readonly ownSlot: tf.Tensor;
     /** The cache after the call. */
     write(cached: tf.Tensor, fresh: tf.Tensor): tf.Tensor;
   };
@@ -26,7 +28,7 @@ function bandAt(queries: number, columns: number, capacity: number) {
   return (query: number, column: number) => column <= offset + query && column > offset + query - capacity;
 }
 
-function hostMask(queries: number, columns: number, sees: (query: number, column: number) => boolean) {
+export function hostMask(queries: number, columns: number, sees: (query: number, column: number) => boolean) {
   const values = new Float32Array(queries * columns);
   for (let query = 0; query < queries; query++) {
     for (let column = 0; column < columns; column++) {
@@ -92,13 +94,25 @@ function updateSinks(
  * @param cached positions in the cache, `[batch, 1 or keyValueHeads, slots]`
  */
 function planOneToken({ sinks, capacity }: TransformerConfig, fresh: tf.Tensor, cached: tf.Tensor): SlotPlan {
-  const [batch, heads, slots] = cached.shape as [number, number, number];
+  const [batch, heads] = cached.shape as [number, number, number];
   const window = tf.slice(cached, [0, 0, sinks], [batch, heads, capacity]);
   const oldest = tf.add(tf.argMin(window, 2), tf.scalar(sinks, 'int32'));
   const zero = tf.scalar(0, 'int32');
   const isSink = tf.logicalAnd(tf.greaterEqual(fresh, zero), tf.less(fresh, tf.scalar(sinks, 'int32')));
   const every = (x: tf.Tensor) => tf.broadcastTo(x, [batch, heads]);
-  const slot = sinks > 0 ? tf.where(every(isSink), every(fresh), oldest) : oldest;
+  return planAtSlot(sinks > 0 ? tf.where(every(isSink), every(fresh), oldest) : oldest, fresh, cached);
+}
+
+/**
+ * The plan for one token that takes a given slot.
+ * @param slot int32 `[batch, 1 or keyValueHeads]`
+ * @param fresh int32 `[batch, 1]`: its position, −1 for padding
+ * @param cached positions in the cache, `[batch, 1 or keyValueHeads, slots]`
+ */
+export function planAtSlot(slot: tf.Tensor, fresh: tf.Tensor, cached: tf.Tensor): SlotPlan {
+  const [batch, heads, slots] = cached.shape as [number, number, number];
+  const zero = tf.scalar(0, 'int32');
+  const every = (x: tf.Tensor) => tf.broadcastTo(x, [batch, heads]);
   const place = tf.reshape(slot, [batch, heads, 1]);
   const positions = writeRows(cached, tf.reshape(every(fresh), [batch, heads, 1]), place);
   const blocked = (isHidden: tf.Tensor) =>
@@ -115,7 +129,11 @@ function planOneToken({ sinks, capacity }: TransformerConfig, fresh: tf.Tensor, 
       const written = write(before, rows);
       return { visible: written, next: written };
     },
-    beside: { mask: blocked(tf.concat([old, own], 2)), write },
+    beside: {
+      mask: blocked(tf.concat([old, own], 2)),
+      ownSlot: tf.reshape(tf.cast(isPlace, 'float32'), [batch, heads, 1, slots]),
+      write,
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Engine } from '@palimpsest/tensor-core';
+import type { Engine, NDArray } from '@palimpsest/tensor-core';
 import type { AnySequenceModel } from '../sequence-model.js';
 import { StepDecoder } from './step-decoder.js';
 
@@ -22,6 +22,12 @@ export interface Decoder {
   read(ids: ArrayLike<number>): Promise<Float32Array>;
   /** Copy of the memory on the host: the tree that the model's own `initState` and `step` speak of, for a batch of one. */
   state(): Promise<unknown>;
+  /**
+   * The memory that a snapshot holds by paths, for memories whose shapes depend on what was read. Without it the shapes must be
+   * those of the present memory.
+   * @throws InputError for arrays that are no memory of this model.
+   */
+  stateOf?(arrays: Readonly<Record<string, NDArray>>): unknown;
   /** Goes on from a memory on the host, as `state` gives it. The tree is not changed. */
   restore(state: unknown): Promise<void>;
   /** Forgets everything: the memory before the first token. */

@@ -135,15 +135,7 @@ export class Session {
   async restore(snapshot: SessionSnapshot | Uint8Array): Promise<void> {
     const given = snapshot instanceof Uint8Array ? decodeSnapshot(snapshot) : snapshot;
     this.#checkOrigin(given);
-    const own = await this.#decoder.state();
-    const state = treeMap<NDArray, NDArray>(own, (leaf, path) => {
-      const saved = given.state[path];
-      if (saved && formatShape(saved.shape) === formatShape(leaf.shape) && saved.dtype === leaf.dtype)
-        return saved;
-      throw new InputError(
-        `The snapshot does not fit the memory of '${this.#model.name}': '${path}' should be ${leaf.dtype} ${formatShape(leaf.shape)}, but is ${saved ? `${saved.dtype} ${formatShape(saved.shape)}` : 'missing'}.`,
-      );
-    });
+    const state = this.#decoder.stateOf?.(given.state) ?? (await this.#sameShapes(given.state));
     // Everything is checked before anything changes.
     const rng = Rng.fromState(given.rng);
     this.#checkIds(given.history);
@@ -242,6 +234,18 @@ export class Session {
     this.#pending = [];
     this.#history = [];
     this.#position = 0;
+  }
+
+  /** The memory of a snapshot, whose arrays must be those of the present one. */
+  async #sameShapes(arrays: SessionSnapshot['state']): Promise<unknown> {
+    return treeMap<NDArray, NDArray>(await this.#decoder.state(), (leaf, path) => {
+      const saved = arrays[path];
+      if (saved && formatShape(saved.shape) === formatShape(leaf.shape) && saved.dtype === leaf.dtype)
+        return saved;
+      throw new InputError(
+        `The snapshot does not fit the memory of '${this.#model.name}': '${path}' should be ${leaf.dtype} ${formatShape(leaf.shape)}, but is ${saved ? `${saved.dtype} ${formatShape(saved.shape)}` : 'missing'}.`,
+      );
+    });
   }
 
   #fingerprint(): string {

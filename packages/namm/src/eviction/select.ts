@@ -64,8 +64,7 @@ function rank(
 ): Ranked {
   const isValid = (index: number) => valid === undefined || valid[index] !== 0;
   let newest = scores.length - 1;
-  // Parity counts padding as entries, and forces the last one, whatever it is.
-  if (!rule.parity) while (newest >= 0 && !isValid(newest)) newest -= 1;
+  while (newest >= 0 && !isValid(newest)) newest -= 1;
   const forcesNewest = !(rule.kind === 'topk' && rule.parity);
   const values = scores.map((score, index) => {
     if (index === newest && forcesNewest) return Number.POSITIVE_INFINITY;

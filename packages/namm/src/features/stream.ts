@@ -10,8 +10,8 @@ import { windowWeights } from './window.js';
 export type SpectrumStream<T = tf.Tensor> = {
   /** Average of the spectra, `[batch, heads, features, tokens]`. */
   readonly average: T;
-  /** The newest attention rows, which later windows reach back to, `[batch, heads, N - s up to N - 1, tokens]`. */
-  readonly ring: T;
+  /** The newest attention rows, which later windows reach back to, `[batch, heads, N - s up to N - 1, tokens]`; absent for none. */
+  readonly ring?: T;
 };
 
 type StreamConfig = Pick<
@@ -27,7 +27,7 @@ export const carriedRows = (config: StreamConfig): number => longestWindow(confi
 
 /** Attention rows that were read, and the spectra that they completed. */
 export interface RowsRead {
-  readonly ring: tf.Tensor;
+  readonly ring?: tf.Tensor;
   /** One per hop, oldest first, `[batch, heads, features, tokens]`. */
   readonly frames: readonly tf.Tensor[];
 }
@@ -42,15 +42,16 @@ export function readRows(config: StreamConfig, rows: tf.Tensor, before: tf.Tenso
   const [batch, heads, , tokens] = rows.shape as [number, number, number, number];
   const longest = longestWindow(config);
   const carry = carriedRows(config);
-  const known = before ? padTokens(before, tokens) : tf.zeros([batch, heads, carry, tokens]);
-  let ring = known.shape[2] === 0 ? rows : tf.concat([known, rows], 2);
+  const known = before ? padTokens(before, tokens) : carry > 0 && tf.zeros([batch, heads, carry, tokens]);
+  const all = known ? tf.concat([known, rows], 2) : rows;
+  const count = all.shape[2]!;
   const frames: tf.Tensor[] = [];
-  while (ring.shape[2]! >= longest) {
-    frames.push(spectra(config, tf.slice(ring, [0, 0, 0, 0], [batch, heads, longest, tokens])));
-    const left = ring.shape[2]! - hopLength;
-    ring = tf.slice(ring, [0, 0, hopLength, 0], [batch, heads, left, tokens]);
+  let from = 0;
+  for (; count - from >= longest; from += hopLength) {
+    frames.push(spectra(config, tf.slice(all, [0, 0, from, 0], [batch, heads, longest, tokens])));
   }
-  return { ring, frames };
+  const ring = count > from && tf.slice(all, [0, 0, from, 0], [batch, heads, count - from, tokens]);
+  return { frames, ...(ring && { ring }) };
 }
 
 /**
@@ -74,7 +75,7 @@ export function advanceStream(
     (sum, frame) => tf.add(tf.mul(sum, decay), tf.mul(frame, 1 - decay)),
     known,
   );
-  return { ring, average };
+  return { average, ...(ring && { ring }) };
 }
 
 /** Spectra of every scale under windows that end with the newest row, side by side on axis 2. */

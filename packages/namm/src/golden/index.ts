@@ -1,5 +1,6 @@
 import type { GoldenHandler } from '@palimpsest/base/golden';
 import { cmaEsCase } from './cma-es-case.js';
+import { generateCase, raggedCase } from './managed-cases.js';
 import { metricsCase } from './metrics-case.js';
 import { openNammCase } from './open-namm-case.js';
 import { policyCase } from './policy-case.js';
@@ -19,6 +20,8 @@ export const goldenHandlers: readonly GoldenHandler[] = [
   selectionCase,
   policyCase,
   openNammCase,
+  generateCase,
+  raggedCase,
   cmaEsCase,
   metricsCase,
 ];

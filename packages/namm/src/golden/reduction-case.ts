@@ -47,7 +47,7 @@ async function streamed(testCase: GoldenCase, engine: Engine): Promise<GoldenOut
     const first = tf.slice(rows, [0, 0, 0, 0], [batch, heads, 3, tokens]);
     const rest = tf.slice(rows, [0, 0, 3, 0], [batch, heads, queries - 3, tokens]);
     const stream = advanceStream(config, rest, advanceStream(config, first, before));
-    const carried = { average: gatherTokens(stream.average, kept), ring: gatherTokens(stream.ring, kept) };
+    const carried = { average: gatherTokens(stream.average, kept), ring: gatherTokens(stream.ring!, kept) };
     return {
       reduced: tokenMajor(stream.average),
       ema: tokenMajor(carried.average),

@@ -27,7 +27,7 @@ export const statisticsCase: GoldenHandler = {
     };
     const observe = (attention: tf.Tensor, mask: tf.Tensor, kept: tf.Tensor, before?: SpectrumStream) => {
       const stream = advanceStream(config, attention, before);
-      const carried = { average: gatherTokens(stream.average, kept), ring: gatherTokens(stream.ring, kept) };
+      const carried = { average: gatherTokens(stream.average, kept), ring: gatherTokens(stream.ring!, kept) };
       return { average: stream.average, moments: momentsOf(stream.average, perHead(mask)), carried };
     };
     const perHead = (mask: tf.Tensor): tf.Tensor => tf.expandDims(mask, 1);

@@ -20,7 +20,6 @@ export function withHeldRows(policy: CachePolicy): CachePolicy {
   const most = needs.rows;
   return {
     ...policy,
-    needs: { ...needs, rows: 'all' },
     observe: (state, piece) => ({ tokens: { rows: hold(state, piece, most) } }),
     score: (view) => score({ ...view, rows: view.state!.tokens.rows! }),
     // Rows of an interval that is over have no say in the next.

@@ -49,14 +49,14 @@ export function nammPolicy(config: NAMMConfig, parameters: NAMMParameters): Cach
         observe: (state, { rows }) => holdFrames(config, state, rows!),
         score: (view) => scoresOverTime(config, view),
         afterUpdate: ({ tokens: { ring } }, scores) => ({
-          tokens: { ring: ring!, scores: tf.expandDims(scores, 2) },
+          tokens: { ...(ring && { ring }), scores: tf.expandDims(scores, 2) },
         }),
       }
     : {
         ...watch,
         observe: (state, { rows }) => {
           const { average, ring } = state?.tokens ?? {};
-          const before = average && ring ? { average, ring } : undefined;
+          const before = average && { average, ...(ring && { ring }) };
           return { tokens: advanceStream(config, rows!, before) };
         },
         score: (view) => {
@@ -99,7 +99,7 @@ function holdFrames(config: NAMMConfig, state: PolicyState | undefined, rows: tf
   const held = [...(frames ? [padTokens(frames, tokens)] : []), ...fresh];
   return {
     tokens: {
-      ring,
+      ...(ring && { ring }),
       ...(held.length > 0 && { frames: held.length === 1 ? held[0]! : tf.concat(held, 2) }),
       ...(scores && { scores }),
     },

@@ -1,0 +1,160 @@
+import type { Transformer, TransformerParameters } from '@palimpsest/backbone';
+import {
+  type Compiled,
+  disposeTree,
+  type Engine,
+  isOnDevice,
+  type NDArray,
+  type ToDevice,
+  type ToHost,
+  type tf,
+} from '@palimpsest/tensor-core';
+import type { CachePolicy, PolicyState } from '../policy/policy.js';
+import {
+  type LayerParameters,
+  ManagedFunctions,
+  type ReadResult,
+  type StepResult,
+  type Waiting,
+} from './functions.js';
+import type { ManagedState } from './state.js';
+
+/** What `absorb` is given. */
+export interface AbsorbInput {
+  readonly carried: readonly { readonly state?: PolicyState }[];
+  readonly waiting: readonly Waiting[];
+  readonly position: tf.Tensor;
+  /** Positions of every layer, for their number of slots. */
+  readonly slots: readonly tf.Tensor[];
+}
+
+/** What `gather` is given. */
+export interface GatherInput {
+  readonly state: ManagedState;
+  readonly policies: readonly { readonly state?: PolicyState }[];
+  readonly slots: readonly tf.Tensor[];
+}
+
+type Parameters = TransformerParameters;
+
+/** The compiled forms of one managed model, shared by all texts that are read by it. */
+export class ManagedGraphs {
+  readonly functions: ManagedFunctions;
+  readonly start: Compiled<[Parameters, tf.Tensor, tf.Tensor | undefined], ReadResult>;
+  readonly startAll: Compiled<[Parameters, tf.Tensor, tf.Tensor | undefined], ReadResult>;
+  readonly extend: Compiled<[Parameters, tf.Tensor, tf.Tensor | undefined, ManagedState], ReadResult>;
+  readonly extendAll: Compiled<[Parameters, tf.Tensor, tf.Tensor | undefined, ManagedState], ReadResult>;
+  readonly step: Compiled<[Parameters, tf.Tensor, ManagedState], StepResult>;
+  readonly absorb: Compiled<[AbsorbInput], readonly { readonly state?: PolicyState }[]>;
+  readonly score: Compiled<
+    [ManagedState, LayerParameters],
+    { readonly scores: readonly tf.Tensor[]; readonly policies: readonly { readonly state?: PolicyState }[] }
+  >;
+  readonly gather: Compiled<[GatherInput], ManagedState>;
+  readonly makeRoom: Compiled<[ManagedState], ManagedState>;
+  #params: ToDevice<Parameters>;
+  readonly #ownsParams: boolean;
+  #policyParameters: ToDevice<LayerParameters> | undefined;
+  /** Texts that use these forms. */
+  users = 0;
+
+  constructor(
+    readonly engine: Engine,
+    readonly model: Transformer,
+    readonly policy: CachePolicy,
+    params: ToHost<Parameters> | ToDevice<Parameters>,
+    readonly room: number,
+    freeze = true,
+  ) {
+    const functions = new ManagedFunctions(model, policy);
+    this.functions = functions;
+    this.#ownsParams = !isOnDevice(params);
+    this.#params = (this.#ownsParams ? engine.put(params) : params) as ToDevice<Parameters>;
+    const name = (form: string) => `${model.name}.${policy.name}.${form}`;
+    const start = (all: boolean) =>
+      engine.compile(
+        (tree: Parameters, tokens: tf.Tensor, mask: tf.Tensor | undefined) =>
+          functions.read(tree, tokens, undefined, mask, all),
+        { name: name('start') },
+      );
+    const extend = (all: boolean) =>
+      engine.compile(
+        (tree: Parameters, tokens: tf.Tensor, mask: tf.Tensor | undefined, state: ManagedState) =>
+          functions.read(tree, tokens, state, mask, all),
+        { name: name('extend'), donate: [3] },
+      );
+    [this.start, this.startAll] = [start(false), start(true)];
+    [this.extend, this.extendAll] = [extend(false), extend(true)];
+    this.step = engine.compile(
+      (tree: Parameters, token: tf.Tensor, state: ManagedState) => functions.step(tree, token, state),
+      { name: name('step'), donate: [2], freeze: freeze ? [0] : [] },
+    );
+    this.absorb = engine.compile(
+      ({ carried, waiting, position, slots }: AbsorbInput) =>
+        functions
+          .absorb(
+            carried.map(({ state }) => state),
+            waiting,
+            position,
+            slots.map(({ shape }) => shape[2]!),
+          )
+          .map((state) => (state ? { state } : {})),
+      { name: name('absorb') },
+    );
+    this.score = engine.compile(
+      (state: ManagedState, parameters: LayerParameters) => {
+        const { scores, policies } = functions.score(state, parameters);
+        return { scores, policies: policies.map((carried) => (carried ? { state: carried } : {})) };
+      },
+      { name: name('score') },
+    );
+    this.gather = engine.compile(
+      ({ state, policies, slots }: GatherInput) =>
+        functions.gather(
+          state,
+          policies.map((carried) => carried.state),
+          slots,
+        ),
+      { name: name('gather'), donate: [0] },
+    );
+    this.makeRoom = engine.compile((state: ManagedState) => functions.makeRoom(state, room), {
+      name: name('makeRoom'),
+      donate: [0],
+    });
+  }
+
+  get params(): ToDevice<Parameters> {
+    return this.#params;
+  }
+
+  /** Layers that are looked after. */
+  get managed(): readonly number[] {
+    return Array.from({ length: this.model.options.layers }, (_, layer) => layer).filter((layer) =>
+      this.functions.manages(layer),
+    );
+  }
+
+  /** What the policy reads for every layer, on the engine. */
+  policyParameters(): ToDevice<LayerParameters> {
+    const { layers, keyValueHeads: heads } = this.model.options;
+    this.#policyParameters ??= this.engine.put(
+      Array.from(
+        { length: layers },
+        (_, layer): Record<string, NDArray> => this.policy.parameters?.({ layer, heads }) ?? {},
+      ),
+    ) as ToDevice<LayerParameters>;
+    return this.#policyParameters;
+  }
+
+  async dispose(): Promise<void> {
+    const { start, startAll, extend, extendAll, step, absorb, score, gather, makeRoom } = this;
+    await Promise.all(
+      [start, startAll, extend, extendAll, step, absorb, score, gather, makeRoom].map((form) =>
+        form.dispose(),
+      ),
+    );
+    if (this.#ownsParams) disposeTree(this.#params);
+    disposeTree(this.#policyParameters);
+    this.#policyParameters = undefined;
+  }
+}

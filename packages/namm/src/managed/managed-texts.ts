@@ -1,0 +1,344 @@
+import type { TransformerConfig } from '@palimpsest/backbone';
+import { treeBytes } from '@palimpsest/lm';
+import {
+  type DeviceArray,
+  disposeTree,
+  InputError,
+  type NDArray,
+  ndarray,
+  type ToDevice,
+  toHost,
+} from '@palimpsest/tensor-core';
+import { type Candidates, retain } from '../policy/retention.js';
+import { extentsAfter } from './extents.js';
+import type { Waiting } from './functions.js';
+import type { ManagedGraphs } from './graphs.js';
+import { pieces, type Schedule } from './schedule.js';
+import { emptyHostState, type HostState, type ManagedState } from './state.js';
+
+type DeviceState = ToDevice<ManagedState>;
+
+/** What an update left, for whoever watches. */
+export interface UpdateReport {
+  /** Tokens read when it ran. */
+  readonly seen: number;
+  readonly layers: readonly {
+    readonly layer: number;
+    /** float32 `[batch, heads, slots]` */
+    readonly scores: NDArray;
+    /** int32 `[batch, heads, slots]`, -1 for none */
+    readonly positions: NDArray;
+    /** int32 `[batch, heads, most]`: slots that stay, right-aligned, -1 for none */
+    readonly kept: NDArray<'int32'>;
+    /** int32 `[batch, heads]` */
+    readonly lengths: NDArray<'int32'>;
+    readonly passing: NDArray<'int32'>;
+  }[];
+}
+
+/** Options of one reading of texts. */
+export interface ReadOptions {
+  /** Called after every update. */
+  readonly onUpdate?: (report: UpdateReport) => void;
+}
+
+/**
+ * Texts of a batch being read by a transformer whose cache a policy manages. All rows have read equally many tokens; a shorter
+ * text begins behind padding of a multiple of the interval, so that every row is as it would be alone.
+ */
+export class ManagedTexts {
+  #state: DeviceState | undefined;
+  /** Attention of single tokens that no policy has seen yet, and how many slots stand behind the newest entry. */
+  #waiting: ToDevice<Waiting>[] = [];
+  #waitingTokens = 0;
+  #room = 0;
+  #seen = 0;
+  /** Tokens of padding before each text. */
+  #padding: number[];
+
+  constructor(
+    private readonly graphs: ManagedGraphs,
+    private readonly schedule: Schedule,
+    readonly batch: number,
+    private readonly options: ReadOptions = {},
+  ) {
+    graphs.users += 1;
+    this.#padding = new Array<number>(batch).fill(0);
+  }
+
+  /** Options of the model. */
+  get modelOptions(): TransformerConfig {
+    return this.graphs.model.options;
+  }
+
+  /** Tokens read, padding counted. */
+  get seen(): number {
+    return this.#seen;
+  }
+
+  /** Bytes of all arrays that the memory consists of. */
+  get stateBytes(): number {
+    return treeBytes(this.#state ?? {}) + treeBytes(this.#waiting);
+  }
+
+  /** Bytes of keys and values alone, as allocated. */
+  get keyValueBytes(): number {
+    return treeBytes((this.#state?.layers ?? []).map(({ keys, values }) => ({ keys, values })));
+  }
+
+  /**
+   * Reads more of every text.
+   * @param tokens int32 `[batch, time]`
+   * @param mask 0/1 `[batch, time]`, 0 before the beginning of a shorter text; only in the first reading
+   * @returns logits after the last token, `[batch, vocabSize]`, the caller's to dispose of
+   */
+  async read(tokens: NDArray, mask?: NDArray): Promise<DeviceArray> {
+    let logits: DeviceArray | undefined;
+    for await (const part of this.#pieces(tokens, mask, false)) {
+      logits?.dispose();
+      logits = part;
+    }
+    if (!logits) throw new InputError('There is nothing to read: give at least one token.');
+    return logits;
+  }
+
+  /** Reads more of every text and gives all logits on the host, `[batch, time, vocabSize]`. */
+  async readAll(tokens: NDArray, mask?: NDArray): Promise<NDArray<'float32'>> {
+    const [batch, time] = tokens.shape as [number, number];
+    const width = this.graphs.model.vocabSize;
+    const all = new Float32Array(batch * time * width);
+    let at = 0;
+    for await (const part of this.#pieces(tokens, mask, true)) {
+      const values = await part.data();
+      part.dispose();
+      const count = values.length / (batch * width);
+      for (let row = 0; row < batch; row++) {
+        const rows = values.subarray(row * count * width, (row + 1) * count * width);
+        all.set(rows, (row * time + at) * width);
+      }
+      at += count;
+    }
+    return ndarray(all, [batch, time, width]);
+  }
+
+  /** The memory on the host. Attention that waited is taken in first. */
+  async state(): Promise<HostState> {
+    if (!this.#state) return emptyHostState(this.batch);
+    await this.#absorb();
+    return toHost(this.#state);
+  }
+
+  /** Goes on from a memory on the host. */
+  restore(state: HostState): void {
+    this.reset();
+    if (state.layers.length === 0) return;
+    this.#state = this.graphs.engine.put(state);
+    this.#seen = state.seen.data[0]!;
+    this.#padding = Array.from(state.position.data, (position) => this.#seen - position);
+    this.#room = roomOf(state);
+  }
+
+  /** Forgets everything. */
+  reset(): void {
+    disposeTree(this.#state);
+    disposeTree(this.#waiting);
+    this.#state = undefined;
+    this.#waiting = [];
+    this.#waitingTokens = 0;
+    this.#room = 0;
+    this.#seen = 0;
+    this.#padding.fill(0);
+  }
+
+  /** Independent texts with the same past. */
+  async fork(): Promise<ManagedTexts> {
+    const copy = new ManagedTexts(this.graphs, this.schedule, this.batch, this.options);
+    if (this.#state) copy.restore(await this.state());
+    return copy;
+  }
+
+  async dispose(): Promise<void> {
+    this.reset();
+    this.graphs.users -= 1;
+    if (this.graphs.users === 0) await this.graphs.dispose();
+  }
+
+  async *#pieces(tokens: NDArray, mask: NDArray | undefined, all: boolean): AsyncGenerator<DeviceArray> {
+    this.#check(tokens, mask);
+    for (const { from, count, updates } of pieces(this.#seen, tokens.shape[1]!, this.schedule)) {
+      const part = columns(tokens, from, count);
+      const seenPart = mask && columns(mask, from, count);
+      yield count === 1 && this.#state && !seenPart
+        ? await this.#readOne(part)
+        : await this.#readMany(part, seenPart, all);
+      this.#seen += count;
+      if (updates) await this.#update();
+    }
+  }
+
+  async #readMany(tokens: NDArray, mask: NDArray | undefined, all: boolean): Promise<DeviceArray> {
+    await this.#absorb();
+    const { graphs } = this;
+    const [start, extend] = all ? [graphs.startAll, graphs.extendAll] : [graphs.start, graphs.extend];
+    const result = this.#state
+      ? await extend(graphs.params, tokens, mask, this.#state)
+      : await start(graphs.params, tokens, mask);
+    this.#state = result.state;
+    // The arrays end with the new rows: nothing is free behind them.
+    this.#room = 0;
+    return result.logits;
+  }
+
+  async #readOne(tokens: NDArray): Promise<DeviceArray> {
+    const { graphs, batch } = this;
+    if (this.#room === 0) {
+      await this.#absorb();
+      this.#state = await graphs.makeRoom(this.#state!);
+      this.#room = graphs.room;
+    }
+    const token = ndarray(tokens.data, [batch], 'int32');
+    const before = this.#state!;
+    const light = {
+      ...before,
+      layers: before.layers.map(({ keys, values, positions }) => ({ keys, values, positions })),
+    };
+    const { logits, state, waiting } = await graphs.step(graphs.params, token, light);
+    this.#state = {
+      ...state,
+      layers: state.layers.map((layer, index) => {
+        const { policy } = before.layers[index]!;
+        return policy ? { ...layer, policy } : layer;
+      }),
+    };
+    this.#room -= 1;
+    this.#wait(waiting);
+    if (this.#waitingTokens >= (graphs.policy.hopLength ?? 16)) await this.#absorb();
+    return logits;
+  }
+
+  #wait(waiting: readonly ToDevice<Waiting>[]): void {
+    if (!this.graphs.policy.observe) return;
+    this.#waitingTokens += 1;
+    this.#waiting = waiting.map(({ rows = [], queries = [] }, layer) => {
+      const before = this.#waiting[layer];
+      return {
+        ...((rows.length > 0 || before?.rows) && { rows: [...(before?.rows ?? []), ...rows] }),
+        ...((queries.length > 0 || before?.queries) && { queries: [...(before?.queries ?? []), ...queries] }),
+      };
+    });
+  }
+
+  /** Hands attention that waits to the policy. */
+  async #absorb(): Promise<void> {
+    if (this.#waitingTokens === 0) return;
+    const state = this.#state!;
+    const carried = state.layers.map(({ policy }) => (policy ? { state: policy } : {}));
+    const slots = state.layers.map(({ positions }) => positions);
+    const waiting = this.#waiting;
+    const next = await this.graphs.absorb({ carried, waiting, position: state.position, slots });
+    disposeTree(waiting);
+    disposeTree(carried);
+    this.#waiting = [];
+    this.#waitingTokens = 0;
+    this.#state = {
+      ...state,
+      layers: state.layers.map(({ keys, values, positions }, layer) => {
+        const policy = next[layer]?.state;
+        return { keys, values, positions, ...(policy && { policy }) };
+      }),
+    };
+  }
+
+  /** Scores, decides, and gathers what stays. */
+  async #update(): Promise<void> {
+    const { graphs } = this;
+    const { managed } = graphs;
+    const { retention } = graphs.policy;
+    if (managed.length === 0 || retention.kind === 'everything') return;
+    await this.#absorb();
+    const state = this.#state!;
+    const scored = await graphs.score(state, graphs.policyParameters());
+    const tokensSeen = this.#padding.map((padding) => Math.max(0, this.#seen - padding));
+    const reports: UpdateReport['layers'][number][] = [];
+    for (const [index, layer] of managed.entries()) {
+      const scores = await scored.scores[index]!.toHost();
+      const positions = await state.layers[layer]!.positions.toHost();
+      const candidates: Candidates = { scores, valid: validityOf(positions), tokensSeen };
+      const { kept, lengths, passing } = retain(retention, candidates);
+      reports.push({ layer, scores, positions, kept, lengths, passing });
+    }
+    const extents = extentsAfter(reports.map(({ kept }) => kept.shape[2]!));
+    const slots = reports.map(({ kept }, index) => rightAligned(kept, extents[index]!));
+    this.#state = await graphs.gather({ state, policies: scored.policies, slots });
+    disposeTree(scored);
+    this.#room = 0;
+    this.options.onUpdate?.({ seen: this.#seen, layers: reports });
+  }
+
+  #check(tokens: NDArray, mask: NDArray | undefined): void {
+    const [batch, time] = tokens.shape as [number, number];
+    if (batch !== this.batch) {
+      throw new InputError(`${this.batch} texts are being read, but tokens of ${batch} were given.`);
+    }
+    if (!mask) return;
+    if (this.#seen > 0)
+      throw new InputError(
+        'Padding stands before the beginning of a text: give a mask with the first tokens alone.',
+      );
+    const { updateInterval } = this.schedule;
+    this.#padding = Array.from({ length: batch }, (_, row) => {
+      const own = mask.data.subarray(row * time, (row + 1) * time);
+      const padding = own.indexOf(1);
+      if (padding < 0 || padding % updateInterval !== 0 || own.subarray(padding).includes(0)) {
+        throw new InputError(
+          `Padding stands on the left and is a multiple of the updateInterval ${updateInterval}, so that updates fall where they would fall alone; text ${row} has another mask.`,
+        );
+      }
+      return padding;
+    });
+  }
+}
+
+/** Columns of `[batch, time]`. */
+function columns({ data, shape }: NDArray, from: number, count: number): NDArray {
+  const [batch, time] = shape as [number, number];
+  const values = Int32Array.from({ length: batch * count }, (_, index) => {
+    const [row, column] = [Math.floor(index / count), index % count];
+    return data[row * time + from + column]!;
+  });
+  return ndarray(values, [batch, count], 'int32');
+}
+
+function validityOf(positions: NDArray): NDArray {
+  return ndarray(
+    Uint8Array.from(positions.data, (position) => Number(position >= 0)),
+    positions.shape,
+    'bool',
+  );
+}
+
+/** Slots that stay, behind empty ones up to the extent. */
+function rightAligned(kept: NDArray, extent: number): NDArray<'int32'> {
+  const [batch, heads, most] = kept.shape as [number, number, number];
+  const slots = new Int32Array(batch * heads * extent).fill(-1);
+  for (let list = 0; list < batch * heads; list++) {
+    const own = Int32Array.from(kept.data.subarray(list * most, (list + 1) * most));
+    slots.set(own, (list + 1) * extent - most);
+  }
+  return ndarray(slots, [batch, heads, extent], 'int32');
+}
+
+/** Empty slots behind the newest entry, the fewest of any head. */
+function roomOf({ layers }: HostState): number {
+  const rooms = layers.map(({ positions: { data, shape } }) => {
+    const slots = shape[2]!;
+    let fewest = slots;
+    for (let list = 0; list * slots < data.length; list++) {
+      let room = 0;
+      while (room < slots && data[(list + 1) * slots - 1 - room]! < 0) room += 1;
+      fewest = Math.min(fewest, room);
+    }
+    return fewest;
+  });
+  return Math.min(...rooms);
+}
