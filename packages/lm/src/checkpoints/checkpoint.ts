@@ -253,7 +253,8 @@ function readChecked(folder: string, name: string, config: Config): Uint8Array {
   return bytes;
 }
 
-const torn = (folder: string, name: string, what: string) =>
+/** The error of a checkpoint that cannot be what it says. */
+export const torn = (folder: string, name: string, what: string) =>
   new InputError(`The checkpoint '${folder}' is torn: ${name} ${what}; use another copy of it.`);
 
 /** The bytes of a file of a checkpoint. @throws InputError when it is missing, a folder, or cannot be read. */

@@ -1,6 +1,7 @@
 import { InputError, Rng, type RngState, zeros } from '@palimpsest/tensor-core';
 import type { JsonObject } from '../sequence-model.js';
 import type { Batch, BatchSource } from './batch.js';
+import { isPlace } from './cursor.js';
 
 export interface LaneOptions {
   /** Lanes that are read side by side. */
@@ -76,7 +77,7 @@ export class ContiguousLanes implements BatchSource {
 
   seek(cursor: JsonObject): void {
     const { kind, position, shift, rng } = cursor;
-    if (kind !== 'contiguous-lanes' || typeof position !== 'number' || !(position < this.batchesPerEpoch)) {
+    if (kind !== 'contiguous-lanes' || !isPlace(position, this.batchesPerEpoch)) {
       throw new InputError(
         `A place in contiguous lanes with ${this.batchesPerEpoch} batches was expected, but ${JSON.stringify(cursor)} was given.`,
       );
@@ -86,9 +87,15 @@ export class ContiguousLanes implements BatchSource {
         `A place in lanes whose passes ${this.#rng ? 'are shifted' : 'are all the same'} was expected, but the other kind was given.`,
       );
     }
+    if (rng !== undefined) {
+      if (!isPlace(shift, this.time)) {
+        throw new InputError(
+          `A shift below ${this.time} tokens was expected, but ${JSON.stringify(shift)} was given.`,
+        );
+      }
+      this.#rng = Rng.fromState(rng as RngState);
+      this.#shift = shift;
+    }
     this.#position = position;
-    if (rng === undefined) return;
-    this.#shift = shift as number;
-    this.#rng = Rng.fromState(rng as RngState);
   }
 }

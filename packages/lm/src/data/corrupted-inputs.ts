@@ -64,7 +64,14 @@ export class CorruptedInputs implements BatchSource {
     if (cursor.kind !== 'corrupted-inputs') {
       throw new InputError(`A place in corrupted inputs was expected, but this is one in '${cursor.kind}'.`);
     }
-    this.#rng = Rng.fromState(cursor.rng as RngState);
-    this.#source.seek(cursor.source as JsonObject);
+    const { source } = cursor;
+    if (typeof source !== 'object' || source === null || Array.isArray(source)) {
+      throw new InputError(
+        `A place in corrupted inputs names one in their source, but ${JSON.stringify(source)} was given.`,
+      );
+    }
+    const rng = Rng.fromState(cursor.rng as RngState);
+    this.#source.seek(source as JsonObject);
+    this.#rng = rng;
   }
 }

@@ -2,6 +2,7 @@ import { InputError, Rng, type RngState, zeros } from '@palimpsest/tensor-core';
 import type { JsonObject } from '../sequence-model.js';
 import { type Batch, type BatchSource, IGNORED_TARGET } from './batch.js';
 import type { EncodedCorpus } from './corpus.js';
+import { isPlace } from './cursor.js';
 import type { WindowOptions } from './random-windows.js';
 
 interface Lane {
@@ -83,16 +84,27 @@ export class DocumentLanes implements BatchSource {
       next?: number;
       lanes?: [number, number][];
     };
-    const fits = order?.length === this.#documents.length && lanes?.length === this.batch;
-    if (kind !== 'document-lanes' || !rng || next === undefined || !fits) {
+    const documents = this.#documents;
+    const isLane = (lane: unknown) =>
+      Array.isArray(lane) &&
+      isPlace(lane[0], documents.length) &&
+      isPlace(lane[1], documents[lane[0]]!.length);
+    const fits =
+      Array.isArray(order) &&
+      order.length === documents.length &&
+      order.every((document) => isPlace(document, documents.length)) &&
+      Array.isArray(lanes) &&
+      lanes.length === this.batch &&
+      lanes.every(isLane);
+    if (kind !== 'document-lanes' || !rng || !isPlace(next, documents.length + 1) || !fits) {
       throw new InputError(
         `A place in ${this.batch} lanes over ${this.#documents.length} documents was expected, but the stored one is of '${kind}' with ${lanes?.length ?? 0} lanes over ${order?.length ?? 0}.`,
       );
     }
     this.#rng = Rng.fromState(rng);
-    this.#order = Int32Array.from(order!);
+    this.#order = Int32Array.from(order);
     this.#next = next;
-    this.#lanes = lanes!.map(([document, offset]) => ({ document, offset }));
+    this.#lanes = lanes.map(([document, offset]) => ({ document, offset }));
   }
 
   #take(): number {

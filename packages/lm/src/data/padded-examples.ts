@@ -1,6 +1,7 @@
 import { full, InputError, Rng, type RngState } from '@palimpsest/tensor-core';
 import type { JsonObject } from '../sequence-model.js';
 import { type Batch, type BatchSource, IGNORED_TARGET } from './batch.js';
+import { isPlace } from './cursor.js';
 
 /** One text to learn, such as a question with its answer. */
 export interface Example {
@@ -101,7 +102,8 @@ export class PaddedExamples implements BatchSource {
 
   seek(cursor: JsonObject): void {
     const { kind, rng, next, examples, batches } = cursor;
-    if (kind !== 'padded-examples' || examples !== this.#examples.length || batches !== this.#plan.length) {
+    const fits = examples === this.#examples.length && batches === this.#plan.length;
+    if (kind !== 'padded-examples' || !fits || !isPlace(next, this.#plan.length + 1)) {
       throw new InputError(
         `A place in ${this.#plan.length} batches of ${this.#examples.length} examples was expected, but the stored one is of '${kind}' with ${batches ?? 'no'} batches of ${examples ?? 'no'} examples; give the examples and options of the run that is resumed.`,
       );
@@ -109,7 +111,7 @@ export class PaddedExamples implements BatchSource {
     this.#epoch = rng as RngState;
     this.#rng = Rng.fromState(this.#epoch);
     this.#plan = this.#draw();
-    this.#next = next as number;
+    this.#next = next;
   }
 
   /** The batches of one epoch. */
@@ -117,7 +119,9 @@ export class PaddedExamples implements BatchSource {
     const byLength = new Map<number, number[]>();
     for (const index of this.#rng.permutation(this.#examples.length)) {
       const time = this.#lengths.find((length) => length >= this.#examples[index]!.ids.length - 1)!;
-      byLength.set(time, [...(byLength.get(time) ?? []), index]);
+      const others = byLength.get(time);
+      if (others) others.push(index);
+      else byLength.set(time, [index]);
     }
     const batches = this.#lengths.flatMap((time) => {
       const examples = byLength.get(time) ?? [];

@@ -1,6 +1,7 @@
 import { nodeModule, requireMemory } from '@palimpsest/base';
 import { type Engine, PalimpsestError, Rng } from '@palimpsest/tensor-core';
-import { type LoadedCheckpoint, saveCheckpoint } from '../checkpoints/checkpoint.js';
+import type { Torn } from '../checkpoints/check-arrays.js';
+import { type LoadedCheckpoint, saveCheckpoint, torn } from '../checkpoints/checkpoint.js';
 import { firstNonFinite } from '../checkpoints/finite.js';
 import { storageError } from '../checkpoints/storage-error.js';
 import { type BatchSource, countTargets } from '../data/batch.js';
@@ -13,7 +14,13 @@ import type { AnySequenceModel, JsonObject } from '../sequence-model.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
 import { type ParameterRule, parameterRules } from './parameter-rules.js';
 import type { TrainingEvent } from './training-event.js';
-import { encodeProgress, freshProgress, resumeProgress, type TrainingProgress } from './training-progress.js';
+import {
+  encodeProgress,
+  freshProgress,
+  inProgress,
+  resumeProgress,
+  type TrainingProgress,
+} from './training-progress.js';
 import {
   parseTraining,
   scheduleOf,
@@ -95,7 +102,7 @@ class TrainingRun {
       this.#progress = progress;
       this.#settings = settings;
       this.#params = resume.params;
-      source.seek(cursor);
+      inProgress(resume.folder, "a 'cursor' that is no place in this text", () => source.seek(cursor));
       if (resume.folder === this.#place('latest')) this.#savedAt = progress.step;
     } else {
       this.#settings = parseTraining(options.settings);
@@ -111,7 +118,10 @@ class TrainingRun {
 
   async start(): Promise<TrainingEvent> {
     const { engine, model, resume } = this.#options;
-    await this.#step.load({ params: this.#params, ...resume?.training });
+    if (resume?.training) {
+      const refuse: Torn = (name, what) => torn(resume.folder, name, what);
+      await this.#step.goOn(this.#params, resume.training, refuse);
+    } else await this.#step.begin(this.#params);
     return {
       type: 'start',
       model: model.name,

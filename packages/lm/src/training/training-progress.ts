@@ -1,6 +1,6 @@
 import { InputError, Rng, type RngState } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import type { LoadedCheckpoint } from '../checkpoints/checkpoint.js';
+import { type LoadedCheckpoint, torn } from '../checkpoints/checkpoint.js';
 import type { JsonObject } from '../sequence-model.js';
 import { parseTraining, type TrainingOptions, type TrainingSettings } from './training-settings.js';
 
@@ -19,11 +19,11 @@ export interface TrainingProgress {
 
 const schema = z.object({
   settings: z.record(z.string(), z.unknown()),
-  step: z.number(),
-  tokens: z.number(),
+  step: z.int().min(0),
+  tokens: z.int().min(0),
   bestLoss: z.number().nullable(),
-  validatedAt: z.number(),
-  rng: z.array(z.number()),
+  validatedAt: z.int().min(0),
+  rng: z.array(z.int()),
   cursor: z.record(z.string(), z.unknown()),
 });
 
@@ -58,24 +58,37 @@ export function resumeProgress(
   checkpoint: Pick<LoadedCheckpoint, 'folder' | 'training'>,
   overrides: TrainingOptions = {},
 ): ResumedProgress {
+  const { folder } = checkpoint;
   const parsed = schema.safeParse(checkpoint.training?.progress);
   if (!parsed.success) {
     throw new InputError(
-      `The checkpoint '${checkpoint.folder}' cannot be resumed: it holds no state of a training run; start a new one from its parameters.`,
+      `The checkpoint '${folder}' cannot be resumed: it holds no state of a training run; start a new one from its parameters.`,
     );
   }
-  const { settings, step, tokens, bestLoss, validatedAt, rng, cursor } = parsed.data;
+  const { settings: stored, step, tokens, bestLoss, validatedAt, rng, cursor } = parsed.data;
+  const settings = inProgress(folder, "'settings' that cannot be", () =>
+    parseTraining(stored as TrainingOptions),
+  );
   return {
     progress: {
       step,
       tokens,
       bestLoss: bestLoss ?? undefined,
       validatedAt,
-      rng: Rng.fromState(rng as RngState),
+      rng: inProgress(folder, "an 'rng' that is none", () => Rng.fromState(rng as RngState)),
     },
-    settings: parseTraining({ ...(settings as TrainingOptions), ...overrides }),
+    settings: parseTraining({ ...settings, ...overrides }),
     cursor: cursor as JsonObject,
   };
+}
+
+/** Uses a part of a stored progress. @throws InputError naming the file when it does not fit. */
+export function inProgress<T>(folder: string, what: string, use: () => T): T {
+  try {
+    return use();
+  } catch (error) {
+    throw torn(folder, 'training.json', `has ${what} (${(error as Error).message})`);
+  }
 }
 
 /** Progress before the first step. */

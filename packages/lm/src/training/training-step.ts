@@ -20,6 +20,8 @@ import {
   treeZip,
   valueAndGradient,
 } from '@palimpsest/tensor-core';
+import type { Torn } from '../checkpoints/check-arrays.js';
+import { treeDifference } from '../checkpoints/check-tree.js';
 import { type Batch, type BatchSource, IGNORED_TARGET } from '../data/batch.js';
 import type { AnySequenceModel, ForwardContext } from '../sequence-model.js';
 import { optimizerGroups, type ParameterRule } from './parameter-rules.js';
@@ -123,14 +125,39 @@ export class TrainingStep {
     );
   }
 
-  /** Puts the arrays of a run on the engine: fresh ones, or those of a checkpoint. */
-  async load(arrays: { params: unknown; optimizer?: unknown; memory?: unknown }): Promise<void> {
+  /** Puts the arrays of a new run on the engine. */
+  async begin(params: unknown): Promise<void> {
     this.#release();
-    const { [TRAINED]: trained, ...kept } = (arrays.optimizer ?? {}) as Record<string, unknown>;
-    this.#params = this.engine.put(trained ?? arrays.params);
-    this.#optimizerState = this.engine.put(arrays.optimizer ? kept : this.#optimizer.init(arrays.params));
+    this.#params = this.engine.put(params);
+    this.#optimizerState = this.engine.put(this.#optimizer.init(params));
+    if (this.source.carriesState) this.#memory = await this.#freshMemory();
+  }
+
+  /**
+   * Puts the arrays of a checkpoint on the engine.
+   * @throws InputError when they are not those of this optimiser and of this memory: the run could not go on exactly.
+   */
+  async goOn(
+    params: unknown,
+    { optimizer, memory }: Omit<TrainingArrays, 'params'>,
+    torn: Torn,
+  ): Promise<void> {
+    this.#release();
+    const { [TRAINED]: trained, ...kept } = (optimizer ?? {}) as Record<string, unknown>;
+    const difference = treeDifference(this.#optimizer.init(params), kept);
+    if (difference !== undefined) {
+      throw torn('optimizer.safetensors', `${difference}, as '${this.settings.optimizer}' keeps it`);
+    }
+    this.#params = this.engine.put(trained ?? params);
+    this.#optimizerState = this.engine.put(kept);
     if (!this.source.carriesState) return;
-    this.#memory = arrays.memory === undefined ? await this.#freshMemory() : this.engine.put(arrays.memory);
+    const fresh = await this.#freshMemory();
+    const other = memory === undefined ? 'is missing' : treeDifference(fresh, memory);
+    disposeTree(fresh);
+    if (other !== undefined) {
+      throw torn('memory.safetensors', `${other}, as the memory of ${this.source.batch} texts is carried on`);
+    }
+    this.#memory = this.engine.put(memory);
   }
 
   /**

@@ -1,7 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createEngine, type Engine, type NDArray, Rng, treeToRecord } from '@palimpsest/tensor-core';
+import {
+  createEngine,
+  type Engine,
+  InputError,
+  type NDArray,
+  Rng,
+  treeToRecord,
+  zeros,
+} from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type BatchSource,
@@ -330,6 +338,65 @@ describe('train', () => {
     ).rejects.toThrow(/diverged in step 2: params\.\S+ is no longer finite; .* stay/);
     const kept = await loadCheckpoint(place, testModels);
     expect(hostRecord(kept.params)).toEqual(hostRecord(resume.params));
+  });
+
+  it('goes on only with the arrays of its optimiser and of its memory', async () => {
+    const place = join(folder, 'arrays');
+    const make = () => new ContiguousLanes(ids, { batch: 2, time: 4 });
+    await collect(
+      train({ engine, model, source: make(), folder: place, settings: { ...settings, steps: 1 } }),
+    );
+    const resume = await loadCheckpoint(place, testModels);
+    const { progress, optimizer, memory } = resume.training!;
+    const { first, ...rest } = optimizer as { first: unknown };
+    const goOn = (changed: object) =>
+      collect(
+        train({
+          engine,
+          model,
+          source: make(),
+          resume: { ...resume, training: { progress, optimizer, memory, ...changed } },
+          settings: { steps: 2 },
+        }),
+      );
+    await goOn({});
+    for (const [changed, message] of [
+      [{ optimizer: rest }, /arrays.* is torn: optimizer\.safetensors lacks 'first\..* as 'adamw' keeps it/],
+      [{ memory: undefined }, /arrays.* is torn: memory\.safetensors is missing, as the memory of 2 texts/],
+      [
+        { memory: { hidden: zeros([1, 6]) } },
+        /memory\.safetensors has 'hidden' as float32 of shape \[1, 6\]/,
+      ],
+      [{ memory: {} }, /memory\.safetensors lacks 'hidden'/],
+    ] as const) {
+      const refused = goOn(changed);
+      await expect(refused).rejects.toThrow(InputError);
+      await expect(refused).rejects.toThrow(message);
+    }
+    expect(first).toBeDefined();
+    for (const [changed, message] of [
+      [{ step: 0.5 }, /arrays.* cannot be resumed/],
+      [{ rng: [0, 0, 0, 0] }, /arrays.* is torn: training\.json has an 'rng'/],
+      [{ settings: { steps: -1 } }, /training\.json has 'settings' that cannot be/],
+      [{ cursor: { kind: 'contiguous-lanes', position: -1 } }, /training\.json has a 'cursor'/],
+      [{ cursor: { kind: 'contiguous-lanes', position: 0.5 } }, /training\.json has a 'cursor'/],
+    ] as const) {
+      const refused = goOn({ progress: { ...progress, ...changed } });
+      await expect(refused).rejects.toThrow(InputError);
+      await expect(refused).rejects.toThrow(message);
+    }
+  });
+
+  it.each(Object.entries(sources))('finds no place in %s where a file names none', (_kind, make) => {
+    const source = make();
+    const good = source.cursor();
+    for (const key of Object.keys(good)) {
+      for (const wrong of [-1, 0.5, 1e9, null, 'x', [], {}, [[-1, 0]], undefined]) {
+        const seek = () => make().seek({ ...good, [key]: wrong });
+        expect(seek, `${key}: ${JSON.stringify(wrong)}`).toThrow(InputError);
+      }
+    }
+    expect(() => source.seek(good)).not.toThrow();
   });
 
   it('holds as many arrays after 100 steps as after one', async () => {
