@@ -60,11 +60,11 @@ export function blockForward(
 ): BlockResult {
   const { config, plan, cache } = context;
   const attention = attentionForward(parameters, rows, context);
-  const attended = addBranch(rows, attention.read, parameters.output, context, 0);
+  const attended = addBranch(rows, attention.read, parameters.output, parameters.outputNorm, context, 0);
   const hidden = normalise(attended, parameters.mlpNorm, config);
   const expanded = activate(affine(hidden, parameters.up), config);
   return {
-    rows: addBranch(attended, expanded, parameters.down, context, 1),
+    rows: addBranch(attended, expanded, parameters.down, parameters.downNorm, context, 1),
     cache: {
       keys: attention.keys,
       values: attention.values,
@@ -75,16 +75,18 @@ export function blockForward(
   };
 }
 
-/** x + dropout(W branch + b) */
+/** x + dropout(norm(W branch + b)), the norm where there is one */
 function addBranch(
   x: tf.Tensor,
   branch: tf.Tensor,
   projection: Affine,
-  { dropout }: BlockContext,
+  norm: Norm | undefined,
+  { dropout, config }: BlockContext,
   site: 0 | 1,
 ): tf.Tensor {
-  if (!dropout && !projection.bias) return addLinear(x, branch, projection.weight);
-  const added = affine(branch, projection);
+  if (!dropout && !projection.bias && !norm) return addLinear(x, branch, projection.weight);
+  const projected = affine(branch, projection);
+  const added = norm ? normalise(projected, norm, config) : projected;
   return tf.add(x, dropout ? dropout(added, site) : added);
 }
 
@@ -106,10 +108,11 @@ function attentionForward(
   const all = turned + keyValueHeads;
   const split =
     time === 1 ? tf.reshape(packed, [batch, all, 1, headWidth]) : byHead(packed, batch, time, all);
-  const [queryKey, v] = tf.split(split, [turned, keyValueHeads], 1) as [tf.Tensor, tf.Tensor];
+  const [packedHeads, v] = tf.split(split, [turned, keyValueHeads], 1) as [tf.Tensor, tf.Tensor];
+  const queryKey = normaliseHeads(parameters, packedHeads, config);
   const rotated = context.angles ? rotate(queryKey, context.angles) : queryKey;
   const [q, k] = tf.split(rotated, [heads, keyValueHeads], 1) as [tf.Tensor, tf.Tensor];
-  const query = tf.mul(q, 1 / Math.sqrt(headWidth));
+  const query = tf.mul(q, config.attentionScale);
   const queries = context.withQueries && {
     queries: (tf.split(queryKey, [heads, keyValueHeads], 1) as [tf.Tensor4D, tf.Tensor])[0],
   };
@@ -143,6 +146,18 @@ function biasOfColumns(slotBias: tf.Tensor, { config, plan, time, prefix }: Bloc
   return prefix ? tf.concat([tf.zeros([batch, heads, 1, prefix.keys.shape[2]!]), row], 3) : row;
 }
 
+/** @param queryKey `[batch, heads + keyValueHeads, time, headWidth]` */
+function normaliseHeads(
+  { queryNorm, keyNorm }: BlockParameters,
+  queryKey: tf.Tensor,
+  config: TransformerConfig,
+): tf.Tensor {
+  if (!queryNorm || !keyNorm) return queryKey;
+  const { heads, keyValueHeads } = config;
+  const [q, k] = tf.split(queryKey, [heads, keyValueHeads], 1) as [tf.Tensor, tf.Tensor];
+  return tf.concat([normalise(q, queryNorm, config), normalise(k, keyNorm, config)], 1);
+}
+
 function byHead(packed: tf.Tensor, batch: number, time: number, heads: number): tf.Tensor {
   return tf.transpose(tf.reshape(packed, [batch, time, heads, packed.shape[1]! / heads]), [0, 2, 1, 3]);
 }
@@ -151,5 +166,5 @@ function activate(x: tf.Tensor, { activation }: TransformerConfig): tf.Tensor {
   if (activation === 'gelu') return gelu(x);
   if (activation === 'geluTanh') return geluTanh(x);
   const [gate, value] = tf.split(x, 2, -1) as [tf.Tensor, tf.Tensor];
-  return swiGlu(gate, value);
+  return activation === 'swiglu' ? swiGlu(gate, value) : tf.mul(geluTanh(gate), value);
 }

@@ -2,6 +2,7 @@ import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 
 const count = () => z.int().min(1);
+const layerList = () => z.array(z.int().min(0)).default([]);
 
 /** Changes of the rotary frequencies that let a model read further than it was trained. */
 export const rotaryScalingSchema = z.discriminatedUnion('kind', [
@@ -14,6 +15,24 @@ export const rotaryScalingSchema = z.discriminatedUnion('kind', [
     originalContext: count(),
   }),
   z.strictObject({ kind: z.literal('ntk'), factor: z.number().positive(), alpha: z.number().positive() }),
+  z.strictObject({ kind: z.literal('dynamic'), factor: z.number().positive(), originalContext: count() }),
+  z.strictObject({
+    kind: z.literal('yarn'),
+    factor: z.number().positive(),
+    originalContext: count(),
+    fastRotations: z.number().positive().default(32),
+    slowRotations: z.number().positive().default(1),
+    wholeDimensions: z.boolean().default(true),
+    magnitude: z.number().positive(),
+  }),
+  z.strictObject({
+    kind: z.literal('longrope'),
+    shortFactors: z.array(z.number().positive()),
+    longFactors: z.array(z.number().positive()),
+    originalContext: count(),
+    magnitude: z.number().positive(),
+  }),
+  z.strictObject({ kind: z.literal('factors'), factors: z.array(z.number().positive()) }),
 ]);
 export type RotaryScaling = z.output<typeof rotaryScalingSchema>;
 
@@ -37,13 +56,28 @@ const shape = {
     .nullable()
     .default(null)
     .describe('stretching of the rotary frequencies'),
+  unrotatedLayers: layerList().describe('layers, counted from 0, that leave rotary positions out'),
+
+  localLayers: layerList().describe('layers, counted from 0, that see the newest localWindow tokens only'),
+  localWindow: count()
+    .default(4096)
+    .describe('newest tokens that a query of a local layer sees, its own included'),
+  localRotaryBase: z
+    .number()
+    .positive()
+    .optional()
+    .describe('base θ of local layers, which nothing stretches; default: as all others'),
 
   norm: z.enum(['layer', 'rms']).default('layer').describe('LayerNorm, or root-mean-square without a bias'),
   normEpsilon: z.number().positive().default(1e-5).describe('added to the variance'),
   activation: z
-    .enum(['gelu', 'geluTanh', 'swiglu'])
+    .enum(['gelu', 'geluTanh', 'swiglu', 'geglu'])
     .default('gelu')
-    .describe('exact gelu, its tanh form, or a gate with silu'),
+    .describe('exact gelu, its tanh form, or a gate with silu or with the tanh form'),
+  queryKeyNorm: z.boolean().default(false).describe('root-mean-square norm of every query and key head'),
+  sandwichNorms: z.boolean().default(false).describe('norms of what a branch adds, beside those before it'),
+  embeddingScale: z.number().positive().default(1).describe('factor of token embeddings'),
+  attentionScale: z.number().positive().optional().describe('factor of the scores; default: 1 / √headWidth'),
   queryKeyValueBias: z.boolean().default(false).describe('biases of the q, k and v projections'),
   outputBias: z.boolean().default(false).describe('bias of the attention output projection'),
   mlpBias: z.boolean().default(false).describe('biases of the MLP'),
@@ -74,6 +108,10 @@ type Parsed = z.output<typeof transformerConfigSchema>;
 /** Every option decided. */
 export type TransformerConfig = Required<Parsed>;
 
+/** Whether the MLP multiplies by a gate. */
+export const isGated = ({ activation }: Pick<TransformerConfig, 'activation'>): boolean =>
+  activation === 'swiglu' || activation === 'geglu';
+
 const MLP_MULTIPLE = 8;
 
 /**
@@ -85,18 +123,21 @@ export function resolveConfig(options: TransformerOptions): TransformerConfig {
   const parsed = transformerConfigSchema.safeParse(given);
   if (!parsed.success) throw new InputError(describeIssue(parsed.error.issues[0]!, given));
   const config = parsed.data;
-  const { heads, modelWidth, activation, keyValueHeads = heads } = config;
+  const { heads, modelWidth, keyValueHeads = heads } = config;
   if (config.headWidth === undefined && modelWidth % heads !== 0) {
     throw new InputError(
       `modelWidth ${modelWidth} cannot be split over ${heads} heads; choose a multiple of ${heads}, or give headWidth.`,
     );
   }
   const gated = Math.ceil((8 * modelWidth) / 3 / MLP_MULTIPLE) * MLP_MULTIPLE;
+  const headWidth = config.headWidth ?? modelWidth / heads;
   const resolved: TransformerConfig = {
     ...config,
     keyValueHeads,
-    headWidth: config.headWidth ?? modelWidth / heads,
-    mlpWidth: config.mlpWidth ?? (activation === 'swiglu' ? gated : 4 * modelWidth),
+    headWidth,
+    attentionScale: config.attentionScale ?? 1 / Math.sqrt(headWidth),
+    localRotaryBase: config.localRotaryBase ?? config.rotaryBase,
+    mlpWidth: config.mlpWidth ?? (isGated(config) ? gated : 4 * modelWidth),
     capacity: config.window > 0 ? config.window : (config.capacity ?? config.context),
   };
   checkTogether(resolved, given);
@@ -124,6 +165,13 @@ function checkTogether(config: TransformerConfig, given: Record<string, unknown>
   if (positions === 'sinusoidal' && config.modelWidth % 2 !== 0) {
     throw new InputError(`Sinusoidal positions need an even modelWidth, but it is ${config.modelWidth}.`);
   }
+  for (const key of ['localLayers', 'unrotatedLayers'] as const) {
+    const beyond = config[key].find((layer) => layer >= config.layers);
+    if (beyond !== undefined) {
+      throw new InputError(`${key} names layer ${beyond}, but the layers are 0 to ${config.layers - 1}.`);
+    }
+  }
+  checkFactors(config);
   if (positions !== 'rotary' && config.rotaryScaling !== null) {
     throw new InputError(`rotaryScaling needs positions 'rotary', but they are '${positions}'.`);
   }
@@ -141,4 +189,19 @@ function checkTogether(config: TransformerConfig, given: Record<string, unknown>
       `Learned positions reach ${context} tokens, but ${capacity} shall be visible; raise context, or choose 'rotary'.`,
     );
   }
+}
+
+/** @throws InputError unless there is a factor for each pair of dimensions that is rotated together. */
+function checkFactors({ rotaryScaling: scaling, headWidth }: TransformerConfig): void {
+  const lists =
+    scaling?.kind === 'longrope'
+      ? [scaling.shortFactors, scaling.longFactors]
+      : scaling?.kind === 'factors'
+        ? [scaling.factors]
+        : [];
+  const wrong = lists.find(({ length }) => length !== headWidth / 2);
+  if (!wrong) return;
+  throw new InputError(
+    `rotaryScaling '${scaling!.kind}' has ${wrong.length} factors, but heads of ${headWidth} need ${headWidth / 2}.`,
+  );
 }

@@ -6,9 +6,9 @@ import type { TransformerConfig } from './config.js';
 import { checkPlacement, type Placement, planInOrder } from './growing-plan.js';
 import { type DecoderInput, inputRows, type Rows } from './input-rows.js';
 import type { BlockParameters, TransformerParameters } from './parameters.js';
-import { PositionAngles } from './position-angles.js';
+import { type Angles, PositionAngles } from './position-angles.js';
 import { embedPositions, type Places, placeRows } from './positions.js';
-import { rotaryFrequencies, sinusoidalFrequencies } from './rotary-frequencies.js';
+import { plainFrequencies, rotarySpeeds, sinusoidalFrequencies } from './rotary-frequencies.js';
 import { planFirstTokens, planTokens, type SlotPlan } from './slot-plan.js';
 
 /** What a run shall give beside the state, and how it computes. */
@@ -56,12 +56,21 @@ export interface DecoderResult {
 /** Angle tables of a model, made once. */
 export interface DecoderTables {
   readonly rotary?: PositionAngles;
+  /** Of local layers; absent when they turn as all others do. */
+  readonly localRotary?: PositionAngles;
   readonly sinusoidal?: PositionAngles;
 }
 
 export function decoderTables(config: TransformerConfig): DecoderTables {
+  const { positions, localLayers, localRotaryBase, rotaryBase, rotaryScaling, headWidth } = config;
+  const isRotary = positions === 'rotary';
+  const { frequencies, magnitude } = rotarySpeeds(config);
+  const differ = localRotaryBase !== rotaryBase || rotaryScaling !== null;
   return {
-    ...(config.positions === 'rotary' && { rotary: new PositionAngles(rotaryFrequencies(config)) }),
+    ...(isRotary && { rotary: new PositionAngles(frequencies, magnitude) }),
+    ...(isRotary &&
+      localLayers.length > 0 &&
+      differ && { localRotary: new PositionAngles(plainFrequencies(localRotaryBase, headWidth)) }),
     ...(config.positions === 'sinusoidal' && {
       sinusoidal: new PositionAngles(sinusoidalFrequencies(config.modelWidth)),
     }),
@@ -88,7 +97,7 @@ export function runDecoder(
   const embedded = embedPositions(config, tables, parameters, rows.embeddings, places);
   const first = tf.reshape(embedded, [batch * time, config.modelWidth]);
   let x = drop ? drop(first, 0) : first;
-  const angles = places.fromStart ? tables.rotary?.firstPositions(time) : tables.rotary?.at(places.positions);
+  const anglesOf = layerAngles(config, tables, places, time);
   const planOf = cachePlans(config, rows, places, state, input.layerPrefix, options.placement);
   const queries: tf.Tensor4D[] = [];
   const caches: TransformerState['layers'][number][] = [];
@@ -97,6 +106,7 @@ export function runDecoder(
   parameters.blocks.forEach((block, layer) => {
     const prefix = input.layerPrefix?.[layer];
     const slotBias = input.slotBias?.[layer];
+    const angles = anglesOf(layer);
     const result = blockForward(block, x, {
       config,
       batch,
@@ -133,10 +143,28 @@ export function runDecoder(
   };
 }
 
+/** The rotary angles of every layer, made once for all layers that turn alike. */
+function layerAngles(
+  config: TransformerConfig,
+  tables: DecoderTables,
+  places: Places,
+  time: number,
+): (layer: number) => Angles | undefined {
+  const { localLayers, unrotatedLayers } = config;
+  const make = memoised((table: PositionAngles) =>
+    places.fromStart ? table.firstPositions(time) : table.at(places.positions),
+  );
+  return (layer) => {
+    if (!tables.rotary || unrotatedLayers.includes(layer)) return undefined;
+    return make((localLayers.includes(layer) && tables.localRotary) || tables.rotary);
+  };
+}
+
 /**
  * Runs one block alone, for weights that are at hand one layer at a time.
  * @param x `[batch, time, modelWidth]`: embeddings with positions, or what the block before gave
  * @param state that of this layer: `layers` has one entry
+ * @param layer which of the model's layers it is, counted from 0
  */
 export function runLayer(
   config: TransformerConfig,
@@ -144,13 +172,15 @@ export function runLayer(
   parameters: BlockParameters,
   x: tf.Tensor3D,
   state: TransformerState,
+  layer: number,
 ): { x: tf.Tensor3D; state: TransformerState } {
   const [batch, time, width] = x.shape;
   const rows: Rows = { batch, time, embeddings: x };
   checkState({ ...config, layers: 1 }, state, batch);
   const places = placeRows(config, rows, {}, state);
-  const angles = tables.rotary?.at(places.positions);
-  const plan = cachePlans(config, rows, places, state, undefined)(0);
+  const angles = layerAngles(config, tables, places, time)(layer);
+  const alone = { ...config, localLayers: config.localLayers.includes(layer) ? [0] : [] };
+  const plan = cachePlans(alone, rows, places, state, undefined)(0);
   const result = blockForward(parameters, tf.reshape(x, [batch * time, width]), {
     config,
     batch,
@@ -170,7 +200,7 @@ export function runLayer(
   };
 }
 
-/** The plans of all layers: one for all, or one for each when layers keep their own positions. */
+/** The plans of all layers: one for all that are alike, or one for each when layers keep their own positions. */
 function cachePlans(
   config: TransformerConfig,
   rows: Rows,
@@ -182,6 +212,8 @@ function cachePlans(
   const isEmpty = isMarkedEmpty(state);
   const heads = config.evictable ? config.keyValueHeads : 1;
   checkPlacement(config, placement, rows.time);
+  const reachOf = (layer: number) =>
+    config.localLayers.includes(layer) ? config.localWindow : Number.POSITIVE_INFINITY;
   const make = (layer: number): SlotPlan => {
     const cached = state.positions ?? state.layers[layer]!.positions;
     const before = isEmpty ? undefined : cached;
@@ -190,23 +222,28 @@ function cachePlans(
       before && config.evictable ? { ...config, capacity: before.shape[2]! - config.sinks } : config;
     const plan =
       placement !== 'window'
-        ? planInOrder(placement, places.visible, before, heads)
+        ? planInOrder(placement, places.visible, before, heads, reachOf(layer))
         : places.fromStart && !rows.mask
-          ? planFirstTokens(config, rows.batch, rows.time, heads)
-          : planTokens(sized, places.visible, places.positions, before, heads);
+          ? planFirstTokens(config, rows.batch, rows.time, heads, reachOf(layer))
+          : planTokens(sized, places.visible, places.positions, before, heads, reachOf(layer));
     return prefix ? behindPrefix(plan, prefix[layer]!.keys.shape[2]!) : plan;
   };
-  if (config.evictable && !isEmpty) return memoised(make);
-  const plan = make(0);
-  return () => plan;
+  const planOf = memoised(make);
+  if (config.evictable && !isEmpty) return planOf;
+  const firstLocal = config.localLayers[0] ?? 0;
+  const firstOther = Math.max(
+    state.layers.findIndex((_, layer) => !config.localLayers.includes(layer)),
+    0,
+  );
+  return (layer) => planOf(config.localLayers.includes(layer) ? firstLocal : firstOther);
 }
 
-function memoised(make: (layer: number) => SlotPlan): (layer: number) => SlotPlan {
-  const made = new Map<number, SlotPlan>();
-  return (layer) => {
-    const plan = made.get(layer) ?? make(layer);
-    made.set(layer, plan);
-    return plan;
+function memoised<K, V>(make: (key: K) => V): (key: K) => V {
+  const made = new Map<K, V>();
+  return (key) => {
+    const value = made.get(key) ?? make(key);
+    made.set(key, value);
+    return value;
   };
 }
 

@@ -64,7 +64,7 @@ export function inputRows(
   return { batch, time, embeddings, ...(mask && { mask }) };
 }
 
-/** Token embeddings; beside sinusoids they are scaled by √modelWidth (Vaswani et al. 2017, section 3.4). */
+/** Token embeddings, scaled; beside sinusoids also by √modelWidth (Vaswani et al. 2017, section 3.4). */
 function embedTokens(
   config: TransformerConfig,
   parameters: TransformerParameters,
@@ -74,8 +74,13 @@ function embedTokens(
     throw new InputError(`Tokens have the shape [batch, time], but ${formatShape(tokens.shape)} was given.`);
   }
   const rows = embedding(parameters.tokenEmbedding, tokens);
-  return config.positions === 'sinusoidal' ? tf.mul(rows, Math.sqrt(config.modelWidth)) : rows;
+  const scale = embeddingFactor(config);
+  return scale === 1 ? rows : tf.mul(rows, scale);
 }
+
+/** What rows of the embedding table are multiplied by. */
+export const embeddingFactor = ({ embeddingScale, positions, modelWidth }: TransformerConfig): number =>
+  embeddingScale * (positions === 'sinusoidal' ? Math.sqrt(modelWidth) : 1);
 
 function checkEmbeddings(name: string, x: tf.Tensor, width: number, batch = x.shape[0]): void {
   if (x.rank === 3 && x.shape[2] === width && x.shape[0] === batch) return;

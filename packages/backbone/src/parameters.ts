@@ -1,23 +1,30 @@
 import type { ParameterGroup } from '@palimpsest/lm';
 import { full, type NDArray, normalInit, type Rng, sizeOf, type tf, zeros } from '@palimpsest/tensor-core';
-import type { TransformerConfig } from './config.js';
+import { isGated, type TransformerConfig } from './config.js';
 
 /** An affine map: weight `[out, in]`, bias `[out]`. */
 export type Affine<T = tf.Tensor> = { readonly weight: T; readonly bias?: T };
-/** Gain and, for LayerNorm, bias of a normalisation, `[modelWidth]` each. */
+/** Gain and, for LayerNorm, bias of a normalisation, as wide as what it normalises. */
 export type Norm<T = tf.Tensor> = { readonly gain: T; readonly bias?: T };
 
 export type BlockParameters<T = tf.Tensor> = {
   readonly attentionNorm: Norm<T>;
   /** Rows: all query heads, then all key heads, then all value heads. `[(heads + 2 keyValueHeads) · headWidth, modelWidth]` */
   readonly queryKeyValue: Affine<T>;
+  /** Of every query head and of every key head, `[headWidth]`. */
+  readonly queryNorm?: Norm<T>;
+  readonly keyNorm?: Norm<T>;
   /** `[modelWidth, heads · headWidth]` */
   readonly output: Affine<T>;
+  /** Of what the attention adds. */
+  readonly outputNorm?: Norm<T>;
   readonly mlpNorm: Norm<T>;
   /** `[mlpWidth, modelWidth]`; gated: the gate's rows, then the value's rows, `[2 mlpWidth, modelWidth]`. */
   readonly up: Affine<T>;
   /** `[modelWidth, mlpWidth]` */
   readonly down: Affine<T>;
+  /** Of what the MLP adds. */
+  readonly downNorm?: Norm<T>;
 };
 
 /** All weights of a decoder. On the host `T` is `NDArray`. */
@@ -43,14 +50,17 @@ export function parameterShapes(config: TransformerConfig): TransformerParameter
     gain: [modelWidth],
     ...(config.norm === 'layer' && { bias: [modelWidth] }),
   });
-  const upWidth = config.activation === 'swiglu' ? 2 * mlpWidth : mlpWidth;
+  const upWidth = isGated(config) ? 2 * mlpWidth : mlpWidth;
   const block = (): BlockParameters<readonly number[]> => ({
     attentionNorm: norm(),
     queryKeyValue: affine((heads + 2 * keyValueHeads) * headWidth, modelWidth, config.queryKeyValueBias),
+    ...(config.queryKeyNorm && { queryNorm: { gain: [headWidth] }, keyNorm: { gain: [headWidth] } }),
     output: affine(modelWidth, heads * headWidth, config.outputBias),
+    ...(config.sandwichNorms && { outputNorm: norm() }),
     mlpNorm: norm(),
     up: affine(upWidth, modelWidth, config.mlpBias),
     down: affine(modelWidth, mlpWidth, config.mlpBias),
+    ...(config.sandwichNorms && { downNorm: norm() }),
   });
   return {
     tokenEmbedding: [vocabSize, modelWidth],
@@ -85,10 +95,14 @@ export function initParameters(config: TransformerConfig, rng: Rng): Transformer
     blocks: shapes.blocks.map((block) => ({
       attentionNorm: norm(block.attentionNorm),
       queryKeyValue: affine(block.queryKeyValue),
+      ...(block.queryNorm && { queryNorm: norm(block.queryNorm) }),
+      ...(block.keyNorm && { keyNorm: norm(block.keyNorm) }),
       output: affine(block.output, residual),
+      ...(block.outputNorm && { outputNorm: norm(block.outputNorm) }),
       mlpNorm: norm(block.mlpNorm),
       up: affine(block.up),
       down: affine(block.down, residual),
+      ...(block.downNorm && { downNorm: norm(block.downNorm) }),
     })),
     norm: norm(shapes.norm),
     ...(shapes.head && { head: { weight: fresh(shapes.head.weight) } }),

@@ -17,12 +17,18 @@ const RADIX = 1291;
 export class PositionAngles {
   readonly #digitTables: (Float32Array | undefined)[] = [];
 
-  /** @param frequencies radians per token, float64 */
-  constructor(readonly frequencies: Float64Array) {}
+  /**
+   * @param frequencies radians per token, float64
+   * @param magnitude factor of all cosines and sines. Default 1
+   */
+  constructor(
+    readonly frequencies: Float64Array,
+    readonly magnitude = 1,
+  ) {}
 
   /** Angles of 0, 1, …, count − 1 as constants, `[count, frequencies]`. */
   firstPositions(count: number): Angles {
-    const table = this.#table(count, 1);
+    const table = this.#table(count, 1, this.magnitude);
     const half = this.frequencies.length;
     return { cos: columns(table, count, half, 0), sin: columns(table, count, half, half) };
   }
@@ -44,21 +50,22 @@ export class PositionAngles {
 
   #digit(digits: tf.Tensor, place: number): Angles {
     const half = this.frequencies.length;
-    this.#digitTables[place] ??= this.#table(RADIX, RADIX ** place);
+    // The product of the digits has the magnitude once.
+    this.#digitTables[place] ??= this.#table(RADIX, RADIX ** place, place === 0 ? this.magnitude : 1);
     const table = tf.tensor2d(this.#digitTables[place], [RADIX, 2 * half]);
     const [cos, sin] = tf.split(tf.gather(table, digits), 2, -1) as [tf.Tensor, tf.Tensor];
     return { cos, sin };
   }
 
   /** Row r: cosines, then sines, of r · step. */
-  #table(rows: number, step: number): Float32Array {
+  #table(rows: number, step: number, magnitude: number): Float32Array {
     const half = this.frequencies.length;
     const table = new Float32Array(rows * 2 * half);
     for (let row = 0; row < rows; row++) {
       for (let index = 0; index < half; index++) {
         const angle = row * step * this.frequencies[index]!;
-        table[row * 2 * half + index] = Math.cos(angle);
-        table[row * 2 * half + half + index] = Math.sin(angle);
+        table[row * 2 * half + index] = magnitude * Math.cos(angle);
+        table[row * 2 * half + half + index] = magnitude * Math.sin(angle);
       }
     }
     return table;

@@ -38,16 +38,20 @@ export function hostMask(queries: number, columns: number, sees: (query: number,
   return tf.tensor4d(values, [1, 1, queries, columns]);
 }
 
-/** The plan for the first tokens of texts without padding: everything is known on the host. */
+/**
+ * The plan for the first tokens of texts without padding: everything is known on the host.
+ * @param reach newest tokens that a query sees, its own included; all that are cached when it is infinite
+ */
 export function planFirstTokens(
   config: TransformerConfig,
   batch: number,
   time: number,
   heads: number,
+  reach = Number.POSITIVE_INFINITY,
 ): SlotPlan {
   const inBand = bandAt(time, time, config.capacity);
   const sees = (query: number, column: number) =>
-    inBand(query, column) || (column < config.sinks && column <= query);
+    column > query - reach && (inBand(query, column) || (column < config.sinks && column <= query));
   const own = tf.broadcastTo(tf.reshape(tf.range(0, time, 1, 'int32'), [1, 1, time]), [batch, heads, time]);
   return {
     mask: hostMask(time, time, sees),
@@ -93,14 +97,19 @@ function updateSinks(
  * @param fresh int32 `[batch, 1]`: its position, −1 for padding
  * @param cached positions in the cache, `[batch, 1 or keyValueHeads, slots]`
  */
-function planOneToken({ sinks, capacity }: TransformerConfig, fresh: tf.Tensor, cached: tf.Tensor): SlotPlan {
+function planOneToken(
+  { sinks, capacity }: TransformerConfig,
+  fresh: tf.Tensor,
+  cached: tf.Tensor,
+  reach: number,
+): SlotPlan {
   const [batch, heads] = cached.shape as [number, number, number];
   const window = tf.slice(cached, [0, 0, sinks], [batch, heads, capacity]);
   const oldest = tf.add(tf.argMin(window, 2), tf.scalar(sinks, 'int32'));
   const zero = tf.scalar(0, 'int32');
   const isSink = tf.logicalAnd(tf.greaterEqual(fresh, zero), tf.less(fresh, tf.scalar(sinks, 'int32')));
   const every = (x: tf.Tensor) => tf.broadcastTo(x, [batch, heads]);
-  return planAtSlot(sinks > 0 ? tf.where(every(isSink), every(fresh), oldest) : oldest, fresh, cached);
+  return planAtSlot(sinks > 0 ? tf.where(every(isSink), every(fresh), oldest) : oldest, fresh, cached, reach);
 }
 
 /**
@@ -108,8 +117,14 @@ function planOneToken({ sinks, capacity }: TransformerConfig, fresh: tf.Tensor, 
  * @param slot int32 `[batch, 1 or keyValueHeads]`
  * @param fresh int32 `[batch, 1]`: its position, −1 for padding
  * @param cached positions in the cache, `[batch, 1 or keyValueHeads, slots]`
+ * @param reach newest tokens that a query sees, its own included; all that are cached when it is infinite
  */
-export function planAtSlot(slot: tf.Tensor, fresh: tf.Tensor, cached: tf.Tensor): SlotPlan {
+export function planAtSlot(
+  slot: tf.Tensor,
+  fresh: tf.Tensor,
+  cached: tf.Tensor,
+  reach = Number.POSITIVE_INFINITY,
+): SlotPlan {
   const [batch, heads, slots] = cached.shape as [number, number, number];
   const zero = tf.scalar(0, 'int32');
   const every = (x: tf.Tensor) => tf.broadcastTo(x, [batch, heads]);
@@ -118,12 +133,16 @@ export function planAtSlot(slot: tf.Tensor, fresh: tf.Tensor, cached: tf.Tensor)
   const blocked = (isHidden: tf.Tensor) =>
     tf.mul(tf.reshape(tf.cast(isHidden, 'float32'), [batch, heads, 1, isHidden.shape[2]!]), MASKED);
   const isPlace = tf.equal(tf.reshape(tf.range(0, slots, 1, 'int32'), [1, 1, slots]), place);
-  const old = tf.logicalOr(tf.less(cached, zero), isPlace);
+  const hidden = (held: tf.Tensor) =>
+    Number.isFinite(reach)
+      ? tf.logicalOr(tf.less(held, zero), tf.lessEqual(held, behindReach(fresh, reach, [batch, 1, 1])))
+      : tf.less(held, zero);
+  const old = tf.logicalOr(hidden(cached), isPlace);
   const own = tf.reshape(every(tf.less(fresh, zero)), [batch, heads, 1]);
   const write = (before: tf.Tensor, rows: tf.Tensor) =>
     writeRows(before, rows, tf.broadcastTo(place, [batch, rows.shape[1]!, 1]));
   return {
-    mask: blocked(tf.less(positions, zero)),
+    mask: blocked(hidden(positions)),
     positions,
     append: (before, rows) => {
       const written = write(before, rows);
@@ -137,11 +156,16 @@ export function planAtSlot(slot: tf.Tensor, fresh: tf.Tensor, cached: tf.Tensor)
   };
 }
 
+/** The newest position that a query's reach has left behind. */
+const behindReach = (queries: tf.Tensor, reach: number, shape: number[]): tf.Tensor =>
+  tf.sub(tf.reshape(queries, shape), tf.scalar(reach, 'int32'));
+
 /**
  * The plan for tokens behind any cache, or with padding.
  * @param fresh int32 `[batch, time]`: positions of the new rows, −1 for padding
  * @param queries int32 `[batch, time]`: positions of the queries
  * @param before positions in the cache, `[batch, 1 or keyValueHeads, slots]`, or nothing when it is known to be empty
+ * @param reach newest tokens that a query sees, its own included; all that are cached when it is infinite
  */
 export function planTokens(
   config: TransformerConfig,
@@ -149,8 +173,9 @@ export function planTokens(
   queries: tf.Tensor,
   before: tf.Tensor | undefined,
   heads: number,
+  reach = Number.POSITIVE_INFINITY,
 ): SlotPlan {
-  if (before && fresh.shape[1] === 1) return planOneToken(config, fresh, before);
+  if (before && fresh.shape[1] === 1) return planOneToken(config, fresh, before, reach);
   const former = before && inOrder(before, config.sinks);
   const cached = former?.rows(before!);
   const [batch, time] = fresh.shape as [number, number];
@@ -168,9 +193,9 @@ export function planTokens(
   const columns = visible.shape[2]! - sinks;
   const valid = tf.reshape(tf.greater(visible, none), [batch, heads, 1, sinks + columns]);
   const blocked = tf.mul(tf.sub(1, tf.cast(valid, 'float32')), MASKED);
-  const order = orderMask(config, queries, visible, columns);
+  const masks = [orderMask(config, queries, visible, columns), reachMask(queries, visible, reach)];
   return {
-    mask: order ? tf.minimum(blocked, order) : blocked,
+    mask: masks.reduce<tf.Tensor>((mask, more) => (more ? tf.minimum(mask, more) : mask), blocked),
     positions: next,
     append: (rowsBefore, rows) => {
       const old = former?.rows(rowsBefore);
@@ -223,4 +248,14 @@ function orderMask(
   const later = tf.greater(sinks, tf.reshape(queries, [batch, 1, time, 1]));
   const sinkMask = tf.mul(tf.cast(later, 'float32'), MASKED);
   return tf.concat([sinkMask, tf.broadcastTo(band, [batch, heads, time, columns])], 3);
+}
+
+/** Hides what is further behind a query than it reaches; nothing when it reaches everything. */
+export function reachMask(queries: tf.Tensor, visible: tf.Tensor, reach: number): tf.Tensor | undefined {
+  if (!Number.isFinite(reach)) return undefined;
+  const [batch, time] = queries.shape as [number, number];
+  const [, heads, columns] = visible.shape as [number, number, number];
+  const held = tf.reshape(visible, [batch, heads, 1, columns]);
+  const isBehind = tf.lessEqual(held, behindReach(queries, reach, [batch, 1, time, 1]));
+  return tf.mul(tf.cast(isBehind, 'float32'), MASKED);
 }

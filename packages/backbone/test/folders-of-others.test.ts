@@ -204,7 +204,7 @@ describe('what other programs write', () => {
     }
     writeFileSync(path, encodeSafetensors(tensors));
     expect((await describeFolder(folder)).warnings).toEqual([
-      expect.stringContaining('has the ids 0 to 369, but config.json gives the model a vocabulary of 300'),
+      expect.stringContaining('has the ids 0 to 369, but the model has a vocabulary of 300'),
     ]);
   });
 });

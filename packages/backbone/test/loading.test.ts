@@ -168,7 +168,7 @@ describe('what is wrong with a folder is said in one sentence that names file an
         editJson(f, 'config.json', (json) => {
           json.model_type = 'mamba';
         }),
-      'F/config.json: the model_type "mamba" is not supported; supported are gpt2, qwen2, llama.',
+      'F/config.json: the model_type "mamba" is not supported; supported are gpt2, qwen2, qwen3, llama, mistral, smollm3, gemma3.',
     ],
     [
       'a missing size',
@@ -187,20 +187,12 @@ describe('what is wrong with a folder is said in one sentence that names file an
       `F/config.json: the key 'hidden_act' is "relu", which is not supported`,
     ],
     [
-      'a sliding window',
-      (f: string) =>
-        editJson(f, 'config.json', (json) => {
-          json.use_sliding_window = true;
-        }),
-      "F/config.json: the key 'use_sliding_window' is true, which is not supported",
-    ],
-    [
       'other rotary scaling',
       (f: string) =>
         editJson(f, 'config.json', (json) => {
-          json.rope_scaling = { rope_type: 'yarn', factor: 4 };
+          json.rope_scaling = { rope_type: 'proportional', factor: 4 };
         }),
-      "the type 'yarn', which is not supported; supported are default, linear, llama3",
+      "the type 'proportional', which is not supported; supported are default, linear, dynamic, llama3, yarn, longrope",
     ],
     [
       'incomplete rotary scaling',

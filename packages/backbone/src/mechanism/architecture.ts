@@ -15,8 +15,19 @@ export const transformerArchitecture = defineArchitecture({
   name: 'transformer',
   description:
     'a decoder-only transformer: full attention, a sliding window, or a window with attention sinks',
-  // The stretching of rotary frequencies is nested and belongs to checkpoints made elsewhere.
-  options: transformerConfigSchema.omit({ vocabSize: true, rotaryScaling: true }),
+  // What only checkpoints made elsewhere are known to need is no flag.
+  options: transformerConfigSchema.omit({
+    vocabSize: true,
+    rotaryScaling: true,
+    unrotatedLayers: true,
+    localLayers: true,
+    localWindow: true,
+    localRotaryBase: true,
+    queryKeyNorm: true,
+    sandwichNorms: true,
+    embeddingScale: true,
+    attentionScale: true,
+  }),
   presets: {
     small: { description: 'a small GPT for characters', recipe: smallTraining },
     shakespeare: {

@@ -8,8 +8,8 @@ import { isObject, readJsonFile, readTextFile, requireJsonFile } from './json-fi
 /** How the cache of a loaded model is made; everything else is the checkpoint's. */
 export type CacheOptions = Pick<TransformerOptions, 'capacity' | 'window' | 'sinks' | 'evictable'>;
 
-/** Everything in a checkpoint folder but the weights. */
-export interface CheckpointFolder extends CheckpointConfig {
+/** Everything in a checkpoint but the weights. */
+export interface Checkpoint extends CheckpointConfig {
   readonly folder: string;
   readonly config: TransformerConfig;
   /** Absent when the folder has no tokenizer.json: the model then reads ids, and no text. */
@@ -24,10 +24,7 @@ export interface CheckpointFolder extends CheckpointConfig {
 const DEFAULT_CAPACITY = 4096;
 
 /** @throws InputError naming the file and the key that is missing or wrong. */
-export async function readCheckpointFolder(
-  folder: string,
-  cache: CacheOptions = {},
-): Promise<CheckpointFolder> {
+export async function readCheckpointFolder(folder: string, cache: CacheOptions = {}): Promise<Checkpoint> {
   const { join } = await import('node:path');
   const configPath = join(folder, 'config.json');
   const checkpoint = parseCheckpointConfig(
@@ -50,16 +47,18 @@ export async function readCheckpointFolder(
     ...checkpoint,
     endIds: endIdsOf(generationConfig, generationPath, checkpoint, tokenizer),
     folder,
-    config: named(configPath, () => resolveConfig({ ...checkpoint.options, ...cacheOf(checkpoint, cache) })),
+    config: named(configPath, () =>
+      resolveConfig({ ...checkpoint.options, ...cacheOf(checkpoint.options, cache) }),
+    ),
     ...(tokenizer && { tokenizer }),
-    warnings: tokenizer ? tokenizerWarnings(tokenizer, checkpoint, tokenizerPath) : [],
+    warnings: tokenizer ? tokenizerWarnings(tokenizer, checkpoint.options, tokenizerPath) : [],
     ...(chatTemplate && { chatTemplate }),
     generationConfig,
   };
 }
 
 /** @throws InputError for more slots than the checkpoint has learned positions. */
-function cacheOf({ options }: CheckpointConfig, cache: CacheOptions): CacheOptions {
+export function cacheOf(options: TransformerOptions, cache: CacheOptions): CacheOptions {
   const slots = cache.window || cache.capacity;
   if (options.positions === 'learned' && slots && slots > options.context!) {
     throw new InputError(
@@ -71,18 +70,18 @@ function cacheOf({ options }: CheckpointConfig, cache: CacheOptions): CacheOptio
 }
 
 /** What the tokenizer says of itself, and ids that the model has no rows for. */
-function tokenizerWarnings(
+export function tokenizerWarnings(
   tokenizer: HuggingFaceTokenizer,
-  { options }: CheckpointConfig,
+  options: TransformerOptions,
   path: string,
 ): string[] {
   const { vocabSize } = tokenizer;
-  const tooMany = `${path} has the ids 0 to ${vocabSize - 1}, but config.json gives the model a vocabulary of ${options.vocabSize}: texts whose tokens lie beyond it cannot be read.`;
+  const tooMany = `${path} has the ids 0 to ${vocabSize - 1}, but the model has a vocabulary of ${options.vocabSize}: texts whose tokens lie beyond it cannot be read.`;
   return [...tokenizer.remarks, ...(vocabSize > options.vocabSize ? [tooMany] : [])];
 }
 
 /** Puts the file's name before the message. */
-function named<T>(path: string, make: () => T): T {
+export function named<T>(path: string, make: () => T): T {
   try {
     return make();
   } catch (error) {

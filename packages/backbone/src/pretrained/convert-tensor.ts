@@ -1,9 +1,12 @@
 import { eightBitsToFloats, InputError, sizeOf, toNDArray } from '@palimpsest/base';
+import { blockFormats } from './gguf/block-formats.js';
 import type { StoredTensor } from './weight-files.js';
 import type { WeightEntry } from './weight-map.js';
 
-/** Bytes read at once. */
-const PIECE = 2 ** 20;
+/** Values read at once: whole blocks of every format. */
+const PIECE = 2 ** 18;
+/** Bytes of the widest value. */
+const WIDEST = 8;
 
 let halfTable: Float32Array | undefined;
 
@@ -19,8 +22,17 @@ function halves(): Float32Array {
 
 type Convert = (bytes: Uint8Array, into: Float32Array) => void;
 
+/** How stored bytes become numbers. */
+interface Converter {
+  /** Values of a block; plain types have blocks of one. Default 1. */
+  readonly values?: number;
+  /** Bytes of a block. */
+  readonly bytes: number;
+  readonly convert: Convert;
+}
+
 /** Little-endian values of a piece as float32. */
-const converters: Readonly<Record<string, { readonly bytes: number; readonly convert: Convert }>> = {
+const plainConverters: Readonly<Record<string, Converter>> = {
   F64: {
     bytes: 8,
     convert: (bytes, into) => into.set(new Float64Array(bytes.buffer, bytes.byteOffset, into.length)),
@@ -49,12 +61,30 @@ const converters: Readonly<Record<string, { readonly bytes: number; readonly con
   },
 };
 
+const converters: Readonly<Record<string, Converter>> = {
+  ...plainConverters,
+  ...Object.fromEntries(
+    Object.values(blockFormats).map(({ name, values, bytes, dequantise }): [string, Converter] => [
+      name,
+      {
+        values,
+        bytes,
+        convert: (stored, into) => {
+          for (let block = 0; block * values < into.length; block++) {
+            dequantise(stored, block * bytes, into, block * values);
+          }
+        },
+      },
+    ]),
+  ),
+};
+
 /** Whether a tensor has values that can be weights: integers and booleans are buffers of other programs. */
 export const isFloating = (tensor: StoredTensor): boolean => tensor.dtype in converters;
 
 /** Reads tensors into parameters, piece by piece through one buffer, so that loading leaves no garbage behind. */
 export class TensorReader {
-  readonly #bytes = new Uint8Array(PIECE);
+  readonly #bytes = new Uint8Array(PIECE * WIDEST);
   #values: Float32Array | undefined;
 
   /**
@@ -70,42 +100,58 @@ export class TensorReader {
       );
     }
     const start = firstElement(tensor, entry);
-    await this.#pieces(tensor, format.bytes, (bytes, done, size) => {
-      if (!entry.transposed) {
+    const moves = moverOf(tensor, entry);
+    await this.#pieces(tensor, format, (bytes, done, size) => {
+      if (!moves) {
         format.convert(bytes, target.subarray(start + done, start + done + size));
         return;
       }
       this.#values ??= new Float32Array(PIECE);
       const values = this.#values.subarray(0, size);
       format.convert(bytes, values);
-      scatterTransposed(values, done, tensor.shape, target);
+      moves(values, done, target.subarray(start));
     });
+    const { plus } = entry;
+    if (plus === undefined) return;
+    for (let i = start; i < start + sizeOf(tensor.shape); i++) target[i]! += plus;
   }
 
   /** Reads the bits of a 16-bit tensor into their rows of a parameter. */
   async readBitsInto(tensor: StoredTensor, entry: WeightEntry, target: Uint16Array): Promise<void> {
     const start = firstElement(tensor, entry);
-    await this.#pieces(tensor, 2, (bytes, done, size) => {
+    const moves = moverOf(tensor, entry);
+    await this.#pieces(tensor, { bytes: 2 }, (bytes, done, size) => {
       const bits = new Uint16Array(bytes.buffer, bytes.byteOffset, size);
-      if (entry.transposed) scatterTransposed(bits, done, tensor.shape, target);
+      if (moves) moves(bits, done, target.subarray(start));
       else target.set(bits, start + done);
     });
   }
 
   async #pieces(
     tensor: StoredTensor,
-    bytesPerValue: number,
+    { values = 1, bytes: blockBytes }: Pick<Converter, 'values' | 'bytes'>,
     take: (bytes: Uint8Array, done: number, size: number) => void,
   ): Promise<void> {
     const count = sizeOf(tensor.shape);
-    const perPiece = PIECE / bytesPerValue;
-    for (let done = 0; done < count; done += perPiece) {
-      const size = Math.min(perPiece, count - done);
-      const bytes = this.#bytes.subarray(0, size * bytesPerValue);
-      await tensor.read(bytes, done * bytesPerValue);
+    for (let done = 0; done < count; done += PIECE) {
+      const size = Math.min(PIECE, count - done);
+      const bytes = this.#bytes.subarray(0, (size / values) * blockBytes);
+      await tensor.read(bytes, (done / values) * blockBytes);
       take(bytes, done, size);
     }
   }
+}
+
+type Values = Float32Array | Uint16Array;
+/** Puts elements `from`, … of a tensor where the parameter has them. */
+type Mover = (values: Values, from: number, target: Values) => void;
+
+/** How the elements of a file lie in its parameter; nothing when they lie as in the file. */
+function moverOf({ shape }: StoredTensor, { transposed, interleaved }: WeightEntry): Mover | undefined {
+  if (transposed) return (values, from, target) => scatterTransposed(values, from, shape, target);
+  if (interleaved === undefined) return undefined;
+  const width = shape.length > 1 ? sizeOf(shape.slice(1)) : 1;
+  return (values, from, target) => scatterHalves(values, from, width, interleaved, target);
 }
 
 /** Where a tensor begins in the parameter that it is stacked in. */
@@ -120,10 +166,10 @@ export function widen(format: 'F16' | 'BF16', bits: Uint16Array, into: Float32Ar
 
 /** Writes elements `from`, … of an `[inputs, outputs]` tensor into an `[outputs, inputs]` one. */
 function scatterTransposed(
-  values: Float32Array | Uint16Array,
+  values: Values,
   from: number,
   [inputs, outputs]: readonly number[],
-  target: Float32Array | Uint16Array,
+  target: Values,
 ): void {
   let row = Math.floor(from / outputs!);
   let column = from % outputs!;
@@ -134,5 +180,23 @@ function scatterTransposed(
       column = 0;
       row += 1;
     }
+  }
+}
+
+/**
+ * Writes rows whose pairs 2i, 2i + 1 of every head are rotated together where they are rows i and i + height / 2: those of
+ * llama.cpp's Llama files, which rotate neighbours.
+ * @param width elements of a row
+ * @param height rows of a head
+ */
+function scatterHalves(values: Values, from: number, width: number, height: number, target: Values): void {
+  for (let done = 0; done < values.length; ) {
+    const element = from + done;
+    const row = Math.floor(element / width);
+    const count = Math.min((row + 1) * width - element, values.length - done);
+    const within = row % height;
+    const placed = row - within + (within >> 1) + (within & 1) * (height / 2);
+    target.set(values.subarray(done, done + count), placed * width + (element % width));
+    done += count;
   }
 }

@@ -2,11 +2,10 @@ import { sizeOf } from '@palimpsest/base';
 import { slotsOf } from '../cache.js';
 import type { TransformerConfig } from '../config.js';
 import type { Family } from './checkpoint-config.js';
-import { type CacheOptions, readCheckpointFolder } from './checkpoint-folder.js';
-import { planWeights } from './load-weights.js';
-import { WeightFiles } from './weight-files.js';
+import type { CacheOptions } from './checkpoint-folder.js';
+import { openCheckpoint } from './open-checkpoint.js';
 
-/** What a checkpoint folder holds, found without reading weights. */
+/** What a checkpoint folder or a GGUF file holds, found without reading weights. */
 export interface FolderDescription {
   readonly folder: string;
   readonly family: Family;
@@ -32,14 +31,13 @@ export interface FolderDescription {
 }
 
 /**
- * Describes a Hugging Face folder, and checks that its weights fit its config.json.
+ * Describes a Hugging Face folder or a GGUF file, and checks that its weights fit what it says of the model.
  * @throws InputError as `loadPretrained` does.
  */
 export async function describeFolder(folder: string, cache: CacheOptions = {}): Promise<FolderDescription> {
-  const checkpoint = await readCheckpointFolder(folder, cache);
-  const files = await WeightFiles.open(folder);
+  const { files, plan, ...checkpoint } = await openCheckpoint(folder, cache);
   try {
-    const { entries, warnings } = planWeights(checkpoint.family, checkpoint.config, files);
+    const { entries, warnings } = plan;
     const tensors = entries.map(({ key }) => files.tensors.get(key)!);
     const parameters = tensors.reduce((total, { shape }) => total + sizeOf(shape), 0);
     return {

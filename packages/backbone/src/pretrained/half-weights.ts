@@ -3,13 +3,15 @@ import type { TransformerConfig } from '../config.js';
 import { parameterShapes } from '../parameters.js';
 import { TensorReader, widen } from './convert-tensor.js';
 import type { LoadProgress, WeightPlan } from './load-weights.js';
-import type { WeightFiles } from './weight-files.js';
+import type { WeightSource } from './weight-files.js';
 
 /** A parameter in the 16-bit format of its file. */
 export interface HalfArray {
   readonly format: 'F16' | 'BF16';
   readonly shape: readonly number[];
   readonly bits: Uint16Array;
+  /** Added to every value. Default 0. */
+  readonly plus?: number;
 }
 
 /** All weights of a model by path, as `blocks.0.up.weight`, in half the memory of float32. */
@@ -25,7 +27,7 @@ export class HalfWeights {
   static async load(
     config: TransformerConfig,
     plan: WeightPlan,
-    files: WeightFiles,
+    files: WeightSource,
     onProgress?: (progress: LoadProgress) => void,
   ): Promise<HalfWeights> {
     const shapes = shapesByPath(config);
@@ -41,7 +43,12 @@ export class HalfWeights {
         );
       }
       const shape = shapes.get(entry.path)!;
-      const array = known ?? { format, shape, bits: new Uint16Array(sizeOf(shape)) };
+      const array = known ?? {
+        format,
+        shape,
+        bits: new Uint16Array(sizeOf(shape)),
+        ...(entry.plus !== undefined && { plus: entry.plus }),
+      };
       arrays.set(entry.path, array);
       await reader.readBitsInto(tensor, entry, array.bits);
       onProgress?.({ done: index + 1, total: plan.entries.length, key: entry.key });
@@ -59,9 +66,10 @@ export class HalfWeights {
 
   /** Writes rows `from`, … of a parameter into a float32 array as large as they are. */
   widenRows(path: string, from: number, into: Float32Array): void {
-    const { format, shape, bits } = this.arrays.get(path)!;
+    const { format, shape, bits, plus } = this.arrays.get(path)!;
     const start = from * sizeOf(shape.slice(1));
     widen(format, bits.subarray(start, start + into.length), into);
+    if (plus !== undefined) for (let i = 0; i < into.length; i++) into[i]! += plus;
   }
 
   /** Fills a tree of float32 arrays with the parameters whose paths begin with a prefix. */

@@ -13,12 +13,12 @@ import { normalise } from '../block.js';
 import { emptyState, type TransformerState } from '../cache.js';
 import type { TransformerConfig } from '../config.js';
 import { decoderTables, runLayer } from '../decoder.js';
+import { embeddingFactor } from '../input-rows.js';
 import type { BlockParameters, Norm } from '../parameters.js';
-import { readCheckpointFolder } from './checkpoint-folder.js';
 import { HalfWeights } from './half-weights.js';
 import type { LoadOptions } from './load-pretrained.js';
-import { allocateParameters, planWeights } from './load-weights.js';
-import { WeightFiles } from './weight-files.js';
+import { allocateParameters } from './load-weights.js';
+import { openCheckpoint } from './open-checkpoint.js';
 
 /** The cache of one text, layer by layer. It belongs to the model that made it, and `read` takes it over. */
 export type LayeredState = readonly TransformerState<DeviceArray>[];
@@ -34,7 +34,7 @@ const HEAD_ROWS = 4096;
  * that would not fit otherwise.
  */
 export class LayeredTransformer {
-  readonly #layer: Run;
+  readonly #layers: readonly Run[];
   readonly #norm: Run;
   readonly #product: Run;
   readonly #block: BlockParameters<NDArray>;
@@ -46,17 +46,32 @@ export class LayeredTransformer {
     readonly options: TransformerConfig,
     readonly weights: HalfWeights,
   ) {
-    const single: TransformerConfig = { ...options, layers: 1, vocabSize: 1, context: 1 };
+    const single: TransformerConfig = {
+      ...options,
+      layers: 1,
+      vocabSize: 1,
+      context: 1,
+      localLayers: [],
+      unrotatedLayers: [],
+    };
     const { blocks, norm } = allocateParameters(single);
     this.#block = blocks[0]!;
     this.#finalNorm = norm;
     weights.widenTree('norm.', norm);
     const tables = decoderTables(options);
-    this.#layer = engine.compile(
-      (block: BlockParameters, x: tf.Tensor3D, state: TransformerState) =>
-        runLayer(options, tables, block, x, state),
-      { name: 'layer', donate: [1, 2] },
-    ) as never;
+    const kinds = new Map<string, Run>();
+    this.#layers = Array.from({ length: options.layers }, (_, layer) => {
+      const kind = [options.localLayers, options.unrotatedLayers].map((list) => list.includes(layer)).join();
+      const known = kinds.get(kind);
+      if (known) return known;
+      const run: Run = engine.compile(
+        (block: BlockParameters, x: tf.Tensor3D, state: TransformerState) =>
+          runLayer(options, tables, block, x, state, layer),
+        { name: 'layer', donate: [1, 2] },
+      ) as never;
+      kinds.set(kind, run);
+      return run;
+    });
     this.#norm = engine.compile((gains: Norm, x: tf.Tensor3D) => normalise(lastRow(x), gains, options), {
       name: 'finalNorm',
       donate: [1],
@@ -72,10 +87,8 @@ export class LayeredTransformer {
    */
   static async load(engine: Engine, folder: string, options: LoadOptions = {}): Promise<LayeredTransformer> {
     const { onProgress, ...cache } = options;
-    const { family, config } = await readCheckpointFolder(folder, cache);
-    const files = await WeightFiles.open(folder);
+    const { config, files, plan } = await openCheckpoint(folder, cache);
     try {
-      const plan = planWeights(family, config, files);
       return new LayeredTransformer(engine, config, await HalfWeights.load(config, plan, files, onProgress));
     } finally {
       await files.close();
@@ -106,7 +119,7 @@ export class LayeredTransformer {
     const next: TransformerState<DeviceArray>[] = [];
     for (const [layer, cache] of state.entries()) {
       this.weights.widenTree(`blocks.${layer}.`, this.#block);
-      const result: { x: DeviceArray; state: TransformerState<DeviceArray> } = await this.#layer(
+      const result: { x: DeviceArray; state: TransformerState<DeviceArray> } = await this.#layers[layer]!(
         this.#block,
         x,
         cache,
@@ -139,7 +152,9 @@ export class LayeredTransformer {
   }
 
   async dispose(): Promise<void> {
-    await Promise.all([this.#layer.dispose(), this.#norm.dispose(), this.#product.dispose()]);
+    await Promise.all(
+      [...new Set(this.#layers), this.#norm, this.#product].map((compiled) => compiled.dispose()),
+    );
   }
 
   /** Rows of the embedding table, with those of learned positions. */
@@ -148,6 +163,8 @@ export class LayeredTransformer {
     const rows = new Float32Array(ids.length * modelWidth);
     const row = (index: number) => rows.subarray(index * modelWidth, (index + 1) * modelWidth);
     for (let i = 0; i < ids.length; i++) this.weights.widenRows('tokenEmbedding', ids[i]!, row(i));
+    const scale = embeddingFactor(this.options);
+    if (scale !== 1) for (let i = 0; i < rows.length; i++) rows[i]! *= scale;
     if (this.weights.has('positionEmbedding')) {
       const start = (await state[0]!.position.data())[0]!;
       const place = new Float32Array(modelWidth);

@@ -4,17 +4,18 @@ import type { TransformerParameters } from '../parameters.js';
 import { createTransformer, type Transformer } from '../transformer.js';
 import type { ChatTemplate } from './chat-template.js';
 import type { Family } from './checkpoint-config.js';
-import { type CacheOptions, readCheckpointFolder } from './checkpoint-folder.js';
-import { type LoadProgress, loadWeights, planWeights } from './load-weights.js';
-import { WeightFiles } from './weight-files.js';
+import type { CacheOptions } from './checkpoint-folder.js';
+import { type LoadProgress, loadWeights } from './load-weights.js';
+import { openCheckpoint } from './open-checkpoint.js';
 
 export interface LoadOptions extends CacheOptions {
   /** Called after every tensor. */
   readonly onProgress?: (progress: LoadProgress) => void;
 }
 
-/** A model from a checkpoint folder, ready to be put on an engine. */
+/** A model from a checkpoint folder or a GGUF file, ready to be put on an engine. */
 export interface Pretrained {
+  /** The path that was given. */
   readonly folder: string;
   readonly family: Family;
   readonly model: Transformer;
@@ -32,20 +33,19 @@ export interface Pretrained {
 }
 
 /**
- * Loads a Hugging Face folder: GPT-2, Qwen2 and Qwen2.5, Llama 3. Weights in any floating format, in one file or several,
- * become float32; while loading, memory holds them and a few megabytes.
+ * Loads a Hugging Face folder or a GGUF file: GPT-2, Qwen2 and 2.5, Qwen3, Llama, Mistral, SmolLM3, Gemma 3. Weights in any
+ * floating format, or in blocks of a GGUF type, in one file or several, become float32; while loading, memory holds them and
+ * a few megabytes.
  * @param options how many slots the cache has (default: the context, at most 4096), a window and sinks
  * @throws InputError in one sentence naming the file and the key for anything missing, torn, misshapen or unsupported.
  */
-export async function loadPretrained(folder: string, options: LoadOptions = {}): Promise<Pretrained> {
+export async function loadPretrained(path: string, options: LoadOptions = {}): Promise<Pretrained> {
   const { onProgress, ...cache } = options;
-  const checkpoint = await readCheckpointFolder(folder, cache);
-  const files = await WeightFiles.open(folder);
+  const { files, plan, ...checkpoint } = await openCheckpoint(path, cache);
   try {
-    const plan = planWeights(checkpoint.family, checkpoint.config, files);
     const params = await loadWeights(checkpoint.config, plan, files, onProgress);
     return {
-      folder,
+      folder: path,
       family: checkpoint.family,
       model: createTransformer(checkpoint.config),
       params,

@@ -1,10 +1,9 @@
 import { formatShape, InputError, type NDArray, treeToRecord, zeros } from '@palimpsest/base';
 import type { TransformerConfig } from '../config.js';
 import { parameterShapes, type TransformerParameters } from '../parameters.js';
-import type { Family } from './checkpoint-config.js';
 import { isFloating, TensorReader } from './convert-tensor.js';
-import type { WeightFiles } from './weight-files.js';
-import { findPrefix, isKnownExtra, type WeightEntry, weightMap } from './weight-map.js';
+import type { WeightSource } from './weight-files.js';
+import { isKnownExtra, type WeightEntry } from './weight-map.js';
 
 /** Which tensors of a checkpoint a model takes, checked against the files. */
 export interface WeightPlan {
@@ -16,9 +15,11 @@ export interface WeightPlan {
 /**
  * @throws InputError for quantised weights, and with the first of the tensors that are missing or have another shape.
  */
-export function planWeights(family: Family, config: TransformerConfig, files: WeightFiles): WeightPlan {
-  const prefix = findPrefix(family, files.tensors.keys());
-  const entries = weightMap(family, config, prefix);
+export function planWeights(
+  config: TransformerConfig,
+  files: WeightSource,
+  entries: readonly WeightEntry[],
+): WeightPlan {
   const missing = entries.filter(({ key }) => !files.tensors.has(key)).map(({ key }) => `'${key}'`);
   if (missing.length > 0) refuseQuantised(files);
   const wrong = entries.flatMap(({ key, shape }) => {
@@ -30,7 +31,7 @@ export function planWeights(family: Family, config: TransformerConfig, files: We
     const lacks = missing.length > 0 ? [`lacks ${firstOf(missing)}`] : [];
     const shapes = wrong.length > 0 ? [`has other shapes: ${firstOf(wrong)}`] : [];
     throw new InputError(
-      `${files.source} does not fit config.json: it ${[...lacks, ...shapes].join('; it ')}.`,
+      `${files.source} does not fit ${files.described}: it ${[...lacks, ...shapes].join('; it ')}.`,
     );
   }
   const wanted = new Set(entries.map(({ key }) => key));
@@ -51,7 +52,7 @@ const firstOf = (names: readonly string[]) =>
 const QUANTISED =
   /\.(qweight|qzeros|scales|SCB|absmax|quant_map|weight_packed|weight_scale|weight_scale_inv)$|\.quant_state\./;
 
-function refuseQuantised({ tensors, source }: WeightFiles): void {
+function refuseQuantised({ tensors, source }: WeightSource): void {
   const key = [...tensors.keys()].find((name) => QUANTISED.test(name));
   if (key === undefined) return;
   throw new InputError(
@@ -69,7 +70,7 @@ export interface LoadProgress {
 export async function loadWeights(
   config: TransformerConfig,
   plan: WeightPlan,
-  files: WeightFiles,
+  files: WeightSource,
   onProgress?: (progress: LoadProgress) => void,
 ): Promise<TransformerParameters<NDArray>> {
   const parameters = allocateParameters(config);

@@ -1,7 +1,7 @@
 import { FIRST_BYTES, headerLength, InputError, parseHeader, type SafeEntry } from '@palimpsest/base';
 import { isObject, readJsonFile } from './json-file.js';
 
-type FileHandle = Awaited<ReturnType<typeof import('node:fs/promises')['open']>>;
+export type FileHandle = Awaited<ReturnType<typeof import('node:fs/promises')['open']>>;
 
 interface OpenFile {
   readonly path: string;
@@ -17,6 +17,20 @@ export interface StoredTensor extends SafeEntry {
   read(into: Uint8Array, offset: number): Promise<void>;
 }
 
+/** Tensors of open files, of whatever format. Close it after use. */
+export interface WeightSource {
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** What names the tensors, for messages. */
+  readonly source: string;
+  /** Where the sizes of the model stand that the tensors have to fit, for messages. */
+  readonly described: string;
+  /** One sentence per oddity of the files. */
+  readonly warnings: readonly string[];
+  /** Paths of all files. */
+  readonly paths: readonly string[];
+  close(): Promise<void>;
+}
+
 const SINGLE = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
 
@@ -24,7 +38,9 @@ const INDEX = 'model.safetensors.index.json';
  * The weight files of a folder, open for reading in pieces, so that memory never holds a tensor twice. Close it after
  * use.
  */
-export class WeightFiles {
+export class WeightFiles implements WeightSource {
+  readonly described = 'config.json';
+
   private constructor(
     private readonly files: readonly OpenFile[],
     readonly tensors: ReadonlyMap<string, StoredTensor>,
@@ -98,14 +114,7 @@ function weightMapOf(index: { readonly weight_map?: unknown }, path: string): Re
 }
 
 async function openFile(path: string, where: string): Promise<OpenFile> {
-  const { open } = await import('node:fs/promises');
-  const handle = await open(path, 'r').catch((error: { code?: string }) => {
-    throw new InputError(
-      error.code === 'ENOENT'
-        ? `There is no file ${path}, ${where}.`
-        : `${path} cannot be read (${error.code ?? String(error)}).`,
-    );
-  });
+  const handle = await openForReading(path, where);
   try {
     const { size } = await handle.stat();
     const first = new Uint8Array(Math.min(FIRST_BYTES, size));
@@ -118,6 +127,18 @@ async function openFile(path: string, where: string): Promise<OpenFile> {
     await handle.close();
     throw error;
   }
+}
+
+/** @param where why the file is looked for, as the end of a sentence. @throws InputError when it cannot be opened. */
+export async function openForReading(path: string, where: string): Promise<FileHandle> {
+  const { open } = await import('node:fs/promises');
+  return open(path, 'r').catch((error: { code?: string }) => {
+    throw new InputError(
+      error.code === 'ENOENT'
+        ? `There is no file ${path}, ${where}.`
+        : `${path} cannot be read (${error.code ?? String(error)}).`,
+    );
+  });
 }
 
 function storedTensors(file: OpenFile): Map<string, StoredTensor> {
@@ -134,7 +155,8 @@ function storedTensors(file: OpenFile): Map<string, StoredTensor> {
   );
 }
 
-async function readFully(
+/** Fills an array from a place in a file. @throws InputError when the file ends too early. */
+export async function readFully(
   handle: FileHandle,
   into: Uint8Array,
   position: number,

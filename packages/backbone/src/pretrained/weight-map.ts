@@ -12,6 +12,10 @@ export interface WeightEntry {
   readonly row?: number;
   /** The file has inputs as rows. Default false. */
   readonly transposed?: boolean;
+  /** The rows of every head, this many, lie in the file as pairs that are rotated together. */
+  readonly interleaved?: number;
+  /** Added to every value of the file. Default 0. */
+  readonly plus?: number;
 }
 
 /**
@@ -21,15 +25,15 @@ export interface WeightEntry {
 export function weightMap(
   family: Family,
   config: TransformerConfig,
-  prefix = usualPrefix[family],
+  prefix = usualPrefixOf(family),
 ): WeightEntry[] {
-  const entries = family === 'gpt2' ? gpt2Weights(config) : rotaryWeights(config);
-  const outer = prefix.replace(/(model|transformer)\.$/, '');
+  const entries = family === 'gpt2' ? gpt2Weights(config) : rotaryWeights(family, config);
+  const outer = prefix.replace(/(?<![a-z_])(model|transformer)\.$/, '');
   return entries.map((entry) => ({ ...entry, key: (isHead(entry.key) ? outer : prefix) + entry.key }));
 }
 
 /** What the libraries that made a family's checkpoints write before its keys. */
-const usualPrefix: Readonly<Record<Family, string>> = { gpt2: '', qwen2: 'model.', llama: 'model.' };
+const usualPrefixOf = (family: Family) => (family === 'gpt2' ? '' : 'model.');
 
 const isHead = (key: string) => key === 'lm_head.weight';
 
@@ -41,12 +45,13 @@ export function findPrefix(family: Family, keys: Iterable<string>): string {
   const embedding = family === 'gpt2' ? 'wte.weight' : 'embed_tokens.weight';
   const found = [...keys].filter((key) => key === embedding || key.endsWith(`.${embedding}`));
   const prefixes = found.map((key) => key.slice(0, -embedding.length));
-  const usual = usualPrefix[family];
+  const usual = usualPrefixOf(family);
   return prefixes.includes(usual) ? usual : (prefixes.sort((a, b) => a.length - b.length)[0] ?? usual);
 }
 
 /** Tensors that checkpoints carry and that no model needs: masks, rotary tables, a copy of a tied head. */
 export function isKnownExtra(key: string, config: TransformerConfig): boolean {
+  if (key.startsWith('rope_f')) return true;
   if (/\.attn\.(bias|masked_bias)$/.test(key) || key.endsWith('rotary_emb.inv_freq')) return true;
   return config.tiedHead && key.endsWith('lm_head.weight');
 }
@@ -78,7 +83,17 @@ function gpt2Weights(config: TransformerConfig): WeightEntry[] {
   ];
 }
 
-function rotaryWeights(config: TransformerConfig): WeightEntry[] {
+/** Names of the norms before the MLP and behind either branch, where there are such. */
+const normNames = {
+  plain: { beforeMlp: 'post_attention_layernorm' },
+  sandwich: {
+    beforeMlp: 'pre_feedforward_layernorm',
+    behindAttention: 'post_attention_layernorm',
+    behindMlp: 'post_feedforward_layernorm',
+  },
+} as const;
+
+function rotaryWeights(family: Family, config: TransformerConfig): WeightEntry[] {
   const { vocabSize, layers, heads, keyValueHeads, headWidth, modelWidth: d, mlpWidth: f, tiedHead } = config;
   const [queries, keys] = [heads * headWidth, keyValueHeads * headWidth];
   const part = (
@@ -92,16 +107,36 @@ function rotaryWeights(config: TransformerConfig): WeightEntry[] {
     { key: `${key}.weight`, shape: [rows, inputs], path: `${path}.weight`, row },
     ...(biased ? [{ key: `${key}.bias`, shape: [rows], path: `${path}.bias`, row }] : []),
   ];
-  const { queryKeyValueBias, outputBias, mlpBias } = config;
+  const { queryKeyValueBias, outputBias, mlpBias, sandwichNorms } = config;
+  // Gemma's norms multiply by 1 + weight.
+  const norm = (key: string, path: string, width = d): WeightEntry => ({
+    key: `${key}.weight`,
+    shape: [width],
+    path: `${path}.gain`,
+    ...(family === 'gemma3' && { plus: 1 }),
+  });
+  const names = sandwichNorms ? normNames.sandwich : normNames.plain;
   const blocks = Array.from({ length: layers }, (_, i) => {
     const [from, to] = [`layers.${i}`, `blocks.${i}`];
     return [
-      { key: `${from}.input_layernorm.weight`, shape: [d], path: `${to}.attentionNorm.gain` },
+      norm(`${from}.input_layernorm`, `${to}.attentionNorm`),
       ...part(`${from}.self_attn.q_proj`, queries, d, `${to}.queryKeyValue`, queryKeyValueBias),
       ...part(`${from}.self_attn.k_proj`, keys, d, `${to}.queryKeyValue`, queryKeyValueBias, queries),
       ...part(`${from}.self_attn.v_proj`, keys, d, `${to}.queryKeyValue`, queryKeyValueBias, queries + keys),
+      ...(config.queryKeyNorm
+        ? [
+            norm(`${from}.self_attn.q_norm`, `${to}.queryNorm`, headWidth),
+            norm(`${from}.self_attn.k_norm`, `${to}.keyNorm`, headWidth),
+          ]
+        : []),
       ...part(`${from}.self_attn.o_proj`, d, queries, `${to}.output`, outputBias),
-      { key: `${from}.post_attention_layernorm.weight`, shape: [d], path: `${to}.mlpNorm.gain` },
+      norm(`${from}.${names.beforeMlp}`, `${to}.mlpNorm`),
+      ...('behindAttention' in names
+        ? [
+            norm(`${from}.${names.behindAttention}`, `${to}.outputNorm`),
+            norm(`${from}.${names.behindMlp}`, `${to}.downNorm`),
+          ]
+        : []),
       ...part(`${from}.mlp.gate_proj`, f, d, `${to}.up`, mlpBias),
       ...part(`${from}.mlp.up_proj`, f, d, `${to}.up`, mlpBias, f),
       ...part(`${from}.mlp.down_proj`, d, f, `${to}.down`, mlpBias),
@@ -110,7 +145,7 @@ function rotaryWeights(config: TransformerConfig): WeightEntry[] {
   return [
     { key: 'embed_tokens.weight', shape: [vocabSize, d], path: 'tokenEmbedding' },
     ...blocks.flat(),
-    { key: 'norm.weight', shape: [d], path: 'norm.gain' },
+    norm('norm', 'norm'),
     ...head(tiedHead, vocabSize, d),
   ];
 }

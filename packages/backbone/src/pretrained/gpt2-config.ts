@@ -1,0 +1,46 @@
+import type { JsonObject } from '@palimpsest/lm';
+import { z } from 'zod';
+import type { CheckpointConfig } from './checkpoint-config.js';
+import { count, ids, listOf, parseConfig } from './config-schema.js';
+
+const schema = z.object({
+  vocab_size: count,
+  n_positions: count,
+  n_embd: count,
+  n_layer: count,
+  n_head: count,
+  n_inner: count.nullish(),
+  layer_norm_epsilon: z.number().positive().default(1e-5),
+  activation_function: z.enum(['gelu_new', 'gelu_pytorch_tanh', 'gelu']).default('gelu_new'),
+  tie_word_embeddings: z.boolean().default(true),
+  scale_attn_weights: z.literal(true).default(true),
+  scale_attn_by_inverse_layer_idx: z.literal(false).default(false),
+  add_cross_attention: z.literal(false).default(false),
+  eos_token_id: ids,
+});
+
+/** GPT-2 (Radford et al. 2019). */
+export function gpt2Config(json: JsonObject, source: string): CheckpointConfig {
+  const raw = parseConfig(schema, json, source);
+  return {
+    family: 'gpt2',
+    endIds: listOf(raw.eos_token_id),
+    statesHead: true,
+    options: {
+      vocabSize: raw.vocab_size,
+      context: raw.n_positions,
+      layers: raw.n_layer,
+      heads: raw.n_head,
+      modelWidth: raw.n_embd,
+      mlpWidth: raw.n_inner ?? 4 * raw.n_embd,
+      positions: 'learned',
+      norm: 'layer',
+      normEpsilon: raw.layer_norm_epsilon,
+      activation: raw.activation_function === 'gelu' ? 'gelu' : 'geluTanh',
+      queryKeyValueBias: true,
+      outputBias: true,
+      mlpBias: true,
+      tiedHead: raw.tie_word_embeddings,
+    },
+  };
+}
