@@ -85,7 +85,7 @@ describe('palimpsest generate --model', () => {
     const broken = (files: Readonly<Record<string, object | string>>) => changed('tiny-qwen2', files);
     const generate = (folder: string, ...flags: string[]) => errorOf('generate', '--model', folder, ...flags);
     expect(await generate(broken({ 'config.json': { ...config, model_type: 'mamba' } }))).toMatch(
-      /config\.json: the model_type "mamba" is not supported; supported are gpt2, qwen2, llama\.\n$/,
+      /config\.json: the model_type "mamba" is not supported; supported are gpt2, qwen2, qwen3, llama, mistral, smollm3, gemma3\.\n$/,
     );
     expect(await generate(broken({ 'config.json': { ...config, hidden_size: undefined } }))).toContain(
       "config.json: the key 'hidden_size' is missing",

@@ -6,14 +6,14 @@ import type { VerbArgument } from '../verb.js';
 /** What a verb that opens a model of any kind is given: a place, or `--model`. */
 export const modelArgument: VerbArgument = {
   name: 'checkpoint',
-  description: 'run folder, checkpoint or Hugging Face folder',
+  description: 'run folder, checkpoint, Hugging Face folder or GGUF file',
   required: false,
 };
 
 /** The place of a model, and how a model from elsewhere gets its cache. */
 export const pretrainedOptions = {
   model: z.string().optional().meta({
-    description: 'Hugging Face folder: GPT-2, Qwen2 or Llama 3, with tokenizer.json and safetensors',
+    description: 'Hugging Face folder (safetensors) or GGUF file of a language model',
     value: 'folder',
   }),
   context: z.int().min(1).optional().meta({
@@ -40,7 +40,7 @@ export function placeOf(options: Values, [argument]: readonly string[]): string 
   }
   const place = argument ?? model;
   if (place !== undefined) return place;
-  throw new InputError('Which model? Give a run folder, or a Hugging Face folder with --model.');
+  throw new InputError('Which model? Give a run folder, or a Hugging Face folder or GGUF file with --model.');
 }
 
 /** The cache that the options ask for. */

@@ -11,7 +11,11 @@ export const exportModel = defineVerb({
   path: ['export'],
   description: "write a model's step (or its parallel form) as a standard ONNX file",
   arguments: [
-    { name: 'checkpoint', description: 'run folder, checkpoint or Hugging Face folder', required: true },
+    {
+      name: 'checkpoint',
+      description: 'run folder, checkpoint, Hugging Face folder or GGUF file',
+      required: true,
+    },
   ],
   schema: z.object({
     out: z.string().default('model.onnx').meta({ description: 'file to write', value: 'file' }),

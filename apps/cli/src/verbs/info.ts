@@ -4,12 +4,16 @@ import { ExitCode } from '../exit.js';
 import { outputOptions } from '../options/common.js';
 import { defineVerb } from '../verb.js';
 
-/** `palimpsest info`: what a checkpoint or a Hugging Face folder holds. */
+/** `palimpsest info`: what a checkpoint, a Hugging Face folder or a GGUF file holds. */
 export const info = defineVerb({
   path: ['info'],
   description: 'say what a model folder holds: architecture, parameters, bytes of memory, context, training',
   arguments: [
-    { name: 'checkpoint', description: 'run folder, checkpoint or Hugging Face folder', required: true },
+    {
+      name: 'checkpoint',
+      description: 'run folder, checkpoint, Hugging Face folder or GGUF file',
+      required: true,
+    },
   ],
   schema: z.object({ ...outputOptions }),
   examples: ['palimpsest info runs/my-run --json'],

@@ -88,7 +88,7 @@ function refuseClashes({ name, options, trainer, speakingOptions = [] }: Archite
 
 const baseOption = {
   base: z.string().optional().meta({
-    description: 'run folder, checkpoint or Hugging Face folder of the model that it is made over',
+    description: 'run folder, checkpoint, Hugging Face folder or GGUF file of the model that it is made over',
     value: 'folder',
   }),
 };

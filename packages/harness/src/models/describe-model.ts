@@ -11,8 +11,8 @@ export interface Description {
 }
 
 /**
- * Says what a checkpoint, a run folder or a Hugging Face folder holds. Of the latter the weights are checked against
- * config.json and not read.
+ * Says what a checkpoint, a run folder, a Hugging Face folder or a GGUF file holds. Of the latter two the weights are checked
+ * against what is said of them and not read.
  * @throws InputError when it is missing, torn or foreign.
  */
 export async function describeModel(
@@ -27,7 +27,15 @@ export async function describeModel(
   return { data, text: formatCheckpoint(data) };
 }
 
-const FAMILY_NAMES = { gpt2: 'GPT-2', qwen2: 'Qwen2', llama: 'Llama' } as const;
+const FAMILY_NAMES: Readonly<Record<FolderDescription['family'], string>> = {
+  gpt2: 'GPT-2',
+  qwen2: 'Qwen2',
+  qwen3: 'Qwen3',
+  llama: 'Llama',
+  mistral: 'Mistral',
+  smollm3: 'SmolLM3',
+  gemma3: 'Gemma 3',
+};
 
 /** The description for people. */
 export function formatPretrained(description: FolderDescription): string {
@@ -50,7 +58,7 @@ export function formatPretrained(description: FolderDescription): string {
     ['context', `${config.context} tokens`],
     [
       'vocabulary',
-      `${config.vocabSize} rows, ${description.tokenizerSize === undefined ? 'no tokenizer.json' : `${description.tokenizerSize} tokens`}`,
+      `${config.vocabSize} rows, ${description.tokenizerSize === undefined ? 'no tokenizer' : `${description.tokenizerSize} tokens`}`,
     ],
     ['end', endIds.length > 0 ? `ids ${endIds.join(', ')}` : 'no id ends a text'],
     ['chat template', description.hasChatTemplate ? 'yes' : 'none'],

@@ -48,7 +48,7 @@ export async function openCheckpoint(
 /** The cache of a Hugging Face model, and who is told how far it is loaded. */
 export type PretrainedOptions = LoadOptions;
 
-/** A model that reads and writes text, from a checkpoint of this program or from a Hugging Face folder. */
+/** A model that reads and writes text, from a checkpoint of this program, a Hugging Face folder or a GGUF file. */
 export interface LanguageModel {
   readonly folder: string;
   readonly model: AnySequenceModel;
@@ -69,9 +69,9 @@ export interface LanguageModel {
 }
 
 /**
- * Opens a checkpoint, the latest one of a run folder, or a Hugging Face folder.
+ * Opens a checkpoint, the latest one of a run folder, a Hugging Face folder, or a GGUF file.
  * @param registry which architectures there are. Default: those of the house
- * @param options cache of a Hugging Face model, which its files leave open; `onProgress` follows its loading
+ * @param options cache of a model that others made, whose files leave it open; `onProgress` follows its loading
  * @throws InputError when it is missing, torn or foreign, or for cache options of a checkpoint, which has its own.
  */
 export async function openLanguageModel(
@@ -82,7 +82,7 @@ export async function openLanguageModel(
   if (isPretrainedFolder(folder)) return openPretrained(folder, options);
   if ((['capacity', 'window', 'sinks'] as const).some((key) => options[key] !== undefined)) {
     throw new InputError(
-      `'${folder}' is no Hugging Face folder: the size of its memory is part of its configuration; leave context, window and sinks away.`,
+      `'${folder}' is no Hugging Face folder and no GGUF file: the size of its memory is part of its configuration; leave context, window and sinks away.`,
     );
   }
   const { model, params, parametersId, tokenizer, folder: place } = await openCheckpoint(folder, registry);
@@ -106,7 +106,7 @@ async function openPretrained(folder: string, options: PretrainedOptions): Promi
   );
   if (!tokenizer) {
     throw new InputError(
-      `The folder '${folder}' has no tokenizer.json, so its model reads ids and no text; add the file of the checkpoint.`,
+      `'${folder}' has no tokenizer, so its model reads ids and no text; a folder has it in tokenizer.json, a GGUF file in its metadata.`,
     );
   }
   return {

@@ -6,10 +6,11 @@ import { parseJson } from '@palimpsest/base';
 const FILES = ['tokenizer.json', 'model.safetensors', 'model.safetensors.index.json'];
 
 /**
- * Whether a folder is a Hugging Face one rather than a checkpoint of this program, whose config.json names its format.
+ * Whether a path is a GGUF file, or a folder that is a Hugging Face one rather than a checkpoint of this program, whose config.json names its format.
  * A folder without config.json is one when other files of such a folder are there.
  */
 export function isPretrainedFolder(folder: string): boolean {
+  if (folder.toLowerCase().endsWith('.gguf')) return true;
   const path = join(folder, 'config.json');
   if (!existsSync(path)) return FILES.some((name) => existsSync(join(folder, name)));
   try {
