@@ -1,18 +1,23 @@
 import { formatShape, InputError, type NDArray, ndarray, zeros } from '@palimpsest/tensor-core';
 import { slotsOf, type TransformerState } from './cache.js';
 import type { TransformerConfig } from './config.js';
-import { rotaryFrequencies } from './rotary-frequencies.js';
+import { layerFrequencies } from './rotary-frequencies.js';
 
 /**
- * Turns cached keys to other positions, which changes nothing else of them. Models without rotary positions keep theirs.
+ * Turns cached keys of a layer to other positions, which changes nothing else of them. Layers without rotary positions keep theirs.
  * @param keys `[heads, tokens, headWidth]`, changed in place
  * @param shifts how far each token moves: the new position minus the one at which it was cached, `[tokens]`
  */
-export function rotateKeys(config: TransformerConfig, keys: Float32Array, shifts: ArrayLike<number>): void {
-  if (config.positions !== 'rotary') return;
+export function rotateKeys(
+  config: TransformerConfig,
+  layer: number,
+  keys: Float32Array,
+  shifts: ArrayLike<number>,
+): void {
+  const frequencies = layerFrequencies(config, layer);
+  if (!frequencies) return;
   const { headWidth } = config;
   const half = headWidth / 2;
-  const frequencies = rotaryFrequencies(config);
   const tokens = shifts.length;
   for (let token = 0; token < tokens; token++) {
     if (shifts[token] === 0) continue;
@@ -69,7 +74,7 @@ export function cachedRows(
           block.set(part.data.slice(from, from + headWidth), (head * positions.length + token) * headWidth);
         });
       }
-      if (kind === 0) rotateKeys(config, block, back);
+      if (kind === 0) rotateKeys(config, layer, block, back);
       scatter(rows, block, (layer * 2 + kind) * heads * headWidth, {
         heads,
         headWidth,
@@ -116,7 +121,7 @@ export function stateFromRows(config: TransformerConfig, rows: NDArray): Transfo
         block.set(rows.data.slice(from, from + headWidth), (head * tokens + token) * headWidth);
       }
     }
-    if (kind === 0) rotateKeys(config, block, places);
+    if (kind === 0) rotateKeys(config, layer, block, places);
     const cached = zeros([1, heads, slots, headWidth]);
     for (let head = 0; head < heads; head++) {
       const own = block.subarray(head * tokens * headWidth, (head + 1) * tokens * headWidth);

@@ -8,7 +8,12 @@ import { type DecoderInput, inputRows, type Rows } from './input-rows.js';
 import type { BlockParameters, TransformerParameters } from './parameters.js';
 import { type Angles, PositionAngles } from './position-angles.js';
 import { embedPositions, type Places, placeRows } from './positions.js';
-import { plainFrequencies, rotarySpeeds, sinusoidalFrequencies } from './rotary-frequencies.js';
+import {
+  hasLocalRotary,
+  plainFrequencies,
+  rotarySpeeds,
+  sinusoidalFrequencies,
+} from './rotary-frequencies.js';
 import { planFirstTokens, planTokens, type SlotPlan } from './slot-plan.js';
 
 /** What a run shall give beside the state, and how it computes. */
@@ -62,15 +67,16 @@ export interface DecoderTables {
 }
 
 export function decoderTables(config: TransformerConfig): DecoderTables {
-  const { positions, localLayers, localRotaryBase, rotaryBase, rotaryScaling, headWidth } = config;
+  const { positions, localLayers, localRotaryBase, headWidth } = config;
   const isRotary = positions === 'rotary';
   const { frequencies, magnitude } = rotarySpeeds(config);
-  const differ = localRotaryBase !== rotaryBase || rotaryScaling !== null;
   return {
     ...(isRotary && { rotary: new PositionAngles(frequencies, magnitude) }),
     ...(isRotary &&
       localLayers.length > 0 &&
-      differ && { localRotary: new PositionAngles(plainFrequencies(localRotaryBase, headWidth)) }),
+      hasLocalRotary(config) && {
+        localRotary: new PositionAngles(plainFrequencies(localRotaryBase, headWidth)),
+      }),
     ...(config.positions === 'sinusoidal' && {
       sinusoidal: new PositionAngles(sinusoidalFrequencies(config.modelWidth)),
     }),

@@ -26,6 +26,19 @@ export function rotarySpeeds(config: Rotary): RotarySpeeds {
   };
 }
 
+/** The angular speeds of one layer, or nothing when it has no rotary positions. */
+export function layerFrequencies(config: TransformerConfig, layer: number): Float64Array | undefined {
+  if (config.positions !== 'rotary' || config.unrotatedLayers.includes(layer)) return undefined;
+  const turnsOtherwise = config.localLayers.includes(layer) && hasLocalRotary(config);
+  return turnsOtherwise
+    ? plainFrequencies(config.localRotaryBase, config.headWidth)
+    : rotarySpeeds(config).frequencies;
+}
+
+/** Whether local layers turn otherwise than all others. */
+export const hasLocalRotary = (config: TransformerConfig): boolean =>
+  config.localRotaryBase !== config.rotaryBase || config.rotaryScaling !== null;
+
 /** θ^(−2i/width), i < width / 2. */
 export const plainFrequencies = (base: number, width: number): Float64Array =>
   Float64Array.from({ length: width / 2 }, (_, index) => base ** ((-2 * index) / width));

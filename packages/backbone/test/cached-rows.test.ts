@@ -24,6 +24,14 @@ const kinds: Record<string, Partial<TransformerOptions>> = {
       originalContext: 8,
     },
   },
+  'rotary, local layers and some without positions': {
+    ...rotary,
+    layers: 3,
+    localLayers: [1],
+    localWindow: 5,
+    localRotaryBase: 200,
+    unrotatedLayers: [2],
+  },
   learned: { positions: 'learned' },
 };
 
