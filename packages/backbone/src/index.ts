@@ -42,5 +42,5 @@ export { type LayeredState, LayeredTransformer } from './pretrained/layered-tran
 export { fromLlamaWeights, type LlamaWeights, toLlamaWeights } from './pretrained/llama-weights.js';
 export { type LoadOptions, loadPretrained, type Pretrained } from './pretrained/load-pretrained.js';
 export type { LoadProgress } from './pretrained/load-weights.js';
-export { rotaryFrequencies } from './rotary-frequencies.js';
+export { layerFrequencies } from './rotary-frequencies.js';
 export { createTransformer, type Transformer } from './transformer.js';

@@ -1,6 +1,6 @@
 import {
   gatherEntries,
-  rotaryFrequencies,
+  layerFrequencies,
   type Transformer,
   type TransformerParameters,
   withRoom,
@@ -37,16 +37,20 @@ export type LayerParameters<T = tf.Tensor> = readonly { readonly [name: string]:
  */
 export class ManagedFunctions {
   readonly #heads: number;
-  readonly #rotary: Float32Array | undefined;
+  /** Rotary frequencies of every layer that turns. */
+  readonly #rotary: readonly (Float32Array | undefined)[];
 
   /** @param model of evictable layers */
   constructor(
     private readonly model: Transformer,
     private readonly policy: CachePolicy,
   ) {
-    const { keyValueHeads, positions } = model.options;
+    const { keyValueHeads, layers } = model.options;
     this.#heads = keyValueHeads;
-    this.#rotary = positions === 'rotary' ? Float32Array.from(rotaryFrequencies(model.options)) : undefined;
+    this.#rotary = Array.from({ length: layers }, (_, layer) => {
+      const frequencies = layerFrequencies(model.options, layer);
+      return frequencies && Float32Array.from(frequencies);
+    });
   }
 
   /** Whether the policy looks after a layer. */
@@ -177,9 +181,9 @@ export class ManagedFunctions {
     state: ManagedState,
     parameters: LayerParameters,
   ): { readonly scores: readonly tf.Tensor[]; readonly policies: readonly (PolicyState | undefined)[] } {
-    const rotary = this.#rotary;
     const scored = state.layers.flatMap((own, layer) => {
       if (!this.manages(layer)) return [];
+      const rotary = this.#rotary[layer];
       const scores = this.policy.score!({
         ...evictableLayer(own),
         ...{ layer, next: state.position, state: own.policy, parameters: parameters[layer] ?? {} },
