@@ -7,10 +7,30 @@ export {
   TopicBundle,
 } from './bundles.js';
 export { lossWeights, type MemoryConfig, type MemoryOptions, memoryConfig, presets } from './config.js';
+export type { ConversationAdapters, FeatureStandard } from './conversation/adapters.js';
+export {
+  type ConversationConfig,
+  type ConversationOptions,
+  conversationConfig,
+} from './conversation/config.js';
+export {
+  type Answer,
+  type AnswerOptions,
+  type FoundMemory,
+  KeyValueMemory,
+  type WriteOptions,
+  type WrittenMemory,
+} from './conversation/key-value-memory.js';
+export {
+  type TrainConversationOptions,
+  type TrainingSession,
+  trainConversation,
+} from './conversation/train-conversation.js';
 export { contentCentroids, normalisedRows } from './encoders/content-centroid.js';
 export { type AdapterParameters, adaptersInit } from './model/adapters.js';
 export { type DecodeContext, type GenerateOptions, MemLLM4, type MemLLMOptions } from './model/mem-llm.js';
 export type { FrozenModel, TextTokenizer } from './model/text-model.js';
+export { TextModel } from './model/text-model.js';
 export type { LoadedWeights, LoadWeightsOptions, TrainingProvenance } from './model/trained-weights.js';
 export {
   type CrossBundleParameters,

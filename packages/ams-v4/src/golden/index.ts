@@ -1,7 +1,11 @@
 import type { GoldenHandler } from '@palimpsest/base/golden';
 import { attentionCase } from './attention-case.js';
+import { clozeCase } from './cloze-case.js';
 import { contextEncoderCase, timeEncoderCase, topicEncoderCase } from './encoder-cases.js';
+import { keyValueCase } from './kv-case.js';
 import { memoryCase } from './memory-case.js';
+import { retrievalCase } from './retrieval-case.js';
+import { slotsCase } from './slots-case.js';
 import { lossesCase, trainerCase } from './training-cases.js';
 
 /** Recomputes every golden case of this package. */
@@ -13,4 +17,8 @@ export const goldenHandlers: readonly GoldenHandler[] = [
   memoryCase,
   lossesCase,
   trainerCase,
+  retrievalCase,
+  slotsCase,
+  clozeCase,
+  keyValueCase,
 ];

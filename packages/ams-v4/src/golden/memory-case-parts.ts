@@ -12,6 +12,7 @@ import { configOf, weightsOf } from './case-parts.js';
 export const idTokenizer: TextTokenizer = {
   encode: (text) => text.split(' ').map(Number),
   decode: (ids) => Array.from(ids).join(' '),
+  streamingDecoder: () => ({ push: (id) => `${id} `, flush: () => '' }),
 };
 
 /** Rows of padded ids, without the padding. */

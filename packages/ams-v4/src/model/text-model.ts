@@ -1,9 +1,15 @@
 import {
+  cachedRows,
+  cachedRowWidth,
+  createTransformer,
   GreedyDecoder,
   type GreedyOptions,
+  stateFromRows,
   type Transformer,
   type TransformerParameters,
+  type TransformerState,
 } from '@palimpsest/backbone';
+import type { StreamingDecoder } from '@palimpsest/lm';
 import {
   type Compiled,
   type DeviceArray,
@@ -21,6 +27,7 @@ import { normalisedRows } from '../encoders/content-centroid.js';
 export interface TextTokenizer {
   encode(text: string, options?: { readonly addSpecialTokens?: boolean }): ArrayLike<number>;
   decode(ids: ArrayLike<number>, options?: { readonly skipSpecialTokens?: boolean }): string;
+  streamingDecoder(): StreamingDecoder;
 }
 
 /** A frozen language model as `loadPretrained` of the backbone gives it. */
@@ -34,6 +41,29 @@ export interface FrozenModel {
 /** Texts are padded to lengths of which there are few, because each length is a graph of its own. */
 const LENGTH_STEP = 8;
 
+/** Slots of a cache grow in steps, because each number is a graph of its own. */
+const SLOT_STEP = 128;
+
+/** What a pass over texts leaves. */
+export interface ReadTexts {
+  /** Means of the hidden states of a layer over the tokens that count, `[texts, width]`. */
+  readonly pooled: NDArray;
+  /** Keys and values of each text's tokens, `[tokens, cachedRowWidth]`, keys at position 0. */
+  readonly rows: readonly NDArray<'float32'>[];
+  /** Hidden states of the same layer, `[texts, time, width]`. */
+  readonly hidden: NDArray;
+}
+
+export interface ContinueOptions extends Omit<GreedyOptions, 'states'> {
+  /** Cached keys and values that stand before each prompt, `[tokens, cachedRowWidth]` each; see `cachedRows`. */
+  readonly before?: readonly (NDArray | undefined)[];
+}
+
+type Reader = Compiled<
+  [TransformerParameters, tf.Tensor, tf.Tensor, tf.Tensor],
+  { pooled: tf.Tensor; hidden: tf.Tensor; state: TransformerState }
+>;
+
 /** A frozen language model on an engine: pooled states of texts, and continuations behind a prefix. */
 export class TextModel {
   readonly model: Transformer;
@@ -42,7 +72,8 @@ export class TextModel {
   readonly weights: TransformerParameters<DeviceArray>;
   readonly #tokenizer: TextTokenizer | undefined;
   readonly #pool: Compiled<[TransformerParameters, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor>;
-  readonly #decoder: GreedyDecoder;
+  readonly #decoders = new Map<number, { model: Transformer; decoder: GreedyDecoder }>();
+  readonly #readers = new Map<string, { model: Transformer; run: Reader }>();
   readonly #embeddings: NDArray;
   #unitEmbeddings: NDArray<'float32'> | undefined;
 
@@ -55,7 +86,6 @@ export class TextModel {
     this.weights = engine.put(frozen.params);
     this.#embeddings = frozen.params.tokenEmbedding;
     this.#tokenizer = frozen.tokenizer;
-    this.#decoder = new GreedyDecoder(engine, frozen.model);
     this.#pool = engine.compile(
       (weights: TransformerParameters, tokens: tf.Tensor, mask: tf.Tensor, counted: tf.Tensor) => {
         const state = this.model.initState(weights, tokens.shape[0]!);
@@ -75,6 +105,11 @@ export class TextModel {
   get unitEmbeddings(): NDArray<'float32'> {
     this.#unitEmbeddings ??= normalisedRows(this.#embeddings);
     return this.#unitEmbeddings;
+  }
+
+  /** The input embedding of a token, `[width]`. */
+  embeddingOf(id: number): Float32Array {
+    return Float32Array.from(this.#embeddings.data.slice(id * this.width, (id + 1) * this.width));
   }
 
   /** Mean length of a token embedding. */
@@ -113,10 +148,7 @@ export class TextModel {
    */
   async pool(texts: readonly ArrayLike<number>[], firstToken: boolean): Promise<NDArray> {
     const { tokens, mask, time } = this.padded(texts);
-    const counted = mask.slice();
-    texts.forEach((text, row) => {
-      if (!firstToken && text.length > 1) counted[row * time] = 0;
-    });
+    const counted = this.#counted(texts, mask, time, firstToken);
     const shape = [texts.length, time];
     const pooled = await this.#pool(
       this.weights,
@@ -147,18 +179,99 @@ export class TextModel {
     return { tokens, mask, time };
   }
 
+  /**
+   * One pass over texts: pooled states of a layer, and the keys and values of all tokens.
+   * @param layer 0 for the embeddings, `layers` for the last states
+   * @param firstToken whether the first token of a text with several counts in the pooled state
+   */
+  async read(texts: readonly ArrayLike<number>[], layer: number, firstToken: boolean): Promise<ReadTexts> {
+    const { tokens, mask, time } = this.padded(texts);
+    const counted = this.#counted(texts, mask, time, firstToken);
+    const { model, run } = this.#reader(time, layer);
+    const shape = [texts.length, time];
+    const { pooled, hidden, state } = await takeToHost(
+      await run(
+        this.weights,
+        ndarray(tokens, shape, 'int32'),
+        ndarray(mask, shape, 'int32'),
+        ndarray(Float32Array.from(counted), shape),
+      ),
+    );
+    const rows = texts.map((text, row) =>
+      cachedRows(model.options, state as TransformerState<NDArray>, row, [...Array(text.length).keys()]),
+    );
+    return { pooled, hidden, rows };
+  }
+
   /** Continues prompts; see `GreedyDecoder.continue`. Logits are not touched on the way. */
   continue(
     prompts: readonly ArrayLike<number>[],
     count: number,
-    options: GreedyOptions = {},
+    { before, ...options }: ContinueOptions = {},
   ): Promise<number[][]> {
-    return this.#decoder.continue(this.weights, prompts, count, { endIds: this.endIds, ...options });
+    const slots = options.softPrefix?.shape[1] ?? 0;
+    const longest = prompts.map(({ length }, i) => (before?.[i]?.shape[0] ?? 0) + slots + length + count);
+    const { model, decoder } = this.#decoder(Math.max(...longest, 0));
+    const none = ndarray(new Float32Array(0), [0, cachedRowWidth(model.options)]);
+    const states = before?.map((rows) => stateFromRows(model.options, rows ?? none));
+    return decoder.continue(this.weights, prompts, count, {
+      endIds: this.endIds,
+      ...options,
+      ...(states && { states }),
+    });
+  }
+
+  /** The decoder with the fewest slots that hold so many rows; at most those of the model. */
+  #decoder(rows: number): { model: Transformer; decoder: GreedyDecoder } {
+    const { options } = this.model;
+    const capacity = Math.min(SLOT_STEP * Math.ceil(Math.max(rows, 1) / SLOT_STEP), options.capacity);
+    const known = this.#decoders.get(capacity);
+    if (known) return known;
+    const model = createTransformer({ ...options, capacity });
+    const made = { model, decoder: new GreedyDecoder(this.engine, model) };
+    this.#decoders.set(capacity, made);
+    return made;
+  }
+
+  #reader(time: number, layer: number): { model: Transformer; run: Reader } {
+    const key = `${time} ${layer}`;
+    const known = this.#readers.get(key);
+    if (known) return known;
+    const model = createTransformer({ ...this.model.options, capacity: time, sinks: 0 });
+    const run = this.engine.compile(
+      (weights: TransformerParameters, tokens: tf.Tensor, mask: tf.Tensor, counted: tf.Tensor) => {
+        const start = model.initState(weights, tokens.shape[0]!);
+        const { hidden, state } = model.run(weights, { tokens, mask }, start, {
+          logits: 'none',
+          hidden: true,
+        });
+        return { pooled: maskedMean(hidden![layer]!, counted), hidden: hidden![layer]!, state };
+      },
+      { name: 'texts', freeze: [0] },
+    );
+    this.#readers.set(key, { model, run });
+    return { model, run };
+  }
+
+  /** 1 for every token that counts in a pooled state. */
+  #counted(
+    texts: readonly ArrayLike<number>[],
+    mask: Int32Array,
+    time: number,
+    firstToken: boolean,
+  ): Int32Array {
+    const counted = mask.slice();
+    texts.forEach((text, row) => {
+      if (!firstToken && text.length > 1) counted[row * time] = 0;
+    });
+    return counted;
   }
 
   /** Gives graphs and weights back to the engine. */
   async dispose(): Promise<void> {
-    await Promise.all([this.#pool.dispose(), this.#decoder.dispose()]);
+    const runs = [...this.#readers.values()].map(({ run }) => run);
+    const decoders = [...this.#decoders.values()].map(({ decoder }) => decoder);
+    await Promise.all([this.#pool, ...runs, ...decoders].map((one) => one.dispose()));
     disposeTree(this.weights);
   }
 }

@@ -11,7 +11,11 @@ export const bundleWeights = (raw: tf.Tensor): tf.Tensor => tf.softplus(raw);
  * @param raw weights before softplus, `[3]`
  * @returns `[queries, memories]`
  */
-export function fusedScores(query: PerBundle<tf.Tensor>, dirn: PerBundle<tf.Tensor>, raw: tf.Tensor): tf.Tensor {
+export function fusedScores(
+  query: PerBundle<tf.Tensor>,
+  dirn: PerBundle<tf.Tensor>,
+  raw: tf.Tensor,
+): tf.Tensor {
   const weights = tf.split(bundleWeights(raw), 3) as tf.Tensor[];
   const parts = (['time', 'topic', 'ctx'] as const).map((bundle, i) =>
     tf.mul(tf.matMul(query[bundle], dirn[bundle], false, true), weights[i]!),

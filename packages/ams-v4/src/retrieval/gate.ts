@@ -24,7 +24,9 @@ export interface GatedMemory {
 function checkScores(scores: ArrayLike<number>): void {
   for (let i = 0; i < scores.length; i++) {
     if (!Number.isNaN(scores[i])) continue;
-    throw new InputError(`The score of memory ${i} is not a number, so that no memory can be ranked; the adapters are broken.`);
+    throw new InputError(
+      `The score of memory ${i} is not a number, so that no memory can be ranked; the adapters are broken.`,
+    );
   }
 }
 
@@ -44,7 +46,8 @@ export function rankedPlaces(scores: ArrayLike<number>): number[] {
 }
 
 /** The rank of a memory, from 1. @throws InputError for a score that is not a number. */
-export const rankOf = (scores: ArrayLike<number>, index: number): number => rankedPlaces(scores).indexOf(index) + 1;
+export const rankOf = (scores: ArrayLike<number>, index: number): number =>
+  rankedPlaces(scores).indexOf(index) + 1;
 
 /**
  * The k best memories of a query; the best one is always kept, the others where their probability reaches `pMin`

@@ -1,4 +1,13 @@
-import { type NDArray, ndarray, type Rng, normalInit, softmax, tf, uniformInit, zeros } from '@palimpsest/tensor-core';
+import {
+  type NDArray,
+  ndarray,
+  normalInit,
+  type Rng,
+  softmax,
+  tf,
+  uniformInit,
+  zeros,
+} from '@palimpsest/tensor-core';
 
 /** How strongly the hidden states enter a slot. */
 const HIDDEN_SCALE = 0.1;
@@ -80,10 +89,11 @@ export function pointerSlots(
   const hiddenTokens = tf.mul(tf.sub(1, tf.cast(mask, 'float32')), NEVER);
   const attention = softmax(tf.add(preferred, tf.expandDims(hiddenTokens, 1)));
   const mixed = (rows: tf.Tensor, map: tf.Tensor) =>
-    tf.reshape(
-      tf.matMul(tf.reshape(tf.matMul(attention, rows), [memories * slots, width]), map),
-      [memories, slots, width],
-    );
+    tf.reshape(tf.matMul(tf.reshape(tf.matMul(attention, rows), [memories * slots, width]), map), [
+      memories,
+      slots,
+      width,
+    ]);
   const fromStates = tf.mul(mixed(states, parameters.hiddenMap), HIDDEN_SCALE);
   const content = tf.add(mixed(embeddings, parameters.embedMap), fromStates);
   return { attention, slots: tf.add(content, parameters.slotBias) };

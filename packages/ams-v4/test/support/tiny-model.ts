@@ -25,6 +25,7 @@ export function tinyModel(seed = 5): FrozenModel {
   const tokenizer: FrozenModel['tokenizer'] = {
     encode: (text) => Array.from(text, (character) => character.charCodeAt(0) % 128),
     decode: (ids) => String.fromCharCode(...Array.from(ids)),
+    streamingDecoder: () => ({ push: (id) => String.fromCharCode(id), flush: () => '' }),
   };
   return { model, params, tokenizer, endIds: [] };
 }

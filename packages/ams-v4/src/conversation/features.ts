@@ -1,0 +1,70 @@
+import { type NDArray, ndarray, zeros } from '@palimpsest/tensor-core';
+import { contentCentroids } from '../encoders/content-centroid.js';
+import type { TextModel } from '../model/text-model.js';
+import { type ConversationConfig, inForm } from './config.js';
+
+/** Texts that go through the model at once, so that few numbers of texts make graphs. */
+const BATCHES = [32, 8, 1];
+
+/** What retrieval and keys and values see of a text in its form. */
+export interface TextFeatures {
+  readonly ids: readonly number[];
+  /** The text in its form, and where it begins there. */
+  readonly whole: string;
+  readonly start: number;
+  /** Mean of the token embeddings at unit length, `[width]`. */
+  readonly centroid: Float32Array;
+  /** Mean of the states of the pooled layer, `[width]`. */
+  readonly hidden: Float32Array;
+  /** Keys and values of all tokens, `[tokens, cachedRowWidth]`. */
+  readonly rows: NDArray<'float32'>;
+}
+
+/** The layer whose states retrieval sees: the configured one, or two thirds of all. */
+export const pooledLayer = ({ poolLayer }: ConversationConfig, layers: number): number =>
+  typeof poolLayer === 'number' ? Math.min(poolLayer, layers) : Math.round((2 * layers) / 3);
+
+/**
+ * Features of texts, by passes over the frozen model.
+ * @param form `{text}` stands for the text, as `memoryForm` and `queryForm` have it
+ * @param weights of tokens in the centroid
+ */
+export async function featuresOf(
+  text: TextModel,
+  config: ConversationConfig,
+  form: string,
+  texts: readonly string[],
+  weights?: ArrayLike<number>,
+): Promise<TextFeatures[]> {
+  const layer = pooledLayer(config, text.model.options.layers);
+  const formed = texts.map((one) => inForm(form, one));
+  const ids = formed.map(({ whole }) => text.encode(whole));
+  const features: TextFeatures[] = [];
+  for (let at = 0; at < texts.length; ) {
+    const count = BATCHES.find((size) => size <= texts.length - at)!;
+    const { pooled, rows } = await text.read(ids.slice(at, at + count), layer, false);
+    const width = text.width;
+    for (let i = 0; i < count; i++) {
+      const own = ids[at + i]!;
+      const hidden = pooled.data.slice(i * width, (i + 1) * width);
+      features.push({
+        ids: own,
+        ...formed[at + i]!,
+        centroid: contentCentroids([own], text.unitEmbeddings, weights).data,
+        hidden: config.poolLayer === 'none' ? new Float32Array(width) : Float32Array.from(hidden),
+        rows: rows[i]!,
+      });
+    }
+    at += count;
+  }
+  return features;
+}
+
+/** Vectors as the rows of a matrix. */
+export function stacked(vectors: readonly ArrayLike<number>[], width: number): NDArray<'float32'> {
+  const matrix = zeros([vectors.length, width]);
+  vectors.forEach((vector, row) => {
+    matrix.data.set(vector, row * width);
+  });
+  return ndarray(matrix.data, matrix.shape);
+}

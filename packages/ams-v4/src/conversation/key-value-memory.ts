@@ -1,0 +1,395 @@
+import { cachedRowWidth } from '@palimpsest/backbone';
+import { type FusedHit, MemStore } from '@palimpsest/fiber-geometry';
+import { tokenSpans } from '@palimpsest/lm';
+import {
+  type Compiled,
+  type DeviceArray,
+  disposeTree,
+  InputError,
+  type NDArray,
+  ndarray,
+  takeToHost,
+  type tf,
+} from '@palimpsest/tensor-core';
+import { joinRows, rowsAt } from '../key-values/token-rows.js';
+import { updatedSummary } from '../model/session-summary.js';
+import type { TextModel } from '../model/text-model.js';
+import type { PerBundle } from '../prefix/cross-bundle-attention.js';
+import { Bm25 } from '../retrieval/bm25.js';
+import { gate } from '../retrieval/gate.js';
+import { contentTokens } from '../text/content-words.js';
+import type { ConversationAdapters } from './adapters.js';
+import type { ConversationConfig } from './config.js';
+import { featuresOf, stacked, type TextFeatures } from './features.js';
+import { type HeadInputs, type HeadParameters, memoryDirections, queryDirections } from './heads.js';
+import { KvBank } from './kv-bank.js';
+import { keptTokens } from './memory-tokens.js';
+import { floatCodec, halfCodec, integerCodec, type RowCodec } from './row-codec.js';
+import { SlotFrame } from './slot-frame.js';
+
+/** A memory that a query found. */
+export interface FoundMemory {
+  readonly mid: number;
+  readonly text: string;
+  /** Weighted sum of the cosines, and of BM25 where that counts. */
+  readonly score: number;
+  /** Among all memories that were scored. */
+  readonly probability: number;
+  /** Whether it stands before the prompt. */
+  readonly kept: boolean;
+  /** Cosine in each bundle. */
+  readonly parts: Partial<PerBundle<number>>;
+}
+
+export interface WriteOptions {
+  /** Write even what the write gate takes for known. Default false. */
+  readonly force?: boolean;
+}
+
+export interface WrittenMemory {
+  readonly mid: number;
+  /** The text was known well enough: `mid` is the memory that it is like. */
+  readonly known: boolean;
+}
+
+export interface AnswerOptions {
+  /** Most new tokens. Default 30. */
+  readonly maxTokens?: number;
+  /** Count what is found as used. Default true. */
+  readonly updateStats?: boolean;
+  /** Memories to read in place of those that the query finds, best first. */
+  readonly memories?: readonly number[];
+}
+
+export interface Answer {
+  readonly text: string;
+  readonly found: readonly FoundMemory[];
+  /** Positions of the prefix. */
+  readonly positions: number;
+  /** Tokens of the prompt. */
+  readonly promptTokens: number;
+}
+
+type Direct = Compiled<[HeadParameters, HeadInputs, tf.Tensor], PerBundle<tf.Tensor>>;
+type Ask = Compiled<[HeadParameters, HeadInputs], PerBundle<tf.Tensor>>;
+
+/** Memories up to which all are scored. */
+const SCORED_AT_ONCE = 4096;
+const LEAST_CANDIDATES = 8;
+/** Nearest memories that the write gate looks at. */
+const GATE_NEIGHBOURS = 8;
+
+/**
+ * A memory of a conversation beside a frozen language model: three bundles find what answers a question, and the model's own keys and
+ * values of what was found stand before the prompt (DERIVATION.md, "Key and value memory"). Logits are never touched.
+ */
+export class KeyValueMemory {
+  readonly config: ConversationConfig;
+  readonly store: MemStore;
+  readonly bank: KvBank;
+  readonly #heads: HeadParameters<DeviceArray>;
+  readonly #direct: Direct;
+  readonly #ask: Ask;
+  readonly #words = new Bm25();
+  readonly #weights: Readonly<PerBundle<number>>;
+  readonly #frame: SlotFrame;
+  #summary: Float32Array | undefined;
+  #written = 0;
+
+  constructor(
+    readonly text: TextModel,
+    readonly adapters: ConversationAdapters,
+  ) {
+    const { config, heads } = adapters;
+    this.config = config;
+    const { dTime, dTopic, dCtx } = config;
+    this.store = new MemStore({ dTime, dTopic, dCtx, dFTime: 1, dFTopic: 1, dFCtx: 1 });
+    this.bank = new KvBank(codecOf(text, adapters));
+    this.#frame = new SlotFrame(text, config);
+    this.#heads = text.engine.put(heads);
+    this.#direct = text.engine.compile(memoryDirections, { name: 'directions of memories' });
+    this.#ask = text.engine.compile(queryDirections, { name: 'directions of queries' });
+    const [time, topic, ctx] = Array.from(heads.rawBundleWeight.data, (raw) => Math.log1p(Math.exp(raw)));
+    this.#weights = { time: time!, topic: topic!, ctx: ctx! };
+  }
+
+  /** Number of memories. */
+  get size(): number {
+    return this.store.length;
+  }
+
+  /** Remembers a text, unless the write gate knows it. @throws InputError for a text without tokens. */
+  async write(text: string, options: WriteOptions = {}): Promise<WrittenMemory> {
+    return (await this.writeMany([text], options))[0]!;
+  }
+
+  /** Remembers texts in their order, with few passes over the model. */
+  async writeMany(texts: readonly string[], { force = false }: WriteOptions = {}): Promise<WrittenMemory[]> {
+    const { config, adapters } = this;
+    const features = await featuresOf(this.text, config, config.memoryForm, texts, adapters.tokenWeights);
+    const inputs = this.#standardised(features, adapters.memories);
+    const summaries = features.map((_, i) => {
+      const hidden = inputs.hidden.data.subarray(i * this.text.width, (i + 1) * this.text.width);
+      this.#summary = updatedSummary(this.#summary, hidden);
+      return this.#summary;
+    });
+    const times = ndarray(
+      Float32Array.from(texts, (_, i) => this.#written + i),
+      [texts.length],
+    );
+    const dirn = await takeToHost<PerBundle<DeviceArray>>(
+      await this.#direct(this.#heads, { ...inputs, summary: stacked(summaries, this.text.width) }, times),
+    );
+    return texts.map((text, i) => this.#add(text, features[i]!, directionsAt(dirn, i), force));
+  }
+
+  /**
+   * Puts another text in the place of a memory, under the same id.
+   * @throws InputError for an id that is not there.
+   */
+  async update(mid: number, text: string): Promise<void> {
+    if (!this.store.has(mid)) throw new InputError(`There is no memory ${mid}.`);
+    const { config, adapters } = this;
+    const [features] = await featuresOf(this.text, config, config.memoryForm, [text], adapters.tokenWeights);
+    const inputs = this.#standardised([features!], adapters.memories);
+    this.#summary = updatedSummary(this.#summary, inputs.hidden.data);
+    const times = ndarray([this.#written], [1]);
+    const dirn = await takeToHost<PerBundle<DeviceArray>>(
+      await this.#direct(
+        this.#heads,
+        { ...inputs, summary: ndarray(this.#summary, [1, this.text.width]) },
+        times,
+      ),
+    );
+    this.store.update(mid, {
+      ...coordinatesOf(directionsAt(dirn, 0)),
+      sourceText: text,
+      ts: this.#written,
+      last: this.#written,
+      contentTokenIds: this.#contentIds(features!),
+    });
+    this.#written += 1;
+    this.#keep(mid, text, features!);
+  }
+
+  /** Forgets a memory; says whether it was there. */
+  remove(mid: number): boolean {
+    this.bank.remove(mid);
+    this.#words.remove(mid);
+    return this.store.remove(mid);
+  }
+
+  /** Memories for each query, best first, at most k. @throws InputError for a score that is not a number. */
+  async retrieve(queries: readonly string[], k = this.config.fusedTopK): Promise<FoundMemory[][]> {
+    if (this.store.length === 0) return queries.map(() => []);
+    const { config, adapters } = this;
+    const features = await featuresOf(this.text, config, config.queryForm, queries, adapters.tokenWeights);
+    const inputs = this.#standardised(features, adapters.queries);
+    const summary = stacked(
+      queries.map(() => this.#summary!),
+      this.text.width,
+    );
+    const asked = await takeToHost<PerBundle<DeviceArray>>(
+      await this.#ask(this.#heads, { ...inputs, summary }),
+    );
+    return queries.map((query, i) => this.#found(query, directionsAt(asked, i), k));
+  }
+
+  /** Answers questions, each behind the memories that it finds. */
+  async answer(questions: readonly string[], options: AnswerOptions = {}): Promise<Answer[]> {
+    const { maxTokens = 30, updateStats = true, memories } = options;
+    const found = await this.retrieve(questions);
+    const read = found.map((list) => memories ?? list.filter(({ kept }) => kept).map(({ mid }) => mid));
+    if (updateStats) for (const mid of read.flat()) this.store.touch(mid, this.#written);
+    const prompts = questions.map((question) => this.promptIds(question));
+    const { ids, positions } =
+      this.config.prefixMode === 'kv'
+        ? await this.#behindRows(prompts, read, maxTokens)
+        : await this.#behindSlots(prompts, read, maxTokens);
+    return questions.map((_, i) => ({
+      text: this.text.decode(ids[i]!).trim(),
+      found: found[i]!,
+      positions: positions[i]!,
+      promptTokens: prompts[i]!.length,
+    }));
+  }
+
+  /** Ids of a question in its form; nothing of any memory is in it. */
+  promptIds(question: string): number[] {
+    return this.text.encode(this.config.queryForm.replace('{text}', () => question));
+  }
+
+  /** Bytes of the memories: directions, keys and values with the slots' ids, texts. */
+  bytes(): {
+    readonly directions: number;
+    readonly keyValues: number;
+    readonly slots: number;
+    readonly text: number;
+  } {
+    const entries = this.store.allEntries();
+    const { dTime, dTopic, dCtx } = this.config;
+    const sum = (of: (entry: (typeof entries)[number]) => number) =>
+      entries.reduce((all, entry) => all + of(entry), 0);
+    return {
+      directions: entries.length * 4 * (dTime + dTopic + dCtx),
+      keyValues: this.bank.byteLength,
+      slots: sum(({ contentTokenIds }) => 4 * contentTokenIds.length),
+      text: sum(({ sourceText }) => new TextEncoder().encode(sourceText).length),
+    };
+  }
+
+  /** Gives graphs and maps back to the engine; the language model stays. */
+  async dispose(): Promise<void> {
+    await Promise.all([this.#direct.dispose(), this.#ask.dispose()]);
+    disposeTree(this.#heads);
+  }
+
+  async #behindRows(prompts: number[][], read: readonly (readonly number[])[], maxTokens: number) {
+    const before = read.map((mids) => {
+      const fitting = this.#fitting(mids, (mid) => this.bank.tokens(mid));
+      return fitting.length === 0 ? undefined : joinRows(fitting.map((mid) => this.bank.get(mid)));
+    });
+    const ids = await this.text.continue(prompts, maxTokens, { before });
+    return { ids, positions: before.map((rows) => rows?.shape[0] ?? 0) };
+  }
+
+  async #behindSlots(prompts: number[][], read: readonly (readonly number[])[], maxTokens: number) {
+    const ids: number[][] = [];
+    const positions: number[] = [];
+    for (const [i, prompt] of prompts.entries()) {
+      const slotsOf = (mid: number) => this.store.get(mid)!.contentTokenIds;
+      const fitting = this.#fitting(read[i]!, (mid) => this.#frame.positions(slotsOf(mid)));
+      const prefix = this.#frame.prefix(fitting.map(slotsOf));
+      const [own] = await this.text.continue([prompt], maxTokens, prefix ? { softPrefix: prefix } : {});
+      ids.push(own!);
+      positions.push(prefix?.shape[1] ?? 0);
+    }
+    return { ids, positions };
+  }
+
+  /** Memories that fit into the prefix, best last; the best one always. */
+  #fitting(bestFirst: readonly number[], sizeOf: (mid: number) => number): number[] {
+    const fitting: number[] = [];
+    let positions = 0;
+    for (const mid of bestFirst) {
+      positions += sizeOf(mid);
+      if (fitting.length > 0 && positions > this.config.lMem) break;
+      fitting.unshift(mid);
+    }
+    return fitting;
+  }
+
+  #found(query: string, asked: PerBundle<Float32Array>, k: number): FoundMemory[] {
+    const { lexicalWeight, tau, pMin } = this.config;
+    const count = this.size <= SCORED_AT_ONCE ? this.size : Math.max(k, LEAST_CANDIDATES);
+    const lexical = lexicalWeight > 0 ? this.#words.scores(query) : new Map<number, number>();
+    const hits = this.store
+      .searchFused(asked, this.#weights, count)
+      .map((hit): FusedHit => ({ ...hit, score: hit.score + lexicalWeight * (lexical.get(hit.id) ?? 0) }))
+      .sort((a, b) => a.id - b.id);
+    const gated = gate(
+      hits.map(({ score }) => score),
+      { tau, k, pMin },
+    );
+    return gated.map(({ index, score, probability, kept }) => {
+      const { id, cosines } = hits[index]!;
+      return { mid: id, text: this.store.get(id)!.sourceText, score, probability, kept, parts: cosines };
+    });
+  }
+
+  #add(text: string, features: TextFeatures, dirn: PerBundle<Float32Array>, force: boolean): WrittenMemory {
+    const { writeGate } = this.config;
+    if (writeGate !== 'off' && !force && this.size > 0) {
+      const [nearest] = this.store.search('topic', dirn.topic, GATE_NEIGHBOURS);
+      if (nearest && nearest.cosine >= writeGate) {
+        this.store.touch(nearest.id, this.#written);
+        return { mid: nearest.id, known: true };
+      }
+    }
+    const ts = this.#written;
+    const mid = this.store.add({
+      ...coordinatesOf(dirn),
+      ts,
+      last: ts,
+      sourceText: text,
+      contentTokenIds: this.#contentIds(features),
+    });
+    this.#written += 1;
+    this.#keep(mid, text, features);
+    return { mid, known: false };
+  }
+
+  #keep(mid: number, text: string, { whole, start, ids, rows }: TextFeatures): void {
+    this.#words.add(mid, text);
+    if (this.config.prefixMode !== 'kv') return;
+    const spans = tokenSpans(this.text.tokenizer, whole, ids);
+    this.bank.set(mid, rowsAt(rows, keptTokens(this.config, whole, start, spans, this.adapters.rarity)));
+  }
+
+  /** Ids of the tokens that slots stand for. */
+  #contentIds({ whole, start, ids }: TextFeatures): number[] {
+    const spans = tokenSpans(this.text.tokenizer, whole, ids).map((span) => ({
+      start: Math.max(span.start, start) - start,
+      end: Math.max(span.end, start) - start,
+    }));
+    const places = contentTokens(whole.slice(start), spans, this.adapters.rarity, this.config.slotsPerMemory);
+    return places.map((place) => ids[place]!);
+  }
+
+  #standardised(
+    features: readonly TextFeatures[],
+    { centroid, hidden }: ConversationAdapters['memories'],
+  ): { centroid: NDArray<'float32'>; hidden: NDArray<'float32'> } {
+    const { width } = this.text;
+    return {
+      centroid: centroid.apply(
+        stacked(
+          features.map((one) => one.centroid),
+          width,
+        ),
+      ),
+      hidden: hidden.apply(
+        stacked(
+          features.map((one) => one.hidden),
+          width,
+        ),
+      ),
+    };
+  }
+}
+
+function codecOf(text: TextModel, { config, rows }: ConversationAdapters): RowCodec {
+  const width = cachedRowWidth(text.model.options);
+  const { headWidth } = text.model.options;
+  switch (config.kvDtype) {
+    case 'f32':
+      return floatCodec(width);
+    case 'f16':
+      return halfCodec(width);
+    case 'int4':
+      return integerCodec(width, headWidth, 4);
+    case 'int8':
+      return integerCodec(width, headWidth, 8);
+    default:
+      // Without built sets keys and values are kept in 8 bits; `bank.codec.name` says so.
+      return rows ?? integerCodec(width, headWidth, 8);
+  }
+}
+
+function directionsAt({ time, topic, ctx }: PerBundle<NDArray>, row: number): PerBundle<Float32Array> {
+  const at = ({ data, shape }: NDArray) =>
+    Float32Array.from(data.slice(row * shape[1]!, (row + 1) * shape[1]!));
+  return { time: at(time), topic: at(topic), ctx: at(ctx) };
+}
+
+const coordinatesOf = ({ time, topic, ctx }: PerBundle<Float32Array>) => ({
+  timeBase: time,
+  timeFiber: [0],
+  timeDirn: time,
+  topicBase: topic,
+  topicFiber: [0],
+  topicDirn: topic,
+  ctxBase: ctx,
+  ctxFiber: [0],
+  ctxDirn: ctx,
+});

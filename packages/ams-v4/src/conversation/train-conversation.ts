@@ -1,0 +1,164 @@
+import { tokenSpans } from '@palimpsest/lm';
+import { InputError, type NDArray, Rng } from '@palimpsest/tensor-core';
+import { joinRows, rowsAt } from '../key-values/token-rows.js';
+import type { TextModel } from '../model/text-model.js';
+import { WordRarity } from '../text/content-words.js';
+import type { ConversationAdapters, FeatureStandard } from './adapters.js';
+import { type ConversationConfig, type ConversationOptions, conversationConfig, inForm } from './config.js';
+import { featuresOf, stacked, type TextFeatures } from './features.js';
+import { fieldWidths, KakeyaRows } from './kakeya-rows.js';
+import { keptTokens } from './memory-tokens.js';
+import { Standardiser } from './standardiser.js';
+import { type FeatureSession, type TrainHeadsOptions, trainHeads } from './train-heads.js';
+
+/** A conversation to learn from: what was said, and questions about it. */
+export interface TrainingSession {
+  readonly facts: readonly string[];
+  readonly queries: readonly {
+    readonly text: string /** Place of the fact that answers it. */;
+    readonly target: number;
+  }[];
+}
+
+export interface TrainConversationOptions extends TrainHeadsOptions {
+  readonly memory?: ConversationOptions;
+  /** Sentences whose words tell which ones are rare. Default: the facts of the sessions. */
+  readonly corpus?: readonly string[];
+  /** Default 1. */
+  readonly seed?: number;
+}
+
+/** Sessions whose facts the sets of keys and values are built from. */
+const SESSIONS_OF_SETS = 60;
+/** Rows that are enough for them. */
+const ROWS_OF_SETS = 4000;
+
+/**
+ * Trains what a memory needs over a frozen language model: the maps of retrieval by contrast, and the Kakeya sets of keys and values
+ * (DERIVATION.md, "Training a memory").
+ * @throws InputError for a target that is no fact, or sessions without queries.
+ */
+export async function trainConversation(
+  text: TextModel,
+  sessions: readonly TrainingSession[],
+  { memory, corpus, seed = 1, ...options }: TrainConversationOptions = {},
+): Promise<ConversationAdapters> {
+  checkTargets(sessions);
+  const config = conversationConfig(memory);
+  const facts = [...new Set(sessions.flatMap((session) => session.facts))];
+  const questions = [...new Set(sessions.flatMap((session) => session.queries.map((query) => query.text)))];
+  const rarity = WordRarity.of(corpus ?? facts);
+  const tokenWeights =
+    config.centroidWeights === 'idf' ? rarityOfTokens(text, config, facts, questions) : undefined;
+  const factFeatures = await featuresOf(text, config, config.memoryForm, facts, tokenWeights);
+  const queryFeatures = await featuresOf(text, config, config.queryForm, questions, tokenWeights);
+  const memories = standardOf(factFeatures, text.width);
+  const queries = standardOf(queryFeatures, text.width);
+  const factOf = byText(facts, standardised(factFeatures, memories, text.width));
+  const queryOf = byText(questions, standardised(queryFeatures, queries, text.width));
+  const learned = sessions.map(
+    (session): FeatureSession => ({
+      facts: session.facts.map((fact) => factOf.get(fact)!),
+      queries: session.queries.map((query) => ({ ...queryOf.get(query.text)!, target: query.target })),
+    }),
+  );
+  const rng = Rng.fromSeed(seed);
+  const heads = await trainHeads(text.engine, config, text.width, learned, rng, options);
+  const shared = { config, heads, memories, queries, rarity, ...(tokenWeights && { tokenWeights }) };
+  if (config.kvDtype !== 'kakeya' || config.prefixMode !== 'kv') return shared;
+  const ofSets = new Set(sessions.slice(0, SESSIONS_OF_SETS).flatMap((session) => session.facts));
+  const rows = setRows(
+    text,
+    config,
+    rarity,
+    factFeatures.filter((_, i) => ofSets.has(facts[i]!)),
+  );
+  const { layers, keyValueHeads, headWidth } = text.model.options;
+  const widths = fieldWidths(layers, 2 * keyValueHeads * headWidth);
+  return { ...shared, rows: KakeyaRows.build(rows, widths, config.kvBytesPerVec) };
+}
+
+function checkTargets(sessions: readonly TrainingSession[]): void {
+  sessions.forEach(({ facts, queries }, s) => {
+    queries.forEach(({ text, target }) => {
+      if (Number.isInteger(target) && target >= 0 && target < facts.length) return;
+      throw new InputError(
+        `The query '${text}' of session ${s} is answered by fact ${target}, but facts are 0 to ${facts.length - 1}.`,
+      );
+    });
+  });
+}
+
+function standardOf(features: readonly TextFeatures[], width: number): FeatureStandard {
+  return {
+    centroid: Standardiser.of(
+      stacked(
+        features.map(({ centroid }) => centroid),
+        width,
+      ),
+    ),
+    hidden: Standardiser.of(
+      stacked(
+        features.map(({ hidden }) => hidden),
+        width,
+      ),
+    ),
+  };
+}
+
+function standardised(
+  features: readonly TextFeatures[],
+  { centroid, hidden }: FeatureStandard,
+  width: number,
+) {
+  const rows = (vectors: Float32Array[], standard: Standardiser) => {
+    const { data } = standard.apply(stacked(vectors, width));
+    return vectors.map((_, row) => data.subarray(row * width, (row + 1) * width));
+  };
+  const centroids = rows(
+    features.map((one) => one.centroid),
+    centroid,
+  );
+  const states = rows(
+    features.map((one) => one.hidden),
+    hidden,
+  );
+  return features.map((_, i) => ({ centroid: centroids[i]!, hidden: states[i]! }));
+}
+
+const byText = <V>(texts: readonly string[], values: readonly V[]): Map<string, V> =>
+  new Map(texts.map((text, i) => [text, values[i]!]));
+
+/** ln((1 + D) / (1 + df)) of every token over the wrapped texts. */
+function rarityOfTokens(
+  text: TextModel,
+  config: ConversationConfig,
+  facts: readonly string[],
+  questions: readonly string[],
+): Float32Array {
+  const wrapped = [
+    ...facts.map((fact) => inForm(config.memoryForm, fact).whole),
+    ...questions.map((question) => inForm(config.queryForm, question).whole),
+  ];
+  const frequencies = new Float64Array(text.model.options.vocabSize);
+  for (const whole of wrapped) for (const id of new Set(text.encode(whole))) frequencies[id]! += 1;
+  return Float32Array.from(frequencies, (df) => Math.log((1 + wrapped.length) / (1 + df)));
+}
+
+/** Rows of the tokens that memories keep. */
+function setRows(
+  text: TextModel,
+  config: ConversationConfig,
+  rarity: WordRarity,
+  features: readonly TextFeatures[],
+): NDArray {
+  const parts: NDArray[] = [];
+  let count = 0;
+  for (const { whole, start, ids, rows } of features) {
+    const kept = keptTokens(config, whole, start, tokenSpans(text.tokenizer, whole, ids), rarity);
+    parts.push(rowsAt(rows, kept));
+    count += kept.length;
+    if (count >= ROWS_OF_SETS) break;
+  }
+  return joinRows(parts);
+}
