@@ -16,6 +16,9 @@ export { type EvolutionState, loadEvolution, saveEvolution } from './evolution/e
 export { type EvolveOptions, evolveNamm, loadLatest } from './evolution/evolve.js';
 export { type Fitness, fitnessOf } from './evolution/fitness.js';
 export { type EvolvedPolicy, loadPolicy, savePolicy } from './evolution/policy-file.js';
+export { InProcessRunner } from './evolution/population/in-process-runner.js';
+export { type PopulationModel, populationModel } from './evolution/population/population-model.js';
+export { ProcessRunner, type ProcessRunnerOptions } from './evolution/population/process-runner.js';
 export { type EvolutionOptions, type EvolutionSettings, evolutionSchema } from './evolution/settings.js';
 export type { Stage } from './evolution/stage.js';
 export type { EvolutionTask, Split, TaskSample } from './evolution/tasks/evolution-task.js';
@@ -33,6 +36,7 @@ export type {
   Trial,
   TrialOutcome,
 } from './evolution/trial.js';
+export { softPolicyModel, type WarmStartOptions, warmStart } from './evolution/warm-start.js';
 export { groupMean } from './features/attention-rows.js';
 export { spectrogram, spectrum, transformMatrix } from './features/spectrum.js';
 export {

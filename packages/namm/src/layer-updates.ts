@@ -83,7 +83,7 @@ export class LayerUpdates {
           valid: tf.greaterEqual(input.positions, tf.scalar(0, 'int32')),
         };
         const scores = policy.score!(view);
-        return { scores, state: policy.afterUpdate?.(input.state, scores) ?? input.state };
+        return { scores, state: policy.afterUpdate?.(input.state, scores, view) ?? input.state };
       },
       { name: 'score' },
     );

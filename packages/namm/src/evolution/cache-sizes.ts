@@ -36,10 +36,10 @@ export function meanSizes(sizes: readonly CacheSizes[]): CacheSizes {
 }
 
 /**
- * What a policy keeps, as a loss: after each update the tokens of a layer, averaged over updates, layers and trials.
+ * What a policy keeps, as a loss: at each update the tokens of a layer that pass, averaged over updates, layers and trials.
  * @param over the fullest head of a layer, or the whole part of the mean over its heads
  */
 export function sparsityLoss(outcomes: readonly TrialOutcome[], over: 'max' | 'mean'): number {
-  const layers = outcomes.flatMap(({ kept }) => kept.flat());
+  const layers = outcomes.flatMap(({ passing }) => passing.flat());
   return meanOf(layers.map((heads) => (over === 'max' ? Math.max(...heads) : Math.trunc(meanOf(heads)))));
 }

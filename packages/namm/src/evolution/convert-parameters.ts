@@ -45,6 +45,16 @@ export function convertParameters(config: NAMMConfig, flat: ArrayLike<number>, t
   return Float32Array.from(scorers.flatMap((own) => [...own]));
 }
 
+/** By what every number of a flat vector is multiplied where it scores: 1, but for those of A and G. */
+export function evolvedScales(config: NAMMConfig): Float32Array {
+  const isScaled = (name: string) => config.parameterisation === 'folded' && (name === 'A' || name === 'G');
+  const values = scorerParts(config).flatMap(({ name, shape }) => {
+    const size = shape.reduce<number>((product, extent) => product * extent, 1);
+    return new Array<number>(size).fill(isScaled(name) ? 1 / evolvedScale(config) : 1);
+  });
+  return Float32Array.from(values);
+}
+
 /** Entries of A and G are searched √E times larger than they are. */
 const evolvedScale = (config: NAMMConfig) => Math.sqrt(featureWidth(config));
 

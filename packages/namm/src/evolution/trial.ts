@@ -20,6 +20,8 @@ export interface TrialOutcome {
   readonly answer?: Int32Array;
   /** Tokens in the cache after each update, `[updates][layers][heads]`. */
   readonly kept: readonly (readonly (readonly number[])[])[];
+  /** How many of them passed the threshold, `[updates][layers][heads]`: the rest fills up. */
+  readonly passing: readonly (readonly (readonly number[])[])[];
   /** Tokens in the cache at the end, `[layers][heads]`. */
   readonly lengths: readonly (readonly number[])[];
 }

@@ -1,5 +1,6 @@
 import type { GoldenHandler } from '@palimpsest/base/golden';
 import { cmaEsCase } from './cma-es-case.js';
+import { evolveLmCase } from './evolve-lm-case.js';
 import { generateCase, raggedCase } from './managed-cases.js';
 import { metricsCase } from './metrics-case.js';
 import { openNammCase } from './open-namm-case.js';
@@ -24,4 +25,5 @@ export const goldenHandlers: readonly GoldenHandler[] = [
   raggedCase,
   cmaEsCase,
   metricsCase,
+  evolveLmCase,
 ];

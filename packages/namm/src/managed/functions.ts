@@ -184,13 +184,14 @@ export class ManagedFunctions {
     const scored = state.layers.flatMap((own, layer) => {
       if (!this.manages(layer)) return [];
       const rotary = this.#rotary[layer];
-      const scores = this.policy.score!({
+      const view = {
         ...evictableLayer(own),
         ...{ layer, next: state.position, state: own.policy, parameters: parameters[layer] ?? {} },
         valid: tf.greaterEqual(own.positions, tf.scalar(0, 'int32')),
         ...(rotary && { rotary }),
-      });
-      const policy = own.policy && (this.policy.afterUpdate?.(own.policy, scores) ?? own.policy);
+      };
+      const scores = this.policy.score!(view);
+      const policy = own.policy && (this.policy.afterUpdate?.(own.policy, scores, view) ?? own.policy);
       return [{ scores, policy }];
     });
     return { scores: scored.map(({ scores }) => scores), policies: scored.map(({ policy }) => policy) };

@@ -146,6 +146,12 @@ export class ManagedGraphs {
     return this.#policyParameters;
   }
 
+  /** Lets go of what the policy read so far, when it goes on with other parameters of the same shapes. */
+  renewPolicyParameters(): void {
+    disposeTree(this.#policyParameters);
+    this.#policyParameters = undefined;
+  }
+
   async dispose(): Promise<void> {
     const { start, startAll, extend, extendAll, step, absorb, score, gather, makeRoom } = this;
     await Promise.all(
@@ -154,7 +160,6 @@ export class ManagedGraphs {
       ),
     );
     if (this.#ownsParams) disposeTree(this.#params);
-    disposeTree(this.#policyParameters);
-    this.#policyParameters = undefined;
+    this.renewPolicyParameters();
   }
 }

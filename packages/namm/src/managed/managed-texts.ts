@@ -40,6 +40,8 @@ export interface UpdateReport {
 export interface ReadOptions {
   /** Called after every update. */
   readonly onUpdate?: (report: UpdateReport) => void;
+  /** Slots of every layer after an update, from the longest head of each. Default: `extentsAfter`. */
+  readonly extents?: (kept: readonly number[]) => readonly number[];
 }
 
 /**
@@ -267,7 +269,7 @@ export class ManagedTexts {
       const { kept, lengths, passing } = retain(retention, candidates);
       reports.push({ layer, scores, positions, kept, lengths, passing });
     }
-    const extents = extentsAfter(reports.map(({ kept }) => kept.shape[2]!));
+    const extents = (this.options.extents ?? extentsAfter)(reports.map(({ kept }) => kept.shape[2]!));
     const slots = reports.map(({ kept }, index) => rightAligned(kept, extents[index]!));
     this.#state = await graphs.gather({ state, policies: scored.policies, slots });
     disposeTree(scored);

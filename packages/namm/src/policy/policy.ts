@@ -76,6 +76,6 @@ export interface CachePolicy {
   /** Scores of the tokens, the higher the better: float32 `[batch, heads, tokens]`; absent when nothing is ever forgotten. */
   score?(view: CacheView): tf.Tensor;
   /** Once an update is over: the state that goes on, before tokens are gathered. Default: as it was. */
-  afterUpdate?(state: PolicyState, scores: tf.Tensor): PolicyState;
+  afterUpdate?(state: PolicyState, scores: tf.Tensor, view: CacheView): PolicyState;
   readonly retention: Retention;
 }

@@ -104,7 +104,7 @@ describe.each(writtenTaskNames)('the task %s', (name) => {
     for (let index = 0; index < 8; index++) {
       const sample = task.sample('train', index);
       const target = asLikelihood.sample('train', index).trial.target!;
-      const outcome = { kept: [], lengths: [] };
+      const outcome = { kept: [], passing: [], lengths: [] };
       expect(sample.trial.maxNewTokens).toBe(24);
       expect(sample.score({ ...outcome, answer: target })).toBe(1);
       expect(sample.score({ ...outcome, answer: tokenizer.encode('zzzz') })).toBe(0);

@@ -37,7 +37,12 @@ const moments = (count: number): FeatureStatistics => ({
 function outcome(vector: Float32Array, place: number): TrialOutcome {
   const distance = vector.reduce((sum, value, i) => sum + (value - Math.sin(place + i)) ** 2, 0);
   const kept = Math.max(1, Math.round(40 * Math.abs(vector[0]!)));
-  return { logProb: -distance, kept: [[[kept, kept + 1]], [[kept, kept + 3]]], lengths: [[kept, kept]] };
+  return {
+    logProb: -distance,
+    kept: [[[kept, kept + 1]], [[kept, kept + 3]]],
+    passing: [[[kept, kept + 1]], [[kept, kept + 3]]],
+    lengths: [[kept, kept]],
+  };
 }
 
 /** Samples that name places near one. */
