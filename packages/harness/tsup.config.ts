@@ -22,7 +22,7 @@ export default packageBuild({
   define: { PACKAGE_VERSIONS: JSON.stringify(versions) },
   // The golden cases of every mechanism ship with the harness, so that `palimpsest parity` works anywhere.
   onSuccess: async () => {
-    for (const folder of used) {
+    for (const folder of [...used, 'harness']) {
       const golden = `../${folder}/test/golden`;
       if (existsSync(golden)) cpSync(golden, `dist/golden/${folder}`, { recursive: true });
     }

@@ -30,3 +30,11 @@ export const fiberGeometry: Mechanism = {
   tasks: [indexRecall],
   golden: async () => (await import('@palimpsest/fiber-geometry/golden')).goldenHandlers,
 };
+
+export const sessionViability: Mechanism = {
+  name: 'session-viability',
+  title: 'Session viability',
+  description: 'Generated conversations, questions about them, and the gate that a memory has to pass.',
+  memory: 'none',
+  golden: async () => [(await import('./viability/golden-case.js')).viabilityCase],
+};

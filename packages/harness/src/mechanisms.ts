@@ -10,7 +10,7 @@ import { mechanism as omArc } from '@palimpsest/om-arc/mechanism';
 import { mechanism as osam } from '@palimpsest/osam/mechanism';
 import { mechanism as rsm } from '@palimpsest/rsm/mechanism';
 import { linearAttention, ngram, noMemory } from './controls/mechanisms.js';
-import { fiberGeometry, kakeya, sketch } from './libraries.js';
+import { fiberGeometry, kakeya, sessionViability, sketch } from './libraries.js';
 
 /**
  * The one list of mechanisms: a mechanism joins with its card here. What can be trained, compared, shown and checked, the
@@ -31,4 +31,5 @@ export const mechanisms: readonly Mechanism[] = [
   sketch,
   kakeya,
   fiberGeometry,
+  sessionViability,
 ];

@@ -16,7 +16,7 @@ import {
   valueAndGradient,
 } from '@palimpsest/tensor-core';
 import { updatedSummary } from '../model/session-summary.js';
-import { bundleWeights } from '../retrieval/fused-score.js';
+import { fusedScores } from '../retrieval/fused-score.js';
 import type { ConversationConfig } from './config.js';
 import {
   type HeadInputs,
@@ -129,11 +129,7 @@ function contrast(
 ) {
   const dirn = memoryDirections(heads, memories, times);
   const asked = queryDirections(heads, queries);
-  const weights = tf.split(bundleWeights(heads.rawBundleWeight), 3) as tf.Tensor[];
-  const parts = (['time', 'topic', 'ctx'] as const).map((bundle, i) =>
-    tf.mul(tf.matMul(asked[bundle], dirn[bundle], false, true), weights[i]!),
-  );
-  const scores = tf.add(tf.div(tf.addN(parts), tau), absent);
+  const scores = tf.add(tf.div(fusedScores(asked, dirn, heads.rawBundleWeight), tau), absent);
   const facts = scores.shape.at(-1)!;
   return crossEntropy(tf.reshape(scores, [-1, facts]), targets, { ignoreIndex: -1 });
 }

@@ -56,10 +56,3 @@ export function encodeAll(
     ctx: encodeContext(adapters.bundle_ctx.encoder, config, hidden, sessionSummary, prevTurns),
   };
 }
-
-/** A copy of adapters on the host. */
-export const copyAdapters = (adapters: AdapterParameters<NDArray>): AdapterParameters<NDArray> =>
-  treeMap<NDArray, NDArray, AdapterParameters<NDArray>>(adapters, (leaf) => ({
-    ...leaf,
-    data: leaf.data.slice(),
-  }));

@@ -6,10 +6,10 @@ export const bundleWeights = (raw: tf.Tensor): tf.Tensor => tf.softplus(raw);
 
 /**
  * How well memories fit queries: the weighted sum of the cosines of the three bundles (DERIVATION.md, "Retrieval").
- * @param query unit vectors per bundle, `[queries, width]`
- * @param dirn directions of memories per bundle, `[memories, width]`
+ * @param query unit vectors per bundle, `[..., queries, width]`
+ * @param dirn directions of memories per bundle, `[..., memories, width]`
  * @param raw weights before softplus, `[3]`
- * @returns `[queries, memories]`
+ * @returns `[..., queries, memories]`
  */
 export function fusedScores(
   query: PerBundle<tf.Tensor>,
