@@ -1,4 +1,5 @@
 export { canonicalJson } from './canonical-json.js';
+export type { Decided } from './decided.js';
 export { DecodingKernels, hasDecodingKernels, type Place } from './decoding-kernels.js';
 export { EngineError, InputError, PalimpsestError, TraceError } from './errors.js';
 export { readBytes, writeFileAtomically } from './files/atomic-file.js';

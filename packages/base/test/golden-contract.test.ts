@@ -22,7 +22,7 @@ async function failures(outputs: GoldenOutputs | GoldenHandler['run'], toy: Toy)
   const folder = goldenFolder({
     case: {
       json: { system: 'toy', kind: 'toy', case: 'toy', ...toy.json },
-      ...(toy.tensors && { tensors: toy.tensors }),
+      tensors: toy.tensors,
     },
   });
   const run = typeof outputs === 'function' ? outputs : () => outputs;

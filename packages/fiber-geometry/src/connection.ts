@@ -29,7 +29,7 @@ export type ConnectionKind = 'reference' | 'homogeneous' | 'linear';
 export interface ConnectionParameters {
   readonly net: MlpParameters;
   /** `[rank, F, F]`, only for the linear kind. */
-  readonly generators?: Parameter;
+  readonly generators?: Parameter | undefined;
 }
 
 export interface ConnectionOptions {
@@ -38,7 +38,7 @@ export interface ConnectionOptions {
   /** Whether gradients reach the metric through g(x). Default true. */
   readonly gradCoupling?: boolean;
   /** Generators of the linear kind. Default min(16, F(F−1)/2). */
-  readonly rank?: number;
+  readonly rank?: number | undefined;
   readonly parameters?: ConnectionParameters;
   readonly rng?: RandomSource;
 }

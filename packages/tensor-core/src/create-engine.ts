@@ -10,7 +10,7 @@ import { prepareCpu, prepareWasm } from './engines/tfjs-backends.js';
 /** Options of `createEngine`. */
 export interface EngineOptions {
   /** Threads for one op; graphs with little work use one. Default: `PALIMPSEST_THREADS` or all cores for `onnx`, 1 for `onnx-web`; the TensorFlow.js backends choose themselves. */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   /** Execution provider of ONNX Runtime: `cpu` (default), `webgpu`, `cuda` in Node; `wasm` (default), `webgpu` in browsers. */
   readonly provider?: string;
   /**

@@ -15,7 +15,7 @@ export interface GoldenOptions {
   /** A tensor-core Engine, handed to the handlers; without one, only cases computed on the host can run. */
   readonly engine?: { readonly name: string };
   /** Keep only cases of this system. */
-  readonly system?: string;
+  readonly system?: string | undefined;
   /** Called after every case. */
   readonly onCase?: (result: CaseResult, done: number, total: number) => void;
 }

@@ -40,7 +40,7 @@ const EXACT: Tolerance = { atol: 0, rtol: 0, exact: true, rows: new Map() };
  */
 export class Tolerances {
   readonly #rules: readonly Rule[];
-  readonly #base: { readonly atol?: number; readonly rtol?: number };
+  readonly #base: { readonly atol?: number | undefined; readonly rtol?: number | undefined };
   readonly #allExact: boolean;
   /** Whether the case states anything. */
   readonly stated: boolean;
@@ -53,7 +53,10 @@ export class Tolerances {
     const given = (json.tolerances ?? json.tolerance ?? {}) as ToleranceStatements;
     const { atol, rtol, exact, ...named } = given;
     this.stated = Object.keys(given).length > 0;
-    this.#base = { ...(typeof atol === 'number' && { atol }), ...(typeof rtol === 'number' && { rtol }) };
+    this.#base = {
+      atol: typeof atol === 'number' ? atol : undefined,
+      rtol: typeof rtol === 'number' ? rtol : undefined,
+    };
     this.#allExact = exact === true;
     const lists = Array.isArray(exact) ? { [exact.join(',')]: 'exact' } : {};
     this.#rules = rulesOf({ ...lists, ...merged(prefixed(named), inWords) });

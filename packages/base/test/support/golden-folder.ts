@@ -11,7 +11,7 @@ afterAll(() => {
 
 /** A folder of golden cases: objects become JSON files, tensors of the same name a safetensors file. */
 export function goldenFolder(
-  cases: Record<string, { json: unknown; tensors?: Record<string, SafeTensor> } | string>,
+  cases: Record<string, { json: unknown; tensors?: Record<string, SafeTensor> | undefined } | string>,
 ): string {
   const folder = mkdtempSync(join(tmpdir(), 'palimpsest-golden-'));
   folders.push(folder);

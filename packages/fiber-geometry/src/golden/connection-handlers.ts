@@ -17,7 +17,7 @@ function connectionOf(golden: GeometryCase, kind: 'homogeneous' | 'linear'): Fib
   const metric = new RiemannianMetric(d, { parameters: golden.metricParameters('weights/metric.') });
   return new FiberConnection(d, golden.number('dFiber'), metric, {
     kind,
-    ...(kind === 'linear' ? { rank: golden.number('rank') } : {}),
+    rank: kind === 'linear' ? golden.number('rank') : undefined,
     parameters: golden.connectionParameters('weights/'),
   });
 }

@@ -59,7 +59,7 @@ export class GeometryCase {
 
   connectionParameters(prefix: string): ConnectionParameters {
     const generators = `${prefix}generators`;
-    return { net: this.net(prefix), ...(this.has(generators) ? { generators: this.array(generators) } : {}) };
+    return { net: this.net(prefix), generators: this.has(generators) ? this.array(generators) : undefined };
   }
 }
 

@@ -18,7 +18,7 @@ function onHost(kernelName: string): tf.KernelFunc {
       : Object.fromEntries(
           Object.entries(inputs).map(([key, info]) => [key, info && toCpu(info as tf.TensorInfo)]),
         );
-    const result = kernelFunc({ inputs: hostInputs as never, attrs, backend: cpu });
+    const result = kernelFunc({ inputs: hostInputs as never, ...(attrs && { attrs }), backend: cpu });
     const results = (Array.isArray(result) ? result : [result]) as tf.TensorInfo[];
     const outputs = results.map(({ dataId, shape, dtype }) => {
       const values = cpu.readSync(dataId).slice() as never;

@@ -29,7 +29,7 @@ export interface OnnxRuntime {
 export type OnnxTensor = Tensor;
 
 export interface OnnxRuntimeOptions {
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   /** Execution provider of the runtime, such as `cpu`, `webgpu`, `cuda` or `wasm`. */
   readonly provider?: string;
 }

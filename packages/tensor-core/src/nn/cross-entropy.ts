@@ -50,7 +50,7 @@ export interface CrossEntropyOptions {
   /** Share α of the target spread evenly over all classes: (1 − α) · one-hot + α / classes. Default 0. */
   readonly labelSmoothing?: number;
   /** Rows with this label count neither in the sum nor in the mean. */
-  readonly ignoreIndex?: number;
+  readonly ignoreIndex?: number | undefined;
   /**
    * Weight of each row, `[rows]`, 0 or more: the mean is Σ weight · loss / Σ weight, so that a mask of 0 and 1 averages
    * over the rows it keeps. The weights themselves receive no gradient. Default: all rows count alike.

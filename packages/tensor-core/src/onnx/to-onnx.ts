@@ -43,7 +43,7 @@ export interface OnnxModel {
   /** The file's contents: an ONNX ModelProto, opset 20. */
   readonly bytes: Uint8Array;
   /** What `externalData` asked for. */
-  readonly external?: ExternalFile;
+  readonly external?: ExternalFile | undefined;
   readonly nodes: number;
   /** Inputs in order, with the paths of the argument leaves they stand for; leaves that nothing reads have none. */
   readonly inputs: readonly OnnxValue[];
@@ -94,7 +94,7 @@ export function toOnnx(
   });
   return {
     bytes: traced.bytes,
-    ...(file !== undefined && { external: externalFile(file, traced.external) }),
+    external: file !== undefined ? externalFile(file, traced.external) : undefined,
     nodes: traced.nodes,
     inputs: traced.inputNames.flatMap((inputName, index) => {
       const { path, shape, dtype } = leaves[index]!;
