@@ -18,7 +18,7 @@ export function settingsOfRecipe(recipe: TrainingRecipe = {}): TrainingOptions {
 export interface Preset {
   /** One sentence. */
   readonly description: string;
-  readonly recipe?: TrainingRecipe;
+  readonly recipe?: TrainingRecipe | undefined;
 }
 
 /** Parameters that can be excluded from learning by name. */

@@ -20,7 +20,7 @@ export interface ForwardContext {
   /** Dropout, input corruption and other training-only parts are on. */
   readonly training: boolean;
   /** int32 [2], new for every step; `keyedUniform(dropoutKey, shape)` draws from it. Absent: no random part. */
-  readonly dropoutKey?: tf.Tensor;
+  readonly dropoutKey?: tf.Tensor | undefined;
   /** Ask for `telemetry`. Default false. */
   readonly telemetry?: boolean;
 }
@@ -31,7 +31,7 @@ export interface ForwardResult<S> {
   /** Memory after the last token. */
   readonly state: S;
   /** Named scalars worth watching: gate means, norms. Given when the context asks for them. */
-  readonly telemetry?: Readonly<Record<string, tf.Tensor>>;
+  readonly telemetry?: Readonly<Record<string, tf.Tensor>> | undefined;
   /** Scalar that training adds to the cross-entropy (load balance, sparsity). Evaluation leaves it out. */
   readonly auxiliaryLoss?: tf.Tensor;
 }
@@ -77,7 +77,7 @@ export interface SequenceModel<P = TensorTree, S = TensorTree> {
   /** Everything needed to build the same model again, as JSON. */
   readonly config: JsonObject;
   readonly vocabSize: number;
-  readonly speaking?: SpeakingDefaults;
+  readonly speaking?: SpeakingDefaults | undefined;
   /** Fresh parameters on the host. Equal seeds give equal parameters. */
   init(rng: Rng): ToHost<P>;
   /**

@@ -29,10 +29,10 @@ export interface CheckpointContents {
   readonly model: Pick<AnySequenceModel, 'name' | 'config'>;
   /** Parameters on the host. */
   readonly params: unknown;
-  readonly tokenizer?: Tokenizer;
+  readonly tokenizer?: Tokenizer | undefined;
   readonly training?: TrainingRecord;
   /** Anything else worth keeping: results, the name of the text. */
-  readonly notes?: JsonObject;
+  readonly notes?: JsonObject | undefined;
 }
 
 /** A checkpoint read from its folder. */
@@ -42,7 +42,7 @@ export interface LoadedCheckpoint {
   readonly params: unknown;
   /** SHA-256 of model.safetensors; names the parameters. */
   readonly parametersId: string;
-  readonly tokenizer?: Tokenizer;
+  readonly tokenizer?: Tokenizer | undefined;
   readonly training?: TrainingRecord;
   readonly notes: JsonObject;
 }
@@ -153,7 +153,7 @@ async function readCheckpoint(folder: string, models: ModelRegistry): Promise<Lo
     model,
     params,
     parametersId: config.files['model.safetensors']!.sha256,
-    ...(tokenizer ? { tokenizer: readTokenizer(tokenizer, path('tokenizer.json'), model) } : {}),
+    tokenizer: tokenizer && readTokenizer(tokenizer, path('tokenizer.json'), model),
     ...readTraining(place, file, tree, params),
     notes: config.notes as JsonObject,
   };
@@ -179,7 +179,7 @@ function readTraining(
     training: {
       progress: parseJson(progress, nodeModule('node:path').join(place, 'training.json')) as JsonObject,
       optimizer,
-      ...(memory === undefined ? {} : { memory }),
+      memory,
     },
   };
 }

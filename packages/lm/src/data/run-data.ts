@@ -60,7 +60,7 @@ export interface PreparedText {
   readonly tokenizer: Tokenizer;
   readonly source: BatchSource;
   /** Ids of the held-out text, unless nothing is held out. */
-  readonly validation?: Int32Array;
+  readonly validation?: Int32Array | undefined;
 }
 
 /**
@@ -84,7 +84,7 @@ export function prepareText(
   return {
     tokenizer: encoder,
     source,
-    ...(validation ? { validation: encodeCorpus(encoder, validation).ids } : {}),
+    validation: validation && encodeCorpus(encoder, validation).ids,
   };
 }
 

@@ -23,9 +23,9 @@ export interface EvaluationOptions {
   /** `streaming` carries the memory through the text; `windowed` begins every window of `chunk` tokens afresh. */
   readonly regime?: 'streaming' | 'windowed';
   /** Counts characters and bytes, for figures that compare across vocabularies. */
-  readonly tokenizer?: Tokenizer;
+  readonly tokenizer?: Tokenizer | undefined;
   /** Ends the evaluation early; what was read so far is reported. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a model makes of a text that it did not train on. */

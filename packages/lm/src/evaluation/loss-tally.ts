@@ -2,7 +2,7 @@
 export interface TextBucket {
   readonly from: number;
   /** Absent in the last bucket. */
-  readonly to?: number;
+  readonly to?: number | undefined;
   readonly tokens: number;
   /** Nats per token. */
   readonly loss: number;
@@ -33,7 +33,7 @@ export class LossTally {
     return [...this.#tokens].flatMap((tokens, index) => {
       if (tokens === 0) return [];
       const to = BORDERS[index + 1]!;
-      const range = { from: BORDERS[index]!, ...(Number.isFinite(to) ? { to } : {}) };
+      const range = { from: BORDERS[index]!, to: Number.isFinite(to) ? to : undefined };
       return [{ ...range, tokens, loss: this.#sums[index]! / tokens }];
     });
   }

@@ -14,7 +14,7 @@ export interface GenerateOptions {
   /** Starts the session's random numbers anew, so that equal calls give equal replies. Default: they go on. */
   readonly seed?: number;
   /** Texts that end the reply; they are not given out. */
-  readonly stop?: readonly string[];
+  readonly stop?: readonly string[] | undefined;
   /** Ids that end the reply. Default: the tokenizer's end id. */
   readonly stopIds?: readonly number[];
   /** Go on with what the session has read instead of forgetting it first. Default false. */

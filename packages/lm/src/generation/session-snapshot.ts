@@ -20,7 +20,7 @@ export interface SessionSnapshot {
   /** Which model the memory belongs to: its name and configuration as canonical JSON. */
   readonly model: string;
   /** Which parameters it belongs to, when the session was told, as in the checksum of a checkpoint. */
-  readonly parametersId?: string;
+  readonly parametersId?: string | undefined;
   /** Tokens read so far. */
   readonly position: number;
   /** The latest tokens, which penalties look at. */
@@ -29,7 +29,7 @@ export interface SessionSnapshot {
   /** Memory after the last token, by path. */
   readonly state: Readonly<Record<string, NDArray>>;
   /** Logits after the last token; absent before the first. */
-  readonly logits?: Float32Array;
+  readonly logits?: Float32Array | undefined;
 }
 
 const metadataSchema = z.object({

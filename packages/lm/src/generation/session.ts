@@ -22,7 +22,7 @@ export interface DrawingOptions {
   /** How many of the latest tokens the penalties see. Default 256. */
   readonly penaltyWindow?: number;
   /** Names the parameters, so that a snapshot is refused by a model trained otherwise. */
-  readonly parametersId?: string;
+  readonly parametersId?: string | undefined;
 }
 
 export interface SessionOptions extends DecoderOptions, DrawingOptions {
@@ -119,12 +119,12 @@ export class Session {
     const { parametersId } = this.#options;
     return {
       model: this.#fingerprint(),
-      ...(parametersId === undefined ? {} : { parametersId }),
+      parametersId,
       position: this.#position,
       history: this.#latest(),
       rng: this.#rng.state(),
       state: treeToRecord<NDArray>(await this.#decoder.state()),
-      ...(this.#logits ? { logits: this.#logits.slice() } : {}),
+      logits: this.#logits?.slice(),
     };
   }
 

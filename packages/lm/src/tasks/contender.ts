@@ -31,7 +31,7 @@ export interface TrainedContender<Schema extends z.ZodObject = z.ZodObject> exte
   /** Peak learning rate when a cell names none. */
   readonly learningRate: number;
   /** In place of the training loop of lm, with its default options. */
-  readonly trainer?: Trainer;
+  readonly trainer?: Trainer | undefined;
   /** @throws InputError for options that are wrong or do not fit together. */
   create(need: ModelNeed, options: z.output<Schema>): AnySequenceModel;
 }
@@ -69,7 +69,7 @@ interface ContestantFacts {
 
 export interface TrainedContestant extends ContestantFacts {
   readonly kind: 'trained';
-  readonly trainer?: Trainer;
+  readonly trainer?: Trainer | undefined;
   create(need: ModelNeed): AnySequenceModel;
 }
 
@@ -93,7 +93,7 @@ export function contestantOf(contender: Contender, options: Readonly<Record<stri
     kind: 'trained',
     name,
     options,
-    ...(trainer && { trainer }),
+    trainer,
     create: (need) => contender.create(need, options),
   };
 }
@@ -102,7 +102,7 @@ export function contestantOf(contender: Contender, options: Readonly<Record<stri
 export function trainerOf({
   trainer,
 }: {
-  readonly trainer?: Trainer;
+  readonly trainer?: Trainer | undefined;
 }): (run: TrainOptions) => AsyncGenerator<TrainingEvent, void, undefined> {
   return trainer ? (run) => trainer.train(run, trainer.options.parse({})) : train;
 }

@@ -15,7 +15,7 @@ export interface AccuracyOptions {
   readonly examples: number;
   readonly batch: number;
   readonly seed: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Tokens per call: longer texts go through the memory piece by piece, so that any length can be asked about. */

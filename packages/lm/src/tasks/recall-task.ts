@@ -53,7 +53,7 @@ export interface LearnedModel {
   /** On the host. */
   readonly params: unknown;
   readonly seed: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   progress(note: string): void;
 }
 
@@ -98,7 +98,7 @@ export function recallTask(definition: RecallDefinition<ReturnType<typeof traini
       const metrics = await ask(context, model, trained.params, plan, options);
       const { engine, seed, signal } = context;
       const progress = (note: string) => context.progress(0.99, note);
-      const learned = { engine, model, params: trained.params, seed, progress, ...(signal && { signal }) };
+      const learned = { engine, model, params: trained.params, seed, progress, signal };
       const more = await definition.measure?.(learned, options);
       return {
         parameters: trained.parameters,
@@ -185,7 +185,7 @@ async function ask(
         examples: size.examples,
         // Fresh sequences: training draws from seed + 1.
         seed: seed + 1_000_003 + index,
-        ...(signal && { signal }),
+        signal,
       });
       asked.push({ ...metric(accuracy), slice: { ...slice }, counts: !beyondTraining });
     }

@@ -9,12 +9,12 @@ export type TaskFamily = 'parity' | 'recall' | 'language' | 'efficiency' | 'libr
 export interface TaskContext {
   readonly engine: Engine;
   /** Who is asked; absent for tasks that measure a library. */
-  readonly contestant?: Contestant;
+  readonly contestant?: Contestant | undefined;
   /** Peak learning rate of those that are trained. */
   readonly learningRate: number;
   readonly seed: number;
   /** Ends the task early: it stops at its next step and throws the signal's reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Tells how far the task is, from 0 to 1, and what it is doing. */
   progress(fraction: number, note: string): void;
 }

@@ -38,7 +38,7 @@ export interface TrainOptions {
   /** First parameters on the host. Default: `model.init` with the settings' seed. */
   readonly params?: unknown;
   /** Text that validates, as ids. */
-  readonly validation?: Int32Array;
+  readonly validation?: Int32Array | undefined;
   /** Needed for samples; stored in checkpoints; gives validation its bits per character. */
   readonly tokenizer?: Tokenizer;
   /**
@@ -47,11 +47,11 @@ export interface TrainOptions {
    */
   readonly folder?: string;
   /** Goes on exactly where this checkpoint was saved. `settings` given beside it override its own. */
-  readonly resume?: LoadedCheckpoint;
+  readonly resume?: LoadedCheckpoint | undefined;
   /** Stored in every checkpoint. */
   readonly notes?: JsonObject;
   /** Ends the run between two steps: everything is saved, and the last event is `interrupted`. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -159,7 +159,7 @@ class TrainingRun {
       step,
       tokens,
       params,
-      ...(bestLoss === undefined ? {} : { bestLoss }),
+      bestLoss,
     };
   }
 
@@ -267,8 +267,8 @@ class TrainingRun {
       await saveCheckpoint(path, {
         model,
         params,
-        ...(tokenizer ? { tokenizer } : {}),
-        ...(notes ? { notes } : {}),
+        tokenizer,
+        notes,
         training: { progress: encodeProgress(this.#progress, this.#settings, source.cursor()), ...arrays },
       });
     } catch (error) {
@@ -295,8 +295,8 @@ class TrainingRun {
       chunk: validationChunk || source.time,
       lanes: validationLanes,
       regime: validationRegime === 'auto' ? automatic : validationRegime,
-      ...(tokenizer ? { tokenizer } : {}),
-      ...(signal ? { signal } : {}),
+      tokenizer,
+      signal,
     } as const;
   }
 }

@@ -21,7 +21,7 @@ export interface TrainingStepEvent {
   readonly steps: number;
   /** Cross-entropy in nats per token on this step's batches. */
   readonly loss: number;
-  readonly auxiliaryLoss?: number;
+  readonly auxiliaryLoss?: number | undefined;
   /** Learning rate of every group of parameters; `default` for those that no group names. */
   readonly rates: Readonly<Record<string, number>>;
   /** Global norm of the gradients before clipping, and after it. */
@@ -64,7 +64,7 @@ export interface TrainingEnd {
   readonly tokens: number;
   readonly params: unknown;
   /** Lowest validation loss so far. */
-  readonly bestLoss?: number;
+  readonly bestLoss?: number | undefined;
 }
 
 export type TrainingEvent =

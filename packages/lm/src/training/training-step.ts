@@ -48,7 +48,7 @@ export interface StepMetrics {
   /** Cross-entropy in nats per token, label smoothing included. */
   readonly loss: number;
   /** What the model adds to the loss, when it does. */
-  readonly auxiliaryLoss?: number;
+  readonly auxiliaryLoss?: number | undefined;
   /** Global norm of the gradients before clipping. */
   readonly gradientNorm: number;
   /** Global norm of the gradients after clipping. */
@@ -64,7 +64,7 @@ interface TensorBatch {
 
 interface Watched {
   readonly loss: tf.Tensor;
-  readonly auxiliaryLoss?: tf.Tensor;
+  readonly auxiliaryLoss?: tf.Tensor | undefined;
   readonly telemetry: Readonly<Record<string, tf.Tensor>>;
 }
 
@@ -240,7 +240,7 @@ export class TrainingStep {
     const telemetry = Object.keys(watched[0]!).filter((key) => key.startsWith('telemetry.'));
     return {
       loss: mean('loss'),
-      ...('auxiliaryLoss' in watched[0]! ? { auxiliaryLoss: mean('auxiliaryLoss') } : {}),
+      auxiliaryLoss: 'auxiliaryLoss' in watched[0]! ? mean('auxiliaryLoss') : undefined,
       gradientNorm,
       clippedNorm,
       telemetry: Object.fromEntries(telemetry.map((key) => [key.slice('telemetry.'.length), mean(key)])),
@@ -302,11 +302,11 @@ export class TrainingStep {
       tf.reshape(batch.targets, [rows]),
       {
         labelSmoothing: this.settings.labelSmoothing,
-        ...(this.source.hasIgnoredTargets ? { ignoreIndex: IGNORED_TARGET } : {}),
+        ignoreIndex: this.source.hasIgnoredTargets ? IGNORED_TARGET : undefined,
       },
     );
     const { auxiliaryLoss, telemetry = {} } = result;
-    const watched: Watched = { loss, ...(auxiliaryLoss ? { auxiliaryLoss } : {}), telemetry };
+    const watched: Watched = { loss, auxiliaryLoss, telemetry };
     return { total: auxiliaryLoss ? tf.add(loss, auxiliaryLoss) : loss, watched, state: result.state };
   }
 

@@ -27,11 +27,11 @@ async function ending(
   await saveCheckpoint(folder, {
     model,
     params: parts.params ?? params,
-    ...(tokenizer && { tokenizer }),
+    tokenizer,
     training: {
       progress: {},
       optimizer: parts.optimizer ?? optimizer,
-      ...(memory === undefined ? {} : { memory }),
+      memory,
     },
   });
   const path = join(folder, 'config.json');

@@ -64,7 +64,7 @@ export function gatedRecurrence(config: GatedConfig): SequenceModel<GatedParams,
       return {
         logits,
         state: { hidden, position: tf.add(state.position, tf.scalar(time, 'int32')) },
-        ...(context.telemetry ? { telemetry: { hiddenMean: tf.mean(tf.abs(flat)) } } : {}),
+        telemetry: context.telemetry ? { hiddenMean: tf.mean(tf.abs(flat)) } : undefined,
       };
     },
     step: (params, token, state) => {

@@ -57,7 +57,7 @@ const contender = (trainer?: Trainer) =>
     kind: 'trained',
     options: z.object({ width: z.int().default(12) }),
     learningRate: 0.05,
-    ...(trainer && { trainer }),
+    trainer,
     create: ({ vocabSize }, { width }) => gatedRecurrence({ vocabSize, width, dropout: 0 }),
   });
 
