@@ -5,7 +5,7 @@ export interface AttentionResult {
   /** `[batch · time, heads · headWidth]` */
   readonly read: tf.Tensor2D;
   /** `[batch, heads, queries, columns]` of the newest queries, when asked for. */
-  readonly probabilities?: tf.Tensor4D;
+  readonly probabilities?: tf.Tensor4D | undefined;
 }
 
 /**
@@ -35,9 +35,8 @@ export function attend(
   const merged = time === 1 ? read : tf.transpose(read, [0, 2, 1, 3]);
   return {
     read: tf.reshape(merged, [batch * time, heads * width]) as tf.Tensor2D,
-    ...(observed > 0 && {
-      probabilities: newestQueries(probabilities, [batch, heads, time, columns], observed),
-    }),
+    probabilities:
+      observed > 0 ? newestQueries(probabilities, [batch, heads, time, columns], observed) : undefined,
   };
 }
 

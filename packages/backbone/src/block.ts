@@ -22,24 +22,24 @@ export interface BlockContext {
   readonly cache: LayerCache;
   readonly plan: SlotPlan;
   /** Rotary angles, `[time, headWidth / 2]` or `[batch, time, headWidth / 2]`. */
-  readonly angles?: Angles;
-  readonly prefix?: KeyValuePrefix;
+  readonly angles?: Angles | undefined;
+  readonly prefix?: KeyValuePrefix | undefined;
   /** Added to the scores of cached entries, `[batch, 1 or keyValueHeads, slots]`. */
-  readonly slotBias?: tf.Tensor;
+  readonly slotBias?: tf.Tensor | undefined;
   readonly observedQueries: number;
   /** Give the queries before rotation. */
   readonly withQueries?: boolean;
   /** Drops activations of one of the two branches; absent when nothing is dropped. */
-  readonly dropout?: (x: tf.Tensor, branch: 0 | 1) => tf.Tensor;
+  readonly dropout?: ((x: tf.Tensor, branch: 0 | 1) => tf.Tensor) | undefined;
 }
 
 export interface BlockResult {
   /** `[batch · time, modelWidth]` */
   readonly rows: tf.Tensor;
   readonly cache: LayerCache;
-  readonly probabilities?: tf.Tensor4D;
+  readonly probabilities?: tf.Tensor4D | undefined;
   /** Before rotation and scaling, `[batch, heads, time, headWidth]`. */
-  readonly queries?: tf.Tensor4D;
+  readonly queries?: tf.Tensor4D | undefined;
 }
 
 /** LayerNorm or RMS norm, whichever the configuration names. */
@@ -68,10 +68,10 @@ export function blockForward(
     cache: {
       keys: attention.keys,
       values: attention.values,
-      ...(cache.positions && { positions: plan.positions }),
+      positions: cache.positions && plan.positions,
     },
-    ...(attention.probabilities && { probabilities: attention.probabilities }),
-    ...(attention.queries && { queries: attention.queries }),
+    probabilities: attention.probabilities,
+    queries: attention.queries,
   };
 }
 

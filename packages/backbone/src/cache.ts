@@ -12,7 +12,7 @@ export type LayerCache<T = tf.Tensor> = {
   /** `[batch, keyValueHeads, slots, headWidth]` */
   readonly values: T;
   /** int32 `[batch, keyValueHeads, slots]`, of evictable caches: see `TransformerState.positions`. */
-  readonly positions?: T;
+  readonly positions?: T | undefined;
 };
 
 /** A layer whose heads keep positions of their own. */
@@ -26,7 +26,7 @@ export type TransformerState<T = tf.Tensor> = {
    * int32 `[batch, 1, slots]`: original position of the entry in each slot, −1 where there is none to see. Evictable
    * caches have it per layer and head instead.
    */
-  readonly positions?: T;
+  readonly positions?: T | undefined;
   readonly layers: readonly LayerCache<T>[];
 };
 
@@ -41,11 +41,11 @@ export function emptyState(config: TransformerConfig, batch: number): Transforme
   const rows = () => zeros([batch, keyValueHeads, slots, headWidth]);
   return {
     position: zeros([batch], 'int32'),
-    ...(!evictable && { positions: none(1) }),
+    positions: evictable ? undefined : none(1),
     layers: Array.from({ length: layers }, () => ({
       keys: rows(),
       values: rows(),
-      ...(evictable && { positions: none(keyValueHeads) }),
+      positions: evictable ? none(keyValueHeads) : undefined,
     })),
   };
 }

@@ -1,4 +1,4 @@
-import { InputError } from '@palimpsest/tensor-core';
+import { type Decided, InputError } from '@palimpsest/base';
 import { z } from 'zod';
 
 const count = () => z.int().min(1);
@@ -106,7 +106,7 @@ export const transformerConfigSchema = z.strictObject(shape);
 export type TransformerOptions = z.input<typeof transformerConfigSchema>;
 type Parsed = z.output<typeof transformerConfigSchema>;
 /** Every option decided. */
-export type TransformerConfig = Required<Parsed>;
+export type TransformerConfig = Decided<Parsed>;
 
 /** Whether the MLP multiplies by a gate. */
 export const isGated = ({ activation }: Pick<TransformerConfig, 'activation'>): boolean =>

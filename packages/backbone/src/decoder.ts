@@ -36,34 +36,34 @@ export interface DecoderOptions {
   /** Dropout is on. Default false. */
   readonly training?: boolean;
   /** int32 [2], from `Rng.key()`; without it nothing is dropped. */
-  readonly dropoutKey?: tf.Tensor;
+  readonly dropoutKey?: tf.Tensor | undefined;
 }
 
 export interface DecoderResult {
   /** `[batch, time, vocabSize]` of the rows asked for; the soft prefix counts as rows. */
-  readonly logits?: tf.Tensor3D;
+  readonly logits?: tf.Tensor3D | undefined;
   /** The cache after the last row. */
   readonly state: TransformerState;
   /**
    * `[batch, time, modelWidth]` each, layers + 1 of them: the embeddings with positions, the output of every block but
    * the last, and the last block's output after the final norm.
    */
-  readonly hidden?: readonly tf.Tensor3D[];
+  readonly hidden?: readonly tf.Tensor3D[] | undefined;
   /**
    * Per layer `[batch, heads, queries, columns]`. Columns are aligned with the slots of the cache after the call at the
    * right end; positions tell which entry a slot holds. A per-layer prefix takes the columns at the left end.
    */
-  readonly attention?: readonly tf.Tensor4D[];
+  readonly attention?: readonly tf.Tensor4D[] | undefined;
   /** Per layer `[batch, heads, time, headWidth]`, before rotation and scaling. */
-  readonly queries?: readonly tf.Tensor4D[];
+  readonly queries?: readonly tf.Tensor4D[] | undefined;
 }
 
 /** Angle tables of a model, made once. */
 export interface DecoderTables {
-  readonly rotary?: PositionAngles;
+  readonly rotary?: PositionAngles | undefined;
   /** Of local layers; absent when they turn as all others do. */
-  readonly localRotary?: PositionAngles;
-  readonly sinusoidal?: PositionAngles;
+  readonly localRotary?: PositionAngles | undefined;
+  readonly sinusoidal?: PositionAngles | undefined;
 }
 
 export function decoderTables(config: TransformerConfig): DecoderTables {
@@ -71,15 +71,15 @@ export function decoderTables(config: TransformerConfig): DecoderTables {
   const isRotary = positions === 'rotary';
   const { frequencies, magnitude } = rotarySpeeds(config);
   return {
-    ...(isRotary && { rotary: new PositionAngles(frequencies, magnitude) }),
-    ...(isRotary &&
-      localLayers.length > 0 &&
-      hasLocalRotary(config) && {
-        localRotary: new PositionAngles(plainFrequencies(localRotaryBase, headWidth)),
-      }),
-    ...(config.positions === 'sinusoidal' && {
-      sinusoidal: new PositionAngles(sinusoidalFrequencies(config.modelWidth)),
-    }),
+    rotary: isRotary ? new PositionAngles(frequencies, magnitude) : undefined,
+    localRotary:
+      isRotary && localLayers.length > 0 && hasLocalRotary(config)
+        ? new PositionAngles(plainFrequencies(localRotaryBase, headWidth))
+        : undefined,
+    sinusoidal:
+      positions === 'sinusoidal'
+        ? new PositionAngles(sinusoidalFrequencies(config.modelWidth))
+        : undefined,
   };
 }
 
@@ -119,12 +119,12 @@ export function runDecoder(
       time,
       cache: state.layers[layer]!,
       plan: planOf(layer),
-      ...(angles && { angles }),
-      ...(prefix && { prefix }),
-      ...(slotBias && { slotBias }),
+      angles,
+      prefix,
+      slotBias,
       observedQueries: options.observedQueries ?? 0,
       withQueries: options.queries === true,
-      ...(drop && { dropout: (value: tf.Tensor, branch: 0 | 1) => drop(value, 1 + 2 * layer + branch) }),
+      dropout: drop && ((value: tf.Tensor, branch: 0 | 1) => drop(value, 1 + 2 * layer + branch)),
     });
     x = result.rows;
     caches.push(result.cache);
@@ -135,15 +135,15 @@ export function runDecoder(
   const output = readOut(config, parameters, x, rows, options);
   hidden[hidden.length - 1] = output.final;
   return {
-    ...(output.logits && { logits: output.logits }),
-    ...(options.hidden && {
-      hidden: hidden.map((value) => tf.reshape(value, [batch, time, config.modelWidth]) as tf.Tensor3D),
-    }),
-    ...(attention.length > 0 && { attention }),
-    ...(queries.length > 0 && { queries }),
+    logits: output.logits,
+    hidden: options.hidden
+      ? hidden.map((value) => tf.reshape(value, [batch, time, config.modelWidth]) as tf.Tensor3D)
+      : undefined,
+    attention: attention.length > 0 ? attention : undefined,
+    queries: queries.length > 0 ? queries : undefined,
     state: {
       position: places.next,
-      ...(state.positions && { positions: planOf(0).positions }),
+      positions: state.positions && planOf(0).positions,
       layers: caches,
     },
   };
@@ -193,14 +193,14 @@ export function runLayer(
     time,
     cache: state.layers[0]!,
     plan,
-    ...(angles && { angles }),
+    angles,
     observedQueries: 0,
   });
   return {
     x: tf.reshape(result.rows, x.shape) as tf.Tensor3D,
     state: {
       position: places.next,
-      ...(state.positions && { positions: plan.positions }),
+      positions: state.positions && plan.positions,
       layers: [result.cache],
     },
   };

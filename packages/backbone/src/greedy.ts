@@ -16,7 +16,7 @@ import type { Transformer } from './transformer.js';
 
 export interface GreedyOptions {
   /** Embeddings that stand before the prompt, `[1, slots, modelWidth]`; of several prompts also one of each, `[prompts, …]`. */
-  readonly softPrefix?: NDArray;
+  readonly softPrefix?: NDArray | undefined;
   /** Ids that end the text; the one that was found is given too. */
   readonly endIds?: readonly number[];
   /**
@@ -62,7 +62,7 @@ export class GreedyDecoder {
     }) as never;
     this.#read = engine.compile(
       (weights: TransformerParameters, tokens: tf.Tensor, state: TransformerState, softPrefix?: tf.Tensor) =>
-        model.run(weights, { tokens, ...(softPrefix && { softPrefix }) }, state, { logits: 'last' }),
+        model.run(weights, { tokens, softPrefix }, state, { logits: 'last' }),
       { name: 'prefill', donate: [2] },
     ) as never;
     this.#step = engine.compile(model.step, { name: 'step', donate: [2] }) as never;

@@ -11,7 +11,7 @@ export interface DecoderInput {
   /** Embeddings in place of tokens, without positions: `[batch, time, modelWidth]`. */
   readonly inputsEmbeds?: tf.Tensor;
   /** Embeddings of slots before the tokens: `[batch, slots, modelWidth]`. They take positions and cache slots as tokens do. */
-  readonly softPrefix?: tf.Tensor;
+  readonly softPrefix?: tf.Tensor | undefined;
   /**
    * 1 for tokens, 0 for padding, which nobody sees: `[batch, time]`, or `[batch, slots + time]` with the soft prefix
    * (else the prefix is seen). Default: no padding.
@@ -36,7 +36,7 @@ export interface Rows {
   /** `[batch, time, modelWidth]` */
   readonly embeddings: tf.Tensor;
   /** bool `[batch, time]`; absent when nothing is padding. */
-  readonly mask?: tf.Tensor;
+  readonly mask?: tf.Tensor | undefined;
 }
 
 /**
@@ -61,7 +61,7 @@ export function inputRows(
   const embeddings = softPrefix ? tf.concat([softPrefix, text], 1) : text;
   const [batch, time] = embeddings.shape as [number, number];
   const mask = input.mask && fullMask(input.mask, batch, time, softPrefix?.shape[1] ?? 0);
-  return { batch, time, embeddings, ...(mask && { mask }) };
+  return { batch, time, embeddings, mask };
 }
 
 /** Token embeddings, scaled; beside sinusoids also by √modelWidth (Vaswani et al. 2017, section 3.4). */

@@ -59,11 +59,11 @@ export function createTransformer(options: TransformerOptions): Transformer {
       ),
     run,
     forward: (params, tokens, state, { training, dropoutKey, telemetry }) => {
-      const result = run(params, { tokens }, state, { training, ...(dropoutKey && { dropoutKey }) });
+      const result = run(params, { tokens }, state, { training, dropoutKey });
       return {
         logits: result.logits!,
         state: result.state,
-        ...(telemetry && { telemetry: { cacheFill: cacheFill(result.state) } }),
+        telemetry: telemetry ? { cacheFill: cacheFill(result.state) } : undefined,
       };
     },
     step: (params, token, state) => {

@@ -49,7 +49,7 @@ describe('a transformer', () => {
         sinks = 0,
         capacity = 12,
         evictable = false,
-      } = options as TransformerOptions;
+      }: Partial<TransformerOptions> = options;
       const slots = sinks + (window || capacity);
       expect(cacheBytes(model.options)).toBe(
         4 * (1 + slots * (2 * 2 * keyValueHeads * 4 + (evictable ? 2 * 4 : 1))),

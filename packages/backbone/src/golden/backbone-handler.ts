@@ -193,7 +193,7 @@ async function greedyOutputs(
     const softPrefix = name === 'out/greedyPrefix' ? firstText(floats(testCase, 'in/prefix')) : undefined;
     const count = sizeOf(testCase.shape(name));
     outputs[name] = await continueGreedily(engine, model, weights as never, first, count, {
-      ...(softPrefix && { softPrefix }),
+      softPrefix,
     });
   }
   return outputs;

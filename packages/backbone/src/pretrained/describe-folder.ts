@@ -24,7 +24,7 @@ export interface FolderDescription {
   /** Bytes that one token takes in it: its keys and values in every layer. */
   readonly cacheBytesPerToken: number;
   /** Ids of the tokenizer, where there is one; models often round their vocabulary up. */
-  readonly tokenizerSize?: number;
+  readonly tokenizerSize?: number | undefined;
   readonly endIds: readonly number[];
   readonly hasChatTemplate: boolean;
   readonly warnings: readonly string[];
@@ -51,7 +51,7 @@ export async function describeFolder(folder: string, cache: CacheOptions = {}): 
       memoryBytes: 4 * parameters,
       cacheBytes: cacheBytes(checkpoint.config),
       cacheBytesPerToken: cacheBytesPerToken(checkpoint.config),
-      ...(checkpoint.tokenizer && { tokenizerSize: checkpoint.tokenizer.vocabSize }),
+      tokenizerSize: checkpoint.tokenizer?.vocabSize,
       endIds: checkpoint.endIds,
       hasChatTemplate: checkpoint.chatTemplate !== undefined,
       warnings: [...checkpoint.warnings, ...warnings],

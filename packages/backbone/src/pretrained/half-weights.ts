@@ -1,6 +1,6 @@
 import { InputError, type NDArray, sizeOf, treeToRecord } from '@palimpsest/base';
 import type { TransformerConfig } from '../config.js';
-import { parameterShapes } from '../parameters.js';
+import { makeParameters } from '../parameters.js';
 import { TensorReader, widen } from './convert-tensor.js';
 import type { LoadProgress, WeightPlan } from './load-weights.js';
 import type { WeightSource } from './weight-files.js';
@@ -11,7 +11,7 @@ export interface HalfArray {
   readonly shape: readonly number[];
   readonly bits: Uint16Array;
   /** Added to every value. Default 0. */
-  readonly plus?: number;
+  readonly plus?: number | undefined;
 }
 
 /** All weights of a model by path, as `blocks.0.up.weight`, in half the memory of float32. */
@@ -30,7 +30,9 @@ export class HalfWeights {
     files: WeightSource,
     onProgress?: (progress: LoadProgress) => void,
   ): Promise<HalfWeights> {
-    const shapes = shapesByPath(config);
+    const shapes = treeToRecord<{ readonly shape: readonly number[] }>(
+      makeParameters(config, (shape) => ({ shape, dtype: 'float32' })),
+    );
     const arrays = new Map<string, HalfArray>();
     const reader = new TensorReader();
     for (const [index, entry] of plan.entries.entries()) {
@@ -42,13 +44,8 @@ export class HalfWeights {
           `${tensor.file}: '${entry.key}' has dtype ${format}, but 16-bit storage keeps ${known?.format ?? 'F16 or BF16'} as it is; load the folder as float32.`,
         );
       }
-      const shape = shapes.get(entry.path)!;
-      const array = known ?? {
-        format,
-        shape,
-        bits: new Uint16Array(sizeOf(shape)),
-        ...(entry.plus !== undefined && { plus: entry.plus }),
-      };
+      const { shape } = shapes[entry.path]!;
+      const array = known ?? { format, shape, bits: new Uint16Array(sizeOf(shape)), plus: entry.plus };
       arrays.set(entry.path, array);
       await reader.readBitsInto(tensor, entry, array.bits);
       onProgress?.({ done: index + 1, total: plan.entries.length, key: entry.key });
@@ -78,16 +75,4 @@ export class HalfWeights {
       this.widenRows(`${prefix}${path}`, 0, data as Float32Array);
     }
   }
-}
-
-function shapesByPath(config: TransformerConfig): Map<string, readonly number[]> {
-  const shapes = new Map<string, readonly number[]>();
-  const visit = (node: unknown, path: string): void => {
-    if (Array.isArray(node) && node.every((item) => typeof item === 'number')) shapes.set(path, node);
-    else
-      for (const [key, child] of Object.entries(node as object))
-        visit(child, path === '' ? key : `${path}.${key}`);
-  };
-  visit(parameterShapes(config), '');
-  return shapes;
 }

@@ -8,16 +8,16 @@ import {
   ndarray,
   tf,
   treeLeaves,
+  zeros,
 } from '@palimpsest/tensor-core';
 import { normalise } from '../block.js';
 import { emptyState, type TransformerState } from '../cache.js';
 import type { TransformerConfig } from '../config.js';
 import { decoderTables, runLayer } from '../decoder.js';
 import { embeddingFactor } from '../input-rows.js';
-import type { BlockParameters, Norm } from '../parameters.js';
+import { type BlockParameters, makeParameters, type Norm } from '../parameters.js';
 import { HalfWeights } from './half-weights.js';
 import type { LoadOptions } from './load-pretrained.js';
-import { allocateParameters } from './load-weights.js';
 import { openCheckpoint } from './open-checkpoint.js';
 
 /** The cache of one text, layer by layer. It belongs to the model that made it, and `read` takes it over. */
@@ -54,7 +54,7 @@ export class LayeredTransformer {
       localLayers: [],
       unrotatedLayers: [],
     };
-    const { blocks, norm } = allocateParameters(single);
+    const { blocks, norm } = makeParameters<NDArray>(single, (shape) => zeros(shape));
     this.#block = blocks[0]!;
     this.#finalNorm = norm;
     weights.widenTree('norm.', norm);

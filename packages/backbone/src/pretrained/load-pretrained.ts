@@ -22,8 +22,8 @@ export interface Pretrained {
   /** float32 on the host. */
   readonly params: TransformerParameters<NDArray>;
   /** Absent when the folder has no tokenizer.json: the model then reads ids, and no text. */
-  readonly tokenizer?: HuggingFaceTokenizer;
-  readonly chatTemplate?: ChatTemplate;
+  readonly tokenizer?: HuggingFaceTokenizer | undefined;
+  readonly chatTemplate?: ChatTemplate | undefined;
   /** Ids that end a text. */
   readonly endIds: readonly number[];
   /** generation_config.json, which says how the makers of the checkpoint draw; empty when there is none. */
@@ -49,8 +49,8 @@ export async function loadPretrained(path: string, options: LoadOptions = {}): P
       family: checkpoint.family,
       model: createTransformer(checkpoint.config),
       params,
-      ...(checkpoint.tokenizer && { tokenizer: checkpoint.tokenizer }),
-      ...(checkpoint.chatTemplate && { chatTemplate: checkpoint.chatTemplate }),
+      tokenizer: checkpoint.tokenizer,
+      chatTemplate: checkpoint.chatTemplate,
       endIds: checkpoint.endIds,
       generationConfig: checkpoint.generationConfig,
       warnings: [...checkpoint.warnings, ...plan.warnings],

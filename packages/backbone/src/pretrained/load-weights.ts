@@ -1,6 +1,6 @@
 import { formatShape, InputError, type NDArray, treeToRecord, zeros } from '@palimpsest/base';
 import type { TransformerConfig } from '../config.js';
-import { parameterShapes, type TransformerParameters } from '../parameters.js';
+import { makeParameters, type TransformerParameters } from '../parameters.js';
 import { isFloating, TensorReader } from './convert-tensor.js';
 import type { WeightSource } from './weight-files.js';
 import { isKnownExtra, type WeightEntry } from './weight-map.js';
@@ -73,7 +73,7 @@ export async function loadWeights(
   files: WeightSource,
   onProgress?: (progress: LoadProgress) => void,
 ): Promise<TransformerParameters<NDArray>> {
-  const parameters = allocateParameters(config);
+  const parameters = makeParameters<NDArray>(config, (shape) => zeros(shape));
   const reader = new TensorReader();
   const byPath = treeToRecord<NDArray>(parameters);
   for (const [index, entry] of plan.entries.entries()) {
@@ -81,15 +81,4 @@ export async function loadWeights(
     onProgress?.({ done: index + 1, total: plan.entries.length, key: entry.key });
   }
   return parameters;
-}
-
-/** All weights of a model, as zeros. */
-export function allocateParameters(config: TransformerConfig): TransformerParameters<NDArray> {
-  // Written out because shapes are arrays, which `treeMap` would descend into.
-  const allocate = (node: unknown): unknown => {
-    if (Array.isArray(node) && node.every((item) => typeof item === 'number')) return zeros(node);
-    if (Array.isArray(node)) return node.map(allocate);
-    return Object.fromEntries(Object.entries(node as object).map(([key, child]) => [key, allocate(child)]));
-  };
-  return allocate(parameterShapes(config)) as TransformerParameters<NDArray>;
 }
