@@ -31,9 +31,9 @@ export interface BlockDetail {
   readonly query: tf.Tensor;
   readonly key: tf.Tensor;
   readonly value: tf.Tensor;
-  readonly psi?: tf.Tensor;
-  readonly vraw?: tf.Tensor;
-  readonly hFeat?: tf.Tensor;
+  readonly psi?: tf.Tensor | undefined;
+  readonly vraw?: tf.Tensor | undefined;
+  readonly hFeat?: tf.Tensor | undefined;
   readonly vread: tf.Tensor;
 }
 
@@ -41,8 +41,8 @@ export interface BlockResult {
   /** [batch, time, d]. */
   readonly output: tf.Tensor;
   readonly state: BlockState;
-  readonly telemetry?: BlockTelemetry;
-  readonly detail?: BlockDetail;
+  readonly telemetry?: BlockTelemetry | undefined;
+  readonly detail?: BlockDetail | undefined;
 }
 
 /** Bounded scalars of a block: theta and omega = 0.5 tanh(raw), gates = cap sigmoid(raw). */
@@ -53,7 +53,7 @@ function boundedScalars(params: BlockParams, config: OsamConfig) {
   return {
     thetaQ: half(params.thetaQuery),
     thetaK: half(params.thetaKey),
-    ...(omega && { omega }),
+    omega,
     gateFeat: tf.mul(tf.sigmoid(params.gateFeature), config.gateCapFeat),
     gateVal: config.enableValuePath ? tf.mul(tf.sigmoid(params.gateValue), config.gateCapVal) : tf.scalar(0),
   };
@@ -89,9 +89,9 @@ export function blockForward(
     value: projected.value,
     positionScale: scale,
     valueScale: valueScale(position, time, scale, config),
-    ...(params.readout && { featureWeight: params.readout.hidden.weight }),
+    featureWeight: params.readout?.hidden.weight,
     state,
-    ...(schedule && { schedule }),
+    schedule,
     wantPsi: context.inspect === true,
     wantNorm: context.telemetry === true,
   };
@@ -130,17 +130,17 @@ export function blockForward(
         query: memoryInput.query,
         key: memoryInput.key,
         value: projected.value,
-        ...(memory.psi && { psi: spread(memory.psi) }),
-        ...(memory.raw && { vraw: spread(memory.raw) }),
-        ...(feature && { hFeat: feature.read }),
+        psi: memory.psi && spread(memory.psi),
+        vraw: memory.raw && spread(memory.raw),
+        hFeat: feature?.read,
         vread: value?.read ?? tf.zeros([batch, time, config.dModel]),
       }
     : undefined;
   return {
     output,
     state: config.gradientFlow === 'detached' ? stopGradientTree(next) : next,
-    ...(telemetry && { telemetry }),
-    ...(detail && { detail }),
+    telemetry,
+    detail,
   };
 }
 

@@ -5,7 +5,7 @@ import type {
   ParameterGroup,
   SequenceModel,
 } from '@palimpsest/lm';
-import { embedding, layerNorm, linear, type NDArray, type Rng, tf } from '@palimpsest/tensor-core';
+import { embedding, layerNorm, linear, type NDArray, type Rng, tf, treeMap } from '@palimpsest/tensor-core';
 import { type BlockDetail, blockForward } from './block.js';
 import { blockConfig, type OsamConfig, type OsamOptions, resolveConfig } from './config.js';
 import { decoderInTurns } from './decoder.js';
@@ -19,14 +19,14 @@ export interface OsamForwardContext extends ForwardContext {
   /** Dropout masks of every block, in place of a key. */
   readonly dropout?: readonly DropoutSource[];
   /** Whether the tokens of this call read the memory; default: those at every `kUpdate`-th position. */
-  readonly compute?: boolean;
+  readonly compute?: boolean | undefined;
   /** Give intermediate results of every block. */
   readonly inspect?: boolean;
 }
 
 export interface OsamForwardResult extends ForwardResult<OsamState> {
   /** Output and intermediate results of every block, if asked for. */
-  readonly blocks?: readonly (BlockDetail & { readonly output: tf.Tensor })[];
+  readonly blocks?: readonly (BlockDetail & { readonly output: tf.Tensor })[] | undefined;
 }
 
 /** An OSAM language model. */
@@ -86,8 +86,8 @@ export function createOsamModel(options: OsamOptions, tables?: readonly BlockTab
     return {
       logits: readHead(params, rows, config) as tf.Tensor3D,
       state: { position, blocks: results.map((result) => result.state) },
-      ...(context.telemetry && { telemetry: meanTelemetry(results.map((result) => result.telemetry!)) }),
-      ...(context.inspect && { blocks: results.map(({ detail, output }) => ({ ...detail!, output })) }),
+      telemetry: context.telemetry ? meanTelemetry(results.map((result) => result.telemetry!)) : undefined,
+      blocks: context.inspect ? results.map(({ detail, output }) => ({ ...detail!, output })) : undefined,
     };
   };
 
@@ -95,7 +95,7 @@ export function createOsamModel(options: OsamOptions, tables?: readonly BlockTab
     const tokens = tf.reshape(token, [-1, 1]) as tf.Tensor2D;
     const result = forward(params, tokens, state, {
       training: false,
-      ...(compute !== undefined && { compute }),
+      compute,
     });
     return { logits: tf.reshape(result.logits, [-1, config.vocabSize]) as tf.Tensor2D, state: result.state };
   };
@@ -124,13 +124,7 @@ const osamParameterGroups: readonly ParameterGroup[] = [
 ];
 
 function asTensors(state: OsamState<NDArray>): OsamState {
-  const tensor = (array: NDArray) => tf.tensor(array.data, [...array.shape], array.dtype);
-  return {
-    position: tensor(state.position),
-    blocks: state.blocks.map((block) =>
-      Object.fromEntries(Object.entries(block).map(([name, array]) => [name, tensor(array as NDArray)])),
-    ),
-  };
+  return treeMap(state, ({ data, shape, dtype }: NDArray) => tf.tensor(data, [...shape], dtype));
 }
 
 function dropoutOf(

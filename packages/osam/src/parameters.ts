@@ -24,7 +24,7 @@ export interface NormParams<T extends Leaf> {
 export interface MlpParams<T extends Leaf> {
   readonly norm: NormParams<T>;
   /** Gate of SwiGLU, [hidden, d]; absent for gelu. */
-  readonly gate?: { readonly weight: T };
+  readonly gate?: { readonly weight: T } | undefined;
   readonly up: { readonly weight: T };
   readonly down: { readonly weight: T };
 }
@@ -32,9 +32,9 @@ export interface MlpParams<T extends Leaf> {
 /** Parameters of one block; weights are [out, in]. */
 export interface BlockParams<T extends Leaf = tf.Tensor> {
   /** LayerNorm of the block's input, with norm 'pre'. */
-  readonly inputNorm?: NormParams<T>;
+  readonly inputNorm?: NormParams<T> | undefined;
   /** Depthwise kernel [width, d]; row 0 meets the current token. */
-  readonly convolution?: { readonly weight: T };
+  readonly convolution?: { readonly weight: T } | undefined;
   readonly query: { readonly weight: T };
   readonly key: { readonly weight: T };
   readonly value: { readonly weight: T };
@@ -47,9 +47,9 @@ export interface BlockParams<T extends Leaf = tf.Tensor> {
   readonly gateFeature: T;
   readonly gateValue: T;
   /** Raw [d]: share of the previous input in the keys = sigmoid(raw). */
-  readonly keyMix?: T;
+  readonly keyMix?: T | undefined;
   /** W_1 [hidden, m], b_1, W_2 [d, hidden], b_2. */
-  readonly readout?: { readonly hidden: LinearParams<T>; readonly output: LinearParams<T> };
+  readonly readout?: { readonly hidden: LinearParams<T>; readonly output: LinearParams<T> } | undefined;
   /** LayerNorm of the value read, P_1 and P_2 [d, d]. */
   readonly valueProjection: {
     readonly norm: NormParams<T>;
@@ -57,8 +57,8 @@ export interface BlockParams<T extends Leaf = tf.Tensor> {
     readonly output: LinearParams<T>;
   };
   /** LayerNorm of the residual sum, with norm 'post'. */
-  readonly norm?: NormParams<T>;
-  readonly mlp?: MlpParams<T>;
+  readonly norm?: NormParams<T> | undefined;
+  readonly mlp?: MlpParams<T> | undefined;
 }
 
 /** Parameters of the whole model. */
@@ -67,9 +67,9 @@ export interface OsamParams<T extends Leaf = tf.Tensor> {
   readonly embedding: T;
   readonly blocks: readonly BlockParams<T>[];
   /** LayerNorm before the head, with norm 'pre'. */
-  readonly finalNorm?: NormParams<T>;
+  readonly finalNorm?: NormParams<T> | undefined;
   /** [vocabSize, d]; absent when it is tied to the embedding. */
-  readonly head?: { readonly weight: T };
+  readonly head?: { readonly weight: T } | undefined;
 }
 
 function linearInit(rng: Rng, out: number, into: number): LinearParams<NDArray> {
@@ -110,7 +110,7 @@ function mlpInit(rng: Rng, config: OsamConfig): MlpParams<NDArray> {
   const hidden = mlpWidth(config);
   return {
     norm: normInit(dModel),
-    ...(mlpKind === 'swiglu' && { gate: bare(rng, hidden, dModel) }),
+    gate: mlpKind === 'swiglu' ? bare(rng, hidden, dModel) : undefined,
     up: bare(rng, hidden, dModel),
     down: bare(rng, dModel, hidden),
   };
@@ -120,8 +120,8 @@ function mlpInit(rng: Rng, config: OsamConfig): MlpParams<NDArray> {
 export function initBlock(config: OsamConfig, rng: Rng): BlockParams<NDArray> {
   const { dModel: d, sketchDim, readoutHidden, omegaMode, gateInit } = config;
   return {
-    ...(config.norm === 'pre' && { inputNorm: normInit(d) }),
-    ...(config.convWidth > 0 && { convolution: { weight: convolutionInit(rng, config.convWidth, d) } }),
+    inputNorm: config.norm === 'pre' ? normInit(d) : undefined,
+    convolution: config.convWidth > 0 ? { weight: convolutionInit(rng, config.convWidth, d) } : undefined,
     query: { weight: orthogonalInit(rng, d, d) },
     key: { weight: orthogonalInit(rng, d, d) },
     value: { weight: orthogonalInit(rng, d, d) },
@@ -130,16 +130,16 @@ export function initBlock(config: OsamConfig, rng: Rng): BlockParams<NDArray> {
     ...(omegaMode !== 'none' && { omega: omegaMode === 'scalar' ? scalar(0.02) : channelSpeeds(d) }),
     gateFeature: scalar(gateInit),
     gateValue: scalar(gateInit),
-    ...(config.keyMix && { keyMix: zeros([d]) }),
-    ...(config.featurePath && {
-      readout: {
-        hidden: linearInit(rng, readoutHidden, sketchDim),
-        output: linearInit(rng, d, readoutHidden),
-      },
-    }),
+    keyMix: config.keyMix ? zeros([d]) : undefined,
+    readout: config.featurePath
+      ? {
+          hidden: linearInit(rng, readoutHidden, sketchDim),
+          output: linearInit(rng, d, readoutHidden),
+        }
+      : undefined,
     valueProjection: { norm: normInit(d), hidden: linearInit(rng, d, d), output: linearInit(rng, d, d) },
-    ...(config.norm === 'post' && { norm: normInit(d) }),
-    ...(config.mlpRatio > 0 && { mlp: mlpInit(rng, config) }),
+    norm: config.norm === 'post' ? normInit(d) : undefined,
+    mlp: config.mlpRatio > 0 ? mlpInit(rng, config) : undefined,
   };
 }
 
@@ -149,8 +149,8 @@ export function initParameters(config: OsamConfig, rng: Rng): OsamParams<NDArray
   return {
     embedding: rng.normalArray([vocabSize, dModel], 0, embeddingInitStd),
     blocks: Array.from({ length: layers }, (_, block) => initBlock(blockConfig(config, block), rng)),
-    ...(norm === 'pre' && { finalNorm: normInit(dModel) }),
-    ...(!tieEmbeddings && { head: bare(rng, vocabSize, dModel) }),
+    finalNorm: norm === 'pre' ? normInit(dModel) : undefined,
+    head: tieEmbeddings ? undefined : bare(rng, vocabSize, dModel),
   };
 }
 

@@ -7,18 +7,18 @@ type Leaf = NDArray | tf.Tensor;
 /** Memory of one block: everything it keeps of the tokens read so far. Its size does not depend on their number. */
 export interface BlockState<T extends Leaf = tf.Tensor> {
   /** Compact sum of the sketched keys, [batch, 2 u]: real parts, then imaginary parts. */
-  readonly keySum?: T;
+  readonly keySum?: T | undefined;
   /** Value memory, [batch, heads, 2 w, d / heads]; w buckets (or channels) per head, real rows before imaginary rows. */
-  readonly valueMemory?: T;
+  readonly valueMemory?: T | undefined;
   /** Unitary spectrum of the key sum, [batch, m, 2] (freqCache). */
-  readonly spectrum?: T;
+  readonly spectrum?: T | undefined;
   /** Input of the projections at the last token, [batch, d] (keyMix). */
-  readonly previous?: T;
+  readonly previous?: T | undefined;
   /** Last inputs of the convolution, [batch, width - 1, d]. */
-  readonly recent?: T;
+  readonly recent?: T | undefined;
   /** Last feature and value read-outs, [batch, d] each (skipMode 'hold'). */
-  readonly heldFeature?: T;
-  readonly heldValue?: T;
+  readonly heldFeature?: T | undefined;
+  readonly heldValue?: T | undefined;
 }
 
 /** Memory of the model. */
@@ -38,20 +38,20 @@ export function valueWidth(config: OsamConfig, plan: BlockPlan): number {
   return config.valueKernel === 'exact' ? config.dModel / config.heads : plan.key.used.length;
 }
 
-type StateShapes = { readonly [Name in keyof BlockState]: readonly number[] };
+type StateShapes = { readonly [Name in keyof BlockState]: readonly number[] | undefined };
 
 /** Shapes of one block's memory for a batch. */
 export function blockStateShapes(config: OsamConfig, plan: BlockPlan, batch: number): StateShapes {
   const { dModel: d, heads, convWidth } = config;
   const holds = config.skipMode === 'hold' && config.kUpdate > 1;
   return {
-    ...(config.featurePath && { keySum: [batch, 2 * plan.key.used.length] }),
-    ...(keepsValues(config) && { valueMemory: [batch, heads, 2 * valueWidth(config, plan), d / heads] }),
-    ...(config.freqCache && config.featurePath && { spectrum: [batch, config.sketchDim, 2] }),
-    ...(config.keyMix && { previous: [batch, d] }),
-    ...(convWidth > 1 && { recent: [batch, convWidth - 1, d] }),
-    ...(holds && config.featurePath && { heldFeature: [batch, d] }),
-    ...(holds && config.enableValuePath && { heldValue: [batch, d] }),
+    keySum: config.featurePath ? [batch, 2 * plan.key.used.length] : undefined,
+    valueMemory: keepsValues(config) ? [batch, heads, 2 * valueWidth(config, plan), d / heads] : undefined,
+    spectrum: config.freqCache && config.featurePath ? [batch, config.sketchDim, 2] : undefined,
+    previous: config.keyMix ? [batch, d] : undefined,
+    recent: convWidth > 1 ? [batch, convWidth - 1, d] : undefined,
+    heldFeature: holds && config.featurePath ? [batch, d] : undefined,
+    heldValue: holds && config.enableValuePath ? [batch, d] : undefined,
   };
 }
 
@@ -63,9 +63,7 @@ export function emptyState(
 ): OsamState<NDArray> {
   const blocks = plans.map((plan, index) => {
     const shapes = blockStateShapes(blockConfig(config, index), plan, batch);
-    return Object.fromEntries(
-      Object.entries(shapes).map(([name, shape]) => [name, zeros(shape as number[])]),
-    );
+    return Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, shape && zeros(shape)]));
   });
   return { position: zeros([batch], 'int32'), blocks };
 }
@@ -73,15 +71,17 @@ export function emptyState(
 /** Bytes of the memory for a batch, from the configuration alone; 4 per float and per position. */
 export function stateBytesOf(config: OsamConfig, plans: readonly BlockPlan[], batch = 1): number {
   const floats = plans.flatMap((plan, index) =>
-    Object.values(blockStateShapes(blockConfig(config, index), plan, batch)).map((shape) => sizeOf(shape!)),
+    Object.values(blockStateShapes(blockConfig(config, index), plan, batch)).map((shape) =>
+      shape ? sizeOf(shape) : 0,
+    ),
   );
   return 4 * (batch + floats.reduce((sum, size) => sum + size, 0));
 }
 
 /** The reference's dense memory of one block: K [batch, 2, m] and H [batch, 2, d, m] (d in place of m if exact). */
 export interface DenseState {
-  readonly K?: NDArray<'float32'>;
-  readonly H?: NDArray<'float32'>;
+  readonly K?: NDArray<'float32'> | undefined;
+  readonly H?: NDArray<'float32'> | undefined;
   /** Spectrum of K, real and imaginary parts [batch, m]. */
   readonly FKRe?: NDArray<'float32'>;
   readonly FKIm?: NDArray<'float32'>;
@@ -100,7 +100,7 @@ function valueSketch(config: OsamConfig, plan: BlockPlan): Pick<CompactSketch, '
 export function expandState(state: BlockState<NDArray>, config: OsamConfig, plan: BlockPlan): DenseState {
   const keySum = state.keySum && expandKeys(state.keySum, plan.key);
   const values = state.valueMemory && expandValues(state.valueMemory, config, valueSketch(config, plan));
-  return { ...(keySum && { K: keySum }), ...(values && { H: values }), ...splitSpectrum(state.spectrum) };
+  return { K: keySum, H: values, ...splitSpectrum(state.spectrum) };
 }
 
 function expandKeys(keySum: NDArray, { used, sketchDim }: CompactSketch): NDArray<'float32'> {
@@ -169,9 +169,9 @@ function splitSpectrum(spectrum: NDArray | undefined): Pick<DenseState, 'FKRe' |
 export function compactState(dense: DenseState, config: OsamConfig, plan: BlockPlan): BlockState<NDArray> {
   const { K, H } = dense;
   return {
-    ...(K && config.featurePath && { keySum: compactKeys(K, plan.key) }),
-    ...(H && keepsValues(config) && { valueMemory: compactValues(H, config, plan) }),
-    ...(dense.FKRe && dense.FKIm && config.freqCache && { spectrum: joinSpectrum(dense.FKRe, dense.FKIm) }),
+    keySum: K && config.featurePath ? compactKeys(K, plan.key) : undefined,
+    valueMemory: H && keepsValues(config) ? compactValues(H, config, plan) : undefined,
+    spectrum: dense.FKRe && dense.FKIm && config.freqCache ? joinSpectrum(dense.FKRe, dense.FKIm) : undefined,
   };
 }
 

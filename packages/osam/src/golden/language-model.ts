@@ -74,7 +74,7 @@ class LanguageModelRun {
         inspect: true,
         telemetry: true,
       });
-      const seen = blocks!.map(({ output, psi, vread }) => ({ output, vread, ...(psi && { psi }) }));
+      const seen = blocks!.map(({ output, psi, vread }) => ({ output, vread, psi }));
       return { logits: logits as tf.Tensor, blocks: seen, telemetry: telemetry!, state: after };
     };
     const out = await runOnce(this.engine, forward, this.#params, this.#tokens, this.#empty());

@@ -16,10 +16,10 @@ export interface MemoryInput {
   /** Factor on the value read, [batch, time, 1] or [batch, time, d]. */
   readonly valueScale: tf.Tensor;
   /** W_1 of the feature read-out, [hidden, m]. */
-  readonly featureWeight?: tf.Tensor;
+  readonly featureWeight?: tf.Tensor | undefined;
   readonly state: BlockState;
   /** Which tokens read; absent when none does. */
-  readonly schedule?: ReadSchedule;
+  readonly schedule?: ReadSchedule | undefined;
   /** Also give the features, for inspection and parity. */
   readonly wantPsi: boolean;
   /** Also give the norm of the features. */
@@ -29,13 +29,13 @@ export interface MemoryInput {
 /** What the reading tokens get, before any bias or non-linearity, and the memory after the run. */
 export interface MemoryOutput {
   /** W_1 psi, [batch, reads, hidden]. */
-  readonly feature?: tf.Tensor;
+  readonly feature?: tf.Tensor | undefined;
   /** psi after all scaling, [batch, reads, m]. */
-  readonly psi?: tf.Tensor;
+  readonly psi?: tf.Tensor | undefined;
   /** Norm of psi, [batch, reads]. */
-  readonly psiNorm?: tf.Tensor;
+  readonly psiNorm?: tf.Tensor | undefined;
   /** Value read with its scale, [batch, reads, d]. */
-  readonly raw?: tf.Tensor;
+  readonly raw?: tf.Tensor | undefined;
   readonly state: Pick<BlockState, 'keySum' | 'valueMemory' | 'spectrum'>;
 }
 

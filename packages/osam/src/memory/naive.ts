@@ -9,9 +9,9 @@ import type { ReadSchedule } from './read-schedule.js';
 
 /** The reference's memory: K [batch, m, 2], its spectrum, H [batch, 2, d, m] (d in place of m for the exact kernel). */
 export interface DenseMemory {
-  readonly K?: tf.Tensor;
-  readonly H?: tf.Tensor;
-  readonly spectrum?: tf.Tensor;
+  readonly K?: tf.Tensor | undefined;
+  readonly H?: tf.Tensor | undefined;
+  readonly spectrum?: tf.Tensor | undefined;
 }
 
 interface TokenRows {
@@ -24,9 +24,9 @@ interface TokenRows {
 
 export interface TokenRead {
   /** Re(Q * K), [batch, m], with the gradient of the query alone if detached. */
-  readonly psi?: tf.Tensor;
+  readonly psi?: tf.Tensor | undefined;
   /** Re(H Q), [batch, d]. */
-  readonly raw?: tf.Tensor;
+  readonly raw?: tf.Tensor | undefined;
   readonly memory: DenseMemory;
 }
 
@@ -63,8 +63,8 @@ export function readToken(
   const feature = config.featurePath ? readFeature(token, memory, config, plan, cut) : undefined;
   const values = keepsValues(config) ? readValue(token, memory, config, plan, cut) : undefined;
   return {
-    ...(feature && { psi: feature.psi }),
-    ...(values && config.enableValuePath && { raw: values.raw }),
+    psi: feature?.psi,
+    raw: values && config.enableValuePath ? values.raw : undefined,
     memory: { ...feature?.memory, ...(values && { H: values.H }) },
   };
 }
@@ -84,7 +84,7 @@ function readFeature(token: TokenRows, memory: DenseMemory, config: OsamConfig, 
     psi,
     memory: {
       K: cut(tf.add(kept(memory.K!), added)),
-      ...(memory.spectrum && { spectrum: cut(tf.add(kept(memory.spectrum), unitary(added))) }),
+      spectrum: memory.spectrum && cut(tf.add(kept(memory.spectrum), unitary(added))),
     },
   };
 }
@@ -134,14 +134,14 @@ export const readSequential: MemoryReader = (input, config, plan) => {
 
 /** The dense memory in the members of a block's state; only `readDense` may be given such a state. */
 function asState({ K, H, spectrum }: DenseMemory): BlockState {
-  return { ...(K && { keySum: K }), ...(H && { valueMemory: H }), ...(spectrum && { spectrum }) };
+  return { keySum: K, valueMemory: H, spectrum };
 }
 
 function asMemory({ keySum, valueMemory, spectrum }: BlockState): DenseMemory {
   return {
-    ...(keySum && { K: keySum }),
-    ...(valueMemory && { H: valueMemory }),
-    ...(spectrum && { spectrum }),
+    K: keySum,
+    H: valueMemory,
+    spectrum,
   };
 }
 
@@ -199,10 +199,10 @@ function scheduledReads(
       config,
     );
   return {
-    ...(scaled && { feature: rowsOf(scaled.projected) }),
-    ...(scaled && wantPsi && { psi: rowsOf(scaled.psi!) }),
-    ...(scaled && wantNorm && { psiNorm: tf.reshape(scaled.norm!, [batch, count]) }),
-    ...(config.enableValuePath && { raw: tf.mul(rows('raw'), schedule.select(valueScale)) }),
+    feature: scaled && rowsOf(scaled.projected),
+    psi: scaled && wantPsi ? rowsOf(scaled.psi!) : undefined,
+    psiNorm: scaled && wantNorm ? tf.reshape(scaled.norm!, [batch, count]) : undefined,
+    raw: config.enableValuePath ? tf.mul(rows('raw'), schedule.select(valueScale)) : undefined,
   };
 }
 
@@ -214,9 +214,9 @@ export function expandMemory(state: BlockState, config: OsamConfig, plan: BlockP
   const K =
     state.keySum && tf.matMul(tf.reshape(state.keySum, [2 * batch, used.length]) as tf.Tensor2D, scatter);
   return {
-    ...(K && { K: toSignal(tf.reshape(K, [batch, 2, sketchDim])) }),
-    ...(state.valueMemory && { H: expandValues(state.valueMemory, config, scatter) }),
-    ...(state.spectrum && { spectrum: state.spectrum }),
+    K: K && toSignal(tf.reshape(K, [batch, 2, sketchDim])),
+    H: state.valueMemory && expandValues(state.valueMemory, config, scatter),
+    spectrum: state.spectrum,
   };
 }
 
@@ -250,9 +250,9 @@ export function compactMemory(
   const { K, H, spectrum } = memory;
   const collect = tf.tensor1d(plan.key.used, 'int32');
   return {
-    ...(K && { keySum: tf.reshape(tf.gather(toSignal(K), collect, 2), [K.shape[0]!, -1]) }),
-    ...(H && { valueMemory: compactValues(H, config, collect) }),
-    ...(spectrum && { spectrum }),
+    keySum: K && tf.reshape(tf.gather(toSignal(K), collect, 2), [K.shape[0]!, -1]),
+    valueMemory: H && compactValues(H, config, collect),
+    spectrum,
   };
 }
 

@@ -35,11 +35,11 @@ export const readParallel: MemoryReader = (input, config, plan) => {
 /** Complex rows of a run as the two memories take them: sketched, or for the exact value kernel plain. */
 interface SketchedRows {
   /** Queries of the reading tokens, [batch, reads, 2 uQuery]. */
-  readonly featureQuery?: tf.Tensor;
+  readonly featureQuery?: tf.Tensor | undefined;
   /** [batch, time, 2 uKey]. */
-  readonly featureKey?: tf.Tensor;
+  readonly featureKey?: tf.Tensor | undefined;
   /** [batch, reads, 2 w heads]. */
-  readonly valueQuery?: tf.Tensor;
+  readonly valueQuery?: tf.Tensor | undefined;
   readonly valueKey: tf.Tensor;
 }
 
@@ -57,9 +57,9 @@ function sketchRows(
   const sketchedQuery = () => (sameTable ? featureQuery : selected && applySketch(selected, plan.key));
   const valueQuery = exact ? selected : sketchedQuery();
   return {
-    ...(featureQuery && { featureQuery }),
-    ...(featureKey && { featureKey }),
-    ...(valueQuery && { valueQuery }),
+    featureQuery,
+    featureKey,
+    valueQuery,
     valueKey: exact ? key : featureKey!,
   };
 }
@@ -82,7 +82,7 @@ function readFeatures(
   const sums = exclusivePrefixSum(keys, initial, config.decay, config.chunk);
   const form = chooseForm(config, plan);
   const cached = config.freqCache ? advanceSpectrum(keys, input, config, plan, form === 'fft') : undefined;
-  const next = { keySum: sums.last, ...(cached && { spectrum: cached.last }) };
+  const next = { keySum: sums.last, spectrum: cached?.last };
   if (!schedule) return { state: next };
   const queries = featureQuery!;
   const [batch, reads] = queries.shape as [number, number];
@@ -92,7 +92,7 @@ function readFeatures(
     {
       query: flat(queries),
       prefix: flat(schedule.select(sums.before)),
-      ...(spectrum && { spectrum: tf.reshape(spectrum, [batch * reads, config.sketchDim, 2]) }),
+      spectrum: spectrum && tf.reshape(spectrum, [batch * reads, config.sketchDim, 2]),
       weight: featureWeight!,
       energy: config.featureScale === 'rms' ? 'differentiable' : input.wantNorm ? 'reported' : 'none',
       wantPsi: input.wantPsi,
@@ -103,8 +103,8 @@ function readFeatures(
   const rows = (x: tf.Tensor) => tf.reshape(x, [batch, reads, -1]);
   return {
     feature: rows(scaled.projected),
-    ...(scaled.psi && { psi: rows(scaled.psi) }),
-    ...(scaled.norm && { psiNorm: tf.reshape(scaled.norm, [batch, reads]) }),
+    psi: scaled.psi && rows(scaled.psi),
+    psiNorm: scaled.norm && tf.reshape(scaled.norm, [batch, reads]),
     state: next,
   };
 }

@@ -8,7 +8,7 @@ export interface FeatureInput {
   /** Compact sums of the earlier keys, [N, 2 uKey]. */
   readonly prefix: tf.Tensor;
   /** Unitary spectra of those sums over all m buckets, [N, m, 2], when the state carries them (freqCache). */
-  readonly spectrum?: tf.Tensor;
+  readonly spectrum?: tf.Tensor | undefined;
   /** W_1 of the read-out, [hidden, m]. */
   readonly weight: tf.Tensor;
   /** Give `energy` with a gradient, without one, or leave it out. */
@@ -22,9 +22,9 @@ export interface FeatureOutput {
   /** W_1 Re(Q * K), [N, hidden]. */
   readonly projected: tf.Tensor;
   /** Sum of squares over the buckets, [N]. */
-  readonly energy?: tf.Tensor;
+  readonly energy?: tf.Tensor | undefined;
   /** Re(Q * K), [N, m]. */
-  readonly psi?: tf.Tensor;
+  readonly psi?: tf.Tensor | undefined;
 }
 
 export type FeatureForm = (input: FeatureInput, plan: BlockPlan) => FeatureOutput;

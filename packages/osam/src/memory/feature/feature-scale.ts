@@ -13,7 +13,7 @@ export function scaleFeatures(
   { projected, energy, psi }: FeatureOutput,
   positionScale: tf.Tensor,
   config: OsamConfig,
-): { projected: tf.Tensor; psi?: tf.Tensor; norm?: tf.Tensor } {
+): { projected: tf.Tensor; psi?: tf.Tensor | undefined; norm?: tf.Tensor | undefined } {
   const m = config.sketchDim;
   let scale = tf.mul(positionScale, 1 / Math.sqrt(m));
   if (config.featureScale === 'rms') {
@@ -22,7 +22,7 @@ export function scaleFeatures(
   }
   return {
     projected: tf.mul(projected, scale),
-    ...(psi && { psi: tf.mul(psi, scale) }),
-    ...(energy && { norm: tf.mul(tf.sqrt(energy), tf.reshape(scale, [-1])) }),
+    psi: psi && tf.mul(psi, scale),
+    norm: energy && tf.mul(tf.sqrt(energy), tf.reshape(scale, [-1])),
   };
 }

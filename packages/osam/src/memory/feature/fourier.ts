@@ -36,8 +36,8 @@ function withFeatures(
 ): FeatureOutput {
   return {
     projected: tf.matMul(psi as tf.Tensor2D, weight as tf.Tensor2D, false, true),
-    ...(energy !== 'none' && { energy: tf.sum(tf.square(psi), 1) }),
-    ...(wantPsi && { psi }),
+    energy: energy !== 'none' ? tf.sum(tf.square(psi), 1) : undefined,
+    psi: wantPsi ? psi : undefined,
   };
 }
 
@@ -66,8 +66,8 @@ export const dftForm: FeatureForm = (input, plan) => {
   );
   return {
     projected,
-    ...(energy !== 'none' && { energy: tf.mul(tf.sum(tf.mul(weighted, product), [1, 2]), 1 / m) }),
-    ...(wantPsi && { psi: fromHalfSpectrum(weighted, m) }),
+    energy: energy !== 'none' ? tf.mul(tf.sum(tf.mul(weighted, product), [1, 2]), 1 / m) : undefined,
+    psi: wantPsi ? fromHalfSpectrum(weighted, m) : undefined,
   };
 };
 

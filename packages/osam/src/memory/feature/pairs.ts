@@ -37,10 +37,8 @@ export const pairsForm: FeatureForm = (input, plan) => {
   const energies = energy === 'none' ? undefined : slices.map((psi) => tf.sum(tf.square(psi), 0));
   return {
     projected: concatRows(projected),
-    ...(energies && { energy: concatRows(energies) }),
-    ...(wantPsi && {
-      psi: spreadBuckets(concatRows(slices.map((psi) => tf.transpose(psi))), sums.place),
-    }),
+    energy: energies && concatRows(energies),
+    psi: wantPsi ? spreadBuckets(concatRows(slices.map((psi) => tf.transpose(psi))), sums.place) : undefined,
   };
 };
 
