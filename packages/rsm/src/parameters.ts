@@ -76,10 +76,10 @@ export interface RsmParams<T extends Leaf = tf.Tensor> {
   /** First memory, [memories, slots, d]. */
   readonly memoryInit: T;
   /** What tells the slots of a block apart, [layers, slots, d]. */
-  readonly slotIdentity?: T;
+  readonly slotIdentity?: T | undefined;
   readonly blocks: readonly BlockParams<T>[];
   readonly normOut: NormParams<T>;
-  readonly sync?: GlobalSyncParams<T>;
+  readonly sync?: GlobalSyncParams<T> | undefined;
 }
 
 /** The diagonal that recurrenceInit 'decayIdentity' starts from. */
@@ -179,10 +179,10 @@ export function initParameters(config: RsmConfig, rng: Rng): RsmParams<Host> {
   return {
     tokenEmbedding: rng.normalArray([vocabSize, d], 0, config.embeddingInitStd),
     memoryInit: rng.normalArray([memoryCount(config), m, d], 0, config.memoryInitStd),
-    ...(config.slotIdentity && { slotIdentity: rng.normalArray([numLayers, m, d]) }),
+    slotIdentity: config.slotIdentity ? rng.normalArray([numLayers, m, d]) : undefined,
     blocks: Array.from({ length: numLayers }, () => initBlock(config, rng)),
     normOut: { ...normInit(d), gain: full([d], config.outputGainInit) },
-    ...(config.useGlobalSync && { sync: initGlobalSync(config, rng) }),
+    sync: config.useGlobalSync ? initGlobalSync(config, rng) : undefined,
   };
 }
 

@@ -86,7 +86,7 @@ export function createRsmModel(options: RsmOptions): RsmModel {
       return {
         logits,
         state: next,
-        ...(context.telemetry && { telemetry: rsmTelemetry(config, next.memory, gates) }),
+        telemetry: context.telemetry ? rsmTelemetry(config, next.memory, gates) : undefined,
       };
     },
     step: (params, token, state) => (causal ? step : stepPrefix)(config, params, token, state),
@@ -95,7 +95,7 @@ export function createRsmModel(options: RsmOptions): RsmModel {
       decoder: (engine, params) =>
         (causal ? CausalDecoder : RecomputingDecoder).create(engine, config, params),
     }),
-    ...(!causal && { speaking: { sampling: { topKRule: 'ties', topPRule: 'inclusive' } } }),
+    speaking: causal ? undefined : { sampling: { topKRule: 'ties', topPRule: 'inclusive' } },
     parameterGroups: () => rsmParameterGroups,
     summary: () => summarise(config),
   };

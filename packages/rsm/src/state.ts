@@ -24,7 +24,7 @@ export interface BlockState {
   readonly values: tf.Tensor;
   readonly pool: PoolState;
   /** Outputs that a sync will attend to, [batch, chunkSize, d]. */
-  readonly hidden?: tf.Tensor;
+  readonly hidden?: tf.Tensor | undefined;
 }
 
 /** The state of a batch of texts; its size does not depend on how long they are. */
@@ -34,7 +34,7 @@ export interface RsmState {
   /** Tokens in the pending chunk, int32 [batch], below chunkSize. */
   readonly position: tf.Tensor;
   /** Chunks written so far, int32 [batch]; where a sync or a reset depends on it. */
-  readonly chunk?: tf.Tensor;
+  readonly chunk?: tf.Tensor | undefined;
   /** Of causal wirings. */
   readonly blocks?: readonly BlockState[];
   /** Tokens of the pending chunk, int32 [batch, chunkSize]; of the wirings that leak, which compute it anew for every token. */
@@ -77,7 +77,7 @@ export function initialState(config: RsmConfig, params: RsmParams, batch: number
   return {
     memory: firstMemory(config, params, batch),
     position: tf.zeros([batch], 'int32'),
-    ...(countsChunks(config) && { chunk: tf.zeros([batch], 'int32') }),
+    chunk: countsChunks(config) ? tf.zeros([batch], 'int32') : undefined,
     ...(isCausal(config)
       ? { blocks: emptyBlocks(config, batch) }
       : { ids: tf.zeros([batch, config.chunkSize], 'int32') }),
@@ -92,7 +92,7 @@ function emptyBlocks(config: RsmConfig, batch: number): BlockState[] {
     keys: cache(),
     values: cache(),
     pool: emptyPool(config, batch),
-    ...(hasHiddenSync(config) && { hidden: tf.zeros([batch, chunkSize, d]) }),
+    hidden: hasHiddenSync(config) ? tf.zeros([batch, chunkSize, d]) : undefined,
   }));
 }
 

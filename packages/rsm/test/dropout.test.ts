@@ -18,7 +18,7 @@ describe.each(['causal', 'parallel'] as const)('dropout of %s', (preset) => {
   const once = randomTokens(2, chunkSize, model.vocabSize);
   const logits = async (key: NDArray | undefined) => {
     const twice = (weights: RsmParams, ids: tf.Tensor2D, dropoutKey?: tf.Tensor) => {
-      const context = { training: true, ...(dropoutKey && { dropoutKey }) };
+      const context = { training: true, dropoutKey };
       const tokens = tf.concat([ids, ids], 1) as tf.Tensor2D;
       const { logits: all } = model.forward(weights, tokens, model.initState(weights, 2), context);
       const [first, second] = tf.split(all as tf.Tensor, 2, 1) as [tf.Tensor, tf.Tensor];

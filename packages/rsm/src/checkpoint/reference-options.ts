@@ -46,7 +46,7 @@ function optionsOfShapes(tensors: NamedTensors): Partial<RsmOptions> {
     hiddenSize: embedding[1]!,
     numLayers: layers,
     numMemorySlots: memory.at(-2)!,
-    ...(positions === undefined ? {} : { windowSize: positions / 2 }),
+    windowSize: positions === undefined ? undefined : positions / 2,
     ...(legacy
       ? {}
       : {

@@ -40,7 +40,7 @@ const PIECES = [64, 8];
 interface Prefilled {
   readonly logits: tf.Tensor;
   readonly memory: tf.Tensor;
-  readonly chunk?: tf.Tensor;
+  readonly chunk?: tf.Tensor | undefined;
 }
 
 interface Advanced {
@@ -82,7 +82,7 @@ class Shared {
     );
     this.chunks = engine.compile(
       (weights: RsmParams, tokens: tf.Tensor2D, memory: tf.Tensor, chunk: tf.Tensor | undefined) => {
-        const { logits, state } = wholeChunks(config, weights, tokens, { memory, ...(chunk && { chunk }) });
+        const { logits, state } = wholeChunks(config, weights, tokens, { memory, chunk });
         return { logits: lastRow(logits), ...state };
       },
       { name: 'rsm chunks' },
@@ -179,7 +179,7 @@ export class CausalDecoder implements Decoder {
     return {
       memory,
       position: ndarray(Int32Array.of(this.#position), [1], 'int32'),
-      ...(chunk && { chunk }),
+      chunk,
       blocks: await toHost(this.tokens.blocks()),
     };
   }
@@ -226,7 +226,7 @@ export class CausalDecoder implements Decoder {
   }
 
   async #close(): Promise<void> {
-    const pending = this.tokens.blocks().map(({ pool, hidden }) => ({ pool, ...(hidden && { hidden }) }));
+    const pending = this.tokens.blocks().map(({ pool, hidden }) => ({ pool, hidden }));
     const { close, params } = this.shared;
     const { memory, pools, chunk } = await close(params, this.#memory, pending, this.#chunk);
     this.#replace(memory, chunk);

@@ -112,7 +112,7 @@ function decodeBlock(
       keys: cache.keys,
       values: cache.values,
       pool: addTokenToPool(config, state.pool, source, position, scores),
-      ...(state.hidden && { hidden: placeRow(state.hidden, next.sum, position) }),
+      hidden: state.hidden && placeRow(state.hidden, next.sum, position),
     },
   };
 }
@@ -120,7 +120,7 @@ function decodeBlock(
 /** A memory between two chunks, with what the blocks keep for the next write. */
 export interface ClosedChunk {
   readonly memory: tf.Tensor;
-  readonly chunk?: tf.Tensor;
+  readonly chunk?: tf.Tensor | undefined;
   readonly pools: readonly Pick<BlockState, 'pool'>[];
 }
 
@@ -135,6 +135,6 @@ export function closeChunk(
   return {
     memory: commitMemory(config, params, memory, pending, chunk),
     pools: pending.map(() => ({ pool: emptyPool(config, 1) })),
-    ...(chunk && { chunk: tf.add(chunk, tf.scalar(1, 'int32')) }),
+    chunk: chunk && tf.add(chunk, tf.scalar(1, 'int32')),
   };
 }

@@ -72,7 +72,7 @@ export class HostTokenForm implements TokenForm {
       keys: copy(keys, cache),
       values: copy(values, cache),
       pool: this.#poolShapes(({ name, shape }) => copy(pool[name], shape)),
-      ...(this.#hidden[layer] && { hidden: ndarray(this.#hidden[layer].slice(), [1, chunkSize, d]) }),
+      hidden: this.#hidden[layer] && ndarray(this.#hidden[layer].slice(), [1, chunkSize, d]),
     }));
   }
 

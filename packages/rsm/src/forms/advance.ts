@@ -69,7 +69,7 @@ export function advance(
     state: {
       memory,
       position: frame.next,
-      ...(state.chunk && { chunk: tf.add(state.chunk, tf.cast(frame.isFull, 'int32')) }),
+      chunk: state.chunk && tf.add(state.chunk, tf.cast(frame.isFull, 'int32')),
       blocks: next,
     },
   };
@@ -257,7 +257,7 @@ function moveCaches(
       keys: takeHeads(first.keys, second.keys),
       values: takeHeads(first.values, second.values),
       pool: pool.sources ? { sources: kept(pool.sources, ({ source }) => source) } : pool,
-      ...(hidden && { hidden: kept(hidden, ({ output }) => output) }),
+      hidden: hidden && kept(hidden, ({ output }) => output),
     };
   });
 }

@@ -90,7 +90,7 @@ export function advancePrefix(
     logits: tf.reshape(logits, [batch, time, config.vocabSize]) as tf.Tensor3D,
     state: {
       memory,
-      ...(state.chunk && { chunk: tf.add(state.chunk, tf.cast(isFull, 'int32')) }),
+      chunk: state.chunk && tf.add(state.chunk, tf.cast(isFull, 'int32')),
       position: tf.where(isFull, tf.sub(end, int(chunkSize)), end),
       ids: selectRows(flag, later, pending),
     },

@@ -82,7 +82,7 @@ function stepBlock(
       keys: cache.keys,
       values: cache.values,
       pool: addTokenToPool(config, pool, source, position, scores),
-      ...(hidden && { hidden: placeRow(hidden, streams.output, position) }),
+      hidden: hidden && placeRow(hidden, streams.output, position),
     },
   };
 }
@@ -142,7 +142,7 @@ function closeChunk(config: RsmConfig, params: RsmParams, state: RsmState): RsmS
   return {
     memory: closed.memory,
     position: tf.where(isFull, tf.zerosLike(next), next),
-    ...(state.chunk && { chunk: tf.add(state.chunk, tf.cast(isFull, 'int32')) }),
+    chunk: state.chunk && tf.add(state.chunk, tf.cast(isFull, 'int32')),
     blocks: blocks.map((block, layer) => ({
       ...block,
       ...(!block.pool.sources && { pool: closed.pools[layer]! }),

@@ -140,9 +140,9 @@ class Epoch {
       learningRate,
       decayed: 'all',
       telemetry: false,
-      ...(clip !== undefined && { clip }),
-      ...(beta1 !== undefined && beta2 !== undefined && { betas: [beta1, beta2] }),
-      ...(epsilon !== undefined && { epsilon }),
+      clip,
+      betas: beta1 !== undefined && beta2 !== undefined ? [beta1, beta2] : undefined,
+      epsilon,
       weightDecay: weightDecay ?? (optimizer === 'adamw' ? 0.01 : 0),
     });
     const source = {

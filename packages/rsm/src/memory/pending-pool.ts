@@ -86,7 +86,7 @@ export function poolSummary(
     case 'online':
       return tf.div(pool.sum!, tf.expandDims(pool.total!, 2));
     case 'kept': {
-      const options = { updateRule: config.updateRule, ...(slotIdentity && { slotIdentity }) };
+      const options = { updateRule: config.updateRule, slotIdentity };
       const queries = foldQueries(params.salienceQuery!, params.salienceKey!, poolingSlots(memory, options));
       const scores = tf.matMul(queries, pool.sources!, false, true);
       return tf.matMul(softmax(scores), pool.sources!);
