@@ -1,4 +1,4 @@
-import { InputError } from '@palimpsest/tensor-core';
+import { type Decided, InputError } from '@palimpsest/base';
 import { z } from 'zod';
 
 /** Activations of the MLP; those from `swiglu` on are gated. */
@@ -116,11 +116,11 @@ export const omConfigSchema = z.strictObject(shape);
 export type OmOptions = z.input<typeof omConfigSchema>;
 
 /** Every option decided. */
-export type OmConfig = Required<
+export type OmConfig = Decided<
   Omit<z.output<typeof omConfigSchema>, 'attnNormalize' | 'rope' | 'scalingFactors'>
 > & {
   readonly attnNormalize: false | 'input' | 'qkv';
-  readonly rope: (Required<RopeOptions> | null)[];
+  readonly rope: (Decided<RopeOptions> | null)[];
   readonly scalingFactors: (number | null)[];
 };
 
@@ -172,7 +172,7 @@ function defaultRope(
   dimsKey: readonly number[],
   numIters: readonly number[] | undefined,
   isReadme: boolean,
-): (Required<RopeOptions> | null)[] {
+): (Decided<RopeOptions> | null)[] {
   return dimsKey.map((dim, pass) => {
     if ((numIters?.[pass] ?? 1) > 1 || dim % 2 !== 0) return null;
     return { dim, pct: isReadme || dim % 4 !== 0 ? 1 : 0.5, base: 10000 };
@@ -255,7 +255,7 @@ function checkReadme(config: OmConfig): void {
   }
 }
 
-function checkRope(config: OmConfig, { dim, pct }: Required<RopeOptions>, pass: number): void {
+function checkRope(config: OmConfig, { dim, pct }: Decided<RopeOptions>, pass: number): void {
   const { dimsKey, dimsValue, numIters, ropeVariant, edition } = config;
   const isHopfield = numIters[pass]! > 1;
   if (isHopfield && edition === 'head') return;

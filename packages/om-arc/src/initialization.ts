@@ -94,8 +94,8 @@ function initProjection(config: OmConfig, plan: PassPlan, draws: Draws, L: numbe
     qkv: isHopfield
       ? draws.projection([L, H, value, 3 * value], value, [value])
       : draws.projection(ofInput(packedWidth), c, [key, key, value]),
-    ...(isHopfield && { hidden: draws.projection(ofInput(value), c, [value]) }),
-    ...(attnNormalize === 'input' && { inputNorm: draws.norm(L, H, c) }),
+    hidden: isHopfield ? draws.projection(ofInput(value), c, [value]) : undefined,
+    inputNorm: attnNormalize === 'input' ? draws.norm(L, H, c) : undefined,
     ...(attnNormalize === 'qkv' && {
       queryNorm: draws.norm(L, H, key),
       keyNorm: draws.norm(L, H, key),
@@ -119,7 +119,7 @@ function initPass(config: OmConfig, plan: PassPlan, draws: Draws, L: number): Pa
     ...(isDifferential && {
       lambda: { query1: vector(), key1: vector(), query2: vector(), key2: vector() },
       outputNorm: draws.norm(L, H, 2 * valueWidth),
-      ...(!isLast && { mix: regions(isShared(config) && !config.stackedAttn, mixing) }),
+      mix: isLast ? undefined : regions(isShared(config) && !config.stackedAttn, mixing),
     }),
   };
 }
@@ -139,9 +139,9 @@ export function initArc(config: OmConfig, rng: Rng, first = 0, L = config.numLay
   return {
     initState: states,
     passes: plans.map((plan) => initPass(config, plan, draws, L)),
-    ...(hasInnerProjection(config) && {
-      inner: regions(isShared(config), () => draws.projection([L, H, width, rank], width, [rank])),
-    }),
+    inner: hasInnerProjection(config)
+      ? regions(isShared(config), () => draws.projection([L, H, width, rank], width, [rank]))
+      : undefined,
     output: {
       token: draws.branchEnd([L, joined, d], joined),
       state: draws.branchEnd([L, joined, d], joined),
@@ -173,7 +173,7 @@ function initGated(
     gateBias: zeros([L, outputs]),
     value: matrix(),
     valueBias: zeros([L, outputs]),
-    ...(config.activation === 'swiglu' && { beta: full([L, 1], 1) }),
+    beta: config.activation === 'swiglu' ? full([L, 1], 1) : undefined,
   };
 }
 
@@ -196,7 +196,7 @@ export function initMlp(config: OmConfig, rng: Rng, L: number, multiplier = 1): 
     const map = draws.affine(L, into, out);
     return isEnd ? { ...map, weight: draws.branchEnd([L, into, out], into) } : map;
   });
-  return { plain, ...(activation === 'swish' && { beta: full([L, 1], 1) }) };
+  return { plain, beta: activation === 'swish' ? full([L, 1], 1) : undefined };
 }
 
 /** Fresh parameters of layers `first` to `first + L - 1`; the last of a widened model keeps its MLP elsewhere. */
@@ -238,13 +238,13 @@ export function initParameters(config: OmConfig, rng: Rng): OmParams<Host> {
   const bound = 1 / Math.sqrt(d * m);
   return {
     embedding: draws.normal([vocabulary, d], EMBEDDING_DEVIATION),
-    ...(initNgrams.length > 0 && { ngrams: initNgrams.map((size) => initNgram(config, draws, size)) }),
-    ...(initConvs.length > 0 && { convs: initConvs.map((size) => initConv(config, draws, size)) }),
+    ngrams: initNgrams.length > 0 ? initNgrams.map((size) => initNgram(config, draws, size)) : undefined,
+    convs: initConvs.length > 0 ? initConvs.map((size) => initConv(config, draws, size)) : undefined,
     layers: initLayers(config, rng),
-    ...(m !== 1 && { final: { mlp: initMlp(config, rng, 1, m), mlpNorm: draws.norm(1, d * m) } }),
+    final: m !== 1 ? { mlp: initMlp(config, rng, 1, m), mlpNorm: draws.norm(1, d * m) } : undefined,
     head: {
       weight: draws.uniform([vocabulary, d * m], bound),
-      ...(edition === 'readme' && { bias: draws.uniform([vocabulary], bound) }),
+      bias: edition === 'readme' ? draws.uniform([vocabulary], bound) : undefined,
     },
   };
 }

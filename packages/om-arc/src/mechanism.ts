@@ -11,10 +11,7 @@ const architecture = defineArchitecture({
   description: 'attentive recurrent cells: segments linked by a few state vectors per layer',
   options: flagSchema,
   presets: Object.fromEntries(
-    Object.entries(presets).map(([name, { description, recipe }]) => [
-      name,
-      { description, ...(recipe && { recipe }) },
-    ]),
+    Object.entries(presets).map(([name, { description, recipe }]) => [name, { description, recipe }]),
   ),
   parameterSets: {
     states: {

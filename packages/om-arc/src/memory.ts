@@ -28,7 +28,7 @@ export interface Keys {
   readonly key: tf.Tensor;
   readonly value: tf.Tensor;
   /** Unrotated, where the contextual positions need it and a rotary embedder changes it. */
-  readonly plain?: tf.Tensor;
+  readonly plain?: tf.Tensor | undefined;
 }
 
 /** Keys made of those of one or more sets. */
@@ -37,7 +37,7 @@ export function keysOfStages(sets: readonly Keys[], combine: (tensors: tf.Tensor
   return {
     key: all(({ key }) => key),
     value: all(({ value }) => value),
-    ...(sets[0]!.plain && { plain: all(({ plain }) => plain!) }),
+    plain: sets[0]!.plain && all(({ plain }) => plain!),
   };
 }
 
@@ -53,7 +53,7 @@ export interface Frame {
   /** Additive, `[rows, keys]` or `[batch, rows, keys]`. */
   readonly mask: tf.Tensor;
   /** Keys whose gates count in contextual positions, as `mask` of 0 and 1. Absent: all. */
-  readonly counted?: tf.Tensor;
+  readonly counted?: tf.Tensor | undefined;
 }
 
 export interface MemoryResult {
@@ -237,7 +237,7 @@ function prepare(
   const ofKeys = (x: tf.Tensor) =>
     tf.reshape(tf.slice(x, [0, 0, 0, parts, 0], [-1, -1, -1, parts, -1]), [G, batch, rows, parts * width]);
   const needsPlain = setup.config.cope && angles !== undefined;
-  const fresh: Keys = { key: ofKeys(turned), value: value!, ...(needsPlain && { plain: ofKeys(plain) }) };
+  const fresh: Keys = { key: ofKeys(turned), value: value!, plain: needsPlain ? ofKeys(plain) : undefined };
   const all = earlier ? keysOfStages([earlier, fresh], (tensors) => tf.concat(tensors, 2)) : fresh;
   const split = (x: tf.Tensor) => (parts === 1 ? [x] : tf.split(x, parts, -1));
   return {

@@ -14,8 +14,8 @@ import { type AttentionWatcher, createSetup, type Setup } from './setup.js';
 
 export interface CallOptions extends SegmentsOptions {
   /** int32 [2]; new for every training step. Absent: nothing is dropped. */
-  readonly dropoutKey?: tf.Tensor;
-  readonly watch?: AttentionWatcher;
+  readonly dropoutKey?: tf.Tensor | undefined;
+  readonly watch?: AttentionWatcher | undefined;
 }
 
 export interface OmResult {
@@ -28,8 +28,8 @@ export interface OmResult {
 /** The setup of one call. */
 export function setupOf(config: OmConfig, { dropoutKey, watch }: CallOptions = {}): Setup {
   return createSetup(config, {
-    ...(dropoutKey && { drop: keyedDropout(config, dropoutKey) }),
-    ...(watch && { watch }),
+    drop: dropoutKey && keyedDropout(config, dropoutKey),
+    watch,
   });
 }
 

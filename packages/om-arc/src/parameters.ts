@@ -24,9 +24,9 @@ export interface ProjectionParams<T extends Leaf = tf.Tensor> {
   /** Query, key and value side by side: [L, d, H·e] in the first pass, whose heads share their input, else [L, H, c, e]. */
   readonly qkv: T;
   /** Into the hidden vectors of a Hopfield pass: [L, d, H·ν] in the first pass, else [L, H, c, ν]. */
-  readonly hidden?: T;
+  readonly hidden?: T | undefined;
   /** Layer norm on the input, [L, H, c]. */
-  readonly inputNorm?: NormParams<T>;
+  readonly inputNorm?: NormParams<T> | undefined;
   /** Layer norms on queries, keys [L, H, κ] and values [L, H, ν]. */
   readonly queryNorm?: NormParams<T>;
   readonly keyNorm?: NormParams<T>;
@@ -49,7 +49,7 @@ export interface PassParams<T extends Leaf = tf.Tensor> {
   /** Layer norm of a differential pass, [L, H, 2ν]. */
   readonly outputNorm?: NormParams<T>;
   /** From a differential pass to the next one, [L, H, 2ν, ν]. */
-  readonly mix?: Regions<T>;
+  readonly mix?: Regions<T> | undefined;
 }
 
 /** The attention block: all of a layer but its MLP and norms. */
@@ -58,7 +58,7 @@ export interface ArcParams<T extends Leaf = tf.Tensor> {
   readonly initState: T;
   readonly passes: readonly PassParams<T>[];
   /** Of every head's output to the rank, [L, H, ν, ρ]. */
-  readonly inner?: Regions<T>;
+  readonly inner?: Regions<T> | undefined;
   /** Of all heads to the model width, [L, H·ρ, d]: token rows and written rows. */
   readonly output: { readonly token: T; readonly state: T };
 }
@@ -75,11 +75,11 @@ export interface GatedParams<T extends Leaf = tf.Tensor> {
   readonly gateBias: T;
   readonly value: T;
   readonly valueBias: T;
-  readonly beta?: T;
+  readonly beta?: T | undefined;
 }
 
 export type MlpParams<T extends Leaf = tf.Tensor> =
-  | { readonly plain: readonly AffineParams<T>[] /** Of a swish, [L, 1]. */; readonly beta?: T }
+  | { readonly plain: readonly AffineParams<T>[] /** Of a swish, [L, 1]. */; readonly beta?: T | undefined }
   | { readonly gated: readonly GatedParams<T>[] }
   /** W1, V [L, d, h]; W2 [L, h, d]. */
   | { readonly gate: T; readonly value: T; readonly output: T };
@@ -110,13 +110,13 @@ export interface ConvParams<T extends Leaf = tf.Tensor> {
 export interface OmParams<T extends Leaf = tf.Tensor> {
   /** [V', d]. */
   readonly embedding: T;
-  readonly ngrams?: readonly NgramParams<T>[];
-  readonly convs?: readonly ConvParams<T>[];
+  readonly ngrams?: readonly NgramParams<T>[] | undefined;
+  readonly convs?: readonly ConvParams<T>[] | undefined;
   readonly layers: LayerParams<T>;
   /** MLP and norm of the last layer where it is wider than the others', which then lack an entry for it. */
-  readonly final?: { readonly mlp: MlpParams<T>; readonly mlpNorm: NormParams<T> };
+  readonly final?: { readonly mlp: MlpParams<T>; readonly mlpNorm: NormParams<T> } | undefined;
   /** [V', d·m]; the bias [V'] of the readme edition. */
-  readonly head: { readonly weight: T; readonly bias?: T };
+  readonly head: { readonly weight: T; readonly bias?: T | undefined };
 }
 
 /** The weights of a region: its own, or those that read and written state share. */

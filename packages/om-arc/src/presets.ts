@@ -169,8 +169,8 @@ export function optionsFromFlags(vocabSize: number, flags: OmFlags, preset?: str
         ? null
         : {
             dim,
-            ...(ropePct !== undefined && { pct: ropePct }),
-            ...(ropeBase !== undefined && { base: ropeBase }),
+            pct: ropePct,
+            base: ropeBase,
           },
     );
   }

@@ -93,8 +93,8 @@ function forwardTraining(
   const options: CallOptions = {
     recompute: config.recompute,
     truncateEvery: config.tbpttSegments,
-    ...(dropoutKey && { dropoutKey }),
-    ...(watch && { watch }),
+    dropoutKey,
+    watch,
   };
   const setup = setupOf(config, options);
   const g = contextIds(config);
@@ -106,7 +106,7 @@ function forwardTraining(
   return {
     logits: readHead(config, params, output) as tf.Tensor3D,
     state: stateAtBorder(setupOf(config), params, after, lastIds(config, ids)),
-    ...(telemetry && { telemetry: { ...entropies(), ...stateTelemetry(after) } }),
+    telemetry: telemetry ? { ...entropies(), ...stateTelemetry(after) } : undefined,
   };
 }
 
@@ -133,7 +133,7 @@ function forwardExactly(
   return {
     logits: (logits.length === 1 ? logits[0]! : tf.concat(logits, 1)) as tf.Tensor3D,
     state: after,
-    ...(telemetry && { telemetry: stateTelemetry(after.states) }),
+    telemetry: telemetry ? stateTelemetry(after.states) : undefined,
   };
 }
 
@@ -190,6 +190,6 @@ function readPiece(setup: Setup, params: OmParams, tokens: tf.Tensor2D, state: O
   const context = lastIds(config, ids);
   return {
     logits: readHead(config, params, output),
-    state: { position: next.position, ...(context && { context }), states: next.states, keys: next.keys },
+    state: { position: next.position, context, states: next.states, keys: next.keys },
   };
 }

@@ -14,13 +14,16 @@ export interface Setup {
   /** Of the passes with a rotary embedder. */
   readonly angles: readonly (PassAngles | undefined)[];
   readonly drop: Dropout;
-  readonly watch?: AttentionWatcher;
+  readonly watch?: AttentionWatcher | undefined;
 }
 
 /** Makes the constants of one call; inside a traced function they become part of its graph once. */
 export function createSetup(
   config: OmConfig,
-  { drop = noDropout, watch }: { readonly drop?: Dropout; readonly watch?: AttentionWatcher } = {},
+  {
+    drop = noDropout,
+    watch,
+  }: { readonly drop?: Dropout | undefined; readonly watch?: AttentionWatcher | undefined } = {},
 ): Setup {
   const plans = passPlans(config);
   return {
@@ -28,7 +31,7 @@ export function createSetup(
     plans,
     angles: plans.map((plan) => (plan.rope ? new PassAngles(config, plan) : undefined)),
     drop,
-    ...(watch && { watch }),
+    watch,
   };
 }
 

@@ -130,7 +130,7 @@ function mapToLayers(keys: MemoryKeys, L: number): MemoryKeys[] {
       return Array.from({ length: L }, (_, l) => ({
         key: key[l]!,
         value: value[l]!,
-        ...(plain && { plain: plain[l]! }),
+        plain: plain && plain[l]!,
       }));
     }),
   );
@@ -159,7 +159,7 @@ function tokenFrame(
   return {
     rows: tf.add(tf.minimum(tf.maximum(place, int(0)), int(N - 1)), int(S)),
     mask: tf.mul(tf.sub(1, counted), MASKED),
-    ...(cope && { counted }),
+    counted: cope ? counted : undefined,
   };
 }
 

@@ -98,6 +98,6 @@ function segmentFrame({ config }: Setup, position: tf.Tensor) {
   return {
     rows: tf.where(tf.tile(isWrite, [batch, 1]), writeRow, tf.tile(row, [batch, 1])),
     mask: tf.mul(tf.sub(1, seen), MASKED),
-    ...(cope && { counted: there }),
+    counted: cope ? there : undefined,
   };
 }

@@ -12,16 +12,16 @@ export interface OmState {
   /** Tokens of the open segment, int32 [batch], below segmentLen. */
   readonly position: tf.Tensor;
   /** The last g ids, int32 [batch, g]; absent without n-grams. */
-  readonly context?: tf.Tensor;
+  readonly context?: tf.Tensor | undefined;
   /** States at the last segment border, [batch, L, S, d]. */
   readonly states: tf.Tensor;
   /**
    * What the rows of the open segment left in every attention, [batch, L·H, S + segmentLen, width]: read rows, then tokens;
    * rows from the position on hold anything.
    */
-  readonly keys?: MemoryKeys;
+  readonly keys?: MemoryKeys | undefined;
   /** Ids of the open segment and the g before it, int32 [batch, g + segmentLen]; where tokens see what follows them. */
-  readonly ids?: tf.Tensor;
+  readonly ids?: tf.Tensor | undefined;
 }
 
 /** `[L·H, batch, rows, w]` to `[batch, L·H, rows, w]` and back. */
@@ -79,7 +79,7 @@ export function stateAtBorder(
 ): OmState {
   const { config } = setup;
   const batch = states.shape[0]!;
-  const border = { position: tf.zeros([batch], 'int32'), ...(context && { context }), states };
+  const border = { position: tf.zeros([batch], 'int32'), context, states };
   if (!isCausal(config)) {
     const { context: ids, ...rest } = border;
     const room = tf.fill([batch, config.segmentLen], config.padId, 'int32');
@@ -100,9 +100,9 @@ export function initialState(setup: Setup, params: OmParams, batch: number): OmS
     batch === 1 ? x : tf.tile(x, [batch, ...new Array<number>(x.rank - 1).fill(1)]);
   return {
     position: tf.zeros([batch], 'int32'),
-    ...(one.context && { context: wide(one.context) }),
+    context: one.context && wide(one.context),
     states: wide(first),
-    ...(one.keys && { keys: mapKeys(one.keys, wide) }),
-    ...(one.ids && { ids: wide(one.ids) }),
+    keys: one.keys && mapKeys(one.keys, wide),
+    ids: one.ids && wide(one.ids),
   };
 }

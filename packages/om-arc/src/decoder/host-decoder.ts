@@ -70,7 +70,7 @@ export class HostRoom {
 /** The memory as the model's own `initState` has it, for a batch of one, on the host. */
 export interface HostState {
   readonly position: NDArray<'int32'>;
-  readonly context?: NDArray<'int32'>;
+  readonly context?: NDArray<'int32'> | undefined;
   readonly states: NDArray;
   readonly keys: readonly (readonly { readonly key: NDArray; readonly value: NDArray }[])[];
 }
@@ -131,9 +131,10 @@ export class HostDecoder implements Decoder {
     };
     return {
       position: ndarray(Int32Array.of(this.#position), [1], 'int32'),
-      ...(this.#context.length > 0 && {
-        context: ndarray(Int32Array.from(this.#context), [1, this.#context.length], 'int32'),
-      }),
+      context:
+        this.#context.length > 0
+          ? ndarray(Int32Array.from(this.#context), [1, this.#context.length], 'int32')
+          : undefined,
       states: ndarray(this.#states.slice(), [1, L, S, d]),
       keys: plans.map(({ index, keyWidth, valueWidth }) => [
         { key: copy(this.#cache.keys, index, keyWidth), value: copy(this.#cache.values, index, valueWidth) },

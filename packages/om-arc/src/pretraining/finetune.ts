@@ -57,6 +57,6 @@ export async function* finetune(
     params,
     tokenizer,
     folder,
-    ...(signal && { signal }),
+    signal,
   });
 }

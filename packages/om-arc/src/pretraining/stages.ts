@@ -89,9 +89,9 @@ export async function* pretrain(
       settings: { ...settings, ...own },
       tokenizer,
       folder: place,
-      ...(resume && { resume }),
-      ...(before && { params: before.params }),
-      ...(signal && { signal }),
+      resume,
+      params: before?.params,
+      signal,
     });
     let isDone = false;
     for await (const event of run) {

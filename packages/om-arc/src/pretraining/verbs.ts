@@ -55,7 +55,7 @@ async function runStages(
   threads: number | undefined,
   { output, signal }: MechanismVerbContext,
 ): Promise<VerbExit> {
-  const engine = await createEngine('auto', { ...(threads !== undefined && { threads }) });
+  const engine = await createEngine('auto', { threads });
   try {
     for await (const { stage, stages, event } of pretrain(engine, folder, signal)) {
       const where = `stage ${stage + 1} of ${stages}`;

@@ -29,7 +29,7 @@ interface Columns {
   readonly count: number;
   /** Heads lie side by side in the columns, [L, in, H·all], rather than in front, [L, H, in, all]. */
   readonly isFirstPass: boolean;
-  readonly permute?: (column: number) => number;
+  readonly permute?: ((column: number) => number) | undefined;
 }
 
 /** The published attention block in terms of ours. */
@@ -129,7 +129,7 @@ class ArcKeys {
           first,
           count,
           isFirstPass: plan.index === 0 && !isHopfield,
-          ...(permute && { permute }),
+          permute,
         });
       matrix('proj_q', 0, key, component);
       matrix('proj_k', key, key, component);
