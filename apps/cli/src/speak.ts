@@ -38,7 +38,7 @@ export async function speak(
       model,
       params,
       seed,
-      ...(parametersId === undefined ? {} : { parametersId }),
+      parametersId,
     });
     try {
       if (how.interactive) await converse(language, session, options, context, how);
@@ -90,7 +90,7 @@ async function reply(
     sampling: samplingOf(options, given, language.sampling),
     priming: primingOf(options, language),
     stopIds: language.endIds,
-    ...(stop === undefined ? {} : { stop: [stop] }),
+    stop: stop === undefined ? undefined : [stop],
     signal,
   });
   for await (const event of events) {
@@ -127,7 +127,7 @@ async function converse(
     maximumTokens: options.maxNewTokens as number,
     priming: primingOf(options, language),
     stopIds: language.endIds,
-    ...(emptyLine === undefined ? {} : { emptyLine }),
+    emptyLine,
     interrupts,
   });
 }

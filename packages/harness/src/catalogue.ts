@@ -12,7 +12,7 @@ export interface OptionDescription {
   /** As JSON; absent when the option must be given, or when there is nothing until it is. */
   readonly default?: unknown;
   /** The values, when they are few. */
-  readonly choices?: readonly string[];
+  readonly choices?: readonly string[] | undefined;
 }
 
 /** Everything that there is to say about a task, a model or a profile. */
@@ -25,7 +25,7 @@ export type CatalogueEntry =
       readonly family: Task['family'];
       readonly headline: Task['headline'];
       /** Headline of a blind guess at the default options. */
-      readonly chance?: number;
+      readonly chance?: number | undefined;
       /** Names of the models that it can be asked of; empty for a task that measures a library. */
       readonly models: readonly string[];
       readonly options: readonly OptionDescription[];
@@ -37,7 +37,7 @@ export type CatalogueEntry =
       readonly description: string;
       readonly mechanism: string;
       readonly trained: boolean;
-      readonly learningRate?: number;
+      readonly learningRate?: number | undefined;
       readonly tasks: readonly string[];
       readonly options: readonly OptionDescription[];
     }
@@ -79,7 +79,7 @@ function describeTask(task: Task, { contenders }: EvaluationRegistry): Catalogue
     description,
     family,
     headline,
-    ...(chance === undefined ? {} : { chance }),
+    chance,
     models: contenders.filter((contender) => accepts(task, contender)).map((contender) => contender.name),
     options: optionsOf(task.options),
   };
@@ -94,7 +94,7 @@ function describeModel(contender: Contender, { tasks }: EvaluationRegistry): Cat
     description,
     mechanism,
     trained: kind === 'trained',
-    ...(contender.kind === 'trained' ? { learningRate: contender.learningRate } : {}),
+    learningRate: contender.kind === 'trained' ? contender.learningRate : undefined,
     tasks: tasks.filter((task) => accepts(task, contender)).map((task) => task.name),
     options: optionsOf(contender.options),
   };
@@ -130,8 +130,8 @@ export function optionsOf(schema: z.ZodObject): OptionDescription[] {
     return {
       name,
       meaning: meaning ?? '',
-      ...(standard === undefined ? {} : { default: standard }),
-      ...(choices ? { choices } : {}),
+      default: standard,
+      choices,
     };
   });
 }

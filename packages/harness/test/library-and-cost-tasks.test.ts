@@ -39,7 +39,7 @@ async function run(name: string, options: Record<string, unknown>, contender?: T
   const task = taskOf(name);
   const context = {
     engine,
-    ...(contender ? { contestant: contestantOf(contender, {}) } : {}),
+    contestant: contender && contestantOf(contender, {}),
     learningRate: contender?.learningRate ?? 0,
     seed: 3,
     progress: () => {},

@@ -45,7 +45,7 @@ export async function runCells(
       versions: packageVersions(),
       resume,
       retryFailed,
-      ...(shard === undefined ? {} : { shard: parseShard(shard) }),
+      shard: shard === undefined ? undefined : parseShard(shard),
       signal,
       onEvent: report.show,
     });
@@ -90,10 +90,10 @@ export function processSettings(
   return {
     plugins,
     versions: packageVersions(),
-    ...(workers === undefined ? {} : { workers }),
-    ...(threads === undefined ? {} : { threads }),
-    ...(timeout === undefined ? {} : { timeoutSeconds: timeout }),
-    ...(nodeOptions === undefined ? {} : { nodeArguments: nodeOptions.split(/\s+/) }),
+    workers,
+    threads,
+    timeoutSeconds: timeout,
+    nodeArguments: nodeOptions === undefined ? undefined : nodeOptions.split(/\s+/),
   };
 }
 
@@ -110,7 +110,7 @@ function executorOf(options: Options<typeof cellOptions>, registry: Registry): E
   const settings = processSettings(options, registry);
   if (options.executor === 'processes') return processExecutor(settings);
   const { threads, versions } = settings;
-  return inProcessExecutor(registry, { versions, ...(threads === undefined ? {} : { threads }) });
+  return inProcessExecutor(registry, { versions, threads });
 }
 
 /** The name of the engine that will be used, which must load here. */

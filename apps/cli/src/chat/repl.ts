@@ -12,7 +12,7 @@ export interface ReplOptions {
   /** Ids that end a reply. */
   readonly stopIds: readonly number[];
   /** What an empty line stands for; undefined: empty lines are passed over. */
-  readonly emptyLine?: string;
+  readonly emptyLine?: string | undefined;
   readonly interrupts: Interrupts;
 }
 

@@ -47,8 +47,8 @@ export function placeOf(options: Values, [argument]: readonly string[]): string 
 export function cacheOf(options: Values): PretrainedOptions {
   const { context, window, sinks } = options as { context?: number; window?: number; sinks?: number };
   return {
-    ...(context !== undefined && { capacity: context }),
-    ...(window !== undefined && { window }),
-    ...(sinks !== undefined && { sinks }),
+    capacity: context,
+    window,
+    sinks,
   };
 }

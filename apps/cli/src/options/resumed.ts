@@ -17,15 +17,15 @@ export async function resumedRun(
   return {
     checkpoint: await openCheckpoint(options.load as string, registry),
     settings: settingsOf(options, asked),
-    ...(text === undefined ? {} : { text: text as string }),
+    text: text === undefined ? undefined : (text as string),
     asked: {
       architecture: architecture.name,
       modelOptions: pick(modelKeys),
       data: pick(Object.keys(runDataSchema.shape)),
-      ...(preset === undefined ? {} : { preset }),
-      ...(architecture.trainer && { trainer: pick(Object.keys(architecture.trainer.options.shape)) }),
-      ...(asked.has('base') && architecture.base ? { base: options.base as string } : {}),
-      ...(flags.some((flag) => asked.has(flag)) ? { frozen: frozenSets(architecture, options) } : {}),
+      preset,
+      trainer: architecture.trainer && pick(Object.keys(architecture.trainer.options.shape)),
+      base: asked.has('base') && architecture.base ? (options.base as string) : undefined,
+      frozen: flags.some((flag) => asked.has(flag)) ? frozenSets(architecture, options) : undefined,
     },
   };
 }

@@ -75,7 +75,7 @@ export function createTrainingReport(output: Output, folder: string): TrainingRe
         seconds: elapsed,
         loss: step?.loss,
         smoothedLoss,
-        ...(validation ? { validation } : {}),
+        validation,
       };
       const result = validation ? `, held-out ${describe(validation)}` : '';
       const trained = smoothedLoss === undefined ? '' : `, loss ${smoothedLoss.toFixed(3)}`;

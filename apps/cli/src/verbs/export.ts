@@ -42,7 +42,7 @@ export const exportModel = defineVerb({
     const { bytes, external, nodes, inputs, outputs } = await exportOnnx(model, params, {
       batch,
       time,
-      ...(isSplit && { externalData: `${basename(options.out)}.data` }),
+      externalData: isSplit ? `${basename(options.out)}.data` : undefined,
     });
     // The weights first, so that a model that is there is whole.
     const data = external && join(dirname(options.out), external.name);
@@ -54,7 +54,7 @@ export const exportModel = defineVerb({
     output.emit({
       file: options.out,
       bytes: bytes.length,
-      ...(external && { externalData: { file: data, bytes: external.byteLength } }),
+      externalData: external && { file: data, bytes: external.byteLength },
       nodes,
       inputs,
       outputs,

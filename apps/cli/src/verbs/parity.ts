@@ -30,7 +30,7 @@ export const parity = defineVerb({
         folder,
         handlers: await registry.golden(),
         engine,
-        ...(options.system === undefined ? {} : { system: options.system }),
+        system: options.system,
         onCase(result, done, total) {
           signal.throwIfAborted();
           progress ??= createProgress({ title: 'parity', total, unit: 'cases', quiet: output.quiet });

@@ -143,15 +143,16 @@ async function newRun(
   const chosen = modelKeys.filter((key) => context.given.has(key));
   return {
     architecture,
-    ...(context.preset === undefined ? {} : { preset: context.preset }),
+    preset: context.preset,
     modelOptions: Object.fromEntries(chosen.map((key) => [key, options[key]])),
     text: (options.textPath ?? options.dataset) as string,
     data: runDataSchema.parse(options),
     settings: settingsOf(options),
-    ...(architecture.trainer && { trainerOptions: architecture.trainer.options.strip().parse(options) }),
-    ...(architecture.base === 'required' && {
-      base: await openLanguageModel(baseOf(architecture, options), context.registry),
-    }),
+    trainerOptions: architecture.trainer?.options.strip().parse(options),
+    base:
+      architecture.base === 'required'
+        ? await openLanguageModel(baseOf(architecture, options), context.registry)
+        : undefined,
     frozen: frozenSets(architecture, options),
   };
 }

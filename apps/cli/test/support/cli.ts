@@ -23,7 +23,7 @@ export interface CliOptions {
   readonly input?: string;
   readonly env?: Record<string, string>;
   /** Called with the process as soon as it runs, to send it signals. */
-  readonly onStart?: (child: ChildProcessWithoutNullStreams) => void;
+  readonly onStart?: ((child: ChildProcessWithoutNullStreams) => void) | undefined;
 }
 
 /** Runs the built `palimpsest` command in a process of its own, as a user would. */

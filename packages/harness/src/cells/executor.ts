@@ -3,7 +3,7 @@ import type { Cell } from './resolve-cell.js';
 
 /** What an executor tells while it works. */
 export interface ExecutorHooks {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   onStart(cell: Cell): void;
   /** How far the cell is, from 0 to 1, and what it is doing. */
   onProgress(cell: Cell, fraction: number, note: string): void;

@@ -98,7 +98,7 @@ function modelCells(task: Task, chosen: readonly ChosenModel[], grid: Grid): Mod
       return rates.map((learningRate) => ({
         model: contender.name,
         modelOptions,
-        ...(learningRate === undefined ? {} : { learningRate }),
+        learningRate,
       }));
     }),
   );

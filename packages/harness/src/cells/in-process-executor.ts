@@ -5,7 +5,7 @@ import { runCell } from './run-cell.js';
 import type { EvaluationRegistry } from './task.js';
 
 export interface InProcessOptions {
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   readonly versions?: Versions;
 }
 
@@ -28,8 +28,8 @@ export function inProcessExecutor(
           engines.set(name, engine);
           const result = await runCell(registry, cell.spec, {
             engine,
-            ...(versions ? { versions } : {}),
-            ...(hooks.signal ? { signal: hooks.signal } : {}),
+            versions,
+            signal: hooks.signal,
             onProgress: (fraction, note) => hooks.onProgress(cell, fraction, note),
           });
           await hooks.onResult(cell, result);

@@ -14,13 +14,13 @@ export interface ProcessExecutorOptions {
   /** Paths of modules whose mechanisms take part besides those of the house. */
   readonly plugins?: readonly string[];
   /** Cells side by side. Default: one per core, fewer when memory is short. */
-  readonly workers?: number;
+  readonly workers?: number | undefined;
   /** Threads of the machine, shared among the workers. Default: one per core. */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   /** Seconds after which a cell is given up. Default: as long as it takes. */
-  readonly timeoutSeconds?: number;
+  readonly timeoutSeconds?: number | undefined;
   /** Flags for Node, as `--max-old-space-size=4096`. */
-  readonly nodeArguments?: readonly string[];
+  readonly nodeArguments?: readonly string[] | undefined;
 }
 
 /** Cells that this machine can compute side by side: one per core, as far as memory goes. */
@@ -77,7 +77,7 @@ export function processExecutor(options: ProcessExecutorOptions): Executor {
 
 async function computeOne(processes: CellProcesses, cell: Cell, hooks: ExecutorHooks): Promise<void> {
   const { result } = await processes.run(cell, {
-    ...(hooks.signal ? { signal: hooks.signal } : {}),
+    signal: hooks.signal,
     onStart: () => hooks.onStart(cell),
     onProgress: (fraction, note) => hooks.onProgress(cell, fraction, note),
   });

@@ -12,7 +12,7 @@ export interface Cell {
   /** Only options that differ from their defaults; the learning rate is there exactly when the contender is trained. */
   readonly spec: CellSpec;
   readonly task: Task;
-  readonly contender?: Contender;
+  readonly contender?: Contender | undefined;
   /** Every option of the task, decided. */
   readonly taskOptions: Readonly<Record<string, unknown>>;
   /** Every option of the contender, decided. */
@@ -56,7 +56,7 @@ export function resolveCell(
     key: cellKey(spec, { ...versions, ...registry.versionsOf?.(spec) }),
     spec,
     task,
-    ...(contender ? { contender } : {}),
+    contender,
     taskOptions: taskOptions.all,
     modelOptions: modelOptions.all,
   };

@@ -17,10 +17,10 @@ export interface CellProcessOptions {
   /** Paths of modules whose mechanisms take part besides those of the house. */
   readonly plugins?: readonly string[];
   /** Seconds after which the cell is given up. Default: as long as it takes. */
-  readonly timeoutSeconds?: number;
+  readonly timeoutSeconds?: number | undefined;
   /** Flags for Node, as `--max-old-space-size=4096`. */
-  readonly nodeArguments?: readonly string[];
-  readonly signal?: AbortSignal;
+  readonly nodeArguments?: readonly string[] | undefined;
+  readonly signal?: AbortSignal | undefined;
   readonly onProgress?: (fraction: number, note: string) => void;
 }
 

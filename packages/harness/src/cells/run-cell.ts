@@ -18,8 +18,8 @@ export interface RunCellOptions {
   /** Threads of that engine for one operation. Default: as `createEngine` decides. */
   readonly threads?: number;
   /** Default: those of this build. */
-  readonly versions?: Versions;
-  readonly signal?: AbortSignal;
+  readonly versions?: Versions | undefined;
+  readonly signal?: AbortSignal | undefined;
   /** Called when the engine is there and the task is about to begin. */
   readonly onStart?: (provenance: CellProvenance) => void;
   /** How far the task is, from 0 to 1, and what it is doing. */
@@ -90,10 +90,10 @@ function contextOf(cell: Cell, engine: Engine, { signal, onProgress }: RunCellOp
   const { spec, contender, modelOptions } = cell;
   return {
     engine,
-    ...(contender ? { contestant: contestantOf(contender, modelOptions) } : {}),
+    contestant: contender && contestantOf(contender, modelOptions),
     learningRate: spec.learningRate ?? 0,
     seed: spec.seed,
-    ...(signal ? { signal } : {}),
+    signal,
     progress: (fraction, note) => onProgress?.(fraction, note),
   };
 }

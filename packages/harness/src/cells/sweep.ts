@@ -16,7 +16,7 @@ export interface SweepOptions {
   readonly engine: string;
   readonly versions: Versions;
   /** Only this part of the cells. */
-  readonly shard?: Shard;
+  readonly shard?: Shard | undefined;
   /** Compute cells again that failed before. Default true. */
   readonly retryFailed?: boolean;
   /** Leave cells alone that are finished. Default true. */
@@ -73,7 +73,7 @@ export async function runSweep(options: SweepOptions): Promise<SweepSummary> {
   let computed = 0;
   try {
     await executor.run(waiting, {
-      ...(signal ? { signal } : {}),
+      signal,
       onStart(cell) {
         progress.start(cell);
         tell({ type: 'start', cell });

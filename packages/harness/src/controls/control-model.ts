@@ -47,9 +47,9 @@ interface ControlParams {
 
 interface BlockState {
   /** The last inputs of the convolution, [batch, taps - 1, width]. */
-  readonly recent?: tf.Tensor;
+  readonly recent?: tf.Tensor | undefined;
   /** Sums of linear attention, [batch, heads, width / heads, width / heads + 1]. */
-  readonly sums?: tf.Tensor;
+  readonly sums?: tf.Tensor | undefined;
 }
 
 type ControlState = readonly BlockState[];
@@ -76,8 +76,8 @@ export function createControlModel(options: ControlOptions): SequenceModel<Contr
     init: (rng) => initParams(options, rng) as never,
     initState: (_params, batch) =>
       Array.from({ length: options.layers }, () => ({
-        ...(taps > 1 && { recent: tf.zeros([batch, taps - 1, width]) }),
-        ...(mixer === 'linear' && { sums: tf.zeros([batch, heads, width / heads, width / heads + 1]) }),
+        recent: taps > 1 ? tf.zeros([batch, taps - 1, width]) : undefined,
+        sums: mixer === 'linear' ? tf.zeros([batch, heads, width / heads, width / heads + 1]) : undefined,
       })),
     forward: (params, tokens, state) => {
       let x = embedding(params.tokenEmbedding, tokens);
@@ -128,10 +128,7 @@ function blockForward(
     tf.Tensor,
     tf.Tensor,
   ];
-  return [
-    tf.add(attended, linear(swiGlu(gate, value), block.down)),
-    { ...(recent && { recent }), ...(sums && { sums }) },
-  ];
+  return [tf.add(attended, linear(swiGlu(gate, value), block.down)), { recent, sums }];
 }
 
 function decaysOf({ heads, forgetting }: ControlOptions): number[] {

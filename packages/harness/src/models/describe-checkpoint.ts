@@ -11,14 +11,14 @@ export interface CheckpointDescription {
   readonly model: string;
   readonly config: JsonObject;
   readonly vocabSize: number;
-  readonly tokenizer?: string;
+  readonly tokenizer?: string | undefined;
   readonly parameters: number;
   /** SHA-256 of the parameter file. */
   readonly parametersId: string;
   /** Bytes of the memory of one text. */
   readonly stateBytes: number;
   /** Steps done, tokens read and settings, when it was saved by a training run. */
-  readonly training?: JsonObject;
+  readonly training?: JsonObject | undefined;
   readonly notes: JsonObject;
   readonly tensors: readonly { readonly path: string; readonly shape: readonly number[] }[];
 }
@@ -35,11 +35,11 @@ export async function describeCheckpoint(
     model: model.name,
     config: model.config,
     vocabSize: model.vocabSize,
-    ...(tokenizer ? { tokenizer: tokenizer.kind } : {}),
+    tokenizer: tokenizer?.kind,
     parameters: countParameters(params),
     parametersId,
     stateBytes: await stateBytes(model, 1, params),
-    ...(training ? { training: training.progress } : {}),
+    training: training?.progress,
     notes,
     tensors: treeLeaves<NDArray>(params).map(({ path, leaf }) => ({ path, shape: leaf.shape })),
   };

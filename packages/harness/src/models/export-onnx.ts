@@ -19,7 +19,7 @@ export interface ExportOptions {
   /** Tokens per call: 1 gives the decoding step, more the parallel form. Default 1. */
   readonly time?: number;
   /** Name of a second file for the weights. Default: they are in the model as long as they take 1 GiB at most, else required. */
-  readonly externalData?: string;
+  readonly externalData?: string | undefined;
 }
 
 /** A model's step or parallel form, ready to be saved. */

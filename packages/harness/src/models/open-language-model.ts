@@ -63,7 +63,7 @@ export interface LanguageModel {
   readonly endIds: readonly number[];
   /** How the makers of the model draw, as far as they say. */
   readonly sampling: SamplingOptions;
-  readonly chatTemplate?: ChatTemplate;
+  readonly chatTemplate?: ChatTemplate | undefined;
   /** One sentence per oddity of the folder. */
   readonly warnings: readonly string[];
 }
@@ -117,7 +117,7 @@ async function openPretrained(folder: string, options: PretrainedOptions): Promi
     encodeStart: (text) => tokenizer.encode(text, { addSpecialTokens: true }),
     endIds,
     sampling: samplingFrom(generationConfig),
-    ...(chatTemplate && { chatTemplate }),
+    chatTemplate,
     warnings,
   };
 }

@@ -23,7 +23,7 @@ export function grid(
         taskOptions,
         model,
         modelOptions: options,
-        ...(learningRate !== undefined && { learningRate }),
+        learningRate,
         seed,
         engine: 'auto',
       })),

@@ -14,7 +14,7 @@ type Done = CellResult & { readonly outcome: NonNullable<CellResult['outcome']> 
 export function aggregate(results: readonly CellResult[], { tasks }: EvaluationRegistry): Entry[] {
   const done = results.filter((result): result is Done => result.status === 'done' && !!result.outcome);
   const groups = groupBy(done, ({ spec: { task, taskOptions, model, modelOptions, engine } }) =>
-    canonicalJson({ task, taskOptions, modelOptions, engine, ...(model === undefined ? {} : { model }) }),
+    canonicalJson({ task, taskOptions, modelOptions, engine, model }),
   );
   return [...groups.values()].map((group) => {
     const task = tasks.find(({ name }) => name === group[0]!.spec.task);
@@ -41,9 +41,9 @@ function rateOf(cells: readonly Done[], task: Task | undefined): Rate {
   });
   const { mean, error } = summary(values);
   return {
-    ...(learningRate === undefined ? {} : { learningRate }),
-    ...(values.length > 0 ? { headline: mean } : {}),
-    ...(error === undefined ? {} : { standardError: error }),
+    learningRate,
+    headline: values.length > 0 ? mean : undefined,
+    standardError: error,
     seeds: cells.map(({ spec }) => spec.seed).sort((a, b) => a - b),
   };
 }
@@ -62,18 +62,18 @@ function entryOf(cells: readonly Done[], rates: readonly Rate[], best: Rate): En
   return {
     task,
     taskOptions,
-    ...(model === undefined ? {} : { model }),
+    model,
     modelOptions,
     engine,
-    ...(best.learningRate === undefined ? {} : { learningRate: best.learningRate }),
+    learningRate: best.learningRate,
     seeds: best.seeds,
     rates: [...rates].sort((a, b) => (a.learningRate ?? 0) - (b.learningRate ?? 0)),
     metrics: aggregateMetrics(cells),
     curves: meanCurves(cells),
-    ...(parameters === undefined ? {} : { parameters }),
-    ...(stateBytes === undefined ? {} : { stateBytes }),
-    ...(modelConfig === undefined ? {} : { modelConfig }),
-    ...(checked.length === 0 ? {} : { passed: checked.every(({ outcome }) => outcome.passed) }),
+    parameters,
+    stateBytes,
+    modelConfig,
+    passed: checked.length === 0 ? undefined : checked.every(({ outcome }) => outcome.passed),
     notes: [...new Set(cells.flatMap(({ outcome }) => outcome.notes))],
     seconds: mean(cells.map(({ seconds }) => seconds)),
     cpuSeconds: mean(cells.map(({ cpuSeconds }) => cpuSeconds)),
@@ -95,9 +95,9 @@ function aggregateMetrics(cells: readonly Done[]): AggregatedMetric[] {
       slice,
       value,
       seeds: metrics.length,
-      ...(higherIsBetter === undefined ? {} : { higherIsBetter }),
-      ...(standardError === undefined ? {} : { standardError }),
-      ...(samples === undefined ? {} : { samples }),
+      higherIsBetter,
+      standardError,
+      samples,
     };
   });
 }

@@ -25,7 +25,7 @@ export function describeCellProvenance(
     cores: Math.max(1, processors.length),
     memoryBytes: totalmem(),
     engine: { name, runtime, device, threads },
-    ...(revision === undefined ? {} : { revision }),
+    revision,
   };
 }
 

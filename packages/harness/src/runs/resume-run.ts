@@ -21,7 +21,7 @@ export interface ResumedRun {
   /** What shall differ from the settings of the run so far. */
   readonly settings: TrainingOptions;
   /** Where its text is now. Default: where it was. It must be the same text. */
-  readonly text?: string;
+  readonly text?: string | undefined;
   /** What else was asked for: it can only be what the run has already, and is refused by name otherwise. */
   readonly asked?: AskedOfRun;
 }
@@ -29,14 +29,14 @@ export interface ResumedRun {
 /** What a user may name again when a run goes on, though it cannot change. */
 export interface AskedOfRun {
   readonly architecture?: string;
-  readonly preset?: string;
+  readonly preset?: string | undefined;
   readonly modelOptions?: Readonly<Record<string, unknown>>;
   readonly data?: Partial<RunData>;
-  readonly frozen?: readonly string[];
+  readonly frozen?: readonly string[] | undefined;
   /** Options of the architecture's own trainer. */
-  readonly trainer?: Readonly<Record<string, unknown>>;
+  readonly trainer?: Readonly<Record<string, unknown>> | undefined;
   /** The folder of the model that it is made over. */
-  readonly base?: string;
+  readonly base?: string | undefined;
 }
 
 export interface ResumedText {

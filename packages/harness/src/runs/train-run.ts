@@ -27,7 +27,7 @@ import { textIdentity } from './text-identity.js';
 
 export interface NewRun {
   readonly architecture: Architecture;
-  readonly preset?: string;
+  readonly preset?: string | undefined;
   /** What shall differ from the preset. */
   readonly modelOptions: Readonly<Record<string, unknown>>;
   /** Name of a built-in corpus, a text file, or a folder of text files. */
@@ -35,9 +35,9 @@ export interface NewRun {
   readonly data: RunData;
   readonly settings: TrainingOptions;
   /** Options of the architecture's own trainer. */
-  readonly trainerOptions?: Readonly<Record<string, unknown>>;
+  readonly trainerOptions?: Readonly<Record<string, unknown>> | undefined;
   /** The model that it is made over, for an architecture that requires one. */
-  readonly base?: BaseModel;
+  readonly base?: BaseModel | undefined;
   /** Names of parameter sets of the architecture that shall not learn. */
   readonly frozen?: readonly string[];
 }
@@ -124,7 +124,7 @@ function prepareNew(run: NewRun): PreparedRun {
     frozen: [...frozen],
     preset: preset ?? null,
     trainer: runNotesSchema.shape.trainer.parse(run.trainerOptions),
-    ...(base && { base: resolve(base.folder) }),
+    base: base && resolve(base.folder),
   };
   return {
     ...prepared,

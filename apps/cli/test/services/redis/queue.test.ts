@@ -61,7 +61,7 @@ describe('palimpsest sweep --executor bullmq', () => {
           '--idle',
           '4',
         ],
-        { cwd, ...(onStart ? { onStart } : {}) },
+        { cwd, onStart },
       );
     const killed = worker('first', (child) => {
       child.stderr!.on('data', (text: string) => {

@@ -16,11 +16,11 @@ const STALLED_LIMIT = 5;
 export interface QueueWorkerOptions extends QueueAddress, ProcessExecutorOptions {
   readonly registry: EvaluationRegistry;
   /** Where this worker keeps the results too; cells that are finished there are not computed again. */
-  readonly store?: ResultStore;
+  readonly store?: ResultStore | undefined;
   /** Seconds without a sign of life after which a worker's cells are given to others. Default 30. */
   readonly stalledAfterSeconds?: number;
   /** Ends the worker after so many seconds without a cell. Default: it waits for ever. */
-  readonly idleSeconds?: number;
+  readonly idleSeconds?: number | undefined;
   /** Ends the worker: cells that it is computing go back to the queue. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: QueueWorkerEvent) => void;
@@ -111,7 +111,7 @@ async function computeJob(
   if (known?.status === 'done') return known;
   let lastProgress = 0;
   const { result, crashed } = await processes.run(cell, {
-    ...(signal ? { signal } : {}),
+    signal,
     onStart: () => onEvent({ type: 'start', cell }),
     onProgress(fraction, note) {
       if (performance.now() - lastProgress < PROGRESS_INTERVAL) return;

@@ -18,9 +18,9 @@ export interface Axes {
   readonly yScale?: 'linear' | 'log';
   readonly yDomain?: readonly [number, number];
   /** Horizontal lines with a name: chance, a floor. */
-  readonly levels?: readonly { readonly name: string; readonly y: number }[];
+  readonly levels?: readonly { readonly name: string; readonly y: number }[] | undefined;
   /** Vertical lines with a name: the length of training. */
-  readonly marks?: readonly { readonly name: string; readonly x: number }[];
+  readonly marks?: readonly { readonly name: string; readonly x: number }[] | undefined;
   /** Points and lines, or points alone. Default lines. */
   readonly joined?: boolean;
   /** Pixels; defaults 520 and 280. */

@@ -93,7 +93,7 @@ function byDistance(group: TaskGroup, floors: readonly Entry[], context: ReportC
       xTitle: 'characters in memory when the next one is told (start of the bucket)',
       yTitle: 'bits per character',
       xScale: 'log',
-      ...(Number.isFinite(best) ? { levels: [{ name: 'best table of counts', y: best }] } : {}),
+      levels: Number.isFinite(best) ? [{ name: 'best table of counts', y: best }] : undefined,
     }),
     caption: 'A memory that keeps something useful falls to the right; one that overflows rises.',
   };

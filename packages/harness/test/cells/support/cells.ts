@@ -40,7 +40,7 @@ export function toyCells(
 ): CellSpecInput[] {
   return Array.from({ length: count }, (_, seed) => ({
     task,
-    ...(task === 'sum' ? { model: 'line' } : {}),
+    model: task === 'sum' ? 'line' : undefined,
     taskOptions,
     seed,
     engine: 'cpu',
