@@ -1,7 +1,6 @@
-import { formatShape, InputError, type NDArray, ndarray, treeToRecord } from '@palimpsest/base';
+import { formatShape, InputError, type NDArray, ndarray, treeToRecord, zeros } from '@palimpsest/base';
 import type { TransformerConfig } from '../config.js';
-import type { TransformerParameters } from '../parameters.js';
-import { allocateParameters } from './load-weights.js';
+import { makeParameters, type TransformerParameters } from '../parameters.js';
 import { weightMap } from './weight-map.js';
 
 /** Tensors under the names of Llama's checkpoints, as `model.layers.0.self_attn.q_proj.weight`. */
@@ -15,7 +14,7 @@ export function fromLlamaWeights(
   config: TransformerConfig,
   weights: LlamaWeights,
 ): TransformerParameters<NDArray> {
-  const parameters = allocateParameters(config);
+  const parameters = makeParameters<NDArray>(config, (shape) => zeros(shape));
   const byPath = treeToRecord<NDArray>(parameters);
   for (const { key, shape, path, row = 0 } of weightMap('llama', config)) {
     const given = weights.get(key);

@@ -125,12 +125,13 @@ export class TrainingStep {
     );
   }
 
-  /** Puts the arrays of a new run on the engine. */
-  async begin(params: unknown): Promise<void> {
+  /** Puts the arrays of a run on the engine; an optimiser or a memory that is left out begins afresh. */
+  async begin(params: unknown, { optimizer, memory }: Partial<TrainingArrays> = {}): Promise<void> {
     this.#release();
     this.#params = this.engine.put(params);
-    this.#optimizerState = this.engine.put(this.#optimizer.init(params));
-    if (this.source.carriesState) this.#memory = await this.#freshMemory();
+    this.#optimizerState = this.engine.put(optimizer ?? this.#optimizer.init(params));
+    if (!this.source.carriesState) return;
+    this.#memory = memory === undefined ? await this.#freshMemory() : this.engine.put(memory);
   }
 
   /**
@@ -142,21 +143,18 @@ export class TrainingStep {
     { optimizer, memory }: Omit<TrainingArrays, 'params'>,
     torn: Torn,
   ): Promise<void> {
-    this.#release();
     const { [TRAINED]: trained, ...kept } = (optimizer ?? {}) as Record<string, unknown>;
     const difference = treeDifference(this.#optimizer.init(params), kept);
     if (difference !== undefined) {
       throw torn('optimizer.safetensors', `${difference}, as '${this.settings.optimizer}' keeps it`);
     }
-    this.#params = this.engine.put(trained ?? params);
-    this.#optimizerState = this.engine.put(kept);
+    await this.begin(trained ?? params, { optimizer: kept });
     if (!this.source.carriesState) return;
-    const fresh = await this.#freshMemory();
-    const other = memory === undefined ? 'is missing' : treeDifference(fresh, memory);
-    disposeTree(fresh);
+    const other = memory === undefined ? 'is missing' : treeDifference(this.#memory, memory);
     if (other !== undefined) {
       throw torn('memory.safetensors', `${other}, as the memory of ${this.source.batch} texts is carried on`);
     }
+    disposeTree(this.#memory);
     this.#memory = this.engine.put(memory);
   }
 

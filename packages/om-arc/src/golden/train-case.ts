@@ -160,7 +160,7 @@ export const trainCase: GoldenHandler = {
       settings,
       rulesOf(testCase, params, config),
     );
-    await step.load({ params });
+    await step.begin(params);
     const outputs: Record<string, GoldenOutputs[string]> = {};
     const [losses, gradientNorms, parameterNorms, rates] = [[], [], [], []] as number[][];
     const keys = modelCorrespondences(config, params);

@@ -59,7 +59,7 @@ async function trainInForm(
   const [losses, before, after]: [number[], number[], number[]] = [[], [], []];
   for (let index = 0; index < given.steps; index++) {
     const step = createStep(testCase, engine, model, params, given, index);
-    await step.load(arrays);
+    await step.begin(arrays.params, arrays);
     const dropoutKeys = [ndarray(Int32Array.of(0, index), [2], 'int32')];
     const metrics = await step.run([batchOf(testCase, index)], { learningRate: given.lr, dropoutKeys });
     arrays = await step.toHost();

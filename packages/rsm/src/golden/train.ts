@@ -166,7 +166,7 @@ class Epoch {
       params,
     );
     const chunk = first.chunk && ndarray(new Int32Array(batch).fill(index), [batch], 'int32');
-    await this.#step.load({ ...arrays, params, memory: { ...first, ...(chunk && { chunk }) } });
+    await this.#step.begin(params, { ...arrays, memory: { ...first, chunk } });
   }
 
   /** What a step does not tell: the memory that the chunk is given and the one that it writes, and the hits. */
