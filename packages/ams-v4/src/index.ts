@@ -1,4 +1,15 @@
 export {
+  type AddOptions,
+  AgentMemory,
+  type AgentMemoryOptions,
+  type AskedAnswer,
+  type AskOptions,
+  createAgentMemory,
+  type MemoryHit,
+  type SearchOptions,
+} from './agent/agent-memory.js';
+export type { MemoryFilter, MemoryRecord } from './agent/record.js';
+export {
   type BundleTree,
   type BundleTrees,
   bundlesInit,
@@ -8,6 +19,7 @@ export {
 } from './bundles.js';
 export { lossWeights, type MemoryConfig, type MemoryOptions, memoryConfig, presets } from './config.js';
 export type { ConversationAdapters, FeatureStandard } from './conversation/adapters.js';
+export { loadConversation, saveConversation } from './conversation/adapters-folder.js';
 export {
   type ConversationConfig,
   type ConversationOptions,

@@ -1,4 +1,5 @@
 import type { Mechanism, MechanismVerb } from '@palimpsest/lm';
+import { addVerb, askVerb, exportVerb, forgetVerb, listVerb, searchVerb } from './verbs/memory-verbs.js';
 import { trainVerb } from './verbs/train.js';
 
 /** AMS v4: an agent's memory. */
@@ -8,6 +9,14 @@ export const mechanism: Mechanism = {
   description:
     "An agent's memory outside of the context window: three fiber bundles find what is kept in Kakeya sets.",
   memory: 'growing',
-  verbs: [trainVerb] as readonly MechanismVerb[],
+  verbs: [
+    addVerb,
+    searchVerb,
+    askVerb,
+    listVerb,
+    forgetVerb,
+    exportVerb,
+    trainVerb,
+  ] as readonly MechanismVerb[],
   golden: async () => (await import('./golden/index.js')).goldenHandlers,
 };

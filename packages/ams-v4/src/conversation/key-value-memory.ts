@@ -52,6 +52,20 @@ export interface WrittenMemory {
   readonly known: boolean;
 }
 
+/** A memory as it can be kept and put back without the language model. */
+export interface StoredMemory {
+  /** What it was made with: adapters and form of keys and values. */
+  readonly form: string;
+  readonly text: string;
+  readonly ts: number;
+  readonly directions: PerBundle<Float32Array>;
+  /** Ids of content tokens. */
+  readonly tokens: readonly number[];
+  readonly keyValues: Uint8Array;
+  /** The session summary after it was written. */
+  readonly summary: Float32Array;
+}
+
 export interface AnswerOptions {
   /** Most new tokens. Default 30. */
   readonly maxTokens?: number;
@@ -93,6 +107,7 @@ export class KeyValueMemory {
   readonly #words = new Bm25();
   readonly #weights: Readonly<PerBundle<number>>;
   readonly #frame: SlotFrame;
+  readonly #form: string;
   #summary: Float32Array | undefined;
   #written = 0;
 
@@ -111,6 +126,8 @@ export class KeyValueMemory {
     this.#ask = text.engine.compile(queryDirections, { name: 'directions of queries' });
     const [time, topic, ctx] = Array.from(heads.rawBundleWeight.data, (raw) => Math.log1p(Math.exp(raw)));
     this.#weights = { time: time!, topic: topic!, ctx: ctx! };
+    const { name, bytesPerRow } = this.bank.codec;
+    this.#form = `${name} ${bytesPerRow} ${config.prefixMode} ${fingerprint(heads.memory.topic.weight)}`;
   }
 
   /** Number of memories. */
@@ -177,6 +194,45 @@ export class KeyValueMemory {
     this.bank.remove(mid);
     this.#words.remove(mid);
     return this.store.remove(mid);
+  }
+
+  /** A memory in a form that `restore` takes. @throws InputError for an id that is not there. */
+  stored(mid: number): StoredMemory {
+    const entry = this.store.get(mid);
+    if (!entry) throw new InputError(`There is no memory ${mid}.`);
+    return {
+      form: this.#form,
+      text: entry.sourceText,
+      ts: entry.ts,
+      directions: { time: entry.timeDirn, topic: entry.topicDirn, ctx: entry.ctxDirn },
+      tokens: entry.contentTokenIds,
+      keyValues: this.bank.bytesOf(mid) ?? new Uint8Array(0),
+      summary: this.#summary!,
+    };
+  }
+
+  /** Whether a stored memory was made with these adapters. */
+  fits({ form }: StoredMemory): boolean {
+    return form === this.#form;
+  }
+
+  /** Puts a stored memory back, under a new id. @throws InputError when other adapters made it. */
+  restore(stored: StoredMemory): number {
+    if (!this.fits(stored))
+      throw new InputError('The stored memory was made with other adapters; write its text anew.');
+    const { text, ts, tokens, keyValues, summary, directions } = stored;
+    const mid = this.store.add({
+      ...coordinatesOf(directions),
+      ts,
+      last: ts,
+      sourceText: text,
+      contentTokenIds: [...tokens],
+    });
+    if (keyValues.length > 0) this.bank.restore(mid, keyValues);
+    this.#words.add(mid, text);
+    this.#summary = summary;
+    this.#written = Math.max(this.#written, ts + 1);
+    return mid;
   }
 
   /** Memories for each query, best first, at most k. @throws InputError for a score that is not a number. */
@@ -393,3 +449,12 @@ const coordinatesOf = ({ time, topic, ctx }: PerBundle<Float32Array>) => ({
   ctxFiber: [0],
   ctxDirn: ctx,
 });
+
+/** FNV-1a of an array's bytes, eight hexadecimal digits. */
+function fingerprint({ data }: NDArray): string {
+  let hash = 0x811c9dc5;
+  for (const byte of new Uint8Array(data.buffer, data.byteOffset, data.byteLength)) {
+    hash = Math.imul(hash ^ byte, 0x01000193);
+  }
+  return (hash >>> 0).toString(16).padStart(8, '0');
+}

@@ -1,4 +1,4 @@
-import { type NDArray, type Rng, type tf, treeMap } from '@palimpsest/tensor-core';
+import type { NDArray, Rng, tf } from '@palimpsest/tensor-core';
 import { type BundleTrees, bundlesInit } from '../bundles.js';
 import type { MemoryConfig } from '../config.js';
 import { encodeContext } from '../encoders/context-encoder.js';

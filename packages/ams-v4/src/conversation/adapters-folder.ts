@@ -1,0 +1,124 @@
+import type { TransformerConfig } from '@palimpsest/backbone';
+import {
+  InputError,
+  readSafetensors,
+  type SafeTensor,
+  writeFileAtomically,
+  writeSafetensors,
+} from '@palimpsest/base';
+import { type NDArray, ndarray, Rng, treeMap, treeToRecord } from '@palimpsest/tensor-core';
+import { WordRarity } from '../text/content-words.js';
+import type { ConversationAdapters, FeatureStandard } from './adapters.js';
+import { conversationConfig } from './config.js';
+import { headsInit } from './heads.js';
+import { fieldWidths, KakeyaRows } from './kakeya-rows.js';
+import { Standardiser } from './standardiser.js';
+
+const SETTINGS = 'memory.json';
+const ARRAYS = 'memory.safetensors';
+const SETS = 'key-value-sets.safetensors';
+const VERSION = 1;
+
+const paths = async (folder: string) => {
+  const { join } = await import('node:path');
+  return { settings: join(folder, SETTINGS), arrays: join(folder, ARRAYS), sets: join(folder, SETS) };
+};
+
+/** Writes what was trained to a folder: settings, arrays, and the sets of keys and values. */
+export async function saveConversation(folder: string, adapters: ConversationAdapters): Promise<void> {
+  const { mkdir } = await import('node:fs/promises');
+  await mkdir(folder, { recursive: true });
+  const { settings, arrays, sets } = await paths(folder);
+  const standard = ({ centroid, hidden }: FeatureStandard) => ({
+    centroid: { mean: centroid.mean, deviation: centroid.deviation },
+    hidden: { mean: hidden.mean, deviation: hidden.deviation },
+  });
+  const vectors = {
+    memories: standard(adapters.memories),
+    queries: standard(adapters.queries),
+    ...(adapters.tokenWeights && { tokenWeights: adapters.tokenWeights }),
+  };
+  const tensors: Record<string, SafeTensor> = {};
+  for (const [name, { data, shape }] of Object.entries(treeToRecord<NDArray>(adapters.heads))) {
+    tensors[`heads.${name}`] = { data: Float32Array.from(data), shape, dtype: 'F32' };
+  }
+  for (const [name, data] of Object.entries(treeToRecord<Float32Array>(vectors))) {
+    tensors[name] = { data, shape: [data.length], dtype: 'F32' };
+  }
+  await writeSafetensors(arrays, tensors);
+  await adapters.rows?.registry.save(sets);
+  const json = {
+    version: VERSION,
+    config: adapters.config,
+    rarity: adapters.rarity,
+    sets: adapters.rows !== undefined,
+  };
+  // Last, so that a folder with settings is a whole one.
+  await writeFileAtomically(settings, new TextEncoder().encode(`${JSON.stringify(json)}\n`));
+}
+
+/**
+ * Reads what was trained for a language model.
+ * @param model options of the language model
+ * @throws InputError when the folder holds nothing of the kind, or something for another model.
+ */
+export async function loadConversation(
+  folder: string,
+  model: TransformerConfig,
+): Promise<ConversationAdapters> {
+  const { readFile } = await import('node:fs/promises');
+  const { settings, arrays, sets } = await paths(folder);
+  const text = await readFile(settings, 'utf8').catch(() => {
+    throw new InputError(
+      `'${folder}' holds no adapters of a memory: there is no ${SETTINGS}; make them with 'viability train-adapters'.`,
+    );
+  });
+  const json = parseSettings(text, settings);
+  const config = conversationConfig(json.config);
+  const { tensors } = await readSafetensors(arrays);
+  const vector = (name: string): Float32Array => {
+    const found = tensors.get(name);
+    if (found?.data instanceof Float32Array) return found.data;
+    throw new InputError(`${arrays} lacks '${name}'.`);
+  };
+  const template = headsInit(config, model.modelWidth, Rng.fromSeed(0));
+  const heads = treeMap<NDArray, NDArray, typeof template>(template, ({ shape }, path) => {
+    const found = tensors.get(`heads.${path}`);
+    if (found?.data instanceof Float32Array && found.shape.join() === shape.join())
+      return ndarray(found.data, shape);
+    throw new InputError(
+      `${arrays}: 'heads.${path}' has the shape [${found?.shape.join(', ') ?? ''}] and not [${shape.join(', ')}]; these adapters belong to another model.`,
+    );
+  });
+  const standard = (side: string): FeatureStandard => ({
+    centroid: new Standardiser(vector(`${side}.centroid.mean`), vector(`${side}.centroid.deviation`)),
+    hidden: new Standardiser(vector(`${side}.hidden.mean`), vector(`${side}.hidden.deviation`)),
+  });
+  const widths = fieldWidths(model.layers, 2 * model.keyValueHeads * model.headWidth);
+  return {
+    config,
+    heads,
+    memories: standard('memories'),
+    queries: standard('queries'),
+    rarity: WordRarity.fromJSON(json.rarity),
+    ...(tensors.has('tokenWeights') && { tokenWeights: vector('tokenWeights') }),
+    ...(json.sets && { rows: await KakeyaRows.load(sets, widths) }),
+  };
+}
+
+interface Settings {
+  readonly config: Record<string, unknown>;
+  readonly rarity: { texts: number; frequencies: [string, number][] };
+  readonly sets: boolean;
+}
+
+function parseSettings(text: string, path: string): Settings {
+  let json: { version?: number } & Settings;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new InputError(`${path} is not JSON: ${(error as Error).message}.`);
+  }
+  if (json.version === VERSION) return json;
+  throw new InputError(`${path} is of version ${String(json.version)}; this version reads ${VERSION}.`);
+}
