@@ -132,6 +132,17 @@ export function withRoom(cache: EvictableLayer, slots: number): EvictableLayer {
   return { keys: more(cache.keys, 0), values: more(cache.values, 0), positions: more(cache.positions, -1) };
 }
 
+/** Takes the last slots away. */
+export function withoutRoom(cache: EvictableLayer, slots: number): EvictableLayer {
+  const fewer = (x: tf.Tensor) =>
+    tf.slice(
+      x,
+      x.shape.map(() => 0),
+      x.shape.map((extent, axis) => (axis === 2 ? extent - slots : extent)),
+    );
+  return { keys: fewer(cache.keys), values: fewer(cache.values), positions: fewer(cache.positions) };
+}
+
 /** A window brought into order: empty slots first, then the entries by their positions. */
 export interface Order {
   /** Rows of all slots, `[batch, heads, slots, ...]`, with those of the window in order. */

@@ -12,6 +12,7 @@ export {
   positionsOf,
   type TransformerState,
   validity,
+  withoutRoom,
   withRoom,
 } from './cache.js';
 export { cachedRows, cachedRowWidth, rotateKeys, stateFromRows } from './cached-rows.js';

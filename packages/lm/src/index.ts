@@ -65,8 +65,8 @@ export {
   type SentencePieceOptions,
   SentencePieceTokenizer,
 } from './tokenizers/sentence-piece-tokenizer.js';
-export { type TokenSpan, tokenSpans } from './tokenizers/token-spans.js';
 export { SpecialCharacterTokenizer } from './tokenizers/special-character-tokenizer.js';
+export { type TokenSpan, tokenSpans } from './tokenizers/token-spans.js';
 export * from './tokenizers/tokenizer.js';
 export type { Merge } from './tokenizers/train-merges.js';
 export { withFrozen } from './training/frozen-parameters.js';

@@ -1,4 +1,4 @@
-import type { Engine, Rng, ToDevice, ToHost, Tree, tf } from '@palimpsest/tensor-core';
+import type { Engine, NDArray, Rng, ToDevice, ToHost, Tree, tf } from '@palimpsest/tensor-core';
 import type { Decoder, DecoderOptions } from './generation/decoder.js';
 import type { SamplingOptions } from './sampling/sampling-options.js';
 
@@ -64,6 +64,21 @@ export interface SpeakingDefaults {
   readonly priming?: 'exact' | 'reference';
 }
 
+/** Texts of equal length being read side by side, piece by piece. */
+export interface TextReader {
+  /**
+   * Reads more of every text.
+   * @param tokens int32 `[batch, time]`
+   * @returns logits `[batch, time, vocabSize]` on the host
+   */
+  read(tokens: NDArray): Promise<NDArray<'float32'>>;
+  /** Forgets everything. */
+  reset(): Promise<void>;
+  /** Bytes of the memory of all texts. */
+  readonly stateBytes: number;
+  dispose(): Promise<void>;
+}
+
 /**
  * What every model of the toolkit is: pure functions of (parameters, tokens, state).
  *
@@ -102,6 +117,12 @@ export interface SequenceModel<P = TensorTree, S = TensorTree> {
    * @param params on the host, or on the engine (they stay the caller's).
    */
   decoder?(engine: Engine, params: ToHost<P> | ToDevice<P>, options?: DecoderOptions): Promise<Decoder>;
+  /**
+   * How several texts are read side by side when `forward` cannot go on from a memory, because its shapes depend on what was
+   * read. Evaluations and tasks then read by it.
+   * @param params on the host, or on the engine (they stay the caller's)
+   */
+  reader?(engine: Engine, params: ToHost<P> | ToDevice<P>, batch: number): Promise<TextReader>;
   /** Exceptions from the trainer's rules; the first group whose pattern matches a path decides. */
   parameterGroups?(): readonly ParameterGroup[];
 }

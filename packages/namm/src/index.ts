@@ -51,7 +51,12 @@ export { windowWeights } from './features/window.js';
 export { type KeyValue, LayerUpdates, type UpdateResult } from './layer-updates.js';
 export { ManagedDecoder } from './managed/managed-decoder.js';
 export { ManagedTexts, type ReadOptions, type UpdateReport } from './managed/managed-texts.js';
-export { type ManagedTransformer, manageTransformer } from './managed/managed-transformer.js';
+export {
+  type ManagedReader,
+  type ManagedTransformer,
+  manageTransformer,
+} from './managed/managed-transformer.js';
+export { policyModel } from './managed/policy-model.js';
 export type { Schedule } from './managed/schedule.js';
 export { createNAMM, type NAMM, type NAMMResources } from './namm.js';
 export { expectedAttentionPolicy } from './policy/expected-attention.js';

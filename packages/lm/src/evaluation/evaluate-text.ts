@@ -8,7 +8,7 @@ import {
   ndarray,
   tf,
 } from '@palimpsest/tensor-core';
-import type { AnySequenceModel } from '../sequence-model.js';
+import type { AnySequenceModel, TextReader } from '../sequence-model.js';
 import { countBytes, countCharacters, type Tokenizer } from '../tokenizers/tokenizer.js';
 import { LossTally, type TextBucket } from './loss-tally.js';
 
@@ -68,7 +68,15 @@ export class Evaluator {
   readonly #initState: Compiled<readonly unknown[], unknown>;
   readonly #score: Compiled<readonly unknown[], Scores>;
 
-  constructor(engine: Engine, model: AnySequenceModel, options: EvaluationOptions = {}) {
+  #reader: Promise<TextReader> | undefined;
+  /** Parameters that the reader was made with. */
+  #readParams: unknown;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly model: AnySequenceModel,
+    options: EvaluationOptions = {},
+  ) {
     const { chunk = 128, lanes = 1, regime = 'streaming' } = options;
     if (!(Number.isInteger(chunk) && chunk > 0 && Number.isInteger(lanes) && lanes > 0)) {
       throw new InputError(
@@ -102,6 +110,11 @@ export class Evaluator {
     try {
       for (const call of this.#calls(ids.length - 1)) {
         if (signal?.aborted) break;
+        if (this.model.reader) {
+          await this.#readBy(params, ids, call, tally, regime === 'windowed' || state === undefined);
+          state = {};
+          continue;
+        }
         if (regime === 'windowed' || state === undefined) {
           disposeTree(state);
           state = await this.#initState(params);
@@ -132,6 +145,7 @@ export class Evaluator {
 
   async dispose(): Promise<void> {
     await Promise.all([this.#initState.dispose(), this.#score.dispose()]);
+    await (await this.#reader)?.dispose();
   }
 
   /** For every call, what each lane predicts in it. */
@@ -154,6 +168,37 @@ export class Evaluator {
         return { start, length: clamp(border(lane + 1) - start, chunk), distance };
       });
     }
+  }
+
+  /** A call through the model's own reader, whose memory is that of the parameters it was made with. */
+  async #readBy(
+    params: unknown,
+    ids: Int32Array,
+    call: readonly Stretch[],
+    tally: LossTally,
+    begins: boolean,
+  ): Promise<void> {
+    const { lanes, chunk } = this.#options;
+    if (params !== this.#readParams) {
+      await (await this.#reader)?.dispose();
+      this.#reader = this.model.reader!(this.engine, params, lanes);
+      this.#readParams = params;
+    }
+    const reader = await this.#reader!;
+    if (begins) await reader.reset();
+    const tokens = new Int32Array(lanes * chunk);
+    call.forEach(({ start, length }, lane) => {
+      tokens.set(ids.subarray(start, start + length), lane * chunk);
+    });
+    const { data, shape } = await reader.read(ndarray(tokens, [lanes, chunk], 'int32'));
+    const width = shape[2]!;
+    call.forEach(({ start, length, distance }, lane) => {
+      for (let i = 0; i < length; i++) {
+        const from = (lane * chunk + i) * width;
+        const { loss, hit } = judge(data.subarray(from, from + width), ids[start + 1 + i]!);
+        tally.add(distance + i, loss, hit);
+      }
+    });
   }
 
   async #read(
@@ -186,6 +231,19 @@ export class Evaluator {
     });
     return scores.state;
   }
+}
+
+/**
+ * Loss and hit of one prediction, in float64.
+ * @param logits of all classes
+ */
+function judge(logits: Float32Array, target: number): { loss: number; hit: number } {
+  let best = 0;
+  for (let i = 1; i < logits.length; i++) if (logits[i]! > logits[best]!) best = i;
+  const largest = logits[best]!;
+  let sum = 0;
+  for (const value of logits) sum += Math.exp(value - largest);
+  return { loss: largest + Math.log(sum) - logits[target]!, hit: Number(best === target) };
 }
 
 const clamp = (length: number, most: number) => Math.max(0, Math.min(length, most));

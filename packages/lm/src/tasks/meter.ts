@@ -1,6 +1,6 @@
 import { type Compiled, disposeTree, type Engine, ndarray, Rng, tf } from '@palimpsest/tensor-core';
 import { IGNORED_TARGET } from '../data/batch.js';
-import type { AnySequenceModel } from '../sequence-model.js';
+import type { AnySequenceModel, TextReader } from '../sequence-model.js';
 import type { Draw, TaskExample } from './examples.js';
 
 /** Share of asked positions that are answered rightly, as the mean over examples. */
@@ -32,10 +32,11 @@ export class AnswerMeter {
     { readonly ids: tf.Tensor; readonly state: unknown }
   >;
   readonly #initState: Compiled<[unknown], unknown>;
+  #reader: Promise<TextReader> | undefined;
 
   /** @param params on the host. */
   constructor(
-    engine: Engine,
+    private readonly engine: Engine,
     readonly model: AnySequenceModel,
     params: unknown,
     readonly batch: number,
@@ -82,6 +83,7 @@ export class AnswerMeter {
 
   async dispose(): Promise<void> {
     await Promise.all([this.#guess.dispose(), this.#initState.dispose()]);
+    await (await this.#reader)?.dispose();
     disposeTree(this.#params);
   }
 
@@ -89,6 +91,8 @@ export class AnswerMeter {
   async #read(examples: readonly TaskExample[]): Promise<Int32Array[]> {
     const length = examples[0]!.inputs.length;
     const guesses = examples.map(() => new Int32Array(length));
+    this.#reader ??= this.model.reader?.(this.engine, this.#params, this.batch);
+    if (this.#reader) return readBy(await this.#reader, examples);
     let state: unknown = await this.#initState(this.#params);
     for (let from = 0; from < length; from += PIECE) {
       const count = Math.min(PIECE, length - from);
@@ -111,4 +115,31 @@ export class AnswerMeter {
     disposeTree(state);
     return guesses;
   }
+}
+
+/** The likeliest token after every input, by a model's own reader. */
+async function readBy(reader: TextReader, examples: readonly TaskExample[]): Promise<Int32Array[]> {
+  const length = examples[0]!.inputs.length;
+  const guesses = examples.map(() => new Int32Array(length));
+  await reader.reset();
+  for (let from = 0; from < length; from += PIECE) {
+    const count = Math.min(PIECE, length - from);
+    const tokens = Int32Array.from(
+      examples.flatMap(({ inputs }) => [...inputs.subarray(from, from + count)]),
+    );
+    const { data, shape } = await reader.read(ndarray(tokens, [examples.length, count], 'int32'));
+    const width = shape[2]!;
+    guesses.forEach((guess, row) => {
+      for (let i = 0; i < count; i++) {
+        guess[from + i] = indexOfLargest(data, (row * count + i) * width, width);
+      }
+    });
+  }
+  return guesses;
+}
+
+function indexOfLargest(values: Float32Array, from: number, count: number): number {
+  let best = 0;
+  for (let i = 1; i < count; i++) if (values[from + i]! > values[from + best]!) best = i;
+  return best;
 }

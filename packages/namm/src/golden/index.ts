@@ -1,4 +1,5 @@
 import type { GoldenHandler } from '@palimpsest/base/golden';
+import { baseLmCase } from './base-lm-case.js';
 import { cmaEsCase } from './cma-es-case.js';
 import { evolveLmCase } from './evolve-lm-case.js';
 import { generateCase, raggedCase } from './managed-cases.js';
@@ -7,6 +8,7 @@ import { openNammCase } from './open-namm-case.js';
 import { policyCase } from './policy-case.js';
 import { reductionCase } from './reduction-case.js';
 import { bamCase, mlpCase } from './scorer-cases.js';
+import { seedTransformerCase } from './seed-transformer-case.js';
 import { selectionCase } from './selection-case.js';
 import { spectrogramCase } from './spectrogram-case.js';
 import { statisticsCase } from './statistics-case.js';
@@ -21,6 +23,8 @@ export const goldenHandlers: readonly GoldenHandler[] = [
   selectionCase,
   policyCase,
   openNammCase,
+  seedTransformerCase,
+  baseLmCase,
   generateCase,
   raggedCase,
   cmaEsCase,

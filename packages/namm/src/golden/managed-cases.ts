@@ -46,9 +46,10 @@ export const generateCase: GoldenHandler = {
     });
     const outputs: Record<string, GoldenOutputs[string]> = {};
     let update = 0;
-    let lengths = new Array<number>(size.nLayers!).fill(0);
+    const lengths = new Array<number>(size.nLayers!).fill(0);
     let fresh = 0;
-    const texts = managed.read(engine, params, 1, {
+    const reader = managed.compile(engine, params);
+    const texts = reader.read(1, {
       onUpdate: ({ layers }) => {
         for (const layer of layers) {
           const positions = positionsAfter(layer);
@@ -76,8 +77,8 @@ export const generateCase: GoldenHandler = {
       cacheLengths.push(...lengths.map((length) => length + fresh));
       given = ndarray(Int32Array.of(tokens.at(-1)!), [1, 1], 'int32');
     }
-    lengths = [];
     await texts.dispose();
+    await reader.dispose();
     return { ...outputs, 'out/tokens': tokens, 'out/logits': logits, 'out/cacheLengths': cacheLengths };
   },
 };
@@ -98,7 +99,8 @@ export const raggedCase: GoldenHandler = {
     const outputs: Record<string, GoldenOutputs[string]> = {};
     const longest = new Map<number, number>();
     let update = 0;
-    const texts = managed.read(engine, params, batch, {
+    const reader = managed.compile(engine, params);
+    const texts = reader.read(batch, {
       onUpdate: ({ seen, layers }) => {
         for (const report of layers) {
           const name = `out/u${update}_l${report.layer}`;
@@ -127,6 +129,7 @@ export const raggedCase: GoldenHandler = {
       outputs[`out/final_l${layer}_value`] = gatherRows(values, kept).data;
     }
     await texts.dispose();
+    await reader.dispose();
     return outputs;
   },
 };

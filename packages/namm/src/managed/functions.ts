@@ -3,6 +3,7 @@ import {
   layerFrequencies,
   type Transformer,
   type TransformerParameters,
+  withoutRoom,
   withRoom,
 } from '@palimpsest/backbone';
 import { tf } from '@palimpsest/tensor-core';
@@ -219,20 +220,26 @@ export class ManagedFunctions {
     return { ...state, layers };
   }
 
-  /** Adds empty slots to every layer. */
-  makeRoom(state: ManagedState, slots: number): ManagedState {
+  /** Adds empty slots behind the others in every layer, or takes so many away there. */
+  resize(state: ManagedState, more: number): ManagedState {
     const layers = state.layers.map((own): ManagedLayer => {
-      const cache = withRoom(evictableLayer(own), slots);
+      const cache = more > 0 ? withRoom(evictableLayer(own), more) : withoutRoom(evictableLayer(own), -more);
       const tokens = cache.positions.shape[2]!;
       const { policy } = own;
       if (!policy) return cache;
-      const padded = Object.entries(policy.tokens).map(
-        ([name, rows]) => [name, padTokens(rows, tokens)] as const,
+      const fitted = Object.entries(policy.tokens).map(
+        ([name, rows]) => [name, more > 0 ? padTokens(rows, tokens) : cutTokens(rows, tokens)] as const,
       );
-      return { ...cache, policy: { ...policy, tokens: Object.fromEntries(padded) } };
+      return { ...cache, policy: { ...policy, tokens: Object.fromEntries(fitted) } };
     });
     return { ...state, layers };
   }
+}
+
+/** The first so many columns of `[batch, heads, rows, tokens]`. */
+function cutTokens(rows: tf.Tensor, tokens: number): tf.Tensor {
+  const [batch, heads, count] = rows.shape as [number, number, number, number];
+  return tf.slice(rows, [0, 0, 0, 0], [batch, heads, count, tokens]);
 }
 
 /** Positions of consecutive tokens, int32 `[batch, count]`. */

@@ -51,19 +51,19 @@ export class ManagedGraphs {
     { readonly scores: readonly tf.Tensor[]; readonly policies: readonly { readonly state?: PolicyState }[] }
   >;
   readonly gather: Compiled<[GatherInput], ManagedState>;
-  readonly makeRoom: Compiled<[ManagedState], ManagedState>;
+  /** Adds as many slots as the second argument has elements, or takes them away. */
+  readonly makeRoom: Compiled<[ManagedState, tf.Tensor], ManagedState>;
+  readonly takeRoom: Compiled<[ManagedState, tf.Tensor], ManagedState>;
   #params: ToDevice<Parameters>;
   readonly #ownsParams: boolean;
-  #policyParameters: ToDevice<LayerParameters> | undefined;
-  /** Texts that use these forms. */
-  users = 0;
+  /** Texts that use these forms, and whoever compiled them. */
+  users = 1;
 
   constructor(
     readonly engine: Engine,
     readonly model: Transformer,
     readonly policy: CachePolicy,
     params: ToHost<Parameters> | ToDevice<Parameters>,
-    readonly room: number,
     freeze = true,
   ) {
     const functions = new ManagedFunctions(model, policy);
@@ -117,10 +117,12 @@ export class ManagedGraphs {
         ),
       { name: name('gather'), donate: [0] },
     );
-    this.makeRoom = engine.compile((state: ManagedState) => functions.makeRoom(state, room), {
-      name: name('makeRoom'),
-      donate: [0],
-    });
+    const resize = (sign: 1 | -1) =>
+      engine.compile((state: ManagedState, count: tf.Tensor) => functions.resize(state, sign * count.size), {
+        name: name(sign > 0 ? 'makeRoom' : 'takeRoom'),
+        donate: [0],
+      });
+    [this.makeRoom, this.takeRoom] = [resize(1), resize(-1)];
   }
 
   get params(): ToDevice<Parameters> {
@@ -134,32 +136,30 @@ export class ManagedGraphs {
     );
   }
 
-  /** What the policy reads for every layer, on the engine. */
-  policyParameters(): ToDevice<LayerParameters> {
+  /** What a policy's scores read for every layer, on the engine; the caller's to dispose of. */
+  parametersOf(policy: CachePolicy): ToDevice<LayerParameters> {
     const { layers, keyValueHeads: heads } = this.model.options;
-    this.#policyParameters ??= this.engine.put(
+    return this.engine.put(
       Array.from(
         { length: layers },
-        (_, layer): Record<string, NDArray> => this.policy.parameters?.({ layer, heads }) ?? {},
+        (_, layer): Record<string, NDArray> => policy.parameters?.({ layer, heads }) ?? {},
       ),
     ) as ToDevice<LayerParameters>;
-    return this.#policyParameters;
   }
 
-  /** Lets go of what the policy read so far, when it goes on with other parameters of the same shapes. */
-  renewPolicyParameters(): void {
-    disposeTree(this.#policyParameters);
-    this.#policyParameters = undefined;
+  /** One user less; the last one takes the compiled forms along. */
+  async release(): Promise<void> {
+    this.users -= 1;
+    if (this.users === 0) await this.#dispose();
   }
 
-  async dispose(): Promise<void> {
-    const { start, startAll, extend, extendAll, step, absorb, score, gather, makeRoom } = this;
+  async #dispose(): Promise<void> {
+    const { start, startAll, extend, extendAll, step, absorb, score, gather, makeRoom, takeRoom } = this;
     await Promise.all(
-      [start, startAll, extend, extendAll, step, absorb, score, gather, makeRoom].map((form) =>
+      [start, startAll, extend, extendAll, step, absorb, score, gather, makeRoom, takeRoom].map((form) =>
         form.dispose(),
       ),
     );
     if (this.#ownsParams) disposeTree(this.#params);
-    this.renewPolicyParameters();
   }
 }

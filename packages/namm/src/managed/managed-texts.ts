@@ -9,12 +9,13 @@ import {
   type ToDevice,
   toHost,
 } from '@palimpsest/tensor-core';
+import type { CachePolicy } from '../policy/policy.js';
 import { type Candidates, retain } from '../policy/retention.js';
-import { extentsAfter } from './extents.js';
-import type { Waiting } from './functions.js';
+import { extentsAfter, ROOM } from './extents.js';
+import type { LayerParameters, Waiting } from './functions.js';
 import type { ManagedGraphs } from './graphs.js';
 import { pieces, type Schedule } from './schedule.js';
-import { emptyHostState, type HostState, type ManagedState } from './state.js';
+import { emptyHostState, type HostState, type ManagedState, rowsOfState } from './state.js';
 
 type DeviceState = ToDevice<ManagedState>;
 
@@ -38,6 +39,11 @@ export interface UpdateReport {
 
 /** Options of one reading of texts. */
 export interface ReadOptions {
+  /**
+   * A policy of the same arithmetic with other parameters, such as those of a population, whose graphs these texts share. Default:
+   * the one that was compiled.
+   */
+  readonly policy?: CachePolicy;
   /** Called after every update. */
   readonly onUpdate?: (report: UpdateReport) => void;
   /** Slots of every layer after an update, from the longest head of each. Default: `extentsAfter`. */
@@ -53,6 +59,7 @@ export class ManagedTexts {
   /** Attention of single tokens that no policy has seen yet, and how many slots stand behind the newest entry. */
   #waiting: ToDevice<Waiting>[] = [];
   #waitingTokens = 0;
+  #parameters: ToDevice<LayerParameters> | undefined;
   #room = 0;
   #seen = 0;
   /** Tokens of padding before each text. */
@@ -152,17 +159,22 @@ export class ManagedTexts {
     this.#padding.fill(0);
   }
 
-  /** Independent texts with the same past. */
-  async fork(): Promise<ManagedTexts> {
-    const copy = new ManagedTexts(this.graphs, this.schedule, this.batch, this.options);
-    if (this.#state) copy.restore(await this.state());
+  /**
+   * Independent texts with the pasts of some of these.
+   * @param rows text of this batch that each new one continues; default: all, in order
+   * @param options of the new texts; default: those of these
+   */
+  async fork(rows?: readonly number[], options = this.options): Promise<ManagedTexts> {
+    const copy = new ManagedTexts(this.graphs, this.schedule, rows?.length ?? this.batch, options);
+    if (this.#state) copy.restore(rows ? rowsOfState(await this.state(), rows) : await this.state());
     return copy;
   }
 
   async dispose(): Promise<void> {
     this.reset();
-    this.graphs.users -= 1;
-    if (this.graphs.users === 0) await this.graphs.dispose();
+    disposeTree(this.#parameters);
+    this.#parameters = undefined;
+    await this.graphs.release();
   }
 
   async *#pieces(tokens: NDArray, mask: NDArray | undefined, all: boolean): AsyncGenerator<DeviceArray> {
@@ -180,23 +192,30 @@ export class ManagedTexts {
 
   async #readMany(tokens: NDArray, mask: NDArray | undefined, all: boolean): Promise<DeviceArray> {
     await this.#absorb();
+    await this.#takeRoom();
     const { graphs } = this;
     const [start, extend] = all ? [graphs.startAll, graphs.extendAll] : [graphs.start, graphs.extend];
     const result = this.#state
       ? await extend(graphs.params, tokens, mask, this.#state)
       : await start(graphs.params, tokens, mask);
     this.#state = result.state;
-    // The arrays end with the new rows: nothing is free behind them.
-    this.#room = 0;
     return result.logits;
+  }
+
+  /** Lets the arrays end with the newest entry. */
+  async #takeRoom(): Promise<void> {
+    if (this.#room === 0) return;
+    this.#state = await this.graphs.takeRoom(this.#state!, slots(this.#room));
+    this.#room = 0;
   }
 
   async #readOne(tokens: NDArray): Promise<DeviceArray> {
     const { graphs, batch } = this;
     if (this.#room === 0) {
       await this.#absorb();
-      this.#state = await graphs.makeRoom(this.#state!);
-      this.#room = graphs.room;
+      const { updateInterval } = this.schedule;
+      this.#room = Math.min(ROOM, updateInterval - (this.#seen % updateInterval));
+      this.#state = await graphs.makeRoom(this.#state!, slots(this.#room));
     }
     const token = ndarray(tokens.data, [batch], 'int32');
     const before = this.#state!;
@@ -255,11 +274,14 @@ export class ManagedTexts {
   async #update(): Promise<void> {
     const { graphs } = this;
     const { managed } = graphs;
-    const { retention } = graphs.policy;
+    const policy = this.options.policy ?? graphs.policy;
+    const { retention } = policy;
     if (managed.length === 0 || retention.kind === 'everything') return;
     await this.#absorb();
+    await this.#takeRoom();
     const state = this.#state!;
-    const scored = await graphs.score(state, graphs.policyParameters());
+    this.#parameters ??= graphs.parametersOf(policy);
+    const scored = await graphs.score(state, this.#parameters);
     const tokensSeen = this.#padding.map((padding) => Math.max(0, this.#seen - padding));
     const reports: UpdateReport['layers'][number][] = [];
     for (const [index, layer] of managed.entries()) {
@@ -270,10 +292,9 @@ export class ManagedTexts {
       reports.push({ layer, scores, positions, kept, lengths, passing });
     }
     const extents = (this.options.extents ?? extentsAfter)(reports.map(({ kept }) => kept.shape[2]!));
-    const slots = reports.map(({ kept }, index) => rightAligned(kept, extents[index]!));
-    this.#state = await graphs.gather({ state, policies: scored.policies, slots });
+    const chosen = reports.map(({ kept }, index) => rightAligned(kept, extents[index]!));
+    this.#state = await graphs.gather({ state, policies: scored.policies, slots: chosen });
     disposeTree(scored);
-    this.#room = 0;
     this.options.onUpdate?.({ seen: this.#seen, layers: reports });
   }
 
@@ -300,6 +321,9 @@ export class ManagedTexts {
     });
   }
 }
+
+/** An array that stands for a number of slots, which graphs know by its shape. */
+const slots = (count: number): NDArray => ndarray(new Int32Array(count), [count], 'int32');
 
 /** Columns of `[batch, time]`. */
 function columns({ data, shape }: NDArray, from: number, count: number): NDArray {

@@ -2,7 +2,6 @@ import { createTransformer, type Transformer, type TransformerParameters } from 
 import { type Engine, InputError, type ToDevice, type ToHost } from '@palimpsest/tensor-core';
 import { withHeldRows } from '../policy/held-rows.js';
 import type { CachePolicy } from '../policy/policy.js';
-import { ROOM } from './extents.js';
 import { ManagedGraphs } from './graphs.js';
 import { ManagedTexts, type ReadOptions } from './managed-texts.js';
 import { checkSchedule, type Schedule } from './schedule.js';
@@ -16,10 +15,18 @@ export interface ManagedTransformer {
   readonly policy: CachePolicy;
   readonly schedule: Schedule;
   /**
-   * Texts that are read side by side.
+   * Compiles it for an engine; graphs are made when they are first needed.
    * @param params on the host, or on the engine (they stay the caller's)
    */
-  read(engine: Engine, params: Params, batch: number, options?: ReadOptions): ManagedTexts;
+  compile(engine: Engine, params: Params): ManagedReader;
+}
+
+/** A compiled managed transformer. */
+export interface ManagedReader {
+  /** Texts that are read side by side, before their first token. */
+  read(batch: number, options?: ReadOptions): ManagedTexts;
+  /** Gives the compiled forms back, once no text is read by them any more. */
+  dispose(): Promise<void>;
 }
 
 /**
@@ -38,21 +45,20 @@ export function manageTransformer(
       `A policy decides what is forgotten, but this transformer has a window of ${options.window}; take one of full attention.`,
     );
   }
-  if (options.positions === 'learned') {
-    throw new InputError(
-      `A policy lets a text grow beyond any length, but learned positions end at ${options.context}; take a transformer of rotary or sinusoidal positions.`,
-    );
-  }
   // The arrays of a managed cache have the size of what they hold; the capacity is only that of an empty one.
   const model = createTransformer({ ...options, evictable: true, capacity: 1 });
   const held = withHeldRows(policy);
   const checked = checkSchedule(schedule);
-  const room = Math.min(ROOM, checked.updateInterval);
   return {
     model,
     policy,
     schedule: checked,
-    read: (engine, params, batch, readOptions) =>
-      new ManagedTexts(new ManagedGraphs(engine, model, held, params, room), checked, batch, readOptions),
+    compile: (engine, params) => {
+      const graphs = new ManagedGraphs(engine, model, held, params);
+      return {
+        read: (batch, readOptions) => new ManagedTexts(graphs, checked, batch, readOptions),
+        dispose: () => graphs.release(),
+      };
+    },
   };
 }

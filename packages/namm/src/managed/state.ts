@@ -1,5 +1,14 @@
 import type { EvictableLayer, TransformerConfig } from '@palimpsest/backbone';
-import { formatShape, InputError, type NDArray, type tf, zeros } from '@palimpsest/tensor-core';
+import {
+  allocate,
+  formatShape,
+  InputError,
+  type NDArray,
+  sizeOf,
+  type tf,
+  treeMap,
+  zeros,
+} from '@palimpsest/tensor-core';
 import type { PolicyState } from '../policy/policy.js';
 
 /** A layer of a managed cache. Slots stand in order of age; those without an entry have position -1. */
@@ -38,6 +47,17 @@ export const emptyHostState = (batch: number): HostState => ({
   seen: zeros([batch], 'int32'),
   layers: [],
 });
+
+/** The memory of some texts of a batch, in a given order; one may come several times. */
+export const rowsOfState = (state: HostState, rows: readonly number[]): HostState =>
+  treeMap<NDArray, NDArray, HostState>(state, (leaf) => {
+    const width = sizeOf(leaf.shape.slice(1));
+    const data = allocate(leaf.dtype, rows.length * width);
+    rows.forEach((row, index) => {
+      data.set(leaf.data.subarray(row * width, (row + 1) * width), index * width);
+    });
+    return { ...leaf, data, shape: [rows.length, ...leaf.shape.slice(1)] };
+  });
 
 type Arrays = Readonly<Record<string, NDArray>>;
 

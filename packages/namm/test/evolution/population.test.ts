@@ -115,13 +115,15 @@ describe('a population', () => {
       { updateInterval: 16, maxTokensPerForward: 8 },
     );
     const kept: number[][][] = [];
-    const texts = managed.read(engine, params, 1, {
+    const reader = managed.compile(engine, params);
+    const texts = reader.read(1, {
       onUpdate: ({ layers }) => kept.push(layers.map(({ lengths }) => [...lengths.data])),
     });
     const { prompt, target } = trials[1]!;
     const all = Int32Array.of(...prompt, ...target!.subarray(0, 6));
     const logits = await texts.readAll({ data: all, shape: [1, all.length], dtype: 'int32' });
     await texts.dispose();
+    await reader.dispose();
     let sum = 0;
     target!.forEach((id, step) => {
       const row = logits.data.subarray((44 + step) * 31, (45 + step) * 31);
@@ -179,7 +181,8 @@ describe('a population', () => {
       updateInterval: 16,
       maxTokensPerForward: 16,
     });
-    const texts = managed.read(engine, params, 1);
+    const reader = managed.compile(engine, params);
+    const texts = reader.read(1);
     const values = [0, 1].map(() => Array.from({ length: 5 }, (): number[] => []));
     for (const from of [0, 16]) {
       (
@@ -199,6 +202,7 @@ describe('a population', () => {
       });
     }
     await texts.dispose();
+    await reader.dispose();
     values.forEach((bins, layer) => {
       const { mean, variance, count } = statisticsOfLayers[layer]!;
       expect(count).toBe(2 * (16 + 32));

@@ -1,7 +1,6 @@
 import { createTransformer, type Transformer, type TransformerParameters } from '@palimpsest/backbone';
 import { disposeTree, type Engine, type NDArray, type ToDevice } from '@palimpsest/tensor-core';
 import type { NAMMConfig } from '../../config.js';
-import { ROOM } from '../../managed/extents.js';
 import { ManagedGraphs } from '../../managed/graphs.js';
 import { ManagedTexts, type UpdateReport } from '../../managed/managed-texts.js';
 import { checkSchedule, type Schedule } from '../../managed/schedule.js';
@@ -56,7 +55,7 @@ export class ChunkRunner {
   }
 
   async dispose(): Promise<void> {
-    await Promise.all([...this.#readings.values()].map(({ graphs }) => graphs.dispose()));
+    await Promise.all([...this.#readings.values()].map(({ graphs }) => graphs.release()));
     this.#readings.clear();
     disposeTree(this.#params);
   }
@@ -66,10 +65,7 @@ export class ChunkRunner {
     if (known) return known;
     const evolving = kind === 'full' ? undefined : evolvingPolicy(this.#model.config, kind === 'collecting');
     const policy = evolving?.policy ?? fullPolicy();
-    const room = Math.min(ROOM, this.#schedule.updateInterval);
-    const graphs = new ManagedGraphs(this.#engine, this.#transformer, policy, this.#params, room);
-    // They stay when the texts of a chunk have been read.
-    graphs.users += 1;
+    const graphs = new ManagedGraphs(this.#engine, this.#transformer, policy, this.#params);
     const reading = { graphs, ...(evolving && { evolving }) };
     this.#readings.set(kind, reading);
     return reading;
@@ -129,7 +125,6 @@ class ChunkRun {
     if (vectors !== 'full') {
       const own = vectors.flatMap((vector) => trials.map(() => vector));
       evolving!.use({ vectors: own, ...(statistics && { statistics }) });
-      graphs.renewPolicyParameters();
     }
     const open = (batch: number) =>
       new ManagedTexts(graphs, this.#schedule, batch, {
