@@ -1,7 +1,8 @@
 import { constants, openSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
-import { requireRegularFile } from '@palimpsest/base';
+import { requireRegularFile, systemReason } from '@palimpsest/base';
+import { decodeText } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 
 /**
@@ -18,14 +19,16 @@ export async function promptOf(
   if (asked.has('prompt')) {
     throw new InputError('Give one prompt, but both --prompt and --prompt-path were given.');
   }
+  const what = `The prompt '${promptPath}' (--prompt-path)`;
+  return decodeText(await whole(promptPath, what, signal), what);
+}
+
+async function whole(path: string, what: string, signal: AbortSignal): Promise<Uint8Array> {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(await bytesOf(promptPath, signal));
+    return await bytesOf(path, signal);
   } catch (error) {
     if (signal.aborted || error instanceof InputError) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    const reason =
-      code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is not UTF-8 text' : String(code ?? error);
-    throw new InputError(`The prompt '${promptPath}' (--prompt-path) cannot be read: ${reason}.`);
+    throw new InputError(`${what} cannot be read: ${systemReason(error)}.`);
   }
 }
 

@@ -186,7 +186,7 @@ describe('--plugin: a bad one', () => {
     const cwd = emptyFolder();
     const sentences = [
       [['--plugin', 'none.mjs'], /The plugin '.*none\.mjs' cannot be read: there is no such file/],
-      [['--plugin', '.'], /The plugin '.*' cannot be read: .*EISDIR/],
+      [['--plugin', '.'], /The plugin '.*' cannot be read: .*is a folder/],
       [['--plugin'], /--plugin needs the path of a JavaScript module/],
     ] as const;
     for (const [flags, sentence] of sentences) {

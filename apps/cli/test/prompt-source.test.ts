@@ -45,7 +45,7 @@ describe('the prompt of generate', () => {
       expect(stderr).toMatch(/^error: .*\n$/);
       return stderr;
     };
-    expect(await errorOf('--prompt-path', 'bytes')).toContain('it is not UTF-8 text');
+    expect(await errorOf('--prompt-path', 'bytes')).toContain('is not UTF-8 text');
     expect(await errorOf('--prompt-path', 'nowhere')).toContain("'nowhere'");
     expect(await errorOf('--prompt-path', '.')).toContain('is a folder');
     expect(await errorOf('--prompt', 'a', '--prompt-path', 'bytes')).toContain(

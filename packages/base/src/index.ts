@@ -6,6 +6,7 @@ export { readBytes, writeFileAtomically } from './files/atomic-file.js';
 export { readRegularFile, requireRegularFile } from './files/regular-file.js';
 export * from './files/safetensors-files.js';
 export * from './files/sharded-safetensors.js';
+export { isSystemError, systemReason } from './files/system-error.js';
 export * from './float-formats.js';
 export { FIRST_BYTES, foreignCause } from './foreign-cause.js';
 export { parseJson } from './lenient-json.js';

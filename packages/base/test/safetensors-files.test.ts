@@ -73,7 +73,9 @@ describe('writing', () => {
 
   test('a folder that is not there is named', async () => {
     const path = join(folder, 'nowhere', 'model.safetensors');
-    await expect(writeSafetensors(path, tensors)).rejects.toThrow(`${path} cannot be written (ENOENT).`);
+    await expect(writeSafetensors(path, tensors)).rejects.toThrow(
+      `'${path}' cannot be written: there is no such file or folder.`,
+    );
   });
 
   test('text and bytes can be written, too', async () => {

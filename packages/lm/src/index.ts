@@ -30,6 +30,7 @@ export type { RandomSource } from './data/random-source.js';
 export { RandomWindows, type WindowOptions } from './data/random-windows.js';
 export * from './data/run-data.js';
 export * from './data/stories.js';
+export { decodeText } from './data/text-file.js';
 export * from './evaluation/evaluate-text.js';
 export type { TextBucket } from './evaluation/loss-tally.js';
 export * from './generation/decoder.js';

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readRegularFile, systemReason } from '@palimpsest/base';
 import {
   encodeSnapshot,
   parseSampling,
@@ -168,9 +168,9 @@ async function describeMemory(session: Session): Promise<string> {
 
 async function readSnapshot(file: string): Promise<Uint8Array> {
   try {
-    return new Uint8Array(await readFile(file));
+    return readRegularFile(file);
   } catch (error) {
-    throw new InputError(`The memory file '${file}' cannot be read: ${(error as Error).message}.`);
+    throw new InputError(`The memory file '${file}' cannot be read: ${systemReason(error)}.`);
   }
 }
 

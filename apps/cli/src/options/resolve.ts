@@ -1,4 +1,4 @@
-import { readRegularFile } from '@palimpsest/base';
+import { readRegularFile, systemReason } from '@palimpsest/base';
 import { nearestName, parseJson } from '@palimpsest/harness';
 import { InputError } from '@palimpsest/tensor-core';
 import type { z } from 'zod';
@@ -90,7 +90,7 @@ function readText(path: string): string {
   try {
     return new TextDecoder().decode(readRegularFile(path));
   } catch (error) {
-    throw new InputError(`The configuration file '${path}' cannot be read: ${(error as Error).message}.`);
+    throw new InputError(`The configuration file '${path}' cannot be read: ${systemReason(error)}.`);
   }
 }
 

@@ -18,7 +18,7 @@ export const exportModel = defineVerb({
     },
   ],
   schema: z.object({
-    out: z.string().default('model.onnx').meta({ description: 'file to write', value: 'file' }),
+    out: z.string().min(1).default('model.onnx').meta({ description: 'file to write', value: 'file' }),
     batch: z.int().min(1).default(1).meta({ description: 'texts side by side', value: 'count' }),
     time: z
       .int()

@@ -32,7 +32,7 @@ export function parseCheckpointConfig(json: JsonObject, source: string): Checkpo
   const family = families.find((name) => name === type) ?? aliases[String(type)];
   if (!family) {
     throw new InputError(
-      `${source}: the model_type ${JSON.stringify(type)} is not supported; supported are ${families.join(', ')}.`,
+      `${source}: ${type === undefined ? "there is no 'model_type'" : `the model_type ${JSON.stringify(type)} is not supported`}; supported are ${families.join(', ')}.`,
     );
   }
   refuseQuantised(json, source);

@@ -1,4 +1,11 @@
-import { FIRST_BYTES, headerLength, InputError, parseHeader, type SafeEntry } from '@palimpsest/base';
+import {
+  FIRST_BYTES,
+  headerLength,
+  InputError,
+  parseHeader,
+  type SafeEntry,
+  systemReason,
+} from '@palimpsest/base';
 import { isObject, readJsonFile } from './json-file.js';
 
 export type FileHandle = Awaited<ReturnType<typeof import('node:fs/promises')['open']>>;
@@ -136,7 +143,7 @@ export async function openForReading(path: string, where: string): Promise<FileH
     throw new InputError(
       error.code === 'ENOENT'
         ? `There is no file ${path}, ${where}.`
-        : `${path} cannot be read (${error.code ?? String(error)}).`,
+        : `${path} cannot be read: ${systemReason(error)}.`,
     );
   });
 }

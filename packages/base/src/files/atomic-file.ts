@@ -1,5 +1,6 @@
 import { InputError } from '../errors.js';
 import { requireRegularFile } from './regular-file.js';
+import { systemReason } from './system-error.js';
 
 // Node's file modules load on use, so that the package itself also loads in browsers.
 const files = () => import('node:fs/promises');
@@ -8,7 +9,7 @@ const files = () => import('node:fs/promises');
 export function unreadable(path: string, error: unknown): InputError {
   const code = (error as { code?: string }).code;
   return new InputError(
-    code === 'ENOENT' ? `There is no file ${path}.` : `${path} cannot be read (${code ?? error}).`,
+    code === 'ENOENT' ? `There is no file ${path}.` : `${path} cannot be read: ${systemReason(error)}.`,
   );
 }
 
@@ -53,7 +54,7 @@ export async function writeFileAtomically(
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
-    throw new InputError(`${path} cannot be written (${(error as { code?: string }).code ?? error}).`);
+    throw new InputError(`'${path}' cannot be written: ${systemReason(error)}.`);
   }
   await sweep(path, machine(hostname())).catch(() => undefined);
 }

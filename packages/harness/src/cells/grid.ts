@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { requireRegularFile, systemReason } from '@palimpsest/base';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { parseJson } from '../json-document.js';
@@ -33,8 +34,9 @@ export type GridInput = z.input<typeof gridSchema>;
 
 /** Reads the file of a grid without checking what it says. @throws InputError when it is no JSON object. */
 export async function readGridFile(path: string): Promise<Partial<GridInput>> {
+  requireRegularFile(path);
   const text = await readFile(path, 'utf8').catch((error: Error) => {
-    throw new InputError(`The grid '${path}' cannot be read: ${error.message}.`);
+    throw new InputError(`The grid '${path}' cannot be read: ${systemReason(error)}.`);
   });
   const json = parseJson(text, `The grid '${path}'`);
   if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { systemReason } from '@palimpsest/base';
 import { InputError } from '@palimpsest/tensor-core';
 import { parseJson } from '../json-document.js';
 import { type CellResult, cellResultSchema } from './cell.js';
@@ -35,7 +36,7 @@ export class ResultStore {
     try {
       await mkdir(join(folder, 'cells'), { recursive: true });
     } catch (error) {
-      throw new InputError(`The result folder '${folder}' cannot be made: ${(error as Error).message}.`);
+      throw new InputError(`The result folder '${folder}' cannot be made: ${systemReason(error)}.`);
     }
     return new ResultStore(folder);
   }
@@ -63,7 +64,7 @@ export class ResultStore {
       text = await readFile(path, 'utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw new InputError(`The result '${path}' cannot be read: ${(error as Error).message}.`);
+      throw new InputError(`The result '${path}' cannot be read: ${systemReason(error)}.`);
     }
     return parseResult(path, key, text);
   }
@@ -125,7 +126,7 @@ async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder);
   } catch (error) {
-    throw new InputError(`The folder '${folder}' cannot be read: ${(error as Error).message}.`);
+    throw new InputError(`The folder '${folder}' cannot be read: ${systemReason(error)}.`);
   }
 }
 

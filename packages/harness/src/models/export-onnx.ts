@@ -1,3 +1,4 @@
+import { requireMemory } from '@palimpsest/base';
 import type { AnySequenceModel } from '@palimpsest/lm';
 import {
   createEngine,
@@ -69,6 +70,10 @@ export async function exportOnnx(
   if (!(Number.isInteger(batch) && batch > 0 && Number.isInteger(time) && time > 0)) {
     throw new InputError(`An export needs a positive batch and time, but ${batch} and ${time} were given.`);
   }
+  requireMemory(
+    4 * batch * time * model.vocabSize,
+    `The logits of ${batch} x ${time} tokens x ${model.vocabSize} entries, at 4 bytes each,`,
+  );
   const first = await initialMemory(model, params, batch);
   const starts = startsOtherThanZero(first);
   const isStep = time === 1;

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { InputError } from '@palimpsest/base';
+import { InputError, readRegularFile, systemReason } from '@palimpsest/base';
 import type { Mechanism } from '@palimpsest/lm';
 import { createRegistry, type PluginCard, type Registry } from '../create-registry.js';
 import { mechanisms } from '../mechanisms.js';
@@ -33,10 +32,10 @@ async function loadPlugin(path: string): Promise<PluginCard> {
 
 function read(path: string): Buffer {
   try {
-    return readFileSync(path);
+    return Buffer.from(readRegularFile(path));
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const reason = code === 'ENOENT' ? 'there is no such file' : message;
+    const { code } = error as NodeJS.ErrnoException;
+    const reason = code === 'ENOENT' ? 'there is no such file' : systemReason(error);
     throw new InputError(
       `The plugin '${path}' cannot be read: ${reason}; give the path of a JavaScript module.`,
     );

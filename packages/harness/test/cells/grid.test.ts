@@ -67,6 +67,8 @@ describe('a grid', () => {
     expect(await readGridFile(path)).toEqual({ tasks: ['sum'] });
     writeFileSync(path, '["sum"]');
     await expect(readGridFile(path)).rejects.toThrow(`The grid '${path}' must hold one JSON object.`);
-    await expect(readGridFile(`${path}5`)).rejects.toThrow(/^The grid '.*' cannot be read: ENOENT/);
+    await expect(readGridFile(`${path}5`)).rejects.toThrow(
+      /^The grid '.*' cannot be read: there is no such file/,
+    );
   });
 });

@@ -201,10 +201,15 @@ function readTokenizer(bytes: Uint8Array, path: string, model: AnySequenceModel)
 
 /** The folder that holds the files: the one named, its former version, or the latest checkpoint of a run's folder. */
 function findCheckpoint(folder: string): string {
-  const { existsSync } = nodeModule('node:fs');
+  const { existsSync, statSync } = nodeModule('node:fs');
   const { join } = nodeModule('node:path');
   const place = currentFolder(folder);
   if (!existsSync(place)) throw new InputError(`There is no checkpoint folder '${folder}'.`);
+  if (!statSync(place).isDirectory()) {
+    throw new InputError(
+      `'${folder}' is a file, but a checkpoint is a folder; give the one that holds ${CONFIG}.`,
+    );
+  }
   if (existsSync(join(place, CONFIG))) return place;
   const latest = currentFolder(join(place, 'latest'));
   if (existsSync(join(latest, CONFIG))) return latest;

@@ -1,4 +1,4 @@
-import { foreignCause, InputError, readRegularFile } from '@palimpsest/base';
+import { foreignCause, InputError, readRegularFile, systemReason } from '@palimpsest/base';
 
 /**
  * The text of a file in UTF-8; a byte order mark before it is no part of it.
@@ -9,19 +9,27 @@ export function readTextFile(file: string): string {
   const bytes = readFile(file);
   const cause = bytes[0] === 0x76 ? foreignCause(bytes.subarray(0, 512)) : undefined;
   if (cause !== undefined) throw new InputError(`The file '${file}' ${cause}.`);
+  return decodeText(bytes, `The file '${file}'`);
+}
+
+/**
+ * Bytes in UTF-8 as a text, without the byte order mark before it.
+ * @param what begins messages, as in "The file 'text.txt'"
+ * @throws InputError naming the place for what is no UTF-8, cut off inside a character, UTF-16 or binary.
+ */
+export function decodeText(bytes: Uint8Array, what: string): string {
   const isMarked = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
-  if (isMarked)
-    throw new InputError(`The file '${file}' is UTF-16; convert it to UTF-8, for example with iconv.`);
+  if (isMarked) throw new InputError(`${what} is UTF-16; convert it to UTF-8, for example with iconv.`);
   const zero = bytes.indexOf(0);
   if (zero >= 0) {
     throw new InputError(
-      `The file '${file}' has a NUL at byte ${zero}, as UTF-16 without a mark and binary files have it; texts are UTF-8: convert it, for example with iconv -f UTF-16LE -t UTF-8.`,
+      `${what} has a NUL at byte ${zero}, as UTF-16 without a mark and binary files have it; texts are UTF-8: convert it, for example with iconv -f UTF-16LE -t UTF-8.`,
     );
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw new InputError(`The file '${file}' ${whatIsWrong(bytes)}`);
+    throw new InputError(`${what} ${whatIsWrong(bytes)}`);
   }
 }
 
@@ -31,7 +39,7 @@ function readFile(file: string): Uint8Array {
     return readRegularFile(file);
   } catch (error) {
     if (error instanceof InputError) throw error;
-    throw new InputError(`The file '${file}' cannot be read (${(error as NodeJS.ErrnoException).code}).`);
+    throw new InputError(`The file '${file}' cannot be read: ${systemReason(error)}.`);
   }
 }
 

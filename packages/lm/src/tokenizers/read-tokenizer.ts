@@ -1,4 +1,4 @@
-import { InputError, nodeModule, parseJson, readRegularFile } from '@palimpsest/base';
+import { InputError, nodeModule, parseJson, readRegularFile, systemReason } from '@palimpsest/base';
 import type { JsonObject } from '../sequence-model.js';
 import { HuggingFaceTokenizer } from './hugging-face-tokenizer.js';
 import { restoreTokenizer } from './restore-tokenizer.js';
@@ -47,6 +47,6 @@ function readBytes(file: string): Uint8Array {
     return readRegularFile(file);
   } catch (error) {
     if (error instanceof InputError) throw error;
-    throw new InputError(`'${file}' cannot be read (${(error as NodeJS.ErrnoException).code}).`);
+    throw new InputError(`'${file}' cannot be read: ${systemReason(error)}.`);
   }
 }

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import type { BpeTokenizer, Example } from '@palimpsest/lm';
+import { readRegularFile, systemReason } from '@palimpsest/base';
+import { type BpeTokenizer, decodeText, type Example } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { encodeWithSpecials } from '../data/special-tokens.js';
@@ -26,12 +26,7 @@ export function instructionExample(
 
 /** Reads JSON lines of `{ "instruction": ..., "answer": ... }`. @throws InputError naming the line that does not fit. */
 export function readInstructionPairs(path: string): InstructionPair[] {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new InputError(`The pairs '${path}' cannot be read: ${(error as Error).message}.`);
-  }
+  const text = decodeText(bytesOf(path), `The file of pairs '${path}'`);
   return text.split('\n').flatMap((line, index) => {
     if (line.trim() === '') return [];
     const parsed = pairSchema.safeParse(jsonOf(line));
@@ -40,6 +35,14 @@ export function readInstructionPairs(path: string): InstructionPair[] {
       `Line ${index + 1} of '${path}' is no pair: a JSON object with the texts "instruction" and "answer" was expected.`,
     );
   });
+}
+
+function bytesOf(path: string): Uint8Array {
+  try {
+    return readRegularFile(path);
+  } catch (error) {
+    throw new InputError(`The pairs '${path}' cannot be read: ${systemReason(error)}.`);
+  }
 }
 
 function jsonOf(line: string): unknown {
