@@ -59,15 +59,15 @@ export const arcCase: GoldenHandler = {
     if (!testCase.has('out/xNoCope')) return outputs;
     const flat = treeMap<NDArray, NDArray>(params, (leaf, path) =>
       path.includes('.cope.') ? zeros(leaf.shape) : leaf,
-    );
+    ) as ArcParams<NDArray>;
     const plain = new ARC({ ...rest, cope: false, layerNum: testCase.member('layerNum', 0) });
     const { passes } = params;
     const without = {
       ...params,
       passes: passes.map(({ cope: _cope, ...pass }) => pass),
     } as ArcParams<NDArray>;
-    const zeroed = await runOnce(engine, run(cell), flat as never, x, state);
-    const absent = await runOnce(engine, run(plain), without as never, x, state);
+    const zeroed = await runOnce(engine, run(cell), flat, x, state);
+    const absent = await runOnce(engine, run(plain), without, x, state);
     return {
       ...outputs,
       'out/xNoCope@tables of zeros': zeroed.output.data,

@@ -76,7 +76,7 @@ async function evaluation(testCase: GoldenCase, engine: unknown): Promise<Golden
     const tokens = targets.data.length;
     const loss = (x: tf.Tensor, labels: tf.Tensor) =>
       crossEntropy(tf.reshape(x, [tokens, -1]), tf.reshape(labels, [tokens]));
-    const value = (await runOnce(engine, loss, logits as never, targets as never)) as unknown as NDArray;
+    const value = (await runOnce(engine, loss, logits, targets)) as NDArray;
     batches.push({ loss: value.data[0]!, tokens });
   }
   const summary = summariseBatches(batches);

@@ -31,17 +31,11 @@ async function runForm(testCase: GoldenCase, engine: unknown, form: Form) {
     return { loss: value, gradients, result: aux };
   };
   const [ids, targets] = [testCase.array('in/ids'), testCase.array('in/targets')];
-  const { loss, gradients, result } = await runOnce(
-    engine,
-    differentiate,
-    params,
-    ids as never,
-    targets as never,
-  );
-  const states = result.states as unknown as NDArray[];
+  const { loss, gradients, result } = await runOnce(engine, differentiate, params, ids, targets);
+  const states = result.states as NDArray[];
   const outputs: GoldenOutputs = {
     'out/logits': (result.logits as NDArray).data,
-    'out/loss': (loss as unknown as NDArray).data,
+    'out/loss': (loss as NDArray).data,
     ...stateOutputs('state', states),
     ...gradientOutputs(testCase, modelCorrespondences(config, params), params, gradients),
   };
@@ -80,7 +74,7 @@ async function runModel(testCase: GoldenCase, engine: unknown): Promise<GoldenOu
   const wave = config.finalMlpMultiplier === 1 ? (await runForm(testCase, engine, 'wavefront')).outputs : {};
   const side = Object.fromEntries(Object.entries(wave).map(([name, value]) => [`${name}@wavefront`, value]));
   if (!testCase.has('out/seg0embedded')) return { ...outputs, ...side };
-  const first = await runOnce(engine, firstLayer(config), params, testCase.array('in/ids') as never);
+  const first = await runOnce(engine, firstLayer(config), params, testCase.array('in/ids'));
   const of = (array: unknown) => (array as NDArray).data;
   return {
     ...outputs,
@@ -134,10 +128,9 @@ export const streamingCase: GoldenHandler = {
         unaligned: call(N - 3, 2 * N - 5, open.states).logits,
       };
     };
-    const result = await runOnce(engine, run, params, testCase.array('in/ids') as never);
-    const logits = (name: keyof typeof result) =>
-      (result[name] as unknown as { logits: NDArray }).logits.data;
-    const states = (name: keyof typeof result) => (result[name] as unknown as { states: NDArray[] }).states;
+    const result = await runOnce(engine, run, params, testCase.array('in/ids'));
+    const logits = (name: keyof typeof result) => (result[name] as { logits: NDArray }).logits.data;
+    const states = (name: keyof typeof result) => (result[name] as { states: NDArray[] }).states;
     // The reference gives untouched first states back without a batch; ours has one, of equal rows.
     const untouched = states('nextOpen').map((state) => ({
       ...state,
@@ -151,7 +144,7 @@ export const streamingCase: GoldenHandler = {
       'out/nextTokenFull': logits('nextFull'),
       'out/nextTokenTwoSegments': logits('nextWhole'),
       'out/nextTokenPartialOnly': logits('nextOpen'),
-      'out/unalignedSecondChunk': (result.unaligned as unknown as NDArray).data,
+      'out/unalignedSecondChunk': (result.unaligned as NDArray).data,
       ...stateOutputs('state/full', states('full')),
       ...stateOutputs('state/afterA', states('a')),
       ...stateOutputs('state/afterB', states('b')),

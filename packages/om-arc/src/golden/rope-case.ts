@@ -49,11 +49,7 @@ export const ropeCase: GoldenHandler = {
     };
     const outputs: Record<string, GoldenOutputs[string]> = {};
     const turn = async (name: string, variant: RopeVariant, turned: number, base: number) =>
-      (await runOnce(
-        engine,
-        turnRows(variant, turned, base),
-        testCase.array(name) as never,
-      )) as unknown as NDArray;
+      (await runOnce(engine, turnRows(variant, turned, base), testCase.array(name))) as NDArray;
     for (const [name, { dim, pct, base, variant, seqLen }] of Object.entries(runs)) {
       const turned = Math.ceil(dim * pct);
       for (const input of testCase.names(`in/${name}_L`)) {
