@@ -66,6 +66,7 @@ export {
 } from './onnx/to-onnx.js';
 export * from './op.js';
 export * from './optim/index.js';
+export { scan } from './scan.js';
 export { tf } from './tf.js';
 export { tracedKernels } from './trace/backend.js';
 export * as emit from './trace/emit.js';

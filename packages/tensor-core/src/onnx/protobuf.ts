@@ -62,7 +62,7 @@ function writeNode(
     message(writer, 5, (attribute) => {
       text(attribute, 1, name);
       message(attribute, 6, (graph) =>
-        writeBranch(graph, `${nameOf(node.outputs[0]!)}.${name}`, outputs, names, enclosing),
+        writeBranch(graph, `${nameOf(node.outputs[0]!)}.${name}`, node, outputs, names, enclosing),
       );
       attribute.uint32(tag(20)).int32(ATTRIBUTE_TYPE.graph);
     });
@@ -70,10 +70,11 @@ function writeNode(
   if (node.domain !== '') text(writer, 7, node.domain);
 }
 
-/** One branch of a conditional. Outputs are copies, since a branch may give the values of the graph around it. */
+/** One subgraph of a node. Outputs are copies, since a branch may give the values of the graph around it. */
 function writeBranch(
   writer: Writer,
   name: string,
+  { parameters = [] }: GraphNode,
   outputs: readonly Value[],
   names: GraphNames,
   enclosing: ReadonlySet<GraphNode>,
@@ -86,6 +87,7 @@ function writeBranch(
     message(writer, 1, (part) => writeIdentity(part, nameOf(value), `${name}.${index}`));
   });
   text(writer, 2, name);
+  for (const value of parameters) message(writer, 11, (part) => writeValueInfo(part, nameOf(value), value));
   outputs.forEach((value, index) => {
     message(writer, 12, (part) => writeValueInfo(part, `${name}.${index}`, value));
   });
@@ -160,14 +162,16 @@ export function encodeModel(
   }
   const nameOf: NameOf = (value) => inputNames.get(value) ?? outputNames.get(value) ?? `#${value.id}`;
   const constants = new Set<Value>();
+  const given = new Set<Value>();
   const note = (value: Value | undefined) => {
-    if (value && !value.producer && !inputNames.has(value)) constants.add(value);
+    if (value && !value.producer && !inputNames.has(value) && !given.has(value)) constants.add(value);
   };
   const values = outputs.map(({ value }) => value);
   const used = new Set(values);
-  for (const { inputs: read, branches } of everyNode(values)) {
+  for (const { inputs: read, branches, parameters = [] } of everyNode(values)) {
     for (const input of read) if (input) used.add(input);
     for (const value of Object.values(branches ?? {}).flat()) used.add(value);
+    for (const value of parameters) given.add(value);
   }
   used.forEach(note);
   const names: GraphNames = { nameOf, used };

@@ -167,10 +167,7 @@ export function trace<T>(
     let result: T | undefined;
     tf.tidy(() => {
       result = body(
-        (value) => {
-          const { dataId, shape, dtype } = backend.infoOf(value);
-          return engine.makeTensorFromDataId(dataId, shape, dtype, backend);
-        },
+        tensorOf,
         (tensor) => backend.graphValue(tensor.dataId),
       );
     });
@@ -196,10 +193,41 @@ export function traceConditional(
   const graph = backend.current();
   return graph
     .conditional(backend.graphValue(predicate.dataId), values(ifTrue), values(ifFalse))
-    .map((value) => {
-      const { dataId, shape, dtype } = backend.infoOf(value);
-      return tf.engine().makeTensorFromDataId(dataId, shape, dtype, backend);
-    });
+    .map(tensorOf);
+}
+
+/** What a loop goes over, as tensors. */
+export interface ScanTensors {
+  readonly carried: readonly tf.Tensor[];
+  readonly scanned: readonly tf.Tensor[];
+  readonly reverse: boolean;
+}
+
+/** What one turn of a loop gives, as tensors. */
+export interface TensorTurn {
+  readonly carried: readonly tf.Tensor[];
+  readonly stacked: readonly tf.Tensor[];
+}
+
+/** Adds a loop to the graph that is being traced. */
+export function traceScan(
+  operands: ScanTensors,
+  body: (carried: tf.Tensor[], entries: tf.Tensor[]) => TensorTurn,
+): TensorTurn {
+  const values = (tensors: readonly tf.Tensor[]) => tensors.map(({ dataId }) => backend.graphValue(dataId));
+  const result = backend.current().scan(
+    { carried: values(operands.carried), scanned: values(operands.scanned), reverse: operands.reverse },
+    (carried, entries) => {
+      const turn = body(carried.map(tensorOf), entries.map(tensorOf));
+      return { carried: values(turn.carried), stacked: values(turn.stacked) };
+    },
+  );
+  return { carried: result.carried.map(tensorOf), stacked: result.stacked.map(tensorOf) };
+}
+
+function tensorOf(value: Value): tf.Tensor {
+  const { dataId, shape, dtype } = backend.infoOf(value);
+  return tf.engine().makeTensorFromDataId(dataId, shape, dtype, backend);
 }
 
 const HINTS: Record<string, string> = {

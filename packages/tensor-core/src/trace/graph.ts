@@ -28,8 +28,27 @@ export interface GraphNode {
   readonly inputs: readonly (Value | undefined)[];
   readonly outputs: readonly Value[];
   readonly attributes: Readonly<Record<string, AttributeValue>>;
-  /** Outputs of the subgraphs of a conditional node, by attribute name. Subgraphs see all values of the graph around them. */
+  /** Outputs of the node's subgraphs, by attribute name. Subgraphs see all values of the graph around them. */
   readonly branches?: Readonly<Record<string, readonly Value[]>>;
+  /** What the node gives to its one subgraph: the inputs of the body of a loop. */
+  readonly parameters?: readonly Value[];
+}
+
+/** What a loop goes over. */
+export interface ScanOperands {
+  /** Values before the first turn. */
+  readonly carried: readonly Value[];
+  /** Values of one entry per turn along the first axis. */
+  readonly scanned: readonly Value[];
+  /** From the last entry to the first; what is stacked lies at the place of its entry either way. */
+  readonly reverse: boolean;
+}
+
+/** What one turn of a loop gives. */
+export interface ScanTurn {
+  /** Of the shapes of the values before the turn. */
+  readonly carried: readonly Value[];
+  readonly stacked: readonly Value[];
 }
 
 export interface OutputSpec {
@@ -156,6 +175,40 @@ export class GraphBuilder {
     };
     for (const { shape, dtype } of ifTrue) values.push(this.#value({ shape, dtype, producer: node }));
     return values;
+  }
+
+  /**
+   * Adds a `Scan` node: a body that runs once per entry of the scanned values, in order, with what it carries over.
+   * @returns the carried values after the last turn, and what the turns gave, stacked along a new first axis
+   */
+  scan(
+    { carried, scanned, reverse }: ScanOperands,
+    body: (carried: readonly Value[], entries: readonly Value[]) => ScanTurn,
+  ): ScanTurn {
+    const before = carried.map((value) => this.#value({ shape: value.shape, dtype: value.dtype }));
+    const entries = scanned.map((value) => this.#value({ shape: value.shape.slice(1), dtype: value.dtype }));
+    const turn = body(before, entries);
+    const turns = scanned[0]!.shape[0]!;
+    const direction = Number(reverse);
+    const values: Value[] = [];
+    const node: GraphNode = {
+      op: 'Scan',
+      domain: '',
+      inputs: [...carried, ...scanned],
+      outputs: values,
+      attributes: {
+        num_scan_inputs: scanned.length,
+        scan_input_directions: scanned.map(() => direction),
+        scan_output_directions: turn.stacked.map(() => direction),
+      },
+      branches: { body: [...turn.carried, ...turn.stacked] },
+      parameters: [...before, ...entries],
+    };
+    for (const { shape, dtype } of turn.carried) values.push(this.#value({ shape, dtype, producer: node }));
+    for (const { shape, dtype } of turn.stacked) {
+      values.push(this.#value({ shape: [turns, ...shape], dtype, producer: node }));
+    }
+    return { carried: values.slice(0, carried.length), stacked: values.slice(carried.length) };
   }
 
   #shared(key: string, value: Omit<Value, 'id'>): Value {

@@ -13,9 +13,11 @@ import {
   gelu,
   geluTanh,
   glu,
+  gru,
   layerNorm,
   linear,
   logSoftmax,
+  lstm,
   maskedSoftmax,
   ndarray,
   normalise,
@@ -70,6 +72,30 @@ export const compositeCases: readonly OpCase[] = [
     differentiate: [0, 1],
     run: ([a, w]) => linear(a!, w!),
   },
+  ...[1, 5].flatMap((time): OpCase[] => [
+    {
+      name: `gru over ${time} tokens`,
+      inputs: [x([time, 2, 3]), x([2, 4], 2), x([12, 3], 3), x([12, 4], 4), x([12], 5), x([12], 6)],
+      differentiate: [0, 1, 2, 3, 4, 5],
+      run: ([a, state, inputWeight, stateWeight, inputBias, stateBias]) =>
+        gru(a!, state!, {
+          inputWeight: inputWeight!,
+          stateWeight: stateWeight!,
+          inputBias: inputBias!,
+          stateBias: stateBias!,
+        }),
+    },
+    {
+      name: `lstm over ${time} tokens`,
+      inputs: [x([time, 2, 3]), x([2, 4], 2), x([2, 4], 3), x([16, 3], 4), x([16, 4], 5), x([16], 6)],
+      differentiate: [0, 1, 2, 3, 4, 5],
+      run: ([a, hidden, cell, inputWeight, stateWeight, bias]) => {
+        const weights = { inputWeight: inputWeight!, stateWeight: stateWeight!, bias: bias! };
+        const [states, after] = lstm(a!, { hidden: hidden!, cell: cell! }, weights);
+        return [states, after.hidden, after.cell];
+      },
+    },
+  ]),
   {
     name: 'writeRows',
     inputs: [x([2, 2, 5, 3]), x([2, 2, 2, 3], 2), ids([4, 0, 1, 2, 3, 4, 0, 1], [2, 2, 2])],
