@@ -9,7 +9,16 @@ import { mechanism as namm } from '@palimpsest/namm/mechanism';
 import { mechanism as omArc } from '@palimpsest/om-arc/mechanism';
 import { mechanism as osam } from '@palimpsest/osam/mechanism';
 import { mechanism as rsm } from '@palimpsest/rsm/mechanism';
-import { linearAttention, ngram, noMemory } from './controls/mechanisms.js';
+import {
+  gatedDeltaNet,
+  gatedLinearAttention,
+  gru,
+  linearAttention,
+  lstm,
+  mamba2,
+  ngram,
+  noMemory,
+} from './controls/mechanisms.js';
 import { fiberGeometry, kakeya, sessionViability, sketch } from './libraries.js';
 
 /**
@@ -26,6 +35,11 @@ export const mechanisms: readonly Mechanism[] = [
   slidingWindowMechanism,
   attentionSinksMechanism,
   linearAttention,
+  gru,
+  lstm,
+  gatedLinearAttention,
+  gatedDeltaNet,
+  mamba2,
   noMemory,
   ngram,
   sketch,

@@ -61,5 +61,8 @@ function runScan(
     state = result.carried;
     given[turn] = result.stacked;
   }
-  return { carried: state, stacked: given[0]!.map((_, place) => tf.stack(given.map((list) => list[place]!))) };
+  return {
+    carried: state,
+    stacked: given[0]!.map((_, place) => tf.stack(given.map((list) => list[place]!))),
+  };
 }

@@ -73,20 +73,22 @@ describe.each(named)('on %s', (_name, engine) => {
   });
 
   test('what does not fit is refused in a sentence', async () => {
-    const changing = engine.compile((entries: tf.Tensor) =>
-      scan({ carried: [tf.zeros([1])], scanned: [entries], reverse: false }, ([sum], [entry]) => ({
-        carried: [tf.concat([sum!, entry!])],
-        stacked: [],
-      })).carried,
+    const changing = engine.compile(
+      (entries: tf.Tensor) =>
+        scan({ carried: [tf.zeros([1])], scanned: [entries], reverse: false }, ([sum], [entry]) => ({
+          carried: [tf.concat([sum!, entry!])],
+          stacked: [],
+        })).carried,
     );
     await expect(changing(ndarray([1, 2], [2, 1]) as never)).rejects.toThrow(
       'A scan carries tensors of shape [1], but a turn gave [2].',
     );
-    const uneven = engine.compile((entries: tf.Tensor) =>
-      scan({ carried: [], scanned: [entries, tf.zeros([3])], reverse: false }, () => ({
-        carried: [],
-        stacked: [],
-      })).carried,
+    const uneven = engine.compile(
+      (entries: tf.Tensor) =>
+        scan({ carried: [], scanned: [entries, tf.zeros([3])], reverse: false }, () => ({
+          carried: [],
+          stacked: [],
+        })).carried,
     );
     await expect(uneven(ndarray([1, 2], [2, 1]) as never)).rejects.toThrow(
       'one and the same number of entries along the first axis, at least one, but got [2, 1], [3].',

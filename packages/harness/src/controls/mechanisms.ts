@@ -1,62 +1,112 @@
-import { defineContender, type Mechanism, type ModelNeed, NgramModel } from '@palimpsest/lm';
+import { defineContender, type Mechanism, NgramModel } from '@palimpsest/lm';
 import { z } from 'zod';
-import { type ControlOptions, createControlModel } from './control-model.js';
+import { controlMechanism } from './control-mechanism.js';
+import { gatedDeltaNetMixer } from './mixers/gated-delta-net.js';
+import { gatedLinearAttentionMixer } from './mixers/gated-linear-attention.js';
+import { linearAttentionMixer } from './mixers/linear-attention.js';
+import { noMemoryMixer } from './mixers/no-memory.js';
+import { gruMixer, lstmMixer } from './mixers/recurrent.js';
+import { stateSpaceMixer } from './mixers/state-space.js';
 
-const controlled = z.strictObject({
-  width: z.int().min(8).default(64).describe('width of the residual stream'),
-  layers: z.int().min(1).default(2).describe('blocks'),
-  heads: z.int().min(1).default(4).describe('heads of every block'),
-  taps: z.int().min(1).default(4).describe('taps of the causal convolution'),
+const width = z.int().min(8).default(64).describe('width of the residual stream');
+const layers = z.int().min(1).default(2).describe('blocks');
+const heads = z.int().min(1).default(4).describe('heads of every block');
+const taps = z.int().min(1).default(4).describe('taps of the causal convolution');
+const blocks = z
+  .enum(['residual', 'plain'])
+  .default('residual')
+  .describe('pre-norm blocks with a gated MLP, or the layers one on the other');
+
+const stack = z.strictObject({ width, layers });
+const recurrent = stack.extend({ blocks });
+const attention = stack.extend({ heads, taps });
+
+/** The recurrent networks that came before attention. */
+export const gru = controlMechanism({
+  name: 'gru',
+  title: 'GRU',
+  description: 'Gated recurrent units (Cho et al. 2014): one vector per layer, rewritten through gates.',
+  memory: 'fixed',
+  options: recurrent,
+  learningRate: 3e-3,
+  mixer: gruMixer,
 });
 
-function control(
-  { vocabSize }: ModelNeed,
-  mixer: ControlOptions['mixer'],
-  given: z.output<typeof controlled>,
-) {
-  return createControlModel({ ...given, vocabSize, mixer, forgetting: 'none' });
-}
+export const lstm = controlMechanism({
+  name: 'lstm',
+  title: 'LSTM',
+  description: 'Long short-term memory (Hochreiter & Schmidhuber 1997): a cell per channel behind gates.',
+  memory: 'fixed',
+  options: recurrent,
+  learningRate: 3e-3,
+  mixer: lstmMixer,
+});
 
 /** The plainest memory that is a matrix. */
-export const linearAttention: Mechanism = {
+export const linearAttention = controlMechanism({
   name: 'linear-attention',
   title: 'Linear attention',
   description: 'Plain linear attention (Katharopoulos et al. 2020) behind a short convolution.',
   memory: 'fixed',
-  contenders: [
-    defineContender({
-      name: 'linear-attention',
-      title: 'Linear attention',
-      mechanism: 'linear-attention',
-      description: 'Plain linear attention (Katharopoulos et al. 2020) behind a short convolution.',
-      kind: 'trained',
-      options: controlled,
-      learningRate: 3e-3,
-      create: (need, given) => control(need, 'linear', given),
-    }),
-  ],
-};
+  options: attention.extend({
+    forgetting: z
+      .enum(['none', 'spread'])
+      .default('none')
+      .describe('what heads forget: nothing, or at speeds spread from 1 / 256 to 1 / 4 per token'),
+  }),
+  learningRate: 3e-3,
+  mixer: linearAttentionMixer,
+});
+
+export const gatedLinearAttention = controlMechanism({
+  name: 'gated-linear-attention',
+  title: 'Gated linear attention',
+  description:
+    'A matrix per head whose rows fade as the token says (Yang et al. 2024), or steadily (RetNet).',
+  memory: 'fixed',
+  options: attention.extend({
+    decay: z
+      .enum(['learned', 'fixed'])
+      .default('learned')
+      .describe('decays of every key channel from the token (GLA), or one constant per head (RetNet)'),
+  }),
+  learningRate: 3e-3,
+  mixer: gatedLinearAttentionMixer,
+});
+
+export const gatedDeltaNet = controlMechanism({
+  name: 'gated-delta-net',
+  title: 'Gated DeltaNet',
+  description:
+    'A matrix per head in which a key replaces what it recalls, and which fades (Yang et al. 2025).',
+  memory: 'fixed',
+  options: attention,
+  learningRate: 3e-3,
+  mixer: gatedDeltaNetMixer,
+});
+
+export const mamba2 = controlMechanism({
+  name: 'mamba-2',
+  title: 'Mamba-2',
+  description: 'A selective state space with one decay per head and token (Dao & Gu 2024).',
+  memory: 'fixed',
+  options: attention.extend({
+    stateSize: z.int().min(1).default(16).describe('rows of the state of every head'),
+  }),
+  learningRate: 3e-3,
+  mixer: stateSpaceMixer,
+});
 
 /** What can be done without a memory. */
-export const noMemory: Mechanism = {
+export const noMemory = controlMechanism({
   name: 'no-memory',
   title: 'No memory',
   description: 'A block without attention, which sees the last few tokens through its convolution only.',
   memory: 'none',
-  contenders: [
-    defineContender({
-      name: 'no-memory',
-      title: 'No memory',
-      mechanism: 'no-memory',
-      description:
-        'The same block without attention: it sees the last few tokens through its convolution only.',
-      kind: 'trained',
-      options: controlled,
-      learningRate: 3e-3,
-      create: (need, given) => control(need, 'none', given),
-    }),
-  ],
-};
+  options: stack.extend({ taps }),
+  learningRate: 3e-3,
+  mixer: noMemoryMixer,
+});
 
 /** What can be done by counting. */
 export const ngram: Mechanism = {

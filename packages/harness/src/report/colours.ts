@@ -17,6 +17,11 @@ const PALETTE = [
   '#9a4a4a',
   '#6b6bb0',
   '#7a7a2e',
+  '#3f8f8f',
+  '#b5547a',
+  '#4f7fc4',
+  '#96703a',
+  '#7d5ba6',
 ];
 
 export function colourAt(place: number): string {

@@ -92,7 +92,10 @@ const gruOp = defineOp<Record<string, never>>({
       { carried: [dLast!], scanned: [dStates!, update, toStateMap], reverse: true },
       ([later], [own, stays, factors]) => {
         const gradient = tf.add(own!, later!);
-        const through = tf.matMul(tf.mul(tf.concat([gradient, gradient, gradient], -1), factors!), stateWeight);
+        const through = tf.matMul(
+          tf.mul(tf.concat([gradient, gradient, gradient], -1), factors!),
+          stateWeight,
+        );
         return { carried: [tf.add(tf.mul(gradient, stays!), through)], stacked: [gradient] };
       },
     );

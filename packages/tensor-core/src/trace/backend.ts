@@ -166,10 +166,7 @@ export function trace<T>(
   try {
     let result: T | undefined;
     tf.tidy(() => {
-      result = body(
-        tensorOf,
-        (tensor) => backend.graphValue(tensor.dataId),
-      );
+      result = body(tensorOf, (tensor) => backend.graphValue(tensor.dataId));
     });
     return result as T;
   } catch (error) {
@@ -215,13 +212,15 @@ export function traceScan(
   body: (carried: tf.Tensor[], entries: tf.Tensor[]) => TensorTurn,
 ): TensorTurn {
   const values = (tensors: readonly tf.Tensor[]) => tensors.map(({ dataId }) => backend.graphValue(dataId));
-  const result = backend.current().scan(
-    { carried: values(operands.carried), scanned: values(operands.scanned), reverse: operands.reverse },
-    (carried, entries) => {
-      const turn = body(carried.map(tensorOf), entries.map(tensorOf));
-      return { carried: values(turn.carried), stacked: values(turn.stacked) };
-    },
-  );
+  const result = backend
+    .current()
+    .scan(
+      { carried: values(operands.carried), scanned: values(operands.scanned), reverse: operands.reverse },
+      (carried, entries) => {
+        const turn = body(carried.map(tensorOf), entries.map(tensorOf));
+        return { carried: values(turn.carried), stacked: values(turn.stacked) };
+      },
+    );
   return { carried: result.carried.map(tensorOf), stacked: result.stacked.map(tensorOf) };
 }
 
