@@ -30,9 +30,11 @@ export {
   type AnswerOptions,
   type FoundMemory,
   KeyValueMemory,
+  type MemoryPrefix,
   type WriteOptions,
   type WrittenMemory,
 } from './conversation/key-value-memory.js';
+export { featuresOf, type TextFeatures } from './conversation/features.js';
 export {
   type TrainConversationOptions,
   type TrainingSession,

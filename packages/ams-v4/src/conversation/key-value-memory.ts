@@ -84,6 +84,15 @@ export interface Answer {
   readonly promptTokens: number;
 }
 
+/** Memories as they stand before a prompt. */
+export interface MemoryPrefix {
+  readonly positions: number;
+  /** Cached keys and values, `[positions, cachedRowWidth]`. */
+  readonly rows?: NDArray;
+  /** Token embeddings, `[1, positions, width]`. */
+  readonly softPrefix?: NDArray;
+}
+
 type Direct = Compiled<[HeadParameters, HeadInputs, tf.Tensor], PerBundle<tf.Tensor>>;
 type Ask = Compiled<[HeadParameters, HeadInputs], PerBundle<tf.Tensor>>;
 
@@ -258,16 +267,46 @@ export class KeyValueMemory {
     const read = found.map((list) => memories ?? list.filter(({ kept }) => kept).map(({ mid }) => mid));
     if (updateStats) for (const mid of read.flat()) this.store.touch(mid, this.#written);
     const prompts = questions.map((question) => this.promptIds(question));
-    const { ids, positions } =
-      this.config.prefixMode === 'kv'
-        ? await this.#behindRows(prompts, read, maxTokens)
-        : await this.#behindSlots(prompts, read, maxTokens);
+    const { ids, positions } = await this.continueBehind(prompts, read, maxTokens);
     return questions.map((_, i) => ({
       text: this.text.decode(ids[i]!).trim(),
       found: found[i]!,
       positions: positions[i]!,
       promptTokens: prompts[i]!.length,
     }));
+  }
+
+  /**
+   * Continues any prompts behind memories.
+   * @param prompts ids
+   * @param memories for each prompt, best first; the best stands next to the prompt
+   * @returns new ids, and the positions that the memories took
+   */
+  async continueBehind(
+    prompts: readonly (readonly number[])[],
+    memories: readonly (readonly number[])[],
+    maxTokens: number,
+  ): Promise<{ ids: number[][]; positions: number[] }> {
+    const prefixes = memories.map((mids) => this.prefixOf(mids));
+    const ids =
+      this.config.prefixMode === 'kv'
+        ? await this.text.continue(prompts, maxTokens, { before: prefixes.map(({ rows }) => rows) })
+        : await this.#behindSlots(prompts, prefixes, maxTokens);
+    return { ids, positions: prefixes.map(({ positions }) => positions) };
+  }
+
+  /** What stands before a prompt for memories, best first: as many as fit, the best one always. */
+  prefixOf(memories: readonly number[]): MemoryPrefix {
+    const slotsOf = (mid: number) => this.store.get(mid)!.contentTokenIds;
+    if (this.config.prefixMode === 'slots') {
+      const fitting = this.#fitting(memories, (mid) => this.#frame.positions(slotsOf(mid)));
+      const softPrefix = this.#frame.prefix(fitting.map(slotsOf));
+      return { positions: softPrefix?.shape[1] ?? 0, ...(softPrefix && { softPrefix }) };
+    }
+    const fitting = this.#fitting(memories, (mid) => this.bank.tokens(mid));
+    if (fitting.length === 0) return { positions: 0 };
+    const rows = joinRows(fitting.map((mid) => this.bank.get(mid)));
+    return { rows, positions: rows.shape[0]! };
   }
 
   /** Ids of a question in its form; nothing of any memory is in it. */
@@ -300,27 +339,17 @@ export class KeyValueMemory {
     disposeTree(this.#heads);
   }
 
-  async #behindRows(prompts: number[][], read: readonly (readonly number[])[], maxTokens: number) {
-    const before = read.map((mids) => {
-      const fitting = this.#fitting(mids, (mid) => this.bank.tokens(mid));
-      return fitting.length === 0 ? undefined : joinRows(fitting.map((mid) => this.bank.get(mid)));
-    });
-    const ids = await this.text.continue(prompts, maxTokens, { before });
-    return { ids, positions: before.map((rows) => rows?.shape[0] ?? 0) };
-  }
-
-  async #behindSlots(prompts: number[][], read: readonly (readonly number[])[], maxTokens: number) {
+  async #behindSlots(
+    prompts: readonly (readonly number[])[],
+    prefixes: readonly MemoryPrefix[],
+    maxTokens: number,
+  ): Promise<number[][]> {
     const ids: number[][] = [];
-    const positions: number[] = [];
     for (const [i, prompt] of prompts.entries()) {
-      const slotsOf = (mid: number) => this.store.get(mid)!.contentTokenIds;
-      const fitting = this.#fitting(read[i]!, (mid) => this.#frame.positions(slotsOf(mid)));
-      const prefix = this.#frame.prefix(fitting.map(slotsOf));
-      const [own] = await this.text.continue([prompt], maxTokens, prefix ? { softPrefix: prefix } : {});
-      ids.push(own!);
-      positions.push(prefix?.shape[1] ?? 0);
+      const { softPrefix } = prefixes[i]!;
+      ids.push((await this.text.continue([prompt], maxTokens, softPrefix ? { softPrefix } : {}))[0]!);
     }
-    return { ids, positions };
+    return ids;
   }
 
   /** Memories that fit into the prefix, best last; the best one always. */

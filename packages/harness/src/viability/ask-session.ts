@@ -1,0 +1,251 @@
+import {
+  type ConversationAdapters,
+  type FoundMemory,
+  featuresOf,
+  KeyValueMemory,
+  type TextModel,
+} from '@palimpsest/ams-v4';
+import { EntityPool } from './entity-pool.js';
+import type { Session, SessionFact, SessionOptions } from './generate-session.js';
+import type { Mode } from './modes.js';
+import type { Pack } from './pack.js';
+import { type Score, scoreAnswer } from './scoring.js';
+import { SessionRandom } from './session-random.js';
+
+/** What came of one question in one mode. */
+export interface AskedQuestion extends Score {
+  readonly query: string;
+  readonly keyword: string;
+  readonly answer: string;
+  /** Tokens of the prompt. */
+  readonly inputTokens: number;
+  /** Positions of what stands before it. */
+  readonly prefixPositions: number;
+  /** Rank of the memory that answers it, from 1; 0 where nothing was looked up, or it was not among those found. */
+  readonly rank: number;
+  /** Memories that were looked at. */
+  readonly looked: number;
+  /** The prompt was longer than the model takes, and lost its first lines. */
+  readonly truncated: boolean;
+  readonly error?: string;
+}
+
+export interface AskedSession {
+  readonly results: Readonly<Partial<Record<Mode, readonly AskedQuestion[]>>>;
+  /** Bytes of a memory, mean: of directions, keys and values, slots, text. */
+  readonly bytes: ReturnType<KeyValueMemory['bytes']>;
+  readonly memories: number;
+}
+
+/** Texts that stand in a prompt of the modes B. */
+const TEXTS = 3;
+/** Memories that retrieval is measured over. */
+const LOOKED = 4;
+
+interface Prompt {
+  readonly ids: readonly number[];
+  readonly memories: readonly number[];
+  readonly truncated: boolean;
+  readonly rank: number;
+  readonly looked: number;
+}
+
+/**
+ * Tells a session to a memory and asks its questions in every mode, all modes with one decoder.
+ * @param text the language model
+ */
+export async function askSession(
+  text: TextModel,
+  adapters: ConversationAdapters,
+  pack: Pack,
+  options: SessionOptions,
+  session: Session,
+  modes: readonly Mode[],
+  maxTokens: number,
+): Promise<AskedSession> {
+  const memory = new KeyValueMemory(text, adapters);
+  const wrong = new KeyValueMemory(text, adapters);
+  try {
+    await memory.writeMany(session.facts.map((fact) => fact.text));
+    if (modes.includes('X_wrong_memory')) await wrong.writeMany(wrongFacts(pack, options, session));
+    const queries = session.queries.map((query) => query.text);
+    const found = await memory.retrieve(queries, LOOKED);
+    const flat = modes.includes('B_flat_cos') ? await flatRanks(text, adapters, session) : [];
+    const results: Partial<Record<Mode, AskedQuestion[]>> = {};
+    for (const mode of modes) {
+      const prompts = session.queries.map((_, i) =>
+        promptOf(mode, text, session, i, found[i]!, flat[i] ?? []),
+      );
+      const source = mode === 'X_wrong_memory' ? wrong : memory;
+      results[mode] = await answers(source, session, prompts, maxTokens);
+    }
+    return { results, bytes: memory.bytes(), memories: memory.size };
+  } finally {
+    await memory.dispose();
+    await wrong.dispose();
+  }
+}
+
+async function answers(
+  memory: KeyValueMemory,
+  session: Session,
+  prompts: readonly Prompt[],
+  maxTokens: number,
+): Promise<AskedQuestion[]> {
+  const ask = (some: readonly Prompt[]) =>
+    memory.continueBehind(
+      some.map(({ ids }) => ids),
+      some.map(({ memories }) => memories),
+      maxTokens,
+    );
+  const together = await ask(prompts).catch(() => undefined);
+  const asked: AskedQuestion[] = [];
+  for (const [i, prompt] of prompts.entries()) {
+    // A question that fails takes no other with it: all are then asked one by one.
+    const own = together ? undefined : await ask([prompt]).catch((error: Error) => error);
+    const failed = own instanceof Error ? `ERROR ${own.name}: ${own.message}` : undefined;
+    const ids = together?.ids[i] ?? (own instanceof Error ? undefined : own?.ids[0]);
+    const answer = failed ?? memory.text.decode(ids ?? []).trim();
+    const positions = together?.positions[i] ?? (own instanceof Error ? 0 : (own?.positions[0] ?? 0));
+    asked.push({
+      ...judged(session, i, answer),
+      ...costs(prompt, positions),
+      ...(failed && { error: failed }),
+    });
+  }
+  return asked;
+}
+
+function judged(session: Session, query: number, answer: string) {
+  const { text, keyword, stale } = session.queries[query]!;
+  const score = scoreAnswer(answer, { keyword, stale, entitiesOfType: entitiesLike(session, query) });
+  return { ...score, query: text, keyword, answer };
+}
+
+const costs = ({ ids, rank, looked, truncated }: Prompt, prefixPositions: number) => ({
+  inputTokens: ids.length,
+  prefixPositions,
+  rank,
+  looked,
+  truncated,
+});
+
+/** Things that facts of the same relations' type name; a rival of the keyword is one of them. */
+function entitiesLike(session: Session, query: number): string[] {
+  const { rel } = session.queries[query]!;
+  return session.facts.flatMap((fact) =>
+    fact.rel === rel && fact.entity ? [fact.entity.toLowerCase()] : [],
+  );
+}
+
+/** Place of the fact that answers a question. */
+export const answerOf = (facts: readonly SessionFact[], query: number): number =>
+  facts.findIndex(({ kind, target }) => target === query && kind !== 'stale');
+
+function promptOf(
+  mode: Mode,
+  text: TextModel,
+  session: Session,
+  query: number,
+  found: readonly FoundMemory[],
+  flat: readonly number[],
+): Prompt {
+  const asked = `User: ${session.queries[query]!.text}\nAssistant:`;
+  const right = answerOf(session.facts, query);
+  const ranked = found.map(({ mid }) => mid);
+  const kept = found.filter((one) => one.kept).map(({ mid }) => mid);
+  const lines = (places: readonly number[], label: string) =>
+    places.map((place) => `${label}: ${session.facts[place]!.text}\n`);
+  const made = (
+    before: readonly string[],
+    memories: readonly number[],
+    looked: readonly number[] = ranked,
+  ): Prompt => {
+    const { ids, truncated } = fitting(text, before, asked);
+    return { ids, truncated, memories, rank: looked.indexOf(right) + 1, looked: looked.length };
+  };
+  switch (mode) {
+    case 'Z_no_memory':
+      return made([], [], []);
+    case 'D_full_history':
+      return made(lines([...session.facts.keys()], 'User'), [], []);
+    case 'B_flat_cos':
+      return made(lines(flat.slice(0, TEXTS), 'Context'), [], flat.slice(0, LOOKED));
+    case 'B_ams_text':
+      return made(lines(ranked.slice(0, TEXTS), 'Context'), []);
+    case 'C_ams_hybrid':
+      return made(lines(ranked.slice(0, 1), 'Context'), kept);
+    case 'C0_top1_text':
+      return made(lines(ranked.slice(0, 1), 'Context'), []);
+    case 'O_oracle_prefix':
+      return made([], [right, ...kept.filter((mid) => mid !== right)]);
+    case 'O1_oracle_alone':
+      return made([], [right]);
+    default:
+      return made([], kept);
+  }
+}
+
+/** Ids of lines and a question, without as many of the first lines as the model does not take. */
+function fitting(
+  text: TextModel,
+  lines: readonly string[],
+  asked: string,
+): { ids: number[]; truncated: boolean } {
+  const { context, positions } = text.model.options;
+  const most = positions === 'learned' ? context : text.model.options.capacity;
+  const ids = text.encode(lines.join('') + asked);
+  if (ids.length <= most || lines.length === 0) return { ids, truncated: false };
+  return { ids: fitting(text, lines.slice(1), asked).ids, truncated: true };
+}
+
+/** The facts with every thing replaced by another of its type that answers no question. */
+function wrongFacts(pack: Pack, { seed, split }: SessionOptions, session: Session): string[] {
+  const pool = new EntityPool(pack, split, SessionRandom.stream(seed, 'wrong'));
+  const keywords = new Set(session.queries.map(({ keyword }) => keyword));
+  const typeOf = new Map(pack.relations.map(({ id, entityType }) => [id, entityType]));
+  return session.facts.map(({ text, entity, rel }) => {
+    if (entity === null || rel === null) return text;
+    let other = pool.draw(typeOf.get(rel)!);
+    while (keywords.has(other.toLowerCase())) other = pool.draw(typeOf.get(rel)!);
+    return text.replace(entity, () => other);
+  });
+}
+
+/** Facts by the cosine of the standardised centroid and state with those of each question. */
+async function flatRanks(
+  text: TextModel,
+  adapters: ConversationAdapters,
+  session: Session,
+): Promise<number[][]> {
+  const { config, memories, queries } = adapters;
+  const vectors = async (
+    form: string,
+    texts: readonly string[],
+    standard: ConversationAdapters['memories'],
+  ) => {
+    const features = await featuresOf(text, config, form, texts, adapters.tokenWeights);
+    return features.map(({ centroid, hidden }) => {
+      const part = (vector: Float32Array, by: typeof standard.centroid) =>
+        by.apply({ data: vector, shape: [1, vector.length], dtype: 'float32' }).data;
+      return [...part(centroid, standard.centroid), ...part(hidden, standard.hidden)];
+    });
+  };
+  const facts = await vectors(
+    config.memoryForm,
+    session.facts.map((fact) => fact.text),
+    memories,
+  );
+  const asked = await vectors(
+    config.queryForm,
+    session.queries.map((query) => query.text),
+    queries,
+  );
+  const lengths = facts.map((fact) => Math.hypot(...fact));
+  return asked.map((query) => {
+    const scores = facts.map(
+      (fact, i) => fact.reduce((sum, value, k) => sum + value * query[k]!, 0) / lengths[i]!,
+    );
+    return [...facts.keys()].sort((a, b) => scores[b]! - scores[a]! || a - b);
+  });
+}

@@ -1,0 +1,35 @@
+import type { TrainingSession } from '@palimpsest/ams-v4';
+import { answerOf } from './ask-session.js';
+import { factCorpus, generateSession } from './generate-session.js';
+import type { Pack } from './pack.js';
+
+/** Far from the seeds of sessions that are asked about. */
+const FIRST_SEED = 500_000;
+const COUNT = 200;
+const FACTS = 24;
+const QUERIES = 12;
+/** Every so many sessions have changes. */
+const CHANGING = 5;
+const CORPUS = 240;
+const WORDINGS = [0, 1];
+
+/** What adapters learn from: 200 sessions of training words and the first two wordings, every fifth with changes. */
+export function trainingSessions(pack: Pack): { sessions: TrainingSession[]; corpus: string[] } {
+  const sessions = Array.from({ length: COUNT }, (_, i): TrainingSession => {
+    const { facts, queries } = generateSession(pack, {
+      seed: FIRST_SEED + i,
+      facts: FACTS,
+      queries: QUERIES,
+      split: 'train',
+      hard: 0.9,
+      factTemplates: WORDINGS,
+      queryTemplates: WORDINGS,
+      updateRate: i % CHANGING === 0 ? 0.5 : 0,
+    });
+    return {
+      facts: facts.map(({ text }) => text),
+      queries: queries.map(({ text }, query) => ({ text, target: answerOf(facts, query) })),
+    };
+  });
+  return { sessions, corpus: factCorpus(pack, 1, CORPUS).map(({ text }) => text) };
+}

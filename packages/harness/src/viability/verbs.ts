@@ -1,0 +1,163 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadConversation, saveConversation, TextModel, trainConversation } from '@palimpsest/ams-v4';
+import { loadPretrained } from '@palimpsest/backbone';
+import type { MechanismVerb } from '@palimpsest/lm';
+import { createEngine, InputError } from '@palimpsest/tensor-core';
+import { z } from 'zod';
+import { modeNames } from './modes.js';
+import { type Pack, parsePack, standardPack } from './pack.js';
+import { runViability, type suites } from './run-viability.js';
+import { trainingSessions } from './training-sessions.js';
+import { viabilityMarkdown, viabilityText } from './viability-report.js';
+
+const suiteNames = [
+  'base',
+  'paraphrase',
+  'hard',
+  'updates',
+  'contrast',
+] as const satisfies readonly (keyof typeof suites)[];
+
+const shared = {
+  model: z.string().describe('checkpoint of the language model'),
+  capacity: z.int().min(64).default(2560).describe('tokens that the language model keeps at most'),
+  pack: z.string().optional().describe('file of who, what and in which words; default that of the house'),
+  threads: z.int().min(1).optional().describe('threads of the engine'),
+};
+
+function packOf(path: string | undefined): Pack {
+  if (path === undefined) return standardPack();
+  if (!existsSync(path)) throw new InputError(`There is no pack '${path}'.`);
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new InputError(`${path} is not JSON: ${(error as Error).message}.`);
+  }
+  return parsePack(json, path);
+}
+
+/** The language model of a checkpoint on an engine of its own. */
+async function open({
+  model,
+  capacity,
+  threads,
+}: {
+  model: string;
+  capacity: number;
+  threads?: number | undefined;
+}) {
+  const engine = await createEngine('auto', { ...(threads !== undefined && { threads }) });
+  try {
+    return { engine, text: new TextModel(engine, await loadPretrained(model, { capacity })) };
+  } catch (error) {
+    await engine.dispose();
+    throw error;
+  }
+}
+
+const trainSchema = z.strictObject({
+  ...shared,
+  out: z.string().default('memory-adapters').describe('folder for the adapters'),
+  steps: z.int().min(1).default(600).describe('optimiser steps of retrieval'),
+  seed: z.int().min(0).default(1).describe('seed of the maps and of the noise'),
+  prefixMode: z.enum(['kv', 'slots']).default('kv').describe('cached keys and values, or token embeddings'),
+  kvDtype: z
+    .enum(['kakeya', 'int8', 'int4', 'f16', 'f32'])
+    .default('kakeya')
+    .describe('form of keys and values'),
+  kvTokens: z
+    .union([z.enum(['text', 'all']), z.coerce.number().int().min(1)])
+    .default('text')
+    .describe('tokens that are kept: text, all, or a number of content tokens'),
+});
+
+/** `viability train-adapters`: what a memory needs over a language model, from generated sessions. */
+export const trainAdaptersVerb: MechanismVerb<typeof trainSchema> = {
+  path: ['viability', 'train-adapters'],
+  description: 'train what a memory needs over a language model, from sessions of training words',
+  schema: trainSchema,
+  examples: ['palimpsest viability train-adapters --model pocket --out pocket-memory'],
+  async run(options, { output }) {
+    const { engine, text } = await open(options);
+    try {
+      const { sessions, corpus } = trainingSessions(packOf(options.pack));
+      const { prefixMode, kvDtype, kvTokens, steps, seed, out } = options;
+      let last = Number.NaN;
+      const adapters = await trainConversation(text, sessions, {
+        memory: { prefixMode, kvDtype, kvTokens },
+        corpus,
+        steps,
+        seed,
+        onStep: (step, loss) => {
+          last = loss;
+          if ((step + 1) % 100 === 0) output.note(`step ${step + 1} of ${steps}: ${loss.toFixed(4)}`);
+        },
+      });
+      await saveConversation(out, adapters);
+      output.print(`retrieval trained to a loss of ${last.toFixed(4)}; adapters in ${out}`);
+      output.emit({ out, loss: last });
+      await text.dispose();
+      return 0;
+    } finally {
+      await engine.dispose();
+    }
+  },
+};
+
+const runSchema = z.strictObject({
+  ...shared,
+  adapters: z.string().default('memory-adapters').describe('folder of trained adapters'),
+  suite: z.enum(suiteNames).default('base').describe('what the sessions are like'),
+  nFacts: z.array(z.int().min(2)).default([20, 50]).describe('numbers of facts'),
+  sessions: z.int().min(1).default(20).describe('sessions per number of facts, ten questions each'),
+  firstSeed: z.int().min(0).default(1).describe('seed of the first session'),
+  modes: z
+    .array(z.enum(modeNames))
+    .default([...modeNames])
+    .describe('how questions are asked'),
+  maxNewTokens: z.int().min(1).default(30).describe('most new tokens of an answer'),
+  out: z.string().optional().describe('folder for report.json and report.md'),
+});
+
+/** `viability run`: the gate. */
+export const runVerb: MechanismVerb<typeof runSchema> = {
+  path: ['viability', 'run'],
+  description:
+    'tell sessions to a memory, ask about them in all modes, and hold the answers against the gate',
+  schema: runSchema,
+  aliases: { maxNewTokens: ['mt'] },
+  examples: [
+    'palimpsest viability run --model pocket --adapters pocket-memory --n-facts 20,50 --out viability',
+    'palimpsest viability run --model pocket --adapters pocket-memory --suite updates --n-facts 20',
+  ],
+  async run(options, { output, signal }) {
+    const { engine, text } = await open(options);
+    try {
+      const adapters = await loadConversation(options.adapters, text.model.options);
+      const report = await runViability(text, adapters, packOf(options.pack), {
+        suite: options.suite,
+        facts: options.nFacts,
+        sessions: options.sessions,
+        firstSeed: options.firstSeed,
+        modes: options.modes,
+        maxTokens: options.maxNewTokens,
+        signal,
+        onSession: (facts, done) => output.note(`N = ${facts}: ${done} of ${options.sessions} sessions`),
+      });
+      if (signal.aborted) return 130;
+      if (options.out !== undefined) {
+        mkdirSync(options.out, { recursive: true });
+        writeFileSync(join(options.out, 'report.json'), `${JSON.stringify(report, null, 1)}\n`);
+        writeFileSync(join(options.out, 'report.md'), viabilityMarkdown(report));
+      }
+      output.print(viabilityText(report));
+      output.emit(report);
+      await text.dispose();
+      return report.gate.passed ? 0 : 1;
+    } finally {
+      await engine.dispose();
+    }
+  },
+};
