@@ -34,7 +34,7 @@ export interface TextTokenizer {
 export interface FrozenModel {
   readonly model: Transformer;
   readonly params: TransformerParameters<NDArray>;
-  readonly tokenizer?: TextTokenizer;
+  readonly tokenizer?: TextTokenizer | undefined;
   readonly endIds: readonly number[];
 }
 

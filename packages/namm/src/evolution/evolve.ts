@@ -17,7 +17,7 @@ export interface EvolveOptions {
   readonly runner: PopulationRunner;
   /** What fitness is, stage by stage. */
   readonly stages: readonly Stage[];
-  readonly settings?: EvolutionOptions;
+  readonly settings?: EvolutionOptions | undefined;
   /** First mean of a new evolution, in the layout of the configuration. Default: zeros, which forget nothing. */
   readonly start?: ArrayLike<number>;
   /** Layers and key/value heads of the model, for parameters that are not shared. Default 1 and 1. */

@@ -8,9 +8,9 @@ export type ReferenceScores = Readonly<Record<string, Readonly<Record<string, nu
 
 export interface FitnessOptions {
   /** Scores are divided by those of the full cache on the same samples. */
-  readonly reference?: ReferenceScores;
+  readonly reference?: ReferenceScores | undefined;
   /** Samples drawn, by task. Default: all that the reference has. */
-  readonly samples?: Readonly<Record<string, readonly number[]>> | null;
+  readonly samples?: Readonly<Record<string, readonly number[]>> | null | undefined;
   /** Without a reference, scores of tasks named `lb/…` are divided by 100 twice, as the published program does. */
   readonly parity?: boolean;
   /** The reference is in percents for all tasks, whatever they are called. Default false. */

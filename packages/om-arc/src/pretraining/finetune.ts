@@ -45,7 +45,7 @@ export async function* finetune(
   }
   tokenizerWithSpecials(tokenizer.toJSON());
   const examples = readInstructionPairs(pairs).map((pair) => instructionExample(tokenizer, pair));
-  const segment = (model.config as unknown as { segmentLen: number }).segmentLen;
+  const segment = model.config.segmentLen as number;
   const longest = maximum(examples.map(({ ids }) => ids.length - 1));
   const time = Math.ceil(longest / segment) * segment;
   const lengths = Array.from({ length: time / segment }, (_, i) => (i + 1) * segment);

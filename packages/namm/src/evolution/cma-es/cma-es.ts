@@ -22,9 +22,9 @@ export interface CmaEsOptions {
   /** First step size. Default 0.065. */
   readonly initSigma?: number;
   /** First mean `[n]`. Default 0. */
-  readonly mean?: ArrayLike<number>;
+  readonly mean?: ArrayLike<number> | undefined;
   /** Default: 'full' up to 400 parameters, above that 'diagonal'. */
-  readonly covariance?: CovarianceKind;
+  readonly covariance?: CovarianceKind | undefined;
   /** How the root of a full covariance is computed. Default 'auto'. */
   readonly root?: RootMethod;
   /** Learning rate of the mean. Default 1. */

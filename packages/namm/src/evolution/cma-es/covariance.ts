@@ -31,7 +31,7 @@ export interface CovarianceOptions {
   /** Added to every entry of what is sampled from, in place of C itself. */
   readonly shift: () => number;
   /** From a saved state; default the unit matrix. */
-  readonly values?: Float64Array;
+  readonly values?: Float64Array | undefined;
 }
 
 export function createCovariance(options: CovarianceOptions): Covariance {

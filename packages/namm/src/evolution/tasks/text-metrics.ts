@@ -8,7 +8,7 @@ export interface TextMetric {
 
 export interface MetricContext {
   /** Names of all classes, for `classification`. */
-  readonly allClasses?: readonly string[];
+  readonly allClasses?: readonly string[] | undefined;
   /** Classification as the published program has it. Default false. */
   readonly parity?: boolean;
 }

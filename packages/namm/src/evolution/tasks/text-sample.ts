@@ -10,7 +10,7 @@ export interface TextQuestion extends MetricContext {
   readonly golds: readonly string[];
   readonly metric: TextMetricName;
   /** The first line of an answer alone counts. */
-  readonly firstLineOnly?: boolean;
+  readonly firstLineOnly?: boolean | undefined;
 }
 
 /** How questions are put. */
