@@ -1,7 +1,7 @@
 /**
  * Training steps of the controls beside linear attention: alternating, in one process, over random tokens.
  * node bench/controls.mjs [--threads 1] [--rounds 15] [--batch 16] [--time 64] [--width 64]
- * Prints milliseconds per step and the ratio to linear attention of medians and of minima.
+ * Prints processor and wall milliseconds per step and their ratios to linear attention, medians and minima.
  */
 import { parseArgs } from 'node:util';
 import * as lm from '../../lm/dist/index.js';
@@ -45,9 +45,9 @@ for (const [name, options] of variants) {
   const params = model.init(core.Rng.fromSeed(1));
   const settings = lm.parseTraining({ telemetry: false });
   const step = new lm.TrainingStep(engine, model, size, settings, lm.parameterRules(model, params, settings));
-  await step.load({ params });
+  await step.begin(params);
   const label = [name, ...Object.values(options)].join(' ');
-  runners.push({ label, step, parameters: lm.countParameters(params), times: [] });
+  runners.push({ label, step, parameters: lm.countParameters(params), wall: [], processor: [] });
 }
 
 const rng = core.Rng.fromSeed(2);
@@ -59,23 +59,28 @@ const tokens = () =>
   );
 const resets = core.ndarray(new Int32Array(batch).fill(1), [batch], 'int32');
 for (let round = -2; round < rounds; round++) {
-  for (const { step, times } of runners) {
+  for (const { step, wall, processor } of runners) {
     const input = { inputs: tokens(), targets: tokens(), resets };
-    const begin = performance.now();
+    const [begin, before] = [performance.now(), process.cpuUsage()];
     await step.run([input], { learningRate: 1e-3, dropoutKeys: [core.zeros([2], 'int32')] });
-    if (round >= 0) times.push(performance.now() - begin);
+    if (round < 0) continue;
+    wall.push(performance.now() - begin);
+    const { user, system } = process.cpuUsage(before);
+    processor.push((user + system) / 1000);
   }
 }
 const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
 const least = (list) => Math.min(...list);
 const [baseline] = runners;
 console.log(`${batch} x ${time} tokens, width ${width}, ${threads} thread(s), ${rounds} rounds`);
-for (const { label, parameters, times, step } of runners) {
-  const ratios = [median, least].map((of) => (of(times) / of(baseline.times)).toFixed(2)).join(' / ');
-  const milliseconds = [median, least].map((of) => of(times).toFixed(1)).join(' / ');
-  console.log(
-    `${label.padEnd(32)} ${String(parameters).padStart(8)} parameters  ${milliseconds.padStart(15)} ms  ${ratios} times`,
-  );
-  await step.dispose();
+for (const runner of runners) {
+  const columns = ['processor', 'wall'].map((clock) => {
+    const [own, base] = [runner[clock], baseline[clock]];
+    const milliseconds = [median, least].map((of) => of(own).toFixed(1)).join(' / ');
+    const ratios = [median, least].map((of) => (of(own) / of(base)).toFixed(2)).join(' / ');
+    return `${clock} ${milliseconds} ms, ${ratios} times`;
+  });
+  console.log(`${runner.label}: ${runner.parameters} parameters; ${columns.join('; ')}`);
+  await runner.step.dispose();
 }
 await engine.dispose();

@@ -30,7 +30,7 @@ async function bare() {
   const source = makeSource();
   const params = model.init(Rng.fromSeed(0));
   const step = new TrainingStep(engine, model, source, settings, parameterRules(model, params, settings));
-  await step.load({ params });
+  await step.begin(params);
   const batch = source.next();
   const dropoutKeys = [rng.key()];
   await step.run([batch], { learningRate: 1e-3, dropoutKeys });

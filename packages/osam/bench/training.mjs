@@ -12,7 +12,7 @@ export async function trainingSteps({ lm, core }, engine, model, shape) {
   const settings = lm.parseTraining({ telemetry: false });
   const rules = lm.parameterRules(model, params, settings);
   const step = new lm.TrainingStep(engine, model, size, settings, rules);
-  await step.load({ params });
+  await step.begin(params);
   const tokens = ({ batch, time }) =>
     core.ndarray(
       Int32Array.from({ length: batch * time }, () => rng.int(model.vocabSize)),
