@@ -80,6 +80,25 @@ describe('palimpsest generate --model', () => {
     expect(await generate(ending, '--greedy')).toMatchObject({ text: '', tokens: 1, reason: 'stop' });
   });
 
+  it('reads a GGUF file, and weights of few bits, which every other number is refused for', async () => {
+    const gguf = fileURLToPath(
+      new URL('../../../packages/backbone/test/golden/gguf/tiny-llama3.gguf', import.meta.url),
+    );
+    const flags = ['--prompt', 'Hello world', '--max-new-tokens', '9', '--json', '--quiet', '--seed', '3'];
+    for (const weights of [[], ['--weights', '32bit'], ['--weights', '8bit'], ['--weights', '4bit']]) {
+      const { stdout } = await palimpsest(['generate', '--model', gguf, ...weights, ...flags]);
+      expect(JSON.parse(stdout)).toMatchObject({ prompt: 'Hello world', tokens: 9 });
+    }
+    const { code, stderr } = await palimpsest(['generate', '--model', gguf, '--weights', '3bit']);
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: expect.stringContaining('choices are 4bit, 8bit, 32bit'),
+    });
+    const torn = join(emptyFolder(), 'torn.gguf');
+    writeFileSync(torn, readFileSync(gguf).subarray(0, 4000));
+    expect(await errorOf('generate', '--model', torn)).toContain('torn.gguf is cut off');
+  });
+
   it('names the file and the key of a broken folder, with code 2', async () => {
     const config = JSON.parse(readFileSync(join(folderOf('tiny-qwen2'), 'config.json'), 'utf8'));
     const broken = (files: Readonly<Record<string, object | string>>) => changed('tiny-qwen2', files);

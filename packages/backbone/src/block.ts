@@ -1,8 +1,19 @@
-import { addLinear, gelu, geluTanh, layerNorm, linear, rmsNorm, swiGlu, tf } from '@palimpsest/tensor-core';
+import {
+  addLinear,
+  gelu,
+  geluTanh,
+  layerNorm,
+  linear,
+  QuantisedMatrix,
+  quantisedLinear,
+  rmsNorm,
+  swiGlu,
+  tf,
+} from '@palimpsest/tensor-core';
 import { type AttentionResult, attend, attendBeside } from './attention.js';
 import type { LayerCache } from './cache.js';
 import type { TransformerConfig } from './config.js';
-import type { Affine, BlockParameters, Norm } from './parameters.js';
+import type { Affine, AnyMatrix, BlockParameters, Norm } from './parameters.js';
 import type { Angles } from './position-angles.js';
 import { rotate } from './rotate.js';
 import type { SlotPlan } from './slot-plan.js';
@@ -42,22 +53,22 @@ export interface BlockResult {
   readonly queries?: tf.Tensor4D | undefined;
 }
 
+type AnyAffine = Affine<tf.Tensor, AnyMatrix>;
+type AnyBlock = BlockParameters<tf.Tensor, AnyMatrix>;
+
 /** LayerNorm or RMS norm, whichever the configuration names. */
 export function normalise(x: tf.Tensor, norm: Norm, { normEpsilon }: TransformerConfig): tf.Tensor {
   return norm.bias ? layerNorm(x, norm.gain, norm.bias, normEpsilon) : rmsNorm(x, norm.gain, normEpsilon);
 }
 
-const affine = (x: tf.Tensor, { weight, bias }: Affine) => linear(x, weight, bias);
+const affine = (x: tf.Tensor, { weight, bias }: AnyAffine) =>
+  weight instanceof QuantisedMatrix ? quantisedLinear(x, weight, bias) : linear(x, weight, bias);
 
 /**
  * A pre-norm transformer block: x += W attention(norm x), x += MLP(norm x).
  * @param rows `[batch · time, modelWidth]`
  */
-export function blockForward(
-  parameters: BlockParameters,
-  rows: tf.Tensor,
-  context: BlockContext,
-): BlockResult {
+export function blockForward(parameters: AnyBlock, rows: tf.Tensor, context: BlockContext): BlockResult {
   const { config, plan, cache } = context;
   const attention = attentionForward(parameters, rows, context);
   const attended = addBranch(rows, attention.read, parameters.output, parameters.outputNorm, context, 0);
@@ -79,12 +90,14 @@ export function blockForward(
 function addBranch(
   x: tf.Tensor,
   branch: tf.Tensor,
-  projection: Affine,
+  projection: AnyAffine,
   norm: Norm | undefined,
   { dropout, config }: BlockContext,
   site: 0 | 1,
 ): tf.Tensor {
-  if (!dropout && !projection.bias && !norm) return addLinear(x, branch, projection.weight);
+  const { weight, bias } = projection;
+  const isPlain = !dropout && !bias && !norm && !(weight instanceof QuantisedMatrix);
+  if (isPlain) return addLinear(x, branch, weight);
   const projected = affine(branch, projection);
   const added = norm ? normalise(projected, norm, config) : projected;
   return tf.add(x, dropout ? dropout(added, site) : added);
@@ -96,11 +109,7 @@ interface AttentionForward extends AttentionResult {
   readonly queries?: tf.Tensor4D;
 }
 
-function attentionForward(
-  parameters: BlockParameters,
-  rows: tf.Tensor,
-  context: BlockContext,
-): AttentionForward {
+function attentionForward(parameters: AnyBlock, rows: tf.Tensor, context: BlockContext): AttentionForward {
   const { config, batch, time, cache, plan, prefix, slotBias } = context;
   const { heads, keyValueHeads, headWidth } = config;
   const packed = affine(normalise(rows, parameters.attentionNorm, config), parameters.queryKeyValue);
@@ -148,7 +157,7 @@ function biasOfColumns(slotBias: tf.Tensor, { config, plan, time, prefix }: Bloc
 
 /** @param queryKey `[batch, heads + keyValueHeads, time, headWidth]` */
 function normaliseHeads(
-  { queryNorm, keyNorm }: BlockParameters,
+  { queryNorm, keyNorm }: AnyBlock,
   queryKey: tf.Tensor,
   config: TransformerConfig,
 ): tf.Tensor {

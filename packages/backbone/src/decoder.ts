@@ -1,11 +1,11 @@
-import { dropout, linear, tf } from '@palimpsest/tensor-core';
+import { dropout, linear, QuantisedMatrix, quantisedLinear, tf } from '@palimpsest/tensor-core';
 import { blockForward, type KeyValuePrefix, normalise } from './block.js';
 import { isMarkedEmpty, type TransformerState } from './cache.js';
 import { checkState } from './check-state.js';
 import type { TransformerConfig } from './config.js';
 import { checkPlacement, type Placement, planInOrder } from './growing-plan.js';
 import { type DecoderInput, inputRows, type Rows } from './input-rows.js';
-import type { BlockParameters, TransformerParameters } from './parameters.js';
+import type { AnyMatrix, BlockParameters, TransformerParameters } from './parameters.js';
 import { type Angles, PositionAngles } from './position-angles.js';
 import { embedPositions, type Places, placeRows } from './positions.js';
 import {
@@ -77,9 +77,7 @@ export function decoderTables(config: TransformerConfig): DecoderTables {
         ? new PositionAngles(plainFrequencies(localRotaryBase, headWidth))
         : undefined,
     sinusoidal:
-      positions === 'sinusoidal'
-        ? new PositionAngles(sinusoidalFrequencies(config.modelWidth))
-        : undefined,
+      positions === 'sinusoidal' ? new PositionAngles(sinusoidalFrequencies(config.modelWidth)) : undefined,
   };
 }
 
@@ -90,7 +88,7 @@ export function decoderTables(config: TransformerConfig): DecoderTables {
 export function runDecoder(
   config: TransformerConfig,
   tables: DecoderTables,
-  parameters: TransformerParameters,
+  parameters: TransformerParameters<tf.Tensor, AnyMatrix>,
   input: DecoderInput,
   state: TransformerState,
   options: DecoderOptions = {},
@@ -267,7 +265,7 @@ function dropoutAt(config: TransformerConfig, { training, dropoutKey }: DecoderO
 
 function readOut(
   config: TransformerConfig,
-  parameters: TransformerParameters,
+  parameters: TransformerParameters<tf.Tensor, AnyMatrix>,
   x: tf.Tensor,
   { batch, time }: Rows,
   { logits = 'all', hidden = false }: DecoderOptions,
@@ -288,5 +286,11 @@ function readOut(
   const read = lastOnly && hidden ? last(final) : final;
   const head = parameters.head?.weight ?? parameters.tokenEmbedding;
   const shape: [number, number, number] = [batch, lastOnly ? 1 : time, config.vocabSize];
-  return { final, logits: tf.reshape(linear(read, head), shape) as tf.Tensor3D };
+  return {
+    final,
+    logits: tf.reshape(
+      head instanceof QuantisedMatrix ? quantisedLinear(read, head) : linear(read, head),
+      shape,
+    ) as tf.Tensor3D,
+  };
 }

@@ -41,7 +41,14 @@ export {
 export { type HalfArray, HalfWeights } from './pretrained/half-weights.js';
 export { type LayeredState, LayeredTransformer } from './pretrained/layered-transformer.js';
 export { fromLlamaWeights, type LlamaWeights, toLlamaWeights } from './pretrained/llama-weights.js';
-export { type LoadOptions, loadPretrained, type Pretrained } from './pretrained/load-pretrained.js';
+export {
+  type LoadOptions,
+  loadPretrained,
+  loadQuantised,
+  type Pretrained,
+  type QuantisedPretrained,
+} from './pretrained/load-pretrained.js';
 export type { LoadProgress } from './pretrained/load-weights.js';
+export type { OtherParameters, QuantisedTransformer } from './quantised-transformer.js';
 export { layerFrequencies } from './rotary-frequencies.js';
 export { createTransformer, type Transformer } from './transformer.js';

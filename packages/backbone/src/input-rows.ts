@@ -1,8 +1,15 @@
-import { embedding, formatShape, InputError, tf } from '@palimpsest/tensor-core';
+import {
+  embedding,
+  formatShape,
+  InputError,
+  QuantisedMatrix,
+  quantisedEmbedding,
+  tf,
+} from '@palimpsest/tensor-core';
 import type { KeyValuePrefix } from './block.js';
 import { slotsOf } from './cache.js';
 import type { TransformerConfig } from './config.js';
-import type { TransformerParameters } from './parameters.js';
+import type { AnyMatrix, TransformerParameters } from './parameters.js';
 
 /** What a decoder reads: tokens or embeddings, with whatever stands before them. */
 export interface DecoderInput {
@@ -45,7 +52,7 @@ export interface Rows {
  */
 export function inputRows(
   config: TransformerConfig,
-  parameters: TransformerParameters,
+  parameters: TransformerParameters<tf.Tensor, AnyMatrix>,
   input: DecoderInput,
 ): Rows {
   const { modelWidth, layers } = config;
@@ -67,13 +74,15 @@ export function inputRows(
 /** Token embeddings, scaled; beside sinusoids also by √modelWidth (Vaswani et al. 2017, section 3.4). */
 function embedTokens(
   config: TransformerConfig,
-  parameters: TransformerParameters,
+  parameters: TransformerParameters<tf.Tensor, AnyMatrix>,
   tokens: tf.Tensor,
 ): tf.Tensor {
   if (tokens.rank !== 2) {
     throw new InputError(`Tokens have the shape [batch, time], but ${formatShape(tokens.shape)} was given.`);
   }
-  const rows = embedding(parameters.tokenEmbedding, tokens);
+  const table = parameters.tokenEmbedding;
+  const rows =
+    table instanceof QuantisedMatrix ? quantisedEmbedding(table, tokens) : embedding(table, tokens);
   const scale = embeddingFactor(config);
   return scale === 1 ? rows : tf.mul(rows, scale);
 }

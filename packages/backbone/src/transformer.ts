@@ -5,29 +5,29 @@ import type {
   ParameterGroup,
   SequenceModel,
 } from '@palimpsest/lm';
-import { type NDArray, type Rng, tf, treeMap } from '@palimpsest/tensor-core';
+import { type NDArray, tf, treeMap } from '@palimpsest/tensor-core';
 import { emptyState, markEmpty, slotsOf, type TransformerState } from './cache.js';
 import { resolveConfig, type TransformerConfig, type TransformerOptions } from './config.js';
 import { type DecoderOptions, type DecoderResult, decoderTables, runDecoder } from './decoder.js';
 import type { DecoderInput } from './input-rows.js';
-import { initParameters, type TransformerParameters, transformerParameterGroups } from './parameters.js';
+import {
+  type AnyMatrix,
+  initParameters,
+  type TransformerParameters,
+  transformerParameterGroups,
+} from './parameters.js';
 
-/** A decoder-only transformer. */
-export interface Transformer extends SequenceModel<TransformerParameters, TransformerState> {
+/** A decoder-only transformer; `P` is how it is given its weights. */
+export interface Transformer<P = TransformerParameters> extends SequenceModel<P, TransformerState> {
   readonly name: 'transformer';
   /** Every option, decided. */
   readonly options: TransformerConfig;
   /** Slots of the cache of every layer. */
   readonly slots: number;
   /** The general form: soft and per-layer prefixes, padding, hidden states, attention probabilities. */
-  run(
-    params: TransformerParameters,
-    input: DecoderInput,
-    state: TransformerState,
-    options?: DecoderOptions,
-  ): DecoderResult;
+  run(params: P, input: DecoderInput, state: TransformerState, options?: DecoderOptions): DecoderResult;
   forward(
-    params: TransformerParameters,
+    params: P,
     tokens: tf.Tensor2D,
     state: TransformerState,
     context: ForwardContext,
@@ -43,16 +43,32 @@ export interface Transformer extends SequenceModel<TransformerParameters, Transf
  */
 export function createTransformer(options: TransformerOptions): Transformer {
   const config = resolveConfig(options);
+  return transformerOver(
+    config,
+    (params: TransformerParameters) => params,
+    (rng) => initParameters(config, rng),
+  );
+}
+
+/**
+ * A decoder-only transformer whose weights come in a form of their own.
+ * @param complete all weights, from those that are given at every call
+ */
+export function transformerOver<P>(
+  config: TransformerConfig,
+  complete: (params: P) => TransformerParameters<tf.Tensor, AnyMatrix>,
+  init: Transformer<P>['init'],
+): Transformer<P> {
   const tables = decoderTables(config);
-  const run: Transformer['run'] = (params, input, state, decoderOptions) =>
-    runDecoder(config, tables, params, input, state, decoderOptions);
+  const run: Transformer<P>['run'] = (params, input, state, decoderOptions) =>
+    runDecoder(config, tables, complete(params), input, state, decoderOptions);
   return {
     name: 'transformer',
     config: config as unknown as JsonObject,
     options: config,
     vocabSize: config.vocabSize,
     slots: slotsOf(config),
-    init: (rng: Rng): TransformerParameters<NDArray> => initParameters(config, rng),
+    init,
     initState: (_params, batch) =>
       markEmpty(
         treeMap<NDArray, tf.Tensor>(emptyState(config, batch), constant) as unknown as TransformerState,

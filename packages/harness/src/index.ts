@@ -79,6 +79,8 @@ export {
   openLanguageModel,
   type PretrainedOptions,
   type TextCheckpoint,
+  type WeightFormat,
+  weightFormats,
 } from './models/open-language-model.js';
 export { byName, nearestName, unknownName } from './names.js';
 export { embeddedGoldenFolder } from './parity/golden.js';

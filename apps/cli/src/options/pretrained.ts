@@ -1,4 +1,4 @@
-import type { PretrainedOptions } from '@palimpsest/harness';
+import { type PretrainedOptions, type WeightFormat, weightFormats } from '@palimpsest/harness';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import type { VerbArgument } from '../verb.js';
@@ -28,6 +28,10 @@ export const pretrainedOptions = {
     description: 'first tokens of the text that stay visible beside the window',
     value: 'count',
   }),
+  weights: z.enum(weightFormats).optional().meta({
+    description:
+      'bits of the matrices of such a model in memory: fewer are faster and less exact (default: 32bit)',
+  }),
 };
 
 type Values = Readonly<Record<string, unknown>>;
@@ -43,10 +47,16 @@ export function placeOf(options: Values, [argument]: readonly string[]): string 
   throw new InputError('Which model? Give a run folder, or a Hugging Face folder or GGUF file with --model.');
 }
 
-/** The cache that the options ask for. */
+/** The cache and the weights that the options ask for. */
 export function cacheOf(options: Values): PretrainedOptions {
-  const { context, window, sinks } = options as { context?: number; window?: number; sinks?: number };
+  const { context, window, sinks, weights } = options as {
+    context?: number;
+    window?: number;
+    sinks?: number;
+    weights?: WeightFormat;
+  };
   return {
+    weights,
     capacity: context,
     window,
     sinks,

@@ -82,6 +82,20 @@ const converters: Readonly<Record<string, Converter>> = {
 /** Whether a tensor has values that can be weights: integers and booleans are buffers of other programs. */
 export const isFloating = (tensor: StoredTensor): boolean => tensor.dtype in converters;
 
+/** @throws InputError for a tensor that is no floating one. */
+function converterOf(tensor: StoredTensor, key: string): Converter {
+  const format = converters[tensor.dtype];
+  if (format) return format;
+  throw new InputError(
+    `${tensor.file}: '${key}' has dtype ${tensor.dtype}; weights are ${Object.keys(converters).join(', ')}.`,
+  );
+}
+
+/** Numbers of stored values. @param key for messages */
+export function toFloats(tensor: StoredTensor, key: string, bytes: Uint8Array, into: Float32Array): void {
+  converterOf(tensor, key).convert(bytes, into);
+}
+
 /** Reads tensors into parameters, piece by piece through one buffer, so that loading leaves no garbage behind. */
 export class TensorReader {
   readonly #bytes = new Uint8Array(PIECE * WIDEST);
@@ -93,12 +107,7 @@ export class TensorReader {
    * @throws InputError for a tensor that is no floating one, or a file that ends too early.
    */
   async readInto(tensor: StoredTensor, entry: WeightEntry, target: Float32Array): Promise<void> {
-    const format = converters[tensor.dtype];
-    if (!format) {
-      throw new InputError(
-        `${tensor.file}: '${entry.key}' has dtype ${tensor.dtype}; weights are ${Object.keys(converters).join(', ')}.`,
-      );
-    }
+    const format = converterOf(tensor, entry.key);
     const start = firstElement(tensor, entry);
     const moves = moverOf(tensor, entry);
     await this.#pieces(tensor, format, (bytes, done, size) => {
@@ -114,6 +123,28 @@ export class TensorReader {
     const { plus } = entry;
     if (plus === undefined) return;
     for (let i = start; i < start + sizeOf(tensor.shape); i++) target[i]! += plus;
+  }
+
+  /**
+   * Reads whole rows of a matrix.
+   * @param take gets the stored bytes of some rows, and the number of the first
+   */
+  async readRows(
+    tensor: StoredTensor,
+    key: string,
+    take: (bytes: Uint8Array, first: number, rows: number) => void,
+  ): Promise<void> {
+    const [count, width] = tensor.shape as [number, number];
+    const { values = 1, bytes: blockBytes } = converterOf(tensor, key);
+    const rowBytes = (width / values) * blockBytes;
+    const most = Math.max(1, Math.floor(PIECE / width));
+    const buffer = rowBytes * most <= this.#bytes.length ? this.#bytes : new Uint8Array(rowBytes * most);
+    for (let first = 0; first < count; first += most) {
+      const rows = Math.min(most, count - first);
+      const bytes = buffer.subarray(0, rows * rowBytes);
+      await tensor.read(bytes, first * rowBytes);
+      take(bytes, first, rows);
+    }
   }
 
   /** Reads the bits of a 16-bit tensor into their rows of a parameter. */
@@ -183,6 +214,12 @@ function scatterTransposed(
   }
 }
 
+/** Where a row goes whose head of so many rows has its pairs side by side: row 2i to i, row 2i + 1 to i + height / 2. */
+export function placeOfRow(row: number, height: number): number {
+  const within = row % height;
+  return row - within + (within >> 1) + (within & 1) * (height / 2);
+}
+
 /**
  * Writes rows whose pairs 2i, 2i + 1 of every head are rotated together where they are rows i and i + height / 2: those of
  * llama.cpp's Llama files, which rotate neighbours.
@@ -194,8 +231,7 @@ function scatterHalves(values: Values, from: number, width: number, height: numb
     const element = from + done;
     const row = Math.floor(element / width);
     const count = Math.min((row + 1) * width - element, values.length - done);
-    const within = row % height;
-    const placed = row - within + (within >> 1) + (within & 1) * (height / 2);
+    const placed = placeOfRow(row, height);
     target.set(values.subarray(done, done + count), placed * width + (element % width));
     done += count;
   }

@@ -1,26 +1,30 @@
 import type { NDArray } from '@palimpsest/base';
 import type { HuggingFaceTokenizer, JsonObject } from '@palimpsest/lm';
+import type { QuantisedBits } from '@palimpsest/tensor-core';
 import type { TransformerParameters } from '../parameters.js';
+import {
+  createQuantisedTransformer,
+  type OtherParameters,
+  type QuantisedTransformer,
+} from '../quantised-transformer.js';
 import { createTransformer, type Transformer } from '../transformer.js';
 import type { ChatTemplate } from './chat-template.js';
 import type { Family } from './checkpoint-config.js';
-import type { CacheOptions } from './checkpoint-folder.js';
-import { type LoadProgress, loadWeights } from './load-weights.js';
+import type { CacheOptions, Checkpoint } from './checkpoint-folder.js';
+import { type LoadProgress, loadWeights, type WeightPlan } from './load-weights.js';
 import { openCheckpoint } from './open-checkpoint.js';
+import { quantiseWeights } from './quantise-weights.js';
 
 export interface LoadOptions extends CacheOptions {
   /** Called after every tensor. */
   readonly onProgress?: (progress: LoadProgress) => void;
 }
 
-/** A model from a checkpoint folder or a GGUF file, ready to be put on an engine. */
-export interface Pretrained {
+/** What a checkpoint folder or a GGUF file says beside its weights. */
+export interface PretrainedText {
   /** The path that was given. */
   readonly folder: string;
   readonly family: Family;
-  readonly model: Transformer;
-  /** float32 on the host. */
-  readonly params: TransformerParameters<NDArray>;
   /** Absent when the folder has no tokenizer.json: the model then reads ids, and no text. */
   readonly tokenizer?: HuggingFaceTokenizer | undefined;
   readonly chatTemplate?: ChatTemplate | undefined;
@@ -30,6 +34,22 @@ export interface Pretrained {
   readonly generationConfig: JsonObject;
   /** One sentence per oddity of the folder, such as unused tensors. */
   readonly warnings: readonly string[];
+}
+
+/** A model from a checkpoint folder or a GGUF file, ready to be put on an engine. */
+export interface Pretrained extends PretrainedText {
+  readonly model: Transformer;
+  /** float32 on the host. */
+  readonly params: TransformerParameters<NDArray>;
+}
+
+/** The same with matrices of few bits, which are the model's own. */
+export interface QuantisedPretrained extends PretrainedText {
+  readonly model: QuantisedTransformer;
+  /** What is no matrix, float32 on the host. */
+  readonly params: OtherParameters<NDArray>;
+  /** Bytes of the matrices. */
+  readonly matrixBytes: number;
 }
 
 /**
@@ -44,18 +64,46 @@ export async function loadPretrained(path: string, options: LoadOptions = {}): P
   const { files, plan, ...checkpoint } = await openCheckpoint(path, cache);
   try {
     const params = await loadWeights(checkpoint.config, plan, files, onProgress);
+    return { ...textOf(path, checkpoint, plan), model: createTransformer(checkpoint.config), params };
+  } finally {
+    await files.close();
+  }
+}
+
+/**
+ * Loads the same with matrices, embedding table and head of 4 or 8 bits: one scale for every 32 values. Blocks Q8_0, Q5_0
+ * and Q4_0 of a GGUF file are carried over without loss into as many bits or more.
+ * @throws InputError as `loadPretrained` does.
+ */
+export async function loadQuantised(
+  path: string,
+  bits: QuantisedBits,
+  options: LoadOptions = {},
+): Promise<QuantisedPretrained> {
+  const { onProgress, ...cache } = options;
+  const { files, plan, ...checkpoint } = await openCheckpoint(path, cache);
+  try {
+    const { matrices, params } = await quantiseWeights(checkpoint.config, bits, plan, files, onProgress);
     return {
-      folder: path,
-      family: checkpoint.family,
-      model: createTransformer(checkpoint.config),
+      ...textOf(path, checkpoint, plan),
+      model: createQuantisedTransformer(checkpoint.config, matrices),
       params,
-      tokenizer: checkpoint.tokenizer,
-      chatTemplate: checkpoint.chatTemplate,
-      endIds: checkpoint.endIds,
-      generationConfig: checkpoint.generationConfig,
-      warnings: [...checkpoint.warnings, ...plan.warnings],
+      matrixBytes: [...matrices.values()].reduce((sum, { byteLength }) => sum + byteLength, 0),
     };
   } finally {
     await files.close();
   }
+}
+
+function textOf(path: string, checkpoint: Checkpoint, plan: WeightPlan): PretrainedText {
+  const { family, tokenizer, chatTemplate, endIds, generationConfig, warnings } = checkpoint;
+  return {
+    folder: path,
+    family,
+    tokenizer,
+    chatTemplate,
+    endIds,
+    generationConfig,
+    warnings: [...warnings, ...plan.warnings],
+  };
 }

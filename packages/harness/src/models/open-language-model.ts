@@ -1,4 +1,4 @@
-import { type ChatTemplate, type LoadOptions, loadPretrained } from '@palimpsest/backbone';
+import { type ChatTemplate, type LoadOptions, loadPretrained, loadQuantised } from '@palimpsest/backbone';
 import {
   type AnySequenceModel,
   type JsonObject,
@@ -45,8 +45,15 @@ export async function openCheckpoint(
   return { ...checkpoint, tokenizer };
 }
 
-/** The cache of a Hugging Face model, and who is told how far it is loaded. */
-export type PretrainedOptions = LoadOptions;
+/** How many bits the matrices of a model that others made take in memory. */
+export const weightFormats = ['4bit', '8bit', '32bit'] as const;
+export type WeightFormat = (typeof weightFormats)[number];
+
+/** The cache of a model that others made, the bits of its weights, and who is told how far it is loaded. */
+export interface PretrainedOptions extends LoadOptions {
+  /** Default `32bit`. */
+  readonly weights?: WeightFormat;
+}
 
 /** A model that reads and writes text, from a checkpoint of this program, a Hugging Face folder or a GGUF file. */
 export interface LanguageModel {
@@ -85,6 +92,11 @@ export async function openLanguageModel(
       `'${folder}' is no Hugging Face folder and no GGUF file: the size of its memory is part of its configuration; leave context, window and sinks away.`,
     );
   }
+  if (options.weights !== undefined && options.weights !== '32bit') {
+    throw new InputError(
+      `'${folder}' is no Hugging Face folder and no GGUF file: only weights of such can be read with ${options.weights}; leave weights away.`,
+    );
+  }
   const { model, params, parametersId, tokenizer, folder: place } = await openCheckpoint(folder, registry);
   return {
     folder: place,
@@ -100,10 +112,11 @@ export async function openLanguageModel(
 }
 
 async function openPretrained(folder: string, options: PretrainedOptions): Promise<LanguageModel> {
-  const { model, params, tokenizer, endIds, chatTemplate, generationConfig, warnings } = await loadPretrained(
-    folder,
-    options,
-  );
+  const { weights = '32bit', ...loading } = options;
+  const { model, params, tokenizer, endIds, chatTemplate, generationConfig, warnings } =
+    weights === '32bit'
+      ? await loadPretrained(folder, loading)
+      : await loadQuantised(folder, weights === '8bit' ? 8 : 4, loading);
   if (!tokenizer) {
     throw new InputError(
       `'${folder}' has no tokenizer, so its model reads ids and no text; a folder has it in tokenizer.json, a GGUF file in its metadata.`,

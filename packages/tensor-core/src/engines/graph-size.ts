@@ -18,7 +18,7 @@ const BYTES_PER_SESSION = 1_000_000;
 /** Nodes whose output lies in the memory of their first input. */
 const VIEWS = new Set(['Reshape', 'Identity', 'Squeeze', 'Unsqueeze', 'Flatten']);
 
-const BYTES_PER_ELEMENT = { float32: 4, float64: 8, int32: 4, int64: 8, bool: 1 } as const;
+const BYTES_PER_ELEMENT = { float32: 4, float64: 8, int32: 4, int64: 8, bool: 1, uint8: 1 } as const;
 
 const bytesOf = ({ shape, dtype }: Value): number => sizeOf(shape) * BYTES_PER_ELEMENT[dtype];
 

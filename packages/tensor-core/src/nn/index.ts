@@ -9,6 +9,8 @@ export * from './lstm.js';
 export * from './normalise.js';
 export * from './normalization.js';
 export * from './prefix-sum.js';
+export * from './quantised-linear.js';
+export * from './quantised-matrix.js';
 export * from './rotary.js';
 export * from './softmax.js';
 export * from './write-rows.js';

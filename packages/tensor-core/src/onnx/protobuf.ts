@@ -137,7 +137,7 @@ export interface EncodedModel {
 
 /** Multiply-adds of one node's matrix product; 0 for other nodes. */
 function productsOf({ op, inputs, outputs }: GraphNode): number {
-  if (op !== 'MatMul' && op !== 'Gemm') return 0;
+  if (op !== 'MatMul' && op !== 'Gemm' && op !== 'MatMulNBits') return 0;
   const inner = inputs[0]!.shape.at(-1)!;
   return outputs[0]!.shape.reduce((product, extent) => product * extent, inner);
 }

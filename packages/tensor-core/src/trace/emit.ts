@@ -177,6 +177,7 @@ export function floatConstant(graph: GraphBuilder, value: number, dtype: ValueDT
 /** Element type numbers of ONNX's TensorProto. */
 export const ONNX_TYPE: Record<ValueDType, number> = {
   float32: 1,
+  uint8: 2,
   int32: 6,
   int64: 7,
   bool: 9,

@@ -1,7 +1,10 @@
 import { sizeOf, TraceError } from '@palimpsest/base';
 
-/** Element types of graph values: those of tensors, int64 for ONNX shapes and indices, float64 for the inside of long sums. */
-export type ValueDType = 'float32' | 'int32' | 'bool' | 'int64' | 'float64';
+/**
+ * Element types of graph values: those of tensors, int64 for ONNX shapes and indices, float64 for the inside of long sums,
+ * uint8 for packed weights.
+ */
+export type ValueDType = 'float32' | 'int32' | 'bool' | 'int64' | 'float64' | 'uint8';
 export type ConstantData = Float32Array | Int32Array | Uint8Array | BigInt64Array;
 export type AttributeValue = number | string | readonly number[] | FloatAttribute;
 /** A float attribute of an ONNX node; plain numbers are integers. */

@@ -22,21 +22,27 @@ function nibbles(name: string, { hasMinimum, hasFifth }: Nibbles): BlockFormat {
     bytes: quants + HALF,
     dequantise: (bytes, at, into, to) => {
       const scale = halfAt(bytes, at);
-      const offset = hasMinimum ? halfAt(bytes, at + 2) : -zero * scale;
-      for (let i = 0; i < HALF; i++) {
-        const pair = bytes[at + quants + i]!;
-        let low = pair & 15;
-        let high = pair >> 4;
-        if (hasFifth) {
-          low |= fifthBit(bytes, at + header, i) << 4;
-          high |= fifthBit(bytes, at + header, i + HALF) << 4;
-        }
+      const offset = hasMinimum ? halfAt(bytes, at + 2) : 0;
+      for (let i = 0; i < VALUES; i++) {
+        const level = levelAt(bytes, at, i);
         // The products are rounded as a reader in single precision rounds them.
-        into[to + i] = hasMinimum ? Math.fround(scale * low) + offset : scale * (low - zero);
-        into[to + i + HALF] = hasMinimum ? Math.fround(scale * high) + offset : scale * (high - zero);
+        into[to + i] = hasMinimum ? Math.fround(scale * level) + offset : scale * (level - zero);
       }
     },
+    ...(!hasMinimum && {
+      levelBits: hasFifth ? 5 : 4,
+      levels: (bytes: Uint8Array, at: number, into: Int8Array) => {
+        for (let i = 0; i < VALUES; i++) into[i] = levelAt(bytes, at, i) - zero;
+        return halfAt(bytes, at);
+      },
+    }),
   };
+
+  function levelAt(bytes: Uint8Array, at: number, i: number): number {
+    const pair = bytes[at + quants + (i % HALF)]!;
+    const nibble = i < HALF ? pair & 15 : pair >> 4;
+    return hasFifth ? nibble | (fifthBit(bytes, at + header, i) << 4) : nibble;
+  }
 }
 
 const fifthBit = (bytes: Uint8Array, at: number, value: number): number =>
@@ -49,6 +55,11 @@ const q8: BlockFormat = {
   dequantise: (bytes, at, into, to) => {
     const scale = halfAt(bytes, at);
     for (let i = 0; i < VALUES; i++) into[to + i] = scale * ((bytes[at + 2 + i]! << 24) >> 24);
+  },
+  levelBits: 8,
+  levels: (bytes, at, into) => {
+    for (let i = 0; i < VALUES; i++) into[i] = (bytes[at + 2 + i]! << 24) >> 24;
+    return halfAt(bytes, at);
   },
 };
 
