@@ -23,10 +23,12 @@ export interface ForwardContext {
   readonly dropoutKey?: tf.Tensor | undefined;
   /** Ask for `telemetry`. Default false. */
   readonly telemetry?: boolean;
+  /** The logits of the last position are enough, [batch, 1, vocabSize]; a model may give all. Default false. */
+  readonly onlyLast?: boolean;
 }
 
 export interface ForwardResult<S> {
-  /** float32 [batch, time, vocabSize]; position t predicts token t + 1. */
+  /** float32 [batch, time, vocabSize]; position t predicts token t + 1. With `onlyLast`, time may be 1. */
   readonly logits: tf.Tensor3D;
   /** Memory after the last token. */
   readonly state: S;
@@ -54,6 +56,14 @@ export interface ParameterGroup {
   readonly decays?: boolean;
   /** Leave these parameters as they are: no gradient, no decay. Default false. */
   readonly frozen?: boolean;
+}
+
+/** A smaller form of a memory, from which the whole is computed again. */
+export interface Compaction<P = TensorTree, S = TensorTree> {
+  /** What is kept of a memory: some of its leaves. */
+  reduce(state: S): TensorTree;
+  /** The memory that was reduced, but for rounding. Traceable; for any batch. */
+  expand(params: P, reduced: TensorTree): S;
 }
 
 /** How a model is meant to be spoken with, where that differs from what everybody does. A user's own choice goes first. */
@@ -123,6 +133,8 @@ export interface SequenceModel<P = TensorTree, S = TensorTree> {
    * @param params on the host, or on the engine (they stay the caller's)
    */
   reader?(engine: Engine, params: ToHost<P> | ToDevice<P>, batch: number): Promise<TextReader>;
+  /** Where much of the memory follows from little of it. A model that changes what the memory is must leave this out. */
+  readonly compaction?: Compaction<P, S>;
   /** Exceptions from the trainer's rules; the first group whose pattern matches a path decides. */
   parameterGroups?(): readonly ParameterGroup[];
 }

@@ -1,9 +1,8 @@
 import { stopGradient, tf } from '@palimpsest/tensor-core';
 import type { OmConfig } from './config.js';
 import type { Place } from './dropout.js';
-import { sliceLayers, splitLayers } from './layer-stack.js';
+import { type LayerStack, sliceLayers, splitLayers } from './layer-stack.js';
 import type { OmParams } from './parameters.js';
-import { isCausal } from './plan.js';
 import { recomputed } from './recomputation.js';
 import { runSegment, runSegmentApart } from './segment.js';
 import type { Setup } from './setup.js';
@@ -16,12 +15,17 @@ export interface SegmentsOptions {
   readonly form?: Form;
   /** Keep only what enters each step of the wavefront and compute its inside again for the gradient. Default false */
   readonly recompute?: boolean;
+  /**
+   * Only the output of the last segment is wanted, and the states. Where the last layer then has nothing to do but write its
+   * state, a compiled function leaves the rest of it out. Default false
+   */
+  readonly onlyLast?: boolean;
   /** No gradient flows into the states from beyond so many segments. Default 0: from all */
   readonly truncateEvery?: number;
 }
 
 export interface SegmentsResult {
-  /** Output of the last layer, `[batch, tokens, d·m]`. */
+  /** Output of the last layer, `[batch, tokens, d·m]`; with `onlyLast`, that of the last segment. */
   readonly output: tf.Tensor;
   /** State of every layer after the last segment, `[batch, S, d]` each. */
   readonly states: readonly tf.Tensor[];
@@ -67,7 +71,9 @@ export function runSegments(
     isWave && whole < segments.length
       ? runSequentially(setup, params, segments.slice(whole), first.states, options, whole)
       : { outputs: [], states: first.states };
-  const outputs = [...first.outputs, ...rest.outputs].map((piece) => tf.squeeze(piece, [0]));
+  const outputs = [...first.outputs, ...rest.outputs]
+    .slice(options.onlyLast ? -1 : 0)
+    .map((piece) => tf.squeeze(piece, [0]));
   return {
     output: outputs.length === 1 ? outputs[0]! : tf.concat(outputs, 1),
     states: rest.states.map((state) => tf.squeeze(state, [0])),
@@ -99,12 +105,14 @@ const runSequentially: Runner = (setup, params, segments, start, options, firstS
   const layers = splitLayers(params);
   let states = [...start];
   const outputs = segments.map((segment, index) => {
-    // The last state may not be wanted, and then costs nothing when its rows stand apart.
-    const step = index === segments.length - 1 && isCausal(setup.config) ? runSegmentApart : runSegment;
+    const isLast = index === segments.length - 1;
     let x = segment;
     if (isCut(options, index)) states = states.map((state) => stopGradient(state));
     states = layers.map((layer, number) => {
       const places: Place[] = [{ layer: number, segment: firstSegment + index }];
+      // What stands apart costs nothing when it is not wanted: the last state, the last layer's output.
+      const isUnread = options.onlyLast === true && number === layers.length - 1;
+      const step = isLast || isUnread ? runSegmentApart : runSegment;
       const result = step(setup, { ...layer, places }, x, states[number]!);
       x = result.x;
       return result.state;
@@ -116,44 +124,69 @@ const runSequentially: Runner = (setup, params, segments, start, options, firstS
 
 /**
  * Layer l on segment s needs layer l − 1 on s and its own state after s − 1, so that all with the same l + s are computed side
- * by side: segments + L − 1 steps in place of segments · L.
+ * by side: segments + L − 1 steps in place of segments · L. What a step leaves goes into the next one as it lies, one layer up.
  */
 const runWavefront: Runner = (setup, params, segments, start, options, firstSegment) => {
   const L = start.length;
-  const states = [...start];
-  /** What enters each layer in the next step. */
-  const entering: (tf.Tensor | undefined)[] = new Array<undefined>(L).fill(undefined);
+  const last = segments.length - 1;
   const outputs: tf.Tensor[] = [];
-  for (let step = 0; step < segments.length + L - 1; step++) {
-    const low = Math.max(0, step - segments.length + 1);
+  const left: tf.Tensor[] = [];
+  let x: tf.Tensor | undefined;
+  let state: tf.Tensor | undefined;
+  for (let step = 0; step <= last + L - 1; step++) {
+    const low = Math.max(0, step - last);
     const high = Math.min(L - 1, step);
     const count = high - low + 1;
-    if (step < segments.length) entering[0] = segments[step]!;
-    const layers = sliceLayers(params, low, count);
+    x = joined(step <= last ? segments[step] : undefined, x);
+    state = joined(state, step < L ? start[step] : undefined)!;
     const places = Array.from({ length: count }, (_, i) => ({
       layer: low + i,
       segment: firstSegment + step - low - i,
     }));
-    for (const { layer, segment } of places) {
-      if (isCut(options, segment - firstSegment)) states[layer] = stopGradient(states[layer]!);
+    const memory = cutStates(
+      state,
+      places.map(({ segment }) => isCut(options, segment - firstSegment)),
+    );
+    const layers = sliceLayers(params, low, count);
+    const run = (stack: LayerStack, rows: tf.Tensor, states: tf.Tensor) =>
+      runSegment(setup, { ...stack, places }, rows, states);
+    const result = options.recompute ? recomputed(run, layers, x!, memory) : run(layers, x!, memory);
+    ({ x, state } = result);
+    if (high === L - 1) {
+      const [through, output] = apart(x, count - 1);
+      x = through;
+      outputs.push(output!);
     }
-    const x = tf.concat(entering.slice(low, high + 1) as tf.Tensor[], 0);
-    const state = tf.concat(states.slice(low, high + 1), 0);
-    const result = options.recompute
-      ? recomputed(
-          (stack, rows, memory) => runSegment(setup, { ...stack, places }, rows, memory),
-          layers,
-          x,
-          state,
-        )
-      : runSegment(setup, { ...layers, places }, x, state);
-    const [after, left] = [tf.split(result.x, count, 0), tf.split(result.state, count, 0)];
-    for (let i = 0; i < count; i++) {
-      const layer = low + i;
-      states[layer] = left[i]!;
-      if (layer === L - 1) outputs.push(after[i]!);
-      else entering[layer + 1] = after[i]!;
+    if (step >= last) {
+      const [done, open] = apart(state, 1);
+      left.push(done!);
+      state = open;
     }
   }
-  return { outputs, states };
+  return { outputs, states: left };
 };
+
+/** Two stacks of layers as one. */
+function joined(first: tf.Tensor | undefined, second: tf.Tensor | undefined): tf.Tensor | undefined {
+  return first && second ? tf.concat([first, second], 0) : (first ?? second);
+}
+
+/** The first `count` layers of a stack, and the others; absent where there are none. */
+function apart(stack: tf.Tensor, count: number): (tf.Tensor | undefined)[] {
+  const others = stack.shape[0]! - count;
+  if (count === 0) return [undefined, stack];
+  return others === 0 ? [stack, undefined] : tf.split(stack, [count, others], 0);
+}
+
+/** A stack of states, of which some are cut off the tape. */
+function cutStates(state: tf.Tensor, cut: readonly boolean[]): tf.Tensor {
+  if (!cut.includes(true)) return state;
+  const constant = stopGradient(state);
+  if (!cut.includes(false)) return constant;
+  // The difference is 0 and carries the gradient of those that are not cut.
+  const kept = tf.tensor4d(
+    cut.map((isOff) => (isOff ? 0 : 1)),
+    [cut.length, 1, 1, 1],
+  );
+  return tf.add(constant, tf.mul(kept, tf.sub(state, constant)));
+}

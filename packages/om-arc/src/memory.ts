@@ -224,27 +224,24 @@ function prepare(
 ): Stage {
   const { setup, plan, frame, unread } = context;
   const parts = plan.kind === 'differential' ? 2 : 1;
-  const [G, batch, rows] = packed.shape as [number, number, number, number];
-  const width = plan.keyWidth;
-  const [packedKeys, value] = tf.split(packed, [2 * parts * width, parts * plan.valueWidth], -1);
-  const plain = tf.reshape(packedKeys!, [G, batch, rows, 2 * parts, width]);
+  const width = parts * plan.keyWidth;
+  const [plain, value] = tf.split(packed, [2 * width, parts * plan.valueWidth], -1);
+  const halves = (x: tf.Tensor) => tf.split(x, 2, -1);
+  const each = (x: tf.Tensor) => (parts === 1 ? [x] : tf.split(x, parts, -1));
+  const read = (x: tf.Tensor) => (unread === 0 ? x : tf.slice(x, [0, 0, unread, 0], [-1, -1, -1, -1]));
+  const [plainQuery, plainKey] = halves(plain!);
   const angles = isFirst ? setup.angles[plan.index] : undefined;
-  const turned = angles ? rotate(plain, angles.at(frame.rows)) : plain;
-  const ofQueries = (x: tf.Tensor) =>
-    tf
-      .split(tf.slice(x, [0, 0, unread, 0, 0], [-1, -1, -1, parts, -1]), parts, 3)
-      .map((part) => tf.reshape(part, [G, batch, rows - unread, width]));
-  const ofKeys = (x: tf.Tensor) =>
-    tf.reshape(tf.slice(x, [0, 0, 0, parts, 0], [-1, -1, -1, parts, -1]), [G, batch, rows, parts * width]);
+  const [query, key] = angles
+    ? halves(rotate(plain!, angles.at(frame.rows)))
+    : [tf.mul(plainQuery!, plan.scale), plainKey];
   const needsPlain = setup.config.cope && angles !== undefined;
-  const fresh: Keys = { key: ofKeys(turned), value: value!, plain: needsPlain ? ofKeys(plain) : undefined };
+  const fresh: Keys = { key: key!, value: value!, plain: needsPlain ? plainKey : undefined };
   const all = earlier ? keysOfStages([earlier, fresh], (tensors) => tf.concat(tensors, 2)) : fresh;
-  const split = (x: tf.Tensor) => (parts === 1 ? [x] : tf.split(x, parts, -1));
   return {
-    queries: ofQueries(turned).map((q) => tf.mul(q, plan.scale)),
-    plainQueries: ofQueries(plain),
-    keys: split(all.key),
-    plainKeys: split(all.plain ?? all.key),
+    queries: each(read(query!)),
+    plainQueries: each(read(plainQuery!)),
+    keys: each(all.key),
+    plainKeys: each(all.plain ?? all.key),
     values: all.value,
     fresh,
   };

@@ -93,7 +93,10 @@ export class OmLLM {
     const d = config.dimInput;
     const whole =
       closed > 0
-        ? runSegments(setup, params, tf.slice(x, [0, 0, 0], [batch, closed, d]), before, options)
+        ? runSegments(setup, params, tf.slice(x, [0, 0, 0], [batch, closed, d]), before, {
+            ...options,
+            onlyLast: true,
+          })
         : undefined;
     const after = whole ? whole.states : before;
     const output =

@@ -2,8 +2,11 @@ import { rotaryAngles, tf } from '@palimpsest/tensor-core';
 import type { OmConfig } from './config.js';
 import { type PassPlan, tableLength } from './plan.js';
 
-/** Cosines and sines of rows, `[.., rows, pairs]` each. */
+/** How rows are turned: factors of every component, and of its partner, `[.., rows, parts · width]` each. */
 export interface Angles {
+  /** Pairs of a part that are turned. */
+  readonly pairs: number;
+  readonly parts: number;
   readonly cos: tf.Tensor;
   readonly sin: tf.Tensor;
 }
@@ -41,25 +44,54 @@ export function componentPlace(variant: RopeVariant, turned: number, i: number):
   return i % 2 === 0 ? i / 2 : (turned + i - 1) / 2;
 }
 
+/**
+ * Tables of the rows 0 to length − 1 for parts that lie side by side.
+ * @param factors one per part, which its components are multiplied with
+ * @param width of a part, of which the first `turned` components are turned
+ */
+export function partAngles(
+  { cos, sin }: ReturnType<typeof angleTable>,
+  turned: number,
+  width: number,
+  factors: readonly number[],
+): Angles {
+  const half = turned / 2;
+  const length = cos.length / half;
+  const whole = factors.length * width;
+  const table = (of: (pair: number, component: number) => number) => {
+    const values = Float32Array.from({ length: length * whole }, (_, i) => {
+      const [row, column] = [Math.floor(i / whole), i % whole];
+      const component = column % width;
+      return factors[Math.floor(column / width)]! * of(row * half + (component % half), component);
+    });
+    return tf.tensor2d(values, [length, whole]);
+  };
+  return {
+    pairs: half,
+    parts: factors.length,
+    cos: table((pair, i) => (i < turned ? cos[pair]! : 1)),
+    sin: table((pair, i) => (i < turned ? (i < half ? -1 : 1) * sin[pair]! : 0)),
+  };
+}
+
 /** Rotary angles of one pass for any rows of a segment's layout. */
 export class PassAngles {
   readonly #table: Angles;
 
-  constructor(config: OmConfig, plan: PassPlan) {
-    const { turned, base } = plan.rope!;
-    const length = tableLength(config);
-    const { cos, sin } = angleTable(config.ropeVariant, turned, base, length);
-    this.#table = {
-      cos: tf.tensor2d(cos, [length, turned / 2]),
-      sin: tf.tensor2d(sin, [length, turned / 2]),
-    };
+  constructor(config: OmConfig, { keyWidth, scale, kind, rope }: PassPlan) {
+    const { turned, base } = rope!;
+    // Query parts, which take their scale along, then key parts.
+    const factors = kind === 'differential' ? [scale, scale, 1, 1] : [scale, 1];
+    const table = angleTable(config.ropeVariant, turned, base, tableLength(config));
+    this.#table = partAngles(table, turned, keyWidth, factors);
   }
 
   /** @param rows row numbers, int32 `[rows]` or `[batch, rows]`; a plain range costs a slice only. */
   at(rows: RowNumbers): Angles {
     const pick = (table: tf.Tensor) =>
       rows instanceof tf.Tensor ? tf.gather(table, rows) : tf.slice(table, [rows.first, 0], [rows.count, -1]);
-    return { cos: pick(this.#table.cos), sin: pick(this.#table.sin) };
+    const { cos, sin, ...shape } = this.#table;
+    return { ...shape, cos: pick(cos), sin: pick(sin) };
   }
 }
 
@@ -67,17 +99,23 @@ export class PassAngles {
 export type RowNumbers = { readonly first: number; readonly count: number } | tf.Tensor;
 
 /**
- * Turns the first components of the last axis, the pairs (m, m + pairs); the rest passes through.
- * @param x `[groups, batch, rows, parts, width]`
- * @param angles `[rows, pairs]`, or `[batch, rows, pairs]`
+ * Turns the first components of every part of queries and keys, the pairs (m, m + pairs), and scales the queries.
+ * @param x queries and keys of a pass side by side, `[groups, batch, rows, parts · width]`
  */
-export function rotate(x: tf.Tensor, { cos, sin }: Angles): tf.Tensor {
-  const pairs = cos.shape.at(-1)!;
-  const width = x.shape.at(-1)!;
-  const shape = [1, cos.rank === 3 ? cos.shape[0]! : 1, cos.shape.at(-2)!, 1, pairs];
-  const [c, s] = [tf.reshape(cos, shape), tf.reshape(sin, shape)];
-  const rest = width - 2 * pairs;
-  const [a, b, kept] = tf.split(x, rest > 0 ? [pairs, pairs, rest] : [pairs, pairs], -1);
-  const turned = [tf.sub(tf.mul(a!, c), tf.mul(b!, s)), tf.add(tf.mul(b!, c), tf.mul(a!, s))];
-  return tf.concat(rest > 0 ? [...turned, kept!] : turned, -1);
+export function rotate(x: tf.Tensor, { pairs, parts, cos, sin }: Angles): tf.Tensor {
+  const rest = x.shape.at(-1)! / parts - 2 * pairs;
+  const widths = rest > 0 ? [pairs, pairs, rest] : [pairs, pairs];
+  const pieces = tf.split(x, new Array<number[]>(parts).fill(widths).flat(), -1);
+  const order = pieces.map((_, i) => {
+    const place = i % widths.length;
+    return place === 2 ? i : i + 1 - 2 * place;
+  });
+  const partners = tf.concat(
+    order.map((i) => pieces[i]!),
+    -1,
+  );
+  // Tables that are as wide as the rows are multiplied without a loop over parts.
+  const wide = (table: tf.Tensor) =>
+    tf.reshape(table, [1, table.rank === 3 ? table.shape[0]! : 1, ...table.shape.slice(-2)]);
+  return tf.add(tf.mul(x, wide(cos)), tf.mul(partners, wide(sin)));
 }

@@ -5,10 +5,11 @@ import type {
   JsonObject,
   ParameterGroup,
   SequenceModel,
+  TensorTree,
 } from '@palimpsest/lm';
 import { conditional, InputError, type Rng, tf } from '@palimpsest/tensor-core';
 import { type OmConfig, type OmOptions, resolveConfig } from './config.js';
-import { advancePiece } from './continuation/advance.js';
+import { advancePiece, keysOfOpen } from './continuation/advance.js';
 import { recomputeWith } from './continuation/recompute-segment.js';
 import { initialState, type OmState, stateAtBorder } from './continuation/state.js';
 import { createOmDecoder } from './decoder/create-decoder.js';
@@ -56,6 +57,7 @@ export function createOmModel(options: OmOptions): OmModel {
       );
       return { logits: tf.reshape(logits, [token.shape[0], config.vocabSize]), state: next };
     },
+    ...(isCausal(config) && { compaction: compactionOf(config) }),
     parameterGroups: () => parameterGroups,
   };
   if (!prefersHost(config)) return model;
@@ -63,6 +65,17 @@ export function createOmModel(options: OmOptions): OmModel {
     ...model,
     decoder: (engine, params, decoding) =>
       createOmDecoder(engine, model as unknown as AnySequenceModel, config, params, decoding),
+  };
+}
+
+/** States at the last border and the ids since then, without the keys that follow from them. */
+function compactionOf(config: OmConfig): NonNullable<OmModel['compaction']> {
+  return {
+    reduce: ({ keys: _keys, ...kept }) => kept as unknown as TensorTree,
+    expand: (params, reduced) => {
+      const kept = reduced as unknown as Omit<OmState, 'keys'>;
+      return { ...kept, keys: keysOfOpen(setupOf(config), params, kept.ids, kept.states) };
+    },
   };
 }
 
@@ -98,8 +111,7 @@ function forwardTraining(
   };
   const setup = setupOf(config, options);
   const g = contextIds(config);
-  const known = state.ids && g > 0 ? { ...state, context: tf.slice(state.ids, [0, 0], [-1, g]) } : state;
-  const ids = withContext(known, tokens);
+  const ids = g > 0 ? tf.concat([tf.slice(state.ids, [0, 0], [-1, g]), tokens], 1) : tokens;
   const x = embedIds(config, params, ids);
   const { output, states } = runSegments(setup, params, x, layerStates(state), options);
   const after = tf.stack([...states], 1);
@@ -118,17 +130,19 @@ function forwardExactly(
   params: OmParams,
   tokens: tf.Tensor2D,
   state: OmState,
-  { telemetry }: ForwardContext,
+  { telemetry, onlyLast = false }: ForwardContext,
 ): ForwardResult<OmState> {
   const setup = setupOf(config);
   const time = tokens.shape[1];
   if (time < 1) throw new InputError('A text that is read has at least one token.');
   const whole = isCausal(config) ? time - (time % config.segmentLen) : 0;
   const part = (from: number, count: number) => tf.slice(tokens, [0, from], [-1, count]) as tf.Tensor2D;
-  const first = whole > 0 ? readWhole(setup, params, part(0, whole), state) : undefined;
+  const first = whole > 0 ? readWhole(setup, params, part(0, whole), state, onlyLast) : undefined;
   const rest =
-    whole < time ? readPieces(setup, params, part(whole, time - whole), first?.state ?? state) : undefined;
-  const logits = [first, rest].flatMap((piece) => (piece ? [piece.logits] : []));
+    whole < time
+      ? readPieces(setup, params, part(whole, time - whole), first?.state ?? state, onlyLast)
+      : undefined;
+  const logits = [first, rest].flatMap((piece) => (piece ? [piece.logits] : [])).slice(onlyLast ? -1 : 0);
   const after = (rest ?? first)!.state;
   return {
     logits: (logits.length === 1 ? logits[0]! : tf.concat(logits, 1)) as tf.Tensor3D,
@@ -144,7 +158,13 @@ interface Reading {
 }
 
 /** Whole segments: in the plain form when all texts stand at a border, which they do when they are read in step. */
-function readWhole(setup: Setup, params: OmParams, tokens: tf.Tensor2D, state: OmState): Reading {
+function readWhole(
+  setup: Setup,
+  params: OmParams,
+  tokens: tf.Tensor2D,
+  state: OmState,
+  onlyLast: boolean,
+): Reading {
   const { config } = setup;
   const isAtBorder = tf.all(tf.equal(state.position, tf.scalar(0, 'int32')));
   return conditional(
@@ -156,16 +176,23 @@ function readWhole(setup: Setup, params: OmParams, tokens: tf.Tensor2D, state: O
         params,
         embedIds(config, params, ids),
         layerStates(state),
+        { onlyLast },
       );
       const after = stateAtBorder(setup, params, tf.stack([...states], 1), lastIds(config, ids));
-      return { logits: readHead(config, params, output), state: after };
+      return { logits: readHead(config, params, onlyLast ? lastRow(output) : output), state: after };
     },
-    () => readPieces(setup, params, tokens, state),
+    () => readPieces(setup, params, tokens, state, onlyLast),
   );
 }
 
 /** Any number of tokens from any position: pieces that cross at most one border, or token by token. */
-function readPieces(setup: Setup, params: OmParams, tokens: tf.Tensor2D, state: OmState): Reading {
+function readPieces(
+  setup: Setup,
+  params: OmParams,
+  tokens: tf.Tensor2D,
+  state: OmState,
+  onlyLast: boolean,
+): Reading {
   const most = isCausal(setup.config) ? setup.config.segmentLen : 1;
   const time = tokens.shape[1];
   const logits: tf.Tensor[] = [];
@@ -176,20 +203,34 @@ function readPieces(setup: Setup, params: OmParams, tokens: tf.Tensor2D, state: 
     logits.push(result.logits);
     current = result.state;
   }
+  if (onlyLast) return { logits: lastRow(logits.at(-1)!), state: current };
   return { logits: logits.length === 1 ? logits[0]! : tf.concat(logits, 1), state: current };
+}
+
+/** `[batch, 1, width]`. */
+function lastRow(x: tf.Tensor): tf.Tensor {
+  const [, time, width] = x.shape as [number, number, number];
+  return tf.slice(x, [0, time - 1, 0], [-1, 1, width]);
 }
 
 function readPiece(setup: Setup, params: OmParams, tokens: tf.Tensor2D, state: OmState): Reading {
   const { config } = setup;
-  if (state.ids) {
+  if (!isCausal(config)) {
     const { output, state: next } = recomputeWith(setup, params, tf.squeeze(tokens, [1]), state);
     return { logits: readHead(config, params, output), state: next };
   }
   const ids = withContext(state, tokens);
-  const { output, ...next } = advancePiece(setup, params, embedIds(config, params, ids), state);
+  const { output, position, ...next } = advancePiece(
+    setup,
+    params,
+    embedIds(config, params, ids),
+    tokens,
+    state,
+  );
   const context = lastIds(config, ids);
+  // Branches of a conditional name the parts in one order.
   return {
     logits: readHead(config, params, output),
-    state: { position: next.position, context, states: next.states, keys: next.keys },
+    state: { position, context, states: next.states, ids: next.ids, keys: next.keys },
   };
 }

@@ -28,6 +28,8 @@ export interface SessionSnapshot {
   readonly rng: RngState;
   /** Memory after the last token, by path. */
   readonly state: Readonly<Record<string, NDArray>>;
+  /** The memory is in the model's smaller form. */
+  readonly compact?: boolean;
   /** Logits after the last token; absent before the first. */
   readonly logits?: Float32Array | undefined;
 }
@@ -35,6 +37,7 @@ export interface SessionSnapshot {
 const metadataSchema = z.object({
   model: z.string(),
   parametersId: z.string().optional(),
+  compact: z.boolean().optional(),
   position: z.int().min(0),
   history: z.array(z.int().min(0)),
   rng: z.array(z.int()),
@@ -79,7 +82,7 @@ export function decodeSnapshot(bytes: Uint8Array, source = 'This data'): Session
       `${source} is a saved session without valid data about it${where ? `: '${where}' is not what it should be` : ''}.`,
     );
   }
-  const { parametersId, ...session } = parsed.data;
+  const { parametersId, compact, ...session } = parsed.data;
   const state: Record<string, NDArray> = {};
   for (const [name, tensor] of tensors) {
     if (name.startsWith(STATE)) state[name.slice(STATE.length)] = numbersOf(tensor, name, source);
@@ -92,6 +95,7 @@ export function decodeSnapshot(bytes: Uint8Array, source = 'This data'): Session
   return {
     ...session,
     ...(parametersId === undefined ? {} : { parametersId }),
+    ...(compact && { compact }),
     state,
     ...(logits instanceof Float32Array ? { logits } : {}),
   };

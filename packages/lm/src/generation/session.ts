@@ -113,17 +113,23 @@ export class Session {
     return drawn;
   }
 
-  /** The session as data. Later calls do not change it. */
-  async snapshot(): Promise<SessionSnapshot> {
+  /**
+   * The session as data. Later calls do not change it.
+   * @param compact the smaller form of the memory, where the model has one: it goes on equal but for rounding, where the
+   * whole memory goes on bit for bit. Default false
+   */
+  async snapshot({ compact = false }: { readonly compact?: boolean } = {}): Promise<SessionSnapshot> {
     await this.#flush();
     const { parametersId } = this.#options;
+    const small = compact ? this.#decoder.compact : undefined;
     return {
       model: this.#fingerprint(),
       parametersId,
       position: this.#position,
       history: this.#latest(),
       rng: this.#rng.state(),
-      state: treeToRecord<NDArray>(await this.#decoder.state()),
+      state: treeToRecord<NDArray>(await (small ?? this.#decoder).state()),
+      ...(small && { compact: true }),
       logits: this.#logits?.slice(),
     };
   }
@@ -135,7 +141,10 @@ export class Session {
   async restore(snapshot: SessionSnapshot | Uint8Array): Promise<void> {
     const given = snapshot instanceof Uint8Array ? decodeSnapshot(snapshot) : snapshot;
     this.#checkOrigin(given);
-    const state = this.#decoder.stateOf?.(given.state) ?? (await this.#sameShapes(given.state));
+    const form = this.#formOf(given);
+    const state =
+      (given.compact ? undefined : this.#decoder.stateOf?.(given.state)) ??
+      (await this.#sameShapes(given.state, form));
     // Everything is checked before anything changes.
     const rng = Rng.fromState(given.rng);
     this.#checkIds(given.history);
@@ -145,7 +154,7 @@ export class Session {
         `The snapshot has ${given.logits.length} logits, but '${this.#model.name}' has ${vocabSize}.`,
       );
     }
-    await this.#decoder.restore(state);
+    await form.restore(state);
     this.#logits = given.logits?.slice();
     this.#pending = [];
     this.#history = [...given.history];
@@ -237,8 +246,17 @@ export class Session {
   }
 
   /** The memory of a snapshot, whose arrays must be those of the present one. */
-  async #sameShapes(arrays: SessionSnapshot['state']): Promise<unknown> {
-    return treeMap<NDArray, NDArray>(await this.#decoder.state(), (leaf, path) => {
+  /** How the memory of a snapshot is held. */
+  #formOf({ compact }: SessionSnapshot): Pick<Decoder, 'state' | 'restore'> {
+    const form = compact ? this.#decoder.compact : this.#decoder;
+    if (form) return form;
+    throw new InputError(
+      `The snapshot holds a compact memory, but this decoder of '${this.#model.name}' has no such form; take a whole snapshot.`,
+    );
+  }
+
+  async #sameShapes(arrays: SessionSnapshot['state'], form: Pick<Decoder, 'state'>): Promise<unknown> {
+    return treeMap<NDArray, NDArray>(await form.state(), (leaf, path) => {
       const saved = arrays[path];
       if (saved && formatShape(saved.shape) === formatShape(leaf.shape) && saved.dtype === leaf.dtype)
         return saved;

@@ -9,7 +9,13 @@ import {
   toHost,
 } from '@palimpsest/tensor-core';
 import { treeBytes } from '../model-size.js';
-import type { AnySequenceModel, ForwardResult, SequenceModel } from '../sequence-model.js';
+import type {
+  AnySequenceModel,
+  Compaction,
+  ForwardResult,
+  SequenceModel,
+  TensorTree,
+} from '../sequence-model.js';
 import type { Decoder, DecoderOptions } from './decoder.js';
 
 /** Steps that take turns with the position, where the host knows which comes next and a graph would have to compute all. */
@@ -76,6 +82,20 @@ export class StepDecoder implements Decoder {
     this.#position = this.#forms.turns?.positionOf(state) ?? 0;
   }
 
+  get compact(): Decoder['compact'] {
+    const { compaction } = this.#forms;
+    if (!compaction) return undefined;
+    return {
+      state: async () => compaction.reduce(await toHost(this.#state)),
+      restore: async (reduced) => {
+        const state = await compaction.expand(reduced);
+        disposeTree(this.#state);
+        this.#state = state;
+        this.#position = this.#forms.turns?.positionOf(await toHost(state)) ?? 0;
+      },
+    };
+  }
+
   async reset(): Promise<void> {
     disposeTree(this.#state);
     this.#state = await this.#forms.initState();
@@ -106,6 +126,10 @@ class CompiledForms {
   readonly #prefill: Compiled<[unknown, tf.Tensor2D, unknown], Step>;
   readonly #steps: readonly Compiled<[unknown, tf.Tensor1D, unknown], Step>[];
   readonly #chunks: readonly number[];
+  /** The smaller form of the memory, on the host, and the way back from it. */
+  readonly compaction:
+    | { reduce(state: unknown): unknown; expand(reduced: unknown): Promise<unknown> }
+    | undefined;
   #params: unknown;
   #ownsParams: boolean;
   /** Decoders that use these forms. */
@@ -126,9 +150,10 @@ class CompiledForms {
     });
     this.#prefill = engine.compile(
       (tree: unknown, tokens: tf.Tensor2D, state: unknown) =>
-        lastLogits(model.forward(tree, tokens, state, { training: false })),
+        lastLogits(model.forward(tree, tokens, state, { training: false, onlyLast: true })),
       { name: `${model.name}.forward`, donate: [2] },
     );
+    this.compaction = model.compaction && this.#compaction(model.compaction);
     const steps: StepTurns['steps'] = turns?.steps ?? [model];
     this.#steps = steps.map((form) =>
       engine.compile(
@@ -150,6 +175,23 @@ class CompiledForms {
 
   async initState(): Promise<unknown> {
     return this.#initState(this.#params);
+  }
+
+  #compaction({ reduce, expand }: Compaction<unknown, unknown>): NonNullable<CompiledForms['compaction']> {
+    return {
+      reduce: (state) => reduce(state),
+      // Rare enough to be compiled anew every time.
+      expand: async (reduced) => {
+        const compiled = this.engine.compile((tree: unknown, kept: unknown) =>
+          expand(tree, kept as TensorTree),
+        );
+        try {
+          return await compiled(this.#params, reduced);
+        } finally {
+          await compiled.dispose();
+        }
+      },
+    };
   }
 
   /** Reads at least one token. The state is consumed; the result's takes its place. */

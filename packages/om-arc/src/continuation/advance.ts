@@ -1,9 +1,11 @@
 import { conditional, MASKED, tf } from '@palimpsest/tensor-core';
 import { runCell } from '../cell.js';
+import { embedIds } from '../embedding.js';
 import { finishLayer, updateState } from '../layer.js';
 import { splitLayers } from '../layer-stack.js';
 import type { Frame, MemoryKeys } from '../memory.js';
 import type { OmParams } from '../parameters.js';
+import { contextIds } from '../plan.js';
 import { layoutMask, layoutRows } from '../segment.js';
 import type { Setup } from '../setup.js';
 import { beginSegment, combineKeys, mapKeys, type OmState, openKeys, swapLeading } from './state.js';
@@ -15,6 +17,7 @@ interface Piece {
   readonly position: tf.Tensor;
   readonly states: tf.Tensor;
   readonly keys: MemoryKeys;
+  readonly ids: tf.Tensor;
 }
 
 const int = (value: number) => tf.scalar(value, 'int32');
@@ -25,12 +28,14 @@ const counting = (count: number) => tf.range(0, count, 1, 'int32');
  * Up to segmentLen tokens from any position, each text of the batch from its own, as token after token would. What stands
  * behind a segment border reads the states that the completed segment leaves, in a second pass that runs only when some
  * text crosses one.
- * @param x embeddings, `[batch, m, d]`
+ * @param x embeddings of the tokens, `[batch, m, d]`
+ * @param tokens int32 `[batch, m]`
  */
 export function advancePiece(
   setup: Setup,
   params: OmParams,
   x: tf.Tensor,
+  tokens: tf.Tensor,
   state: Omit<OmState, 'context'>,
 ): Piece {
   const N = setup.config.segmentLen;
@@ -39,11 +44,12 @@ export function advancePiece(
   const earlier = mapKeys(state.keys!, swapLeading);
   const before = extendSegment(setup, params, x, earlier, state.position, tf.scalar(0, 'int32'));
   const written = writeKeys(setup, mapKeys(earlier, swapLeading), before.keys, state.position, 0);
-  const stays: Piece = { output: before.output, position: end, states: state.states, keys: written };
+  const ids = placeIds(setup, state.ids, tokens, state.position);
+  const stays: Piece = { output: before.output, position: end, states: state.states, keys: written, ids };
   const isFull = tf.greaterEqual(end, int(N));
   return conditional(
     tf.any(isFull),
-    () => crossBorder(setup, params, x, state, stays, isFull),
+    () => crossBorder(setup, params, x, tokens, state, stays, isFull),
     () => stays,
   );
 }
@@ -53,6 +59,7 @@ function crossBorder(
   setup: Setup,
   params: OmParams,
   x: tf.Tensor,
+  tokens: tf.Tensor,
   state: Omit<OmState, 'context'>,
   stays: Piece,
   isFull: tf.Tensor,
@@ -66,12 +73,14 @@ function crossBorder(
     tf.where(tf.reshape(isFull, [batch, ...new Array<number>(no.rank - 1).fill(1)]), yes, no);
   const position = tf.where(isFull, tf.sub(stays.position, int(N)), stays.position);
   const states = choose(swapLeading(left), state.states);
+  const opening = openIds(setup, stays.ids);
   if (m === 1) {
     return {
       output: stays.output,
       position,
       states,
       keys: combineKeys([opened, stays.keys], ([a, b]) => choose(a!, b!)),
+      ids: choose(opening, stays.ids),
     };
   }
   const after = extendSegment(setup, params, x, read, state.position, int(N));
@@ -82,7 +91,44 @@ function crossBorder(
     position,
     states,
     keys: combineKeys([written, stays.keys], ([a, b]) => choose(a!, b!)),
+    ids: choose(placeIds(setup, opening, tokens, tf.sub(state.position, int(N))), stays.ids),
   };
+}
+
+/** Ids of the open segment with new ones from `position` on; those that fall before or behind it are in no column. */
+function placeIds({ config }: Setup, ids: tf.Tensor, tokens: tf.Tensor, position: tf.Tensor): tf.Tensor {
+  const g = contextIds(config);
+  const m = tokens.shape[1]!;
+  const columns = tf.sub(counting(g + config.segmentLen), int(g));
+  const place = tf.add(tf.expandDims(position, 1), tf.expandDims(counting(m), 0));
+  const isThere = tf.logicalAnd(
+    tf.equal(tf.expandDims(place, 2), tf.reshape(columns, [1, 1, -1])),
+    tf.greaterEqual(tf.reshape(columns, [1, 1, -1]), int(0)),
+  );
+  const goes = tf.cast(isThere, 'int32');
+  const moved = tf.sum(tf.mul(goes, tf.expandDims(tokens, 2)), 1);
+  return tf.add(tf.mul(ids, tf.sub(int(1), tf.sum(goes, 1))), moved);
+}
+
+/** Ids of a segment that opens behind a full one: its last g stand in front. */
+function openIds({ config }: Setup, ids: tf.Tensor): tf.Tensor {
+  const g = contextIds(config);
+  const { segmentLen: N, padId } = config;
+  const room = tf.fill([ids.shape[0]!, N], padId, 'int32');
+  return g === 0 ? room : tf.concat([tf.slice(ids, [0, N], [-1, g]), room], 1);
+}
+
+/**
+ * The keys of open segments, from their ids and the states before them.
+ * @param ids int32 `[batch, g + segmentLen]`, of which those from a text's position on are anything
+ * @param states `[batch, L, S, d]`
+ */
+export function keysOfOpen(setup: Setup, params: OmParams, ids: tf.Tensor, states: tf.Tensor): MemoryKeys {
+  const position = tf.zeros([ids.shape[0]!], 'int32');
+  const read = beginSegment(setup, params, swapLeading(states));
+  const x = embedIds(setup.config, params, ids);
+  const { keys } = extendSegment(setup, params, x, read, position, int(0));
+  return writeKeys(setup, mapKeys(openKeys(setup.config, read), swapLeading), keys, position, 0);
 }
 
 /**

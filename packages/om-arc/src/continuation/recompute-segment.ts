@@ -30,7 +30,7 @@ export function recomputeWith(
   const batch = token.shape[0]!;
   const slot = tf.add(tf.expandDims(state.position, 1), int(g));
   const isHere = tf.equal(tf.expandDims(counting(g + N), 0), slot);
-  const ids = tf.where(isHere, tf.expandDims(token, 1), state.ids!);
+  const ids = tf.where(isHere, tf.expandDims(token, 1), state.ids);
   const frame = segmentFrame(setup, state.position);
   let x = tf.expandDims(embedIds(config, params, ids), 0);
   const left: tf.Tensor[] = [];

@@ -11,17 +11,17 @@ import type { Setup } from '../setup.js';
 export interface OmState {
   /** Tokens of the open segment, int32 [batch], below segmentLen. */
   readonly position: tf.Tensor;
-  /** The last g ids, int32 [batch, g]; absent without n-grams. */
+  /** The last g ids, int32 [batch, g]; absent without n-grams, and where tokens see what follows them. */
   readonly context?: tf.Tensor | undefined;
   /** States at the last segment border, [batch, L, S, d]. */
   readonly states: tf.Tensor;
   /**
    * What the rows of the open segment left in every attention, [batch, L·H, S + segmentLen, width]: read rows, then tokens;
-   * rows from the position on hold anything.
+   * rows from the position on hold anything. Absent where tokens see what follows them: the segment is computed anew.
    */
   readonly keys?: MemoryKeys | undefined;
-  /** Ids of the open segment and the g before it, int32 [batch, g + segmentLen]; where tokens see what follows them. */
-  readonly ids?: tf.Tensor | undefined;
+  /** Ids of the open segment and the g before it, int32 [batch, g + segmentLen]; pad ids from the position on. */
+  readonly ids: tf.Tensor;
 }
 
 /** `[L·H, batch, rows, w]` to `[batch, L·H, rows, w]` and back. */
@@ -79,14 +79,13 @@ export function stateAtBorder(
 ): OmState {
   const { config } = setup;
   const batch = states.shape[0]!;
-  const border = { position: tf.zeros([batch], 'int32'), context, states };
-  if (!isCausal(config)) {
-    const { context: ids, ...rest } = border;
-    const room = tf.fill([batch, config.segmentLen], config.padId, 'int32');
-    return { ...rest, ids: ids ? tf.concat([ids, room], 1) : room };
-  }
+  const room = tf.fill([batch, config.segmentLen], config.padId, 'int32');
+  const ids = context ? tf.concat([context, room], 1) : room;
+  const position = tf.zeros([batch], 'int32');
+  if (!isCausal(config)) return { position, states, ids };
   const read = beginSegment(setup, params, swapLeading(stopGradient(states)));
-  return { ...border, keys: mapKeys(openKeys(config, read), swapLeading) };
+  const keys = mapKeys(openKeys(config, read), swapLeading);
+  return { position, context, states, ids, keys };
 }
 
 /** The state before the first token: the learned states, and pad ids in front of the text. */
@@ -102,7 +101,7 @@ export function initialState(setup: Setup, params: OmParams, batch: number): OmS
     position: tf.zeros([batch], 'int32'),
     context: one.context && wide(one.context),
     states: wide(first),
+    ids: wide(one.ids),
     keys: one.keys && mapKeys(one.keys, wide),
-    ids: one.ids && wide(one.ids),
   };
 }

@@ -2,7 +2,8 @@ import { type AnySequenceModel, createDecoder, type Decoder, type DecoderOptions
 import { type Engine, isOnDevice, type NDArray, runOnce, toHost } from '@palimpsest/tensor-core';
 import type { OmConfig } from '../config.js';
 import type { OmParams } from '../parameters.js';
-import { HostDecoder, HostRoom, type HostState } from './host-decoder.js';
+import { HostDecoder, type HostState } from './host-decoder.js';
+import { HostRoom } from './host-room.js';
 import { HostWeights } from './host-weights.js';
 
 /** Texts at least this long are read in whole segments by the graph, whose products use every row of a segment. */
@@ -58,6 +59,10 @@ class LongTextDecoder implements Decoder {
 
   restore(state: unknown): Promise<void> {
     return this.#tokens.restore(state);
+  }
+
+  get compact(): Decoder['compact'] {
+    return this.#tokens.compact;
   }
 
   reset(): Promise<void> {

@@ -1,77 +1,20 @@
-import { type NDArray, ndarray, type Place } from '@palimpsest/base';
+import { InputError, type NDArray, ndarray, type Place } from '@palimpsest/base';
 import type { Decoder } from '@palimpsest/lm';
 import type { Activation } from '../config.js';
 import { contextIds } from '../plan.js';
-import type { HostLayer, HostMatrix, HostMlp, HostNorm, HostWeights } from './host-weights.js';
+import type { Cache, HostRoom } from './host-room.js';
+import type { HostLayer, HostMatrix, HostMlp, HostNorm } from './host-weights.js';
 
-/** Where the keys and values of one text lie, `[H, S + N + S, width]` per layer and pass. */
-interface Cache {
-  readonly keys: readonly (readonly Place[])[];
-  readonly values: readonly (readonly Place[])[];
-}
-
-/** Room for one row on its way. */
-interface Scratch {
-  readonly row: Place;
-  readonly inner: Place;
-  readonly branch: Place;
-  readonly packed: Place;
-  readonly heads: Place;
-  readonly hidden: Place;
-  readonly gate: Place;
-  readonly pair: Place;
-  readonly window: Place;
-  readonly scores: Place;
-  readonly logits: Place;
-}
-
-/** What all decoders over one set of weights share: weights, scratch, and the caches that are free again. */
-export class HostRoom {
-  readonly scratch: Scratch;
-  readonly #free: Cache[] = [];
-
-  constructor(readonly weights: HostWeights) {
-    const { kernels, config, plans } = weights;
-    const { dimInput: d, dimHidden: h, numHeads: H, stateLen, segmentLen, initNgrams, vocabSize } = config;
-    const widest = (of: (plan: (typeof plans)[number]) => number) => Math.max(...plans.map(of));
-    const room = (count: number) => kernels.allocate(count + 4);
-    this.scratch = {
-      row: room(d),
-      inner: room(d),
-      branch: room(Math.max(d, h)),
-      packed: room(H * widest(({ packedWidth }) => packedWidth)),
-      heads: room(H * widest(({ valueWidth }) => valueWidth)),
-      hidden: room(Math.max(d, h)),
-      gate: room(Math.max(d, h)),
-      pair: room(2 * d),
-      window: room(d * Math.max(1, ...initNgrams)),
-      scores: room(2 * stateLen + segmentLen),
-      logits: room(vocabSize),
-    };
-  }
-
-  /** A cache, of any content. */
-  take(): Cache {
-    const free = this.#free.pop();
-    if (free) return free;
-    const { kernels, config, plans } = this.weights;
-    const columns = 2 * config.stateLen + config.segmentLen;
-    const room = (width: number) => kernels.allocate(config.numHeads * columns * width);
-    const perLayer = (width: (plan: (typeof plans)[number]) => number) =>
-      Array.from({ length: config.numLayers }, () => plans.map((plan) => room(width(plan))));
-    return { keys: perLayer(({ keyWidth }) => keyWidth), values: perLayer(({ valueWidth }) => valueWidth) };
-  }
-
-  give(cache: Cache): void {
-    this.#free.push(cache);
-  }
-}
-
-/** The memory as the model's own `initState` has it, for a batch of one, on the host. */
-export interface HostState {
+/** What the memory consists of besides the keys, which follow from it. */
+interface KeptState {
   readonly position: NDArray<'int32'>;
   readonly context?: NDArray<'int32'> | undefined;
   readonly states: NDArray;
+  readonly ids: NDArray<'int32'>;
+}
+
+/** The memory as the model's own `initState` has it, for a batch of one, on the host. */
+export interface HostState extends KeptState {
   readonly keys: readonly (readonly { readonly key: NDArray; readonly value: NDArray }[])[];
 }
 
@@ -83,8 +26,8 @@ export class HostDecoder implements Decoder {
   readonly #room: HostRoom;
   readonly #first: HostState;
   readonly #cache: Cache;
+  readonly #ids: Int32Array<ArrayBuffer>;
   #position = 0;
-  #context: number[] = [];
   #states = new Float32Array(0);
 
   /** @param first the memory before the first token */
@@ -92,14 +35,16 @@ export class HostDecoder implements Decoder {
     this.#room = room;
     this.#first = first;
     this.#cache = room.take();
+    this.#ids = new Int32Array(first.ids.data.length);
     this.#load(first);
   }
 
   get stateBytes(): number {
-    const { position, context, states, keys } = this.#first;
+    const { position, context, states, ids, keys } = this.#first;
     const leaves = [
       position,
       ...(context ? [context] : []),
+      ids,
       states,
       ...keys.flat().flatMap(({ key, value }) => [key, value]),
     ];
@@ -107,7 +52,7 @@ export class HostDecoder implements Decoder {
   }
 
   async read(ids: ArrayLike<number>): Promise<Float32Array> {
-    for (let i = 0; i < ids.length; i++) this.#token(ids[i]!);
+    for (let i = 0; i < ids.length; i++) this.#token(ids[i]!, i === ids.length - 1);
     const { weights, scratch } = this.#room;
     this.#multiply(scratch.logits, weights.head, this.#lastRow);
     return weights.kernels.view(scratch.logits, weights.config.vocabSize).slice();
@@ -115,7 +60,7 @@ export class HostDecoder implements Decoder {
 
   async state(): Promise<HostState> {
     const { config, plans } = this.#room.weights;
-    const { numLayers: L, numHeads: H, stateLen: S, segmentLen: N, dimInput: d } = config;
+    const { numLayers: L, numHeads: H, stateLen: S, segmentLen: N } = config;
     const kept = S + N;
     const columns = kept + S;
     const { numbers } = this.#room.weights.kernels;
@@ -130,12 +75,7 @@ export class HostDecoder implements Decoder {
       return ndarray(result, [1, L * H, kept, width]);
     };
     return {
-      position: ndarray(Int32Array.of(this.#position), [1], 'int32'),
-      context:
-        this.#context.length > 0
-          ? ndarray(Int32Array.from(this.#context), [1, this.#context.length], 'int32')
-          : undefined,
-      states: ndarray(this.#states.slice(), [1, L, S, d]),
+      ...this.#kept(),
       keys: plans.map(({ index, keyWidth, valueWidth }) => [
         { key: copy(this.#cache.keys, index, keyWidth), value: copy(this.#cache.values, index, valueWidth) },
       ]),
@@ -145,6 +85,11 @@ export class HostDecoder implements Decoder {
   async restore(state: unknown): Promise<void> {
     this.#load(state as HostState);
   }
+
+  readonly compact = {
+    state: async (): Promise<KeptState> => this.#kept(),
+    restore: async (kept: unknown): Promise<void> => this.#readAgain(kept as KeptState),
+  };
 
   async reset(): Promise<void> {
     this.#load(this.#first);
@@ -160,17 +105,49 @@ export class HostDecoder implements Decoder {
     this.#room.give(this.#cache);
   }
 
+  /** The memory without the keys. */
+  #kept(): KeptState {
+    const { config } = this.#room.weights;
+    const { numLayers: L, stateLen: S, dimInput: d } = config;
+    const g = contextIds(config);
+    const int = (values: Int32Array<ArrayBuffer>) => ndarray(values, [1, values.length], 'int32');
+    return {
+      position: ndarray(Int32Array.of(this.#position), [1], 'int32'),
+      context: g > 0 ? int(this.#ids.slice(this.#position, this.#position + g)) : undefined,
+      states: ndarray(this.#states.slice(), [1, L, S, d]),
+      ids: int(this.#ids.slice()),
+    };
+  }
+
+  /** The open segment's keys, from its ids and the states before it. */
+  #readAgain({ position, states, ids }: KeptState): void {
+    const { config, layers } = this.#room.weights;
+    const isId = (id: number) => id >= 0 && id < config.vocabSize;
+    if (!(position.data[0]! >= 0 && position.data[0]! < config.segmentLen && ids.data.every(isId))) {
+      throw new InputError('The compact memory holds a position or ids that this model does not have.');
+    }
+    const { stateLen: S, dimInput: d } = config;
+    const g = contextIds(config);
+    this.#states = Float32Array.from(states.data);
+    this.#ids.set(ids.data);
+    this.#position = 0;
+    for (const [index, layer] of layers.entries()) {
+      this.#begin(layer, index, this.#states.subarray(index * S * d, (index + 1) * S * d));
+    }
+    for (const id of ids.data.slice(g, g + position.data[0]!)) this.#token(id, false);
+  }
+
   /** The last layer's output of the token that was read last. */
   get #lastRow(): Place {
     return this.#room.scratch.row;
   }
 
-  #load({ position, context, states, keys }: HostState): void {
+  #load({ position, states, ids, keys }: HostState): void {
     const { config, plans, kernels } = this.#room.weights;
     const { numLayers: L, numHeads: H, stateLen: S, segmentLen: N } = config;
     const kept = S + N;
     this.#position = position.data[0]!;
-    this.#context = Array.from(context?.data ?? []);
+    this.#ids.set(ids.data);
     this.#states = Float32Array.from(states.data);
     const put = (
       places: readonly (readonly Place[])[],
@@ -199,12 +176,15 @@ export class HostDecoder implements Decoder {
     this.#room.weights.kernels.addNormalised(y, sum, branch, gain, bias, this.#room.weights.config.dimInput);
   }
 
-  #token(id: number): void {
+  /** @param wanted whether anybody reads what the last layer gives, in place of the keys that it leaves */
+  #token(id: number, wanted: boolean): void {
     const { config, layers } = this.#room.weights;
     const { stateLen: S, segmentLen: N } = config;
     this.#embed(id);
     const column = S + this.#position;
-    for (const [index, layer] of layers.entries()) this.#tokenThrough(layer, index, column);
+    for (const [index, layer] of layers.entries()) {
+      this.#tokenThrough(layer, index, column, wanted || index < layers.length - 1);
+    }
     this.#position += 1;
     if (this.#position === N) this.#cross();
   }
@@ -217,22 +197,22 @@ export class HostDecoder implements Decoder {
     const { numbers } = kernels;
     const of = (token: number) => embedding.subarray(token * d, (token + 1) * d);
     numbers.set(of(id), row);
-    const ids = [...this.#context, id];
+    const last = contextIds(config) + this.#position;
+    this.#ids[last] = id;
     for (const { size, down, up } of ngrams) {
-      for (let i = 0; i < size; i++) numbers.set(of(ids[ids.length - size + i]!), window + i * d);
+      for (let i = 0; i < size; i++) numbers.set(of(this.#ids[last + 1 - size + i]!), window + i * d);
       this.#multiply(hidden, down, window);
       numbers.fill(0, hidden + down.rows, hidden + up.columns);
       this.#multiply(branch, up, hidden);
       for (let i = 0; i < d; i++) numbers[row + i]! += numbers[branch + i]!;
     }
-    const g = contextIds(config);
-    this.#context = g === 0 ? [] : ids.slice(-g);
   }
 
   /** A token row of one layer: `row` becomes the layer's output. */
-  #tokenThrough(layer: HostLayer, index: number, column: number): void {
+  #tokenThrough(layer: HostLayer, index: number, column: number, wanted: boolean): void {
     const { row, inner, branch, heads } = this.#room.scratch;
-    this.#passes(layer.token, index, row, column, true);
+    this.#passes(layer.token, index, row, column, wanted);
+    if (!wanted) return;
     this.#multiply(branch, layer.tokenOutput, heads);
     this.#addNormalised(inner, row, branch, layer.attentionNorm);
     this.#mlp(layer.mlp, inner);
@@ -362,13 +342,23 @@ export class HostDecoder implements Decoder {
         next.set(kernels.view(scratch.inner, d), i * d);
       }
       this.#states.set(next, start);
-      for (let i = 0; i < S; i++) {
-        kernels.numbers.set(next.subarray(i * d, (i + 1) * d), scratch.row);
-        this.#passes(layer.state, index, scratch.row, i, false);
-      }
+      this.#begin(layer, index, next);
     }
     kernels.numbers.set(output, scratch.row);
+    const g = contextIds(config);
+    this.#ids.copyWithin(0, N, N + g);
+    this.#ids.fill(config.padId, g);
     this.#position = 0;
+  }
+
+  /** The read rows of a layer: they depend on its state alone. */
+  #begin(layer: HostLayer, index: number, state: Float32Array): void {
+    const { weights, scratch } = this.#room;
+    const { stateLen: S, dimInput: d } = weights.config;
+    for (let i = 0; i < S; i++) {
+      weights.kernels.numbers.set(state.subarray(i * d, (i + 1) * d), scratch.row);
+      this.#passes(layer.state, index, scratch.row, i, false);
+    }
   }
 
   /** The new state vector, into `inner`, from the old one and what its write row gathered in `branch`. */

@@ -1,6 +1,6 @@
 import type { GoldenHandler, GoldenOutputs } from '@palimpsest/base/golden';
 import { type NDArray, tf } from '@palimpsest/tensor-core';
-import { angleTable, componentPlace, type RopeVariant, rotate } from '../rotary.js';
+import { angleTable, componentPlace, partAngles, type RopeVariant, rotate } from '../rotary.js';
 import { runOnce } from './case-parts.js';
 
 interface RopeRun {
@@ -17,13 +17,9 @@ function turnRows(variant: RopeVariant, turned: number, base: number) {
     const [batch, heads, rows, dim] = x.shape as [number, number, number, number];
     const places = Array.from({ length: dim }, (_, i) => componentPlace(variant, turned, i));
     const ours = Int32Array.from({ length: dim }, (_, place) => places.indexOf(place));
-    const table = angleTable(variant, turned, base, rows);
-    const angles = {
-      cos: tf.tensor2d(table.cos, [rows, turned / 2]),
-      sin: tf.tensor2d(table.sin, [rows, turned / 2]),
-    };
+    const angles = partAngles(angleTable(variant, turned, base, rows), turned, dim, [1]);
     const ordered = tf.gather(x, tf.tensor1d(ours, 'int32'), 3);
-    const result = rotate(tf.reshape(ordered, [batch, heads, rows, 1, dim]), angles);
+    const result = rotate(tf.reshape(ordered, [batch * heads, 1, rows, dim]), angles);
     return tf.gather(tf.reshape(result, x.shape), tf.tensor1d(Int32Array.from(places), 'int32'), 3);
   };
 }

@@ -1,0 +1,65 @@
+import type { Place } from '@palimpsest/base';
+import type { HostWeights } from './host-weights.js';
+
+/** Where the keys and values of one text lie, `[H, S + N + S, width]` per layer and pass. */
+export interface Cache {
+  readonly keys: readonly (readonly Place[])[];
+  readonly values: readonly (readonly Place[])[];
+}
+
+/** Room for one row on its way. */
+interface Scratch {
+  readonly row: Place;
+  readonly inner: Place;
+  readonly branch: Place;
+  readonly packed: Place;
+  readonly heads: Place;
+  readonly hidden: Place;
+  readonly gate: Place;
+  readonly pair: Place;
+  readonly window: Place;
+  readonly scores: Place;
+  readonly logits: Place;
+}
+
+/** What all decoders over one set of weights share: weights, scratch, and the caches that are free again. */
+export class HostRoom {
+  readonly scratch: Scratch;
+  readonly #free: Cache[] = [];
+
+  constructor(readonly weights: HostWeights) {
+    const { kernels, config, plans } = weights;
+    const { dimInput: d, dimHidden: h, numHeads: H, stateLen, segmentLen, initNgrams, vocabSize } = config;
+    const widest = (of: (plan: (typeof plans)[number]) => number) => Math.max(...plans.map(of));
+    const room = (count: number) => kernels.allocate(count + 4);
+    this.scratch = {
+      row: room(d),
+      inner: room(d),
+      branch: room(Math.max(d, h)),
+      packed: room(H * widest(({ packedWidth }) => packedWidth)),
+      heads: room(H * widest(({ valueWidth }) => valueWidth)),
+      hidden: room(Math.max(d, h)),
+      gate: room(Math.max(d, h)),
+      pair: room(2 * d),
+      window: room(d * Math.max(1, ...initNgrams)),
+      scores: room(2 * stateLen + segmentLen),
+      logits: room(vocabSize),
+    };
+  }
+
+  /** A cache, of any content. */
+  take(): Cache {
+    const free = this.#free.pop();
+    if (free) return free;
+    const { kernels, config, plans } = this.weights;
+    const columns = 2 * config.stateLen + config.segmentLen;
+    const room = (width: number) => kernels.allocate(config.numHeads * columns * width);
+    const perLayer = (width: (plan: (typeof plans)[number]) => number) =>
+      Array.from({ length: config.numLayers }, () => plans.map((plan) => room(width(plan))));
+    return { keys: perLayer(({ keyWidth }) => keyWidth), values: perLayer(({ valueWidth }) => valueWidth) };
+  }
+
+  give(cache: Cache): void {
+    this.#free.push(cache);
+  }
+}
