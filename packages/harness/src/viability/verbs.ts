@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { loadConversation, saveConversation, TextModel, trainConversation } from '@palimpsest/ams-v4';
 import { loadPretrained } from '@palimpsest/backbone';
 import type { MechanismVerb } from '@palimpsest/lm';
-import { createEngine, InputError } from '@palimpsest/tensor-core';
+import { createEngine, InputError, writeFileAtomically } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { modeNames } from './modes.js';
 import { type Pack, parsePack, standardPack } from './pack.js';
+import { trainPocketTokenizer } from './pocket-tokenizer.js';
 import { runViability, type suites } from './run-viability.js';
 import { trainingSessions } from './training-sessions.js';
 import { viabilityMarkdown, viabilityText } from './viability-report.js';
@@ -57,6 +58,26 @@ async function open({
   }
 }
 
+const tokenizerSchema = z.strictObject({
+  pack: shared.pack,
+  out: z.string().default('tokenizer.json').describe('file for the tokenizer'),
+});
+
+/** `viability train-tokenizer`: the vocabulary in which sessions are short. */
+export const trainTokenizerVerb: MechanismVerb<typeof tokenizerSchema> = {
+  path: ['viability', 'train-tokenizer'],
+  description: 'learn a byte-level BPE of 2,048 tokens from sessions, as a tokenizer.json',
+  schema: tokenizerSchema,
+  examples: ['palimpsest viability train-tokenizer --out pocket/tokenizer.json'],
+  async run({ pack, out }, { output }) {
+    const tokenizer = trainPocketTokenizer(packOf(pack));
+    await writeFileAtomically(out, new TextEncoder().encode(`${JSON.stringify(tokenizer)}\n`));
+    output.print(`tokenizer in ${out}`);
+    output.emit({ out });
+    return 0;
+  },
+};
+
 const trainSchema = z.strictObject({
   ...shared,
   out: z.string().default('memory-adapters').describe('folder for the adapters'),
@@ -67,11 +88,16 @@ const trainSchema = z.strictObject({
     .enum(['kakeya', 'int8', 'int4', 'f16', 'f32'])
     .default('kakeya')
     .describe('form of keys and values'),
-  kvTokens: z
-    .union([z.enum(['text', 'all']), z.coerce.number().int().min(1)])
-    .default('text')
-    .describe('tokens that are kept: text, all, or a number of content tokens'),
+  kvTokens: z.string().default('text').describe('tokens that are kept: text, all, or a number of content tokens'),
 });
+
+/** @throws InputError for anything but text, all or a number. */
+function keptTokens(given: string): 'text' | 'all' | number {
+  if (given === 'text' || given === 'all') return given;
+  const count = Number(given);
+  if (Number.isInteger(count) && count >= 1) return count;
+  throw new InputError(`--kv-tokens is text, all, or a number of content tokens, but '${given}' was given.`);
+}
 
 /** `viability train-adapters`: what a memory needs over a language model, from generated sessions. */
 export const trainAdaptersVerb: MechanismVerb<typeof trainSchema> = {
@@ -86,7 +112,7 @@ export const trainAdaptersVerb: MechanismVerb<typeof trainSchema> = {
       const { prefixMode, kvDtype, kvTokens, steps, seed, out } = options;
       let last = Number.NaN;
       const adapters = await trainConversation(text, sessions, {
-        memory: { prefixMode, kvDtype, kvTokens },
+        memory: { prefixMode, kvDtype, kvTokens: keptTokens(kvTokens) },
         corpus,
         steps,
         seed,
