@@ -5,7 +5,7 @@ import { loadPretrained } from '@palimpsest/backbone';
 import type { MechanismVerb } from '@palimpsest/lm';
 import { createEngine, InputError, writeFileAtomically } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import { modeNames } from './modes.js';
+import { type Mode, modeNames } from './modes.js';
 import { type Pack, parsePack, standardPack } from './pack.js';
 import { trainPocketTokenizer } from './pocket-tokenizer.js';
 import { runViability, type suites } from './run-viability.js';
@@ -88,7 +88,10 @@ const trainSchema = z.strictObject({
     .enum(['kakeya', 'int8', 'int4', 'f16', 'f32'])
     .default('kakeya')
     .describe('form of keys and values'),
-  kvTokens: z.string().default('text').describe('tokens that are kept: text, all, or a number of content tokens'),
+  kvTokens: z
+    .string()
+    .default('text')
+    .describe('tokens that are kept: text, all, or a number of content tokens'),
 });
 
 /** @throws InputError for anything but text, all or a number. */
@@ -140,12 +143,21 @@ const runSchema = z.strictObject({
   sessions: z.int().min(1).default(20).describe('sessions per number of facts, ten questions each'),
   firstSeed: z.int().min(0).default(1).describe('seed of the first session'),
   modes: z
-    .array(z.enum(modeNames))
+    .array(z.string())
     .default([...modeNames])
     .describe('how questions are asked'),
   maxNewTokens: z.int().min(1).default(30).describe('most new tokens of an answer'),
   out: z.string().optional().describe('folder for report.json and report.md'),
 });
+
+/** @throws InputError naming a mode that there is not. */
+function modesOf(given: readonly string[]): Mode[] {
+  return given.map((name) => {
+    const mode = modeNames.find((one) => one === name);
+    if (mode) return mode;
+    throw new InputError(`There is no mode '${name}'; there are ${modeNames.join(', ')}.`);
+  });
+}
 
 /** `viability run`: the gate. */
 export const runVerb: MechanismVerb<typeof runSchema> = {
@@ -167,7 +179,7 @@ export const runVerb: MechanismVerb<typeof runSchema> = {
         facts: options.nFacts,
         sessions: options.sessions,
         firstSeed: options.firstSeed,
-        modes: options.modes,
+        modes: modesOf(options.modes),
         maxTokens: options.maxNewTokens,
         signal,
         onSession: (facts, done) => output.note(`N = ${facts}: ${done} of ${options.sessions} sessions`),
