@@ -35,12 +35,14 @@ export interface Decoder {
   /** An independent decoder with the same past. What is compiled or packed is shared. */
   fork(): Promise<Decoder>;
   /** The memory in the model's smaller form, which is equal but for rounding; absent where a model has none. */
-  readonly compact?: {
-    /** Copy of what is kept, on the host. */
-    state(): Promise<unknown>;
-    /** Goes on from what was kept. */
-    restore(state: unknown): Promise<void>;
-  };
+  readonly compact?:
+    | {
+        /** Copy of what is kept, on the host. */
+        state(): Promise<unknown>;
+        /** Goes on from what was kept. */
+        restore(state: unknown): Promise<void>;
+      }
+    | undefined;
   /** Bytes of the memory as it is held between two tokens. */
   readonly stateBytes: number;
   /** Gives the memory back, and what is compiled when no fork needs it any more. */
