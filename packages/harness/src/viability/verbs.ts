@@ -20,7 +20,13 @@ const suiteNames = [
   'contrast',
 ] as const satisfies readonly (keyof typeof suites)[];
 
+const printing = {
+  json: z.boolean().default(false).describe('print one JSON document'),
+  quiet: z.boolean().default(false).describe('no remarks'),
+};
+
 const shared = {
+  ...printing,
   model: z.string().describe('checkpoint of the language model'),
   capacity: z.int().min(64).default(2560).describe('tokens that the language model keeps at most'),
   pack: z.string().optional().describe('file of who, what and in which words; default that of the house'),
@@ -59,6 +65,7 @@ async function open({
 }
 
 const tokenizerSchema = z.strictObject({
+  ...printing,
   pack: shared.pack,
   out: z.string().default('tokenizer.json').describe('file for the tokenizer'),
 });
