@@ -4,7 +4,7 @@ import { type CircularOptions, circularConvolve, circularCorrelate } from './cir
 import { Fft } from './fft.js';
 import { Mt19937 } from './mt19937.js';
 
-/** Binds values to keys by circular convolution (Plate 1995). Shapes and options as for `circularConvolve`. */
+/** Binds values to keys by circular convolution (Plate 1995; DERIVATION.md, "Convolution"). Shapes and options as for `circularConvolve`. */
 export function bind<K extends FloatArray, V extends FloatArray>(
   key: K,
   value: V,

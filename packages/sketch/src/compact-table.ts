@@ -10,7 +10,7 @@ export interface CompactTable {
   readonly sign: Float32Array;
 }
 
-/** Drops the buckets that stay zero; inner products of sketches are unchanged, term for term. */
+/** Drops the buckets that stay zero; inner products of sketches are unchanged, term for term (DERIVATION.md, "CountSketch"). */
 export function compactTable(table: SketchTable): CompactTable {
   const used = Int32Array.from([...new Set(table.index)].sort((a, b) => a - b));
   const place = new Map(Array.from(used, (bucket, position) => [bucket, position]));

@@ -24,7 +24,7 @@ export interface KWiseHash {
 }
 
 /**
- * Draws a hash function of stated independence (Wegman & Carter 1981). CountSketch's guarantees need k = 2 for
+ * Draws a hash function of stated independence (Wegman & Carter 1981; DERIVATION.md, "Tables"). CountSketch's guarantees need k = 2 for
  * buckets and k = 4 for signs.
  * @param independence k, a positive integer
  * @param seed of a Mersenne Twister, or one whose stream is to be continued

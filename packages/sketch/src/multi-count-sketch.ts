@@ -17,7 +17,7 @@ export interface MultiCountSketchOptions extends TableOptions, CountSketchOption
 
 /**
  * Several independent CountSketches. Every query is the median over the rows, whose probability to be off by more than
- * 3‖x‖/√m falls exponentially with their number (Charikar, Chen & Farach-Colton 2002).
+ * 3‖x‖/√m falls exponentially with their number (DERIVATION.md, "CountSketch").
  */
 export class MultiCountSketch {
   readonly rows: readonly CountSketch[];

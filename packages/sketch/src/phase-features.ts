@@ -26,7 +26,7 @@ const TURN = 2 * Math.PI;
 
 /**
  * Complex phase features x e^{iφ}, φ = θ x ∓ ω t. Without conjugation, Re Σ q̃ k̃ depends on positions through their
- * difference alone. ω t is reduced modulo 2π in float64, so long streams keep their digits.
+ * difference alone. ω t is reduced modulo 2π in float64, so long streams keep their digits (DERIVATION.md, "Phase features").
  * @param x `[..., d]`
  * @returns parts `[..., d]`
  * @throws InputError when rows, positions or per-channel phases do not fit

@@ -13,7 +13,7 @@ export interface SpectralAccumulatorOptions {
 /**
  * A running sum of complex signals kept in the frequency domain, in float32 as a cache would hold it: Ĉ ← Ĉ + F_u(Δ),
  * with the unitary transform F_u. Rounding makes it drift from the transform of the sum, about as the root of the
- * number of updates. With automatic resynchronisation the sum itself is kept beside it in float64.
+ * number of updates (DERIVATION.md, "Spectral accumulator"). With automatic resynchronisation the sum itself is kept beside it in float64.
  */
 export class SpectralAccumulator {
   readonly length: number;

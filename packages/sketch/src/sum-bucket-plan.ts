@@ -21,7 +21,8 @@ export interface SumBucketPlan {
 }
 
 /**
- * Plans the direct convolution of two sketches: every bucket outside `live` is zero for all inputs.
+ * Plans the direct convolution of two sketches: every bucket outside `live` is zero for all inputs
+ * (DERIVATION.md, "Direct products").
  * @throws InputError when the sketch lengths differ
  */
 export function sumBucketPlan(tableA: SketchTable, tableB: SketchTable = tableA): SumBucketPlan {

@@ -24,7 +24,7 @@ export interface TensorSketchOptions {
   readonly seed?: number;
   /** 'direct' convolves the few non-zeros, 'fft' multiplies spectra, 'auto' takes the cheaper one. Default 'auto'. */
   readonly method?: ConvolutionMethod;
-  /** One table for all factors: biased and symmetric, for parity with OSAM's reference only. Default false. */
+  /** One table for all factors: biased and symmetric (DERIVATION.md, "TensorSketch"), for parity with OSAM's reference only. Default false. */
   readonly sharedTable?: boolean;
   /** Tables to use instead of drawing them; one per factor, for d inputs, or d + 1 with a constant channel. */
   readonly tables?: readonly SketchTable[];
