@@ -52,7 +52,7 @@ export type WeightFormat = (typeof weightFormats)[number];
 /** The cache of a model that others made, the bits of its weights, and who is told how far it is loaded. */
 export interface PretrainedOptions extends LoadOptions {
   /** Default `32bit`. */
-  readonly weights?: WeightFormat;
+  readonly weights?: WeightFormat | undefined;
 }
 
 /** A model that reads and writes text, from a checkpoint of this program, a Hugging Face folder or a GGUF file. */
