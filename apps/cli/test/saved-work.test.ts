@@ -83,7 +83,7 @@ describe('a run that goes on', () => {
       ['--layout', ['--layout', 'stories']],
       ['--validation-fraction', ['--validation-fraction', '0.3']],
       ['--preset', ['--preset', 'reference']],
-      ['--frozen', ['--freeze-phase']],
+      ['--freeze-phase', ['--freeze-phase']],
       ['--text-path', ['--text-path', 'other.txt']],
       ["'stories'", ['--dataset', 'stories']],
     ];

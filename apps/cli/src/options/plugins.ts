@@ -1,4 +1,5 @@
-import { InputError, parseJson, readRegularFile } from '@palimpsest/base';
+import { readFileSync } from 'node:fs';
+import { InputError } from '@palimpsest/base';
 
 const FLAG = '--plugin';
 
@@ -48,7 +49,7 @@ function pluginsInConfig(args: readonly string[]): string[] {
 /** What is wrong with the file is said where its other keys are read. */
 function readObject(path: string | undefined): Readonly<Record<string, unknown>> {
   try {
-    const json: unknown = parseJson(readRegularFile(path ?? ''), '');
+    const json: unknown = JSON.parse(readFileSync(path ?? '', 'utf8').replace(/^\uFEFF/, ''));
     return typeof json === 'object' && json !== null ? (json as Readonly<Record<string, unknown>>) : {};
   } catch {
     return {};

@@ -1,7 +1,7 @@
 import { openCheckpoint, type ResumedRun } from '@palimpsest/harness';
 import { type Architecture, runDataSchema } from '@palimpsest/lm';
 import type { VerbContext } from '../verb.js';
-import { frozenSets, settingsOf } from './training.js';
+import { settingsOf } from './training.js';
 
 /** The run that `--load` goes on with: its own options hold, and whatever is asked for by name beside them is compared. */
 export async function resumedRun(
@@ -25,7 +25,7 @@ export async function resumedRun(
       preset,
       trainer: architecture.trainer && pick(Object.keys(architecture.trainer.options.shape)),
       base: asked.has('base') && architecture.base ? (options.base as string) : undefined,
-      frozen: flags.some((flag) => asked.has(flag)) ? frozenSets(architecture, options) : undefined,
+      frozen: pick(flags),
     },
   };
 }

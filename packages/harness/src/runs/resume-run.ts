@@ -32,7 +32,8 @@ export interface AskedOfRun {
   readonly preset?: string | undefined;
   readonly modelOptions?: Readonly<Record<string, unknown>>;
   readonly data?: Partial<RunData>;
-  readonly frozen?: readonly string[] | undefined;
+  /** Switches of sets of parameters, by the names of their flags. */
+  readonly frozen?: Readonly<Record<string, unknown>>;
   /** Options of the architecture's own trainer. */
   readonly trainer?: Readonly<Record<string, unknown>> | undefined;
   /** The folder of the model that it is made over. */
@@ -79,6 +80,17 @@ function loadText(source: string, { text, data }: RunNotes, isNew: boolean): Cor
   }
 }
 
+/** Whether a folder is the one that was stored, which is the newest checkpoint where the folder was that of a run. */
+const isNamed = (stored: string | undefined, folder: string) =>
+  stored === resolve(folder) || stored === resolve(folder, 'latest');
+
+/** Whether each switch of a set of parameters was on, by its flag. */
+function frozenFlags({ parameterSets = {} }: Architecture, { frozen }: RunNotes): Record<string, boolean> {
+  return Object.fromEntries(
+    Object.entries(parameterSets).flatMap(([set, { flag }]) => (flag ? [[flag, frozen.includes(set)]] : [])),
+  );
+}
+
 /** Runs of the first versions did not store what they read: there the tokenizer that the text gives must be the same. */
 function fitsTokenizer(corpus: Corpus, { data }: RunNotes, { tokenizer }: LoadedCheckpoint): boolean {
   if (data.tokenizer === 'file' || data.tokenizer === 'byte') return true;
@@ -92,7 +104,7 @@ function checkAsked(
   asked: AskedOfRun,
   own: Architecture,
 ): void {
-  const { architecture, preset, modelOptions = {}, data = {}, frozen, trainer = {}, base } = asked;
+  const { architecture, preset, modelOptions = {}, data = {}, frozen = {}, trainer = {}, base } = asked;
   if (architecture !== undefined && architecture !== model.name) {
     throw new InputError(
       `The run in '${folder}' trains a model '${model.name}', not '${architecture}'; go on with it by 'train ${model.name}'.`,
@@ -102,8 +114,8 @@ function checkAsked(
     ...differences(modelOptions, model.config),
     ...differences(data, notes.data),
     ...differences(trainer, notes.trainer),
-    ...(base === undefined ? [] : differences({ base: resolve(base) }, { base: notes.base })),
-    ...(frozen === undefined ? [] : differences({ frozen }, { frozen: notes.frozen })),
+    ...(base === undefined || isNamed(notes.base, base) ? [] : differences({ base }, { base: notes.base })),
+    ...differences(frozen, frozenFlags(own, notes)),
     ...(preset === undefined ? [] : differences({ preset }, { preset: presetOf(own, notes) })),
   ];
   const first = differing[0];

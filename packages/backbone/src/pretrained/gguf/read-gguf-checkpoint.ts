@@ -27,8 +27,8 @@ export async function readGgufCheckpoint(files: GgufFiles, cache: CacheOptions):
     statesHead: true,
     folder: files.source,
     config: named(files.source, () => resolveConfig({ ...options, ...cacheOf(options, cache) })),
-    tokenizer: text?.tokenizer,
-    chatTemplate,
+    ...(text && { tokenizer: text.tokenizer }),
+    ...(chatTemplate && { chatTemplate }),
     generationConfig: {},
     warnings: text ? [...text.remarks, ...tokenizerWarnings(text.tokenizer, options, files.source)] : [],
   };
