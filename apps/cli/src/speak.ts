@@ -5,6 +5,7 @@ import { createPrompting } from './chat/prompting.js';
 import { runRepl } from './chat/repl.js';
 import { ExitCode } from './exit.js';
 import { engineSettings } from './options/common.js';
+import { underPolicy } from './options/policy.js';
 import { cacheOf } from './options/pretrained.js';
 import { samplingOf } from './options/sampling.js';
 import { promptOf } from './prompt-source.js';
@@ -31,7 +32,8 @@ export async function speak(
   const engine = await createEngine(options.engine as 'auto', engineSettings(options));
   try {
     const language = await open(path, options, context);
-    const { model, params, parametersId } = language;
+    const { params, parametersId } = language;
+    const model = await underPolicy(language.model, options, context.registry);
     const seed = options.seed as number;
     const session = await Session.create({
       engine,

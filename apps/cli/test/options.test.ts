@@ -107,6 +107,46 @@ describe('options of a verb', () => {
 });
 
 describe('normaliseSpellings', () => {
+  it('gives a name or a number, and lists of choices', async () => {
+    const calls: unknown[] = [];
+    const verb = defineVerb({
+      path: ['keep'],
+      description: 'records its options',
+      schema: z.object({
+        kept: z
+          .union([z.enum(['text', 'all']), z.int().min(1)])
+          .default('text')
+          .meta({ description: 'what is kept' }),
+        modes: z
+          .array(z.enum(['a', 'b']))
+          .default([])
+          .meta({ description: 'several' }),
+      }),
+      async run(options) {
+        calls.push(options);
+        return 0;
+      },
+    });
+    const keep = (...args: string[]) =>
+      runCommandLine(() => [verb], ['keep', ...args], {
+        signal: new AbortController().signal,
+        exitCode: 130,
+        capture: () => () => {},
+        saves: () => () => {},
+      });
+    for (const args of [['--kept', '12', '--modes', 'a,b'], ['--kept', 'all'], []]) {
+      expect(await keep(...args)).toBe(0);
+    }
+    expect(calls).toEqual([
+      { kept: 12, modes: ['a', 'b'] },
+      { kept: 'all', modes: [] },
+      { kept: 'text', modes: [] },
+    ]);
+    expect(await keep('--kept', 'funny')).toBe(2);
+    expect(await keep('--modes', 'c')).toBe(2);
+    expect(errors).toMatch(/--kept.*[\s\S]*--modes/);
+  });
+
   it('leaves values and everything after -- alone', () => {
     const fields = fieldsOf(
       z.object({

@@ -128,6 +128,18 @@ describe('palimpsest train osam', () => {
     ]);
   });
 
+  it.each([
+    ['both --text-path and --dataset', '--text-path x.txt --dataset default'],
+    ['--tokenizer-path is for --tokenizer file', '--tokenizer-path tokenizer.json'],
+    ['--bpe-vocabulary is for --tokenizer bpe', '--tokenizer byte --bpe-vocabulary 300'],
+    ['--character-coverage is for --tokenizer sentence-piece', '--character-coverage 1'],
+  ])('refuses what would change nothing: %s', async (message, flags) => {
+    const { code, stderr } = await palimpsest(['train', 'osam', ...flags.split(' ')]);
+    expect(stderr).toMatch(/^error: /);
+    expect(stderr).toContain(message);
+    expect(code).toBe(2);
+  });
+
   it('refuses what cannot be, with code 2 and one sentence', async () => {
     const folder = await trainedRun();
     const cwd = emptyFolder();

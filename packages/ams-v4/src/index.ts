@@ -25,6 +25,7 @@ export {
   type ConversationOptions,
   conversationConfig,
 } from './conversation/config.js';
+export { featuresOf, type TextFeatures } from './conversation/features.js';
 export {
   type Answer,
   type AnswerOptions,
@@ -34,7 +35,6 @@ export {
   type WriteOptions,
   type WrittenMemory,
 } from './conversation/key-value-memory.js';
-export { featuresOf, type TextFeatures } from './conversation/features.js';
 export {
   type TrainConversationOptions,
   type TrainingSession,

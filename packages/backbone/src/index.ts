@@ -49,6 +49,7 @@ export {
   type QuantisedPretrained,
 } from './pretrained/load-pretrained.js';
 export type { LoadProgress } from './pretrained/load-weights.js';
+export { type SavedModel, saveFolder, type WritableFamily } from './pretrained/save-folder.js';
 export type { OtherParameters, QuantisedTransformer } from './quantised-transformer.js';
 export { layerFrequencies } from './rotary-frequencies.js';
 export { createTransformer, type Transformer } from './transformer.js';

@@ -1,6 +1,6 @@
 import { InputError } from '@palimpsest/base';
 import type { GoldenHandler } from '@palimpsest/base/golden';
-import type { Architecture, Mechanism } from '@palimpsest/lm';
+import type { Architecture, EvictionPolicy, Mechanism } from '@palimpsest/lm';
 import type { Versions } from './cells/key.js';
 import type { EvaluationRegistry } from './cells/task.js';
 import { byName } from './names.js';
@@ -12,6 +12,8 @@ export interface Registry extends EvaluationRegistry {
   readonly mechanisms: readonly Mechanism[];
   /** What can be trained and loaded by name. */
   readonly architectures: readonly Architecture[];
+  /** Rules for what a growing cache forgets. */
+  readonly policies: readonly EvictionPolicy[];
   /** Paths of the modules that cards came from, for processes that compute cells. */
   readonly plugins: readonly string[];
   /** The architecture of a name. @throws InputError listing the names when there is none. */
@@ -46,6 +48,7 @@ export function createRegistry(house: readonly Mechanism[], plugins: readonly Pl
   return {
     mechanisms: cards,
     architectures,
+    policies: cards.flatMap((card) => card.policies ?? []),
     plugins: plugins.map(({ path }) => path),
     contenders: cards.flatMap((card) => card.contenders ?? []),
     tasks: [parityTask(golden), ...tasks, ...cards.flatMap((card) => card.tasks ?? [])],

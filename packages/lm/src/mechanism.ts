@@ -25,7 +25,7 @@ export interface EvictionPolicy<Schema extends z.ZodObject = z.ZodObject> {
   readonly description: string;
   readonly options: Schema;
   /** The model with the same weights whose memory forgets by this rule. @throws InputError when it has no such memory. */
-  apply(model: AnySequenceModel, options: z.output<Schema>): AnySequenceModel;
+  apply(model: AnySequenceModel, options: z.output<Schema>): AnySequenceModel | Promise<AnySequenceModel>;
 }
 
 /** How a mechanism's own verb talks. */

@@ -59,6 +59,12 @@ export {
 export { policyModel } from './managed/policy-model.js';
 export type { Schedule } from './managed/schedule.js';
 export { createNAMM, type NAMM, type NAMMResources } from './namm.js';
+export {
+  createNAMMTransformer,
+  type NAMMTransformer,
+  type NAMMTransformerOptions,
+  type WriteOptions,
+} from './namm-transformer.js';
 export { expectedAttentionPolicy } from './policy/expected-attention.js';
 export { fullPolicy } from './policy/full.js';
 export { keyNormPolicy } from './policy/key-norm.js';

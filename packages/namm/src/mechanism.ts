@@ -1,4 +1,5 @@
 import type { Mechanism } from '@palimpsest/lm';
+import { cardPolicies } from './card-policies.js';
 
 /** NAMM, the cache that learns what to forget. */
 export const mechanism: Mechanism = {
@@ -7,5 +8,6 @@ export const mechanism: Mechanism = {
   description:
     'A transformer whose cache forgets what an evolved network, watching its attention, finds useless.',
   memory: 'growing',
+  policies: cardPolicies,
   golden: async () => (await import('./golden/index.js')).goldenHandlers,
 };

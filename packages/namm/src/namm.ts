@@ -128,6 +128,14 @@ export function vectorsOf(config: NAMMConfig, given: NAMMResources['parameters']
   return vectors;
 }
 
+/** The policy of a configuration with parameters and statistics. */
+export function policyOf(config: NAMMConfig, { parameters, statistics }: NAMMResources): CachePolicy {
+  return nammPolicy(config, {
+    vectors: vectorsOf(config, parameters),
+    statistics: statistics && ('mean' in statistics ? [statistics] : statistics),
+  });
+}
+
 class SpectralNAMM implements NAMM {
   readonly policy: CachePolicy;
   readonly parameterCount: number;
@@ -142,11 +150,7 @@ class SpectralNAMM implements NAMM {
   ) {
     this.#given = given;
     this.parameterCount = parameterCount(config);
-    const { statistics } = given;
-    this.policy = nammPolicy(config, {
-      vectors: vectorsOf(config, given.parameters),
-      statistics: statistics && ('mean' in statistics ? [statistics] : statistics),
-    });
+    this.policy = policyOf(config, given);
   }
 
   async update(

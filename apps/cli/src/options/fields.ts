@@ -11,7 +11,7 @@ export interface FlagMeta {
   readonly inert?: string;
 }
 
-export type FieldKind = 'number' | 'text' | 'switch' | 'choice' | 'list' | 'names';
+export type FieldKind = 'number' | 'text' | 'switch' | 'choice' | 'list' | 'names' | 'value';
 
 /** One option as the schema defines it. */
 export interface Field {
@@ -68,16 +68,17 @@ function kindOf(key: string, type: z.ZodType): FieldKind {
   if (type instanceof z.ZodEnum) return 'choice';
   if (type instanceof z.ZodString) return 'text';
   if (type instanceof z.ZodArray && type.element instanceof z.ZodNumber) return 'list';
-  if (
-    type instanceof z.ZodArray &&
-    (type.element instanceof z.ZodString || type.element instanceof z.ZodEnum)
-  )
-    return 'names';
+  if (type instanceof z.ZodArray && isName(type.element)) return 'names';
   if (type instanceof z.ZodTuple && type.def.items.every((item) => item instanceof z.ZodNumber))
     return 'list';
+  // A name or a number, whichever the text is.
+  if (type instanceof z.ZodUnion && type.options.every(isNameOrNumber)) return 'value';
   throw new Error(`The option '${key}' is neither a number, a text, a list of these, a choice nor a switch.`);
 }
 
-function kebab(key: string): string {
+const isName = (type: unknown) => type instanceof z.ZodString || type instanceof z.ZodEnum;
+const isNameOrNumber = (type: unknown) => type instanceof z.ZodEnum || type instanceof z.ZodNumber;
+
+export function kebab(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }

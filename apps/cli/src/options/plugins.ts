@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { InputError } from '@palimpsest/base';
+import { InputError, parseJson, readRegularFile } from '@palimpsest/base';
 
 const FLAG = '--plugin';
 
@@ -49,7 +48,7 @@ function pluginsInConfig(args: readonly string[]): string[] {
 /** What is wrong with the file is said where its other keys are read. */
 function readObject(path: string | undefined): Readonly<Record<string, unknown>> {
   try {
-    const json: unknown = JSON.parse(readFileSync(path ?? '', 'utf8').replace(/^\uFEFF/, ''));
+    const json: unknown = parseJson(readRegularFile(path ?? ''), '');
     return typeof json === 'object' && json !== null ? (json as Readonly<Record<string, unknown>>) : {};
   } catch {
     return {};

@@ -34,6 +34,26 @@ export const pretrainedOptions = {
   }),
 };
 
+/** What a transformer's cache forgets, whatever it was trained with. */
+export const policyOptions = {
+  policy: z.string().optional().meta({
+    description: 'rule for what the cache of a transformer forgets (`palimpsest ls policies` lists them)',
+    value: 'name',
+  }),
+  budget: z.int().min(1).optional().meta({
+    description: 'tokens that every head keeps under the policy',
+    value: 'count',
+  }),
+  updateInterval: z.int().min(1).optional().meta({
+    description: 'tokens between two looks through the cache',
+    value: 'count',
+  }),
+  policyFile: z.string().optional().meta({
+    description: 'file of an evolved policy',
+    value: 'path',
+  }),
+};
+
 type Values = Readonly<Record<string, unknown>>;
 
 /** The folder that a verb shall open. @throws InputError when there is none, or more than one. */

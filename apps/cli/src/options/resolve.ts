@@ -59,6 +59,8 @@ function parseFlags(flags: Values, fields: readonly Field[]): Values {
 function parseFlag(field: Field, given: unknown): unknown {
   if (typeof given !== 'string') return given;
   if (field.kind === 'number') return parseNumber(field, given);
+  if (field.kind === 'value')
+    return given.trim() === '' || Number.isNaN(Number(given)) ? given : Number(given);
   if (field.kind === 'list') return given.split(',').map((part) => parseNumber(field, part));
   if (field.kind === 'names') return given.split(',').map((part) => part.trim());
   return given;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { engineOptions, outputOptions } from '../options/common.js';
-import { modelArgument, placeOf, pretrainedOptions } from '../options/pretrained.js';
+import { modelArgument, placeOf, policyOptions, pretrainedOptions } from '../options/pretrained.js';
 import { primingOption, samplingAliases, samplingOptions, seedOption } from '../options/sampling.js';
 import { speak } from '../speak.js';
 import { defineVerb } from '../verb.js';
@@ -17,6 +17,7 @@ export const chat = defineVerb({
     ...samplingOptions,
     ...seedOption,
     ...pretrainedOptions,
+    ...policyOptions,
     ...engineOptions,
     quiet: outputOptions.quiet,
   }),

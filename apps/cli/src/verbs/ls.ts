@@ -51,6 +51,11 @@ const listings: Readonly<Record<string, (registry: Registry) => Listing | Promis
     const rows = entries.map(({ name, cells, description }) => [name, String(cells), description]);
     return { entries, table: textTable(['profile', 'cells', 'about'], rows, ['left', 'right']) };
   },
+  policies({ policies }) {
+    const entries = policies.map(({ name, title, description }) => ({ name, title, description }));
+    const rows = entries.map(({ name, description }) => [name, description]);
+    return { entries, table: textTable(['policy', 'about'], rows) };
+  },
   async engines() {
     const entries = await probeEngines();
     const rows = entries.map(({ name, available, reason }) => [name, available ? 'yes' : 'no', reason]);

@@ -4,6 +4,7 @@ import { createEngine, InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { ExitCode } from '../exit.js';
 import { engineOptions, engineSettings, outputOptions } from '../options/common.js';
+import { kebab } from '../options/fields.js';
 import { folderOf, resumedRun } from '../options/resumed.js';
 import { samplingAliases, samplingOptions } from '../options/sampling.js';
 import { frozenSets, runOptions, settingsOf, trainingAliases, trainingOptions } from '../options/training.js';
@@ -140,6 +141,7 @@ async function newRun(
   options: Values,
   context: VerbContext,
 ) {
+  refuseUseless(options, context.asked);
   const chosen = modelKeys.filter((key) => context.given.has(key));
   return {
     architecture,
@@ -155,6 +157,27 @@ async function newRun(
         : undefined,
     frozen: frozenSets(architecture, options),
   };
+}
+
+/** Options of one tokenizer, which the others do not read. */
+const TOKENIZER_OPTIONS: Readonly<Record<string, string>> = {
+  tokenizerPath: 'file',
+  bpeVocabulary: 'bpe',
+  pieceVocabulary: 'sentence-piece',
+  characterCoverage: 'sentence-piece',
+};
+
+/** @throws InputError for what was asked for and would change nothing. */
+function refuseUseless({ tokenizer }: Values, asked: ReadonlySet<string>): void {
+  if (asked.has('textPath') && asked.has('dataset')) {
+    throw new InputError('Give one text, but both --text-path and --dataset were given.');
+  }
+  const [key, owner] =
+    Object.entries(TOKENIZER_OPTIONS).find(([option, kind]) => asked.has(option) && kind !== tokenizer) ?? [];
+  if (key === undefined) return;
+  throw new InputError(
+    `--${kebab(key)} is for --tokenizer ${owner}, but the tokenizer is '${String(tokenizer)}'; leave it out or choose that one.`,
+  );
 }
 
 /** The folder of the model that another one is made over. @throws InputError when there is none. */

@@ -1,21 +1,8 @@
-import {
-  type NDArray,
-  ndarray,
-  normalInit,
-  type Rng,
-  softmax,
-  tf,
-  uniformInit,
-  zeros,
-} from '@palimpsest/tensor-core';
+import { softmax, tf } from '@palimpsest/tensor-core';
 
 /** How strongly the hidden states enter a slot. */
 const HIDDEN_SCALE = 0.1;
 const NORM_EPSILON = 1e-5;
-/** Width of the pointers' queries and keys. */
-const POINTER_WIDTH = 32;
-const PRIOR_STRENGTH = 6;
-const QUERY_DEVIATION = 0.1;
 
 /** What pointers and slots learn. */
 export type SlotParameters<T = tf.Tensor> = {
@@ -34,21 +21,6 @@ export type SlotParameters<T = tf.Tensor> = {
   /** `[slots, dLLM]` */
   readonly slotBias: T;
 };
-
-/** Fresh parameters: the slots are the content tokens' own embeddings. */
-export function slotsInit(rng: Rng, slots: number, width: number): SlotParameters<NDArray> {
-  const identity = zeros([width, width]);
-  for (let i = 0; i < width; i++) identity.data[i * width + i] = 1;
-  return {
-    pointerQuery: normalInit(rng, [slots, POINTER_WIDTH], QUERY_DEVIATION),
-    pointerKeyW: uniformInit(rng, [POINTER_WIDTH, width], 1 / Math.sqrt(width)),
-    pointerKeyB: zeros([POINTER_WIDTH]),
-    priorStrength: ndarray([PRIOR_STRENGTH], []),
-    embedMap: identity,
-    hiddenMap: zeros([width, width]),
-    slotBias: zeros([slots, width]),
-  };
-}
 
 /** What the slots of a memory are made of. */
 export interface SlotInputs<T = tf.Tensor> {

@@ -8,7 +8,13 @@ import { loadConversation } from '../conversation/adapters-folder.js';
 import { KeyValueMemory } from '../conversation/key-value-memory.js';
 import { TextModel } from '../model/text-model.js';
 
+const printing = {
+  json: z.boolean().default(false).describe('print one JSON document'),
+  quiet: z.boolean().default(false).describe('no remarks'),
+};
+
 const place = {
+  ...printing,
   folder: z.string().default('memory').describe('folder of the memory'),
   model: z
     .string()
@@ -190,7 +196,7 @@ export const askVerb: MechanismVerb<typeof askSchema> = {
     }),
 };
 
-const listSchema = z.strictObject({ folder: place.folder, ...filter });
+const listSchema = z.strictObject({ ...printing, folder: place.folder, ...filter });
 
 export const listVerb: MechanismVerb<typeof listSchema> = {
   path: ['memory', 'list'],
@@ -223,7 +229,7 @@ export const forgetVerb: MechanismVerb<typeof forgetSchema> = {
     }),
 };
 
-const exportSchema = z.strictObject({ folder: place.folder, ...filter });
+const exportSchema = z.strictObject({ ...printing, folder: place.folder, ...filter });
 
 export const exportVerb: MechanismVerb<typeof exportSchema> = {
   path: ['memory', 'export'],

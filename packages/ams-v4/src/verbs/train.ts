@@ -17,6 +17,8 @@ const schema = z.strictObject({
   seed: z.int().min(0).default(42).describe('seed of fresh adapters'),
   reference: z.boolean().default(false).describe('the published arithmetic in place of ours'),
   threads: z.int().min(1).optional().describe('threads of the engine'),
+  json: z.boolean().default(false).describe('print one JSON document'),
+  quiet: z.boolean().default(false).describe('no remarks'),
 });
 
 /** `memory train`: the published trainer of the fiber prefix. */

@@ -17,7 +17,12 @@ export interface ChatOptions {
   readonly variables?: JsonObject;
 }
 
-/** The chat template of a checkpoint: turns a conversation into the text that the model was trained on. */
+/**
+ * The chat template of a checkpoint: turns a conversation into the text that the model was trained on. It is rendered as
+ * Jinja2 renders it, but for what `@huggingface/jinja` computes otherwise: `%` of negative numbers has the sign of the first
+ * one, numbers equal texts of their digits (`"1" == 1`), equal lists are not equal, and an attribute of nothing is nothing
+ * where Jinja2 refuses.
+ */
 export class ChatTemplate {
   readonly #template: Template;
   readonly #tokens: Readonly<Record<string, string>>;

@@ -13,8 +13,8 @@ export interface Checkpoint extends CheckpointConfig {
   readonly folder: string;
   readonly config: TransformerConfig;
   /** Absent when the folder has no tokenizer.json: the model then reads ids, and no text. */
-  readonly tokenizer?: HuggingFaceTokenizer;
-  readonly chatTemplate?: ChatTemplate;
+  readonly tokenizer?: HuggingFaceTokenizer | undefined;
+  readonly chatTemplate?: ChatTemplate | undefined;
   readonly generationConfig: JsonObject;
   /** One sentence per oddity of the files beside the weights. */
   readonly warnings: readonly string[];

@@ -59,26 +59,26 @@ export class LayeredTransformer {
     this.#finalNorm = norm;
     weights.widenTree('norm.', norm);
     const tables = decoderTables(options);
+    const compile = (name: string, donate: readonly number[], fn: (...args: never[]) => unknown): Run =>
+      engine.compile(fn, { name, donate }) as never;
     const kinds = new Map<string, Run>();
     this.#layers = Array.from({ length: options.layers }, (_, layer) => {
       const kind = [options.localLayers, options.unrotatedLayers].map((list) => list.includes(layer)).join();
       const known = kinds.get(kind);
       if (known) return known;
-      const run: Run = engine.compile(
+      const run = compile(
+        'layer',
+        [1, 2],
         (block: BlockParameters, x: tf.Tensor3D, state: TransformerState) =>
           runLayer(options, tables, block, x, state, layer),
-        { name: 'layer', donate: [1, 2] },
-      ) as never;
+      );
       kinds.set(kind, run);
       return run;
     });
-    this.#norm = engine.compile((gains: Norm, x: tf.Tensor3D) => normalise(lastRow(x), gains, options), {
-      name: 'finalNorm',
-      donate: [1],
-    }) as never;
-    this.#product = engine.compile((head: tf.Tensor2D, x: tf.Tensor2D) => linear(x, head), {
-      name: 'head',
-    }) as never;
+    this.#norm = compile('finalNorm', [1], (gains: Norm, x: tf.Tensor3D) =>
+      normalise(lastRow(x), gains, options),
+    );
+    this.#product = compile('head', [], (head: tf.Tensor2D, x: tf.Tensor2D) => linear(x, head));
   }
 
   /**

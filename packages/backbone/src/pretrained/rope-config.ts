@@ -88,7 +88,7 @@ export function ropeOf(
   return {
     rotaryBase,
     rotaryScaling: scaling ? scalingOf(scaling, { context, original, headWidth, key, source }) : null,
-    ...(localBase !== undefined && { localRotaryBase: localBase }),
+    localRotaryBase: localBase,
   };
 }
 

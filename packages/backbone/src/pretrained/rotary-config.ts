@@ -91,7 +91,7 @@ export function rotaryConfig(family: RotaryFamily, json: JsonObject, source: str
       heads,
       keyValueHeads: raw.num_key_value_heads ?? heads,
       modelWidth: raw.hidden_size,
-      ...(raw.head_dim && { headWidth: raw.head_dim }),
+      headWidth: raw.head_dim ?? undefined,
       mlpWidth: raw.intermediate_size,
       positions: 'rotary',
       ...ropeOf(flat, headWidth, raw.max_position_embeddings, usualBases(family), source),
@@ -103,7 +103,7 @@ export function rotaryConfig(family: RotaryFamily, json: JsonObject, source: str
       outputBias: raw.attention_bias && family !== 'qwen2',
       mlpBias: raw.mlp_bias && (family === 'llama' || family === 'smollm3'),
       tiedHead: raw.tie_word_embeddings ?? tied.includes(family),
-      ...((family === 'qwen3' || isGemma) && { queryKeyNorm: true }),
+      queryKeyNorm: family === 'qwen3' || isGemma,
       ...(isGemma && {
         sandwichNorms: true,
         embeddingScale: Math.sqrt(raw.hidden_size),

@@ -1,6 +1,15 @@
 import type { GoldenHandler, GoldenJson, GoldenOutputs } from '@palimpsest/base/golden';
+import { HuggingFaceTokenizer } from '@palimpsest/lm';
 import { factCorpus, generateSession, type Session, type SessionOptions } from './generate-session.js';
 import { standardPack } from './pack.js';
+import {
+  END_TOKEN,
+  learnMerges,
+  POCKET_VOCABULARY,
+  pocketTokenizer,
+  tokenizerCorpus,
+  vocabularyOf,
+} from './pocket-tokenizer.js';
 import { type Expected, scoreAnswer } from './scoring.js';
 import { fnv1a, SessionRandom } from './session-random.js';
 import { wilsonInterval } from './wilson.js';
@@ -101,7 +110,7 @@ const EXPECTED = {
 } as const;
 
 /** Random numbers, sessions, corpora, scores and intervals. */
-export const viabilityCase: GoldenHandler = {
+const viabilityCase: GoldenHandler = {
   system: 'ams-v4',
   kind: 'viability',
   expects: Object.entries(EXPECTED).flatMap(([list, members]) =>
@@ -131,3 +140,34 @@ export const viabilityCase: GoldenHandler = {
     };
   },
 };
+
+interface EncodingCase {
+  readonly text: string;
+}
+
+/** The tokenizer of the offline backbone: its corpus, every merge, and encodings. */
+const pocketTokenizerCase: GoldenHandler = {
+  system: 'ams-v4',
+  kind: 'pocket-bpe',
+  expects: ['vocabSize', 'endId', 'corpusLines', 'corpusFnv1a', 'merges', 'encode/*/ids', 'encode/*/tokens'],
+  run: (testCase) => {
+    const corpus = tokenizerCorpus(standardPack());
+    const merges = learnMerges(corpus, POCKET_VOCABULARY - 257);
+    const tokenizer = new HuggingFaceTokenizer(pocketTokenizer(merges));
+    const symbols = vocabularyOf(merges);
+    const encodings = testCase.member<EncodingCase[]>('encode', []).map(({ text }) => {
+      const ids = tokenizer.encode(text);
+      return { ids, tokens: Array.from(ids, (id) => symbols[id]!) };
+    });
+    return {
+      vocabSize: tokenizer.vocabSize,
+      endId: tokenizer.idOf(END_TOKEN),
+      corpusLines: corpus.length,
+      corpusFnv1a: fnv1a(corpus.join('')),
+      merges,
+      ...listOutputs('encode', encodings),
+    };
+  },
+};
+
+export const viabilityHandlers: readonly GoldenHandler[] = [viabilityCase, pocketTokenizerCase];

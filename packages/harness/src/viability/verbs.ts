@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { loadConversation, saveConversation, TextModel, trainConversation } from '@palimpsest/ams-v4';
 import { loadPretrained } from '@palimpsest/backbone';
 import type { MechanismVerb } from '@palimpsest/lm';
-import { createEngine, InputError } from '@palimpsest/tensor-core';
+import { createEngine, InputError, writeFileAtomically } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import { modeNames } from './modes.js';
+import { type Mode, modeNames } from './modes.js';
 import { type Pack, parsePack, standardPack } from './pack.js';
+import { trainPocketTokenizer } from './pocket-tokenizer.js';
 import { runViability, type suites } from './run-viability.js';
 import { trainingSessions } from './training-sessions.js';
 import { viabilityMarkdown, viabilityText } from './viability-report.js';
@@ -19,7 +20,13 @@ const suiteNames = [
   'contrast',
 ] as const satisfies readonly (keyof typeof suites)[];
 
+const printing = {
+  json: z.boolean().default(false).describe('print one JSON document'),
+  quiet: z.boolean().default(false).describe('no remarks'),
+};
+
 const shared = {
+  ...printing,
   model: z.string().describe('checkpoint of the language model'),
   capacity: z.int().min(64).default(2560).describe('tokens that the language model keeps at most'),
   pack: z.string().optional().describe('file of who, what and in which words; default that of the house'),
@@ -57,6 +64,27 @@ async function open({
   }
 }
 
+const tokenizerSchema = z.strictObject({
+  ...printing,
+  pack: shared.pack,
+  out: z.string().default('tokenizer.json').describe('file for the tokenizer'),
+});
+
+/** `viability train-tokenizer`: the vocabulary in which sessions are short. */
+export const trainTokenizerVerb: MechanismVerb<typeof tokenizerSchema> = {
+  path: ['viability', 'train-tokenizer'],
+  description: 'learn a byte-level BPE of 2,048 tokens from sessions, as a tokenizer.json',
+  schema: tokenizerSchema,
+  examples: ['palimpsest viability train-tokenizer --out pocket/tokenizer.json'],
+  async run({ pack, out }, { output }) {
+    const tokenizer = trainPocketTokenizer(packOf(pack));
+    await writeFileAtomically(out, new TextEncoder().encode(`${JSON.stringify(tokenizer)}\n`));
+    output.print(`tokenizer in ${out}`);
+    output.emit({ out });
+    return 0;
+  },
+};
+
 const trainSchema = z.strictObject({
   ...shared,
   out: z.string().default('memory-adapters').describe('folder for the adapters'),
@@ -69,11 +97,17 @@ const trainSchema = z.strictObject({
     .describe('form of keys and values'),
   kvTokens: z
     .string()
-    .regex(/^(text|all|[1-9]\d*)$/, 'must be text, all or a number from 1')
     .default('text')
-    .transform((kept) => (kept === 'text' || kept === 'all' ? kept : Number(kept)))
     .describe('tokens that are kept: text, all, or a number of content tokens'),
 });
+
+/** @throws InputError for anything but text, all or a number. */
+function keptTokens(given: string): 'text' | 'all' | number {
+  if (given === 'text' || given === 'all') return given;
+  const count = Number(given);
+  if (Number.isInteger(count) && count >= 1) return count;
+  throw new InputError(`--kv-tokens is text, all, or a number of content tokens, but '${given}' was given.`);
+}
 
 /** `viability train-adapters`: what a memory needs over a language model, from generated sessions. */
 export const trainAdaptersVerb: MechanismVerb<typeof trainSchema> = {
@@ -88,7 +122,7 @@ export const trainAdaptersVerb: MechanismVerb<typeof trainSchema> = {
       const { prefixMode, kvDtype, kvTokens, steps, seed, out } = options;
       let last = Number.NaN;
       const adapters = await trainConversation(text, sessions, {
-        memory: { prefixMode, kvDtype, kvTokens },
+        memory: { prefixMode, kvDtype, kvTokens: keptTokens(kvTokens) },
         corpus,
         steps,
         seed,
@@ -116,12 +150,21 @@ const runSchema = z.strictObject({
   sessions: z.int().min(1).default(20).describe('sessions per number of facts, ten questions each'),
   firstSeed: z.int().min(0).default(1).describe('seed of the first session'),
   modes: z
-    .array(z.enum(modeNames))
+    .array(z.string())
     .default([...modeNames])
     .describe('how questions are asked'),
   maxNewTokens: z.int().min(1).default(30).describe('most new tokens of an answer'),
   out: z.string().optional().describe('folder for report.json and report.md'),
 });
+
+/** @throws InputError naming a mode that there is not. */
+function modesOf(given: readonly string[]): Mode[] {
+  return given.map((name) => {
+    const mode = modeNames.find((one) => one === name);
+    if (mode) return mode;
+    throw new InputError(`There is no mode '${name}'; there are ${modeNames.join(', ')}.`);
+  });
+}
 
 /** `viability run`: the gate. */
 export const runVerb: MechanismVerb<typeof runSchema> = {
@@ -143,7 +186,7 @@ export const runVerb: MechanismVerb<typeof runSchema> = {
         facts: options.nFacts,
         sessions: options.sessions,
         firstSeed: options.firstSeed,
-        modes: options.modes,
+        modes: modesOf(options.modes),
         maxTokens: options.maxNewTokens,
         signal,
         onSession: (facts, done) => output.note(`N = ${facts}: ${done} of ${options.sessions} sessions`),

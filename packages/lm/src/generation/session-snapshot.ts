@@ -29,7 +29,7 @@ export interface SessionSnapshot {
   /** Memory after the last token, by path. */
   readonly state: Readonly<Record<string, NDArray>>;
   /** The memory is in the model's smaller form. */
-  readonly compact?: boolean;
+  readonly compact?: boolean | undefined;
   /** Logits after the last token; absent before the first. */
   readonly logits?: Float32Array | undefined;
 }

@@ -1,4 +1,5 @@
 import { InputError } from '@palimpsest/tensor-core';
+import { nthLargest } from './nth-largest.js';
 import type { Sampling } from './sampling-options.js';
 
 /**
@@ -87,8 +88,8 @@ function check(scores: Float64Array): void {
 
 /** Ids that can be drawn, the largest score first, the lower id first among equals; the `topK` first when that is not 0. */
 function rank(scores: Float64Array, { topK, topKRule }: Sampling): number[] {
-  // Sorting plain numbers is quick, sorting ids by their scores is not: with a vocabulary of 150,000 this leaves few.
-  const least = topK > 0 && topK < scores.length ? scores.toSorted().at(-topK)! : -Infinity;
+  // Sorting costs more than a small model's token: with a vocabulary of 150,000 this leaves few ids to sort.
+  const least = topK > 0 && topK < scores.length ? nthLargest(scores, topK) : -Infinity;
   const ids: number[] = [];
   scores.forEach((score, id) => {
     if (score !== -Infinity && score >= least) ids.push(id);

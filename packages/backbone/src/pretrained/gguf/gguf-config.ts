@@ -87,7 +87,7 @@ export async function ggufOptions(
     norm: 'rms',
     normEpsilon: keys.need('attention.layer_norm_rms_epsilon'),
     activation: family === 'gemma3' ? 'geglu' : 'swiglu',
-    ...((family === 'qwen3' || family === 'gemma3') && { queryKeyNorm: true }),
+    queryKeyNorm: family === 'qwen3' || family === 'gemma3',
     ...layerOptions(keys, family, common.layers),
     ...(family === 'gemma3' && {
       sandwichNorms: true,
@@ -152,7 +152,7 @@ async function rotaryOptions(
     rotaryBase: keys.number('rope.freq_base') ?? usual.rotaryBase,
     rotaryScaling:
       (await factorScaling(files, keys, headWidth, context)) ?? statedScaling(metadata, keys, context),
-    ...(localRotaryBase !== undefined && { localRotaryBase }),
+    localRotaryBase,
   };
 }
 

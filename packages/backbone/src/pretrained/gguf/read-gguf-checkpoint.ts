@@ -27,8 +27,8 @@ export async function readGgufCheckpoint(files: GgufFiles, cache: CacheOptions):
     statesHead: true,
     folder: files.source,
     config: named(files.source, () => resolveConfig({ ...options, ...cacheOf(options, cache) })),
-    ...(text && { tokenizer: text.tokenizer }),
-    ...(chatTemplate && { chatTemplate }),
+    tokenizer: text?.tokenizer,
+    chatTemplate,
     generationConfig: {},
     warnings: text ? [...text.remarks, ...tokenizerWarnings(text.tokenizer, options, files.source)] : [],
   };

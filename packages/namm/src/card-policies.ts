@@ -1,0 +1,77 @@
+import type { Transformer } from '@palimpsest/backbone';
+import type { AnySequenceModel, EvictionPolicy } from '@palimpsest/lm';
+import { InputError } from '@palimpsest/tensor-core';
+import { z } from 'zod';
+import { loadPolicy } from './evolution/policy-file.js';
+import { policyModel } from './managed/policy-model.js';
+import { fullPolicy } from './policy/full.js';
+import { nammPolicy } from './policy/namm-policy.js';
+import { policies, policyByName } from './policy/policies.js';
+
+const interval = {
+  updateInterval: z.int().min(1).default(512).describe('tokens between two looks through the cache'),
+};
+const budgeted = z.strictObject({
+  budget: z.int().min(1).describe('tokens that every key/value head may keep'),
+  ...interval,
+});
+
+const isTransformer = (model: AnySequenceModel): model is AnySequenceModel & Transformer =>
+  model.name === 'transformer' && 'run' in model && 'options' in model;
+
+/** The transformer that a policy shall manage. @throws InputError for a model without keys and values. */
+function transformerOf(model: AnySequenceModel, policy: string): Transformer {
+  if (isTransformer(model)) return model;
+  throw new InputError(
+    `The policy '${policy}' decides what a transformer's cache of keys and values forgets, but '${model.name}' has none.`,
+  );
+}
+
+/** Policies that need nothing learned, as the command line offers them. */
+const handMade: EvictionPolicy[] = Object.entries(policies).map(([name, { title, description }]) => ({
+  name,
+  title,
+  description,
+  options: budgeted,
+  apply: (model, options) => {
+    const { budget, updateInterval } = budgeted.parse(options);
+    return policyModel(transformerOf(model, name), policyByName(name, { size: budget }), { updateInterval });
+  },
+}));
+
+const full: EvictionPolicy = {
+  name: 'full',
+  title: 'Full cache',
+  description: 'forgets nothing: the cache grows with the text',
+  options: z.strictObject(interval),
+  apply: (model, options) =>
+    policyModel(transformerOf(model, 'full'), fullPolicy(), z.strictObject(interval).parse(options)),
+};
+
+const evolvedOptions = z.strictObject({
+  policyFile: z.string().describe('file of an evolved policy, or of its evolution'),
+  budget: z.int().min(1).optional().describe('most tokens that a head may keep; default: as the file says'),
+  updateInterval: z.int().min(1).optional().describe('tokens between two updates; default: as the file says'),
+});
+
+const evolved: EvictionPolicy = {
+  name: 'namm',
+  title: 'NAMM',
+  description:
+    'keeps what an evolved network that watches the attention scores above zero (Cetin et al. 2024)',
+  options: evolvedOptions,
+  async apply(model, options) {
+    const { policyFile, budget, updateInterval } = evolvedOptions.parse(options);
+    const { config, parameters, statistics } = await loadPolicy(policyFile);
+    const { kind } = config.selection;
+    const capped = budget === undefined ? config : { ...config, selection: { kind, cacheSize: budget } };
+    const policy = nammPolicy(capped, { vectors: [parameters], statistics });
+    return policyModel(transformerOf(model, 'namm'), policy, {
+      updateInterval: updateInterval ?? config.updateInterval,
+      ...(updateInterval === undefined && { maxTokensPerForward: config.maxTokensPerForward }),
+    });
+  },
+};
+
+/** Every rule for what a transformer's cache forgets. */
+export const cardPolicies: readonly EvictionPolicy[] = [evolved, ...handMade, full];
