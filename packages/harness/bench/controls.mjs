@@ -32,6 +32,7 @@ const variants = [
   ['gated-linear-attention', { decay: 'fixed' }],
   ['gated-delta-net', {}],
   ['mamba-2', {}],
+  ['rwkv-7', {}],
   ['no-memory', {}],
 ].filter(([name]) => name === BASELINE || values.only.length === 0 || values.only.includes(name));
 

@@ -18,6 +18,7 @@ import {
   mamba2,
   ngram,
   noMemory,
+  rwkv7,
 } from './controls/mechanisms.js';
 import { fiberGeometry, kakeya, sessionViability, sketch } from './libraries.js';
 
@@ -40,6 +41,7 @@ export const mechanisms: readonly Mechanism[] = [
   gatedLinearAttention,
   gatedDeltaNet,
   mamba2,
+  rwkv7,
   noMemory,
   ngram,
   sketch,

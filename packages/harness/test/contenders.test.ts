@@ -97,6 +97,7 @@ describe('contenders', () => {
     'gated-linear-attention',
     'gated-delta-net',
     'mamba-2',
+    'rwkv-7',
     'no-memory',
   ])('%s: gradients are those of finite differences', async (name) => {
     const model = make(name);

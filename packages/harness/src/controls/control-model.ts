@@ -62,8 +62,8 @@ export function createControlModel(
       });
       return {
         tokenEmbedding: matrix(vocabSize, width),
-        blocks: Array.from({ length: layers }, () => ({
-          mixer: mixer.init(rng),
+        blocks: Array.from({ length: layers }, (_, layer) => ({
+          mixer: mixer.init(rng, layer),
           ...(options.blocks === 'residual' && frame()),
         })),
         norm: full([width], 1),
@@ -72,8 +72,9 @@ export function createControlModel(
     initState: (_params, batch) => Array.from({ length: layers }, () => mixer.start(batch)),
     forward: (params, tokens, state) => {
       let x = embedding(params.tokenEmbedding, tokens);
+      const shared = new Map<string, tf.Tensor>();
       const next = params.blocks.map((block, layer) => {
-        const [y, after] = blockForward(mixer, block, x, state[layer]!);
+        const [y, after] = blockForward(mixer, block, x, state[layer]!, shared);
         x = y;
         return after;
       });
@@ -97,10 +98,11 @@ function blockForward(
   block: BlockParams,
   x: tf.Tensor,
   state: Tensors,
+  shared: Map<string, tf.Tensor>,
 ): readonly [tf.Tensor, Tensors] {
   const { mixerNorm, mlpNorm, up, down } = block;
-  if (!mixerNorm || !mlpNorm || !up || !down) return mixer.mix(block.mixer, x, state);
-  const [mixed, after] = mixer.mix(block.mixer, rmsNorm(x, mixerNorm), state);
+  if (!mixerNorm || !mlpNorm || !up || !down) return mixer.mix(block.mixer, x, state, shared);
+  const [mixed, after] = mixer.mix(block.mixer, rmsNorm(x, mixerNorm), state, shared);
   const attended = tf.add(x, mixed);
   const [gate, value] = tf.split(linear(rmsNorm(attended, mlpNorm), up), 2, -1) as [tf.Tensor, tf.Tensor];
   return [tf.add(attended, linear(swiGlu(gate, value), down)), after];

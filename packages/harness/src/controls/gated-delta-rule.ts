@@ -1,4 +1,5 @@
 import { tf } from '@palimpsest/tensor-core';
+import { carryThroughChunks, inWholeChunks, turned } from './carried-chunks.js';
 import { tokens } from './chunked-attention.js';
 import { headFading, lowerTriangle } from './decays.js';
 import { unitLowerInverse } from './unit-lower-inverse.js';
@@ -26,19 +27,18 @@ export interface DeltaRuleInputs {
  * @returns [batch, heads, time, value width], and the sums after the last token
  */
 export function gatedDeltaRule(inputs: DeltaRuleInputs, sums: tf.Tensor): readonly [tf.Tensor, tf.Tensor] {
-  const time = inputs.query.shape[2]!;
-  const rest = time % CHUNK;
-  if (time <= CHUNK || rest === 0) return readChunks(inputs, Math.min(time, CHUNK), sums);
-  const part = (from: number, count: number): DeltaRuleInputs => ({
-    query: tokens(inputs.query, from, count),
-    key: tokens(inputs.key, from, count),
-    value: tokens(inputs.value, from, count),
-    rate: tokens(inputs.rate, from, count),
-    logDecay: tokens(inputs.logDecay, from, count),
+  return inWholeChunks(inputs.query.shape[2]!, CHUNK, sums, (carried, from, count, chunk) => {
+    const part = (x: tf.Tensor) => tokens(x, from, count);
+    const { query, key, value, rate, logDecay } = inputs;
+    const stretch = {
+      query: part(query),
+      key: part(key),
+      value: part(value),
+      rate: part(rate),
+      logDecay: part(logDecay),
+    };
+    return readChunks(stretch, chunk, carried);
   });
-  const [first, carried] = readChunks(part(0, time - rest), CHUNK, sums);
-  const [last, after] = readChunks(part(time - rest, rest), rest, carried);
-  return [tf.concat([first, last], 2), after];
 }
 
 /** Everything of the chunks that does not wait for the one before, for all of them at once, [batch · heads, chunks, ...]. */
@@ -63,36 +63,8 @@ function readChunks(
   const wanted = tf.matMul(solved, value);
   const recalling = tf.matMul(solved, tf.mul(key, sinceStart));
   const kept = turned(tf.mul(key, untilEnd));
-  const [before, added, after] = carry({ wanted, recalling, kept, whole }, sums);
+  const [before, added, after] = carryThroughChunks({ wanted, recalling, kept, whole }, sums);
   const scores = tf.mul(tf.matMul(query, keyColumns), inside);
   const read = tf.add(tf.matMul(tf.mul(query, sinceStart), before), tf.matMul(scores, added));
   return [tf.reshape(read, [batch, heads, time, value.shape[3]!]), after];
 }
-
-/** What chunks hand on, each [batch · heads, chunks, ...]. */
-interface Chunks {
-  readonly wanted: tf.Tensor;
-  readonly recalling: tf.Tensor;
-  readonly kept: tf.Tensor;
-  readonly whole: tf.Tensor;
-}
-
-/** @returns the sums before every chunk, what the tokens of every chunk add, and the sums after the last one */
-function carry(chunks: Chunks, sums: tf.Tensor): readonly [tf.Tensor, tf.Tensor, tf.Tensor] {
-  const { wanted, recalling, kept, whole } = chunks;
-  const [lanes, count] = wanted.shape as [number, number];
-  const of = (x: tf.Tensor, chunk: number) => tf.slice(x, [0, chunk, 0, 0], [lanes, 1, ...x.shape.slice(2)]);
-  const before: tf.Tensor[] = [];
-  const added: tf.Tensor[] = [];
-  let carried = tf.reshape(sums, [lanes, 1, ...sums.shape.slice(2)]);
-  for (let chunk = 0; chunk < count; chunk++) {
-    before.push(carried);
-    const adds = tf.sub(of(wanted, chunk), tf.matMul(of(recalling, chunk), carried));
-    added.push(adds);
-    carried = tf.add(tf.mul(carried, of(whole, chunk)), tf.matMul(of(kept, chunk), adds));
-  }
-  const joined = (list: tf.Tensor[]) => (list.length === 1 ? list[0]! : tf.concat(list, 1));
-  return [joined(before), joined(added), tf.reshape(carried, sums.shape)];
-}
-
-const turned = (x: tf.Tensor) => tf.transpose(x, [0, 1, 3, 2]);

@@ -6,6 +6,7 @@ import { gatedLinearAttentionMixer } from './mixers/gated-linear-attention.js';
 import { linearAttentionMixer } from './mixers/linear-attention.js';
 import { noMemoryMixer } from './mixers/no-memory.js';
 import { gruMixer, lstmMixer } from './mixers/recurrent.js';
+import { rwkv7Mixer } from './mixers/rwkv-7.js';
 import { stateSpaceMixer } from './mixers/state-space.js';
 
 const width = z.int().min(8).default(64).describe('width of the residual stream');
@@ -95,6 +96,16 @@ export const mamba2 = controlMechanism({
   }),
   learningRate: 3e-3,
   mixer: stateSpaceMixer,
+});
+
+export const rwkv7 = controlMechanism({
+  name: 'rwkv-7',
+  title: 'RWKV-7',
+  description: 'A delta rule with decays and rates of replacement per channel (Peng et al. 2025).',
+  memory: 'fixed',
+  options: stack.extend({ heads }),
+  learningRate: 3e-3,
+  mixer: rwkv7Mixer,
 });
 
 /** What can be done without a memory. */

@@ -22,6 +22,8 @@ const PALETTE = [
   '#4f7fc4',
   '#96703a',
   '#7d5ba6',
+  '#a3742b',
+  '#3d7a6a',
 ];
 
 export function colourAt(place: number): string {

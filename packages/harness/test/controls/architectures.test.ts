@@ -19,6 +19,7 @@ const variants: readonly (readonly [name: string, options: Record<string, unknow
   ['gated-linear-attention', { decay: 'fixed' }],
   ['gated-delta-net', {}],
   ['mamba-2', { stateSize: 4 }],
+  ['rwkv-7', {}],
   ['no-memory', {}],
 ];
 

@@ -180,3 +180,65 @@ export function stateSpace64(params: Params, heads: number, stateSize: number): 
     return times(params.output!, rmsNorm(gated, listOf(params.norm!)));
   };
 }
+
+/** @param firsts values of the first block by token; without them the block is the first */
+export function rwkv764(params: Params, heads: number, firsts?: readonly Vector[]): Step {
+  const width = params.output!.shape[0]!;
+  const head = width / heads;
+  const memories = Array.from({ length: heads }, () => new Rows(head, head));
+  const per = (name: string) => listOf(params[name]!);
+  const low = (name: string, x: Vector, between = (value: number) => value) =>
+    times(params[`${name}Up`]!, times(params[`${name}Down`]!, x).map(between)).map(
+      (value, index) => value + (params[`${name}Bias`]?.data[index] ?? 0),
+    );
+  let before: Vector = new Array<number>(width).fill(0);
+  let token = -1;
+  return (x) => {
+    token += 1;
+    const mixed = (role: number) =>
+      x.map((value, index) => value + (before[index]! - value) * params.shift!.data[role * width + index]!);
+    const receptance = times(params.receptance!, mixed(0));
+    const decay = low('decay', mixed(1), Math.tanh).map((value) =>
+      Math.exp(-Math.exp(-0.5) * sigmoid(value)),
+    );
+    const written = times(params.key!, mixed(2));
+    const own = times(params.value!, mixed(3));
+    const measure = firsts ? low('first', mixed(3)).map(sigmoid) : [];
+    const value = own.map((part, index) =>
+      firsts ? part + (firsts[token]![index]! - part) * measure[index]! : part,
+    );
+    const rate = low('rate', mixed(4)).map(sigmoid);
+    const gate = low('gate', mixed(5), sigmoid);
+    const key = written.map((part, index) => part * (1 + (rate[index]! - 1) * per('rateScale')[index]!));
+    const long = written.map((part, index) => part * per('removalScale')[index]!);
+    before = x;
+    const read = memories.flatMap((memory, index) => {
+      const of = (list: Vector) => perHead(list, heads)[index]!;
+      const direction = of(long).map((part) => part / Math.sqrt(dot(of(long), of(long)) + 1e-6));
+      const recalled = memory.read(direction);
+      memory.fade((channel) => of(decay)[channel]!);
+      memory.add(
+        direction.map((part, channel) => -part * of(rate)[channel]!),
+        recalled,
+      );
+      memory.add(of(key), of(value));
+      const sums = memory.read(of(receptance));
+      const mean = sums.reduce((total, part) => total + part, 0) / head;
+      const variance = sums.reduce((total, part) => total + (part - mean) ** 2, 0) / head;
+      const present = of(receptance).reduce(
+        (total, part, channel) => total + part * of(key)[channel]! * of(per('bonus'))[channel]!,
+        0,
+      );
+      return sums.map(
+        (part, channel) =>
+          ((part - mean) / Math.sqrt(variance + 64e-5)) * per('norm')[channel]! +
+          per('normBias')[channel]! +
+          present * of(value)[channel]!,
+      );
+    });
+    return times(
+      params.output!,
+      read.map((part, index) => part * gate[index]!),
+    );
+  };
+}

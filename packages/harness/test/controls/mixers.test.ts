@@ -12,6 +12,7 @@ import { gatedDeltaNetMixer } from '../../src/controls/mixers/gated-delta-net.js
 import { gatedLinearAttentionMixer } from '../../src/controls/mixers/gated-linear-attention.js';
 import { linearAttentionMixer } from '../../src/controls/mixers/linear-attention.js';
 import type { Mixer, Tensors } from '../../src/controls/mixers/mixer.js';
+import { rwkv7Mixer } from '../../src/controls/mixers/rwkv-7.js';
 import { stateSpaceMixer } from '../../src/controls/mixers/state-space.js';
 import {
   gatedDeltaNet64,
@@ -19,6 +20,7 @@ import {
   linearAttention64,
   type Matrix,
   type Params,
+  rwkv764,
   stateSpace64,
 } from './float64.js';
 
@@ -42,6 +44,8 @@ interface Case {
   readonly mixer: Mixer;
   readonly plain: (params: Params) => Step;
   readonly adjust?: (params: HostParams) => void;
+  /** Which block it is. Default: the first. */
+  readonly layer?: number;
 }
 
 /** Moves every number of a part of an array. */
@@ -114,7 +118,31 @@ const cases: readonly Case[] = [
     plain: (params) => stateSpace64(params, heads, 5),
     adjust: ({ stepBias }) => shift(stepBias!, 9),
   },
+  {
+    name: 'RWKV-7',
+    mixer: rwkv7Mixer(stack, { heads }),
+    plain: (params) => rwkv764(params, heads),
+    adjust: ({ bonus }) => shift(bonus!, 0.3),
+  },
+  {
+    name: 'RWKV-7 that forgets and replaces as fast as it can, beyond the first block',
+    layer: 1,
+    mixer: rwkv7Mixer(stack, { heads }),
+    plain: (params) => rwkv764(params, heads, new Array<number[]>(TIME).fill(firstValue)),
+    adjust: ({ decayBias, rateBias }) => {
+      shift(decayBias!, 12);
+      shift(rateBias!, 12);
+    },
+  },
 ];
+
+/** What a first block hands to a later one, for every token the same. */
+const firstValue = Array.from({ length: stack.width }, (_, channel) => Math.cos(channel));
+const sharedOf = (layer: number) => {
+  const shared = new Map<string, tf.Tensor>();
+  if (layer > 0) shared.set('value', tf.tensor3d([[firstValue]]));
+  return shared;
+};
 
 /** A text whose tokens come again, and whose first channel is one. */
 function textOf(seed: number): NDArray<'float32'> {
@@ -132,8 +160,8 @@ function textOf(seed: number): NDArray<'float32'> {
   return x;
 }
 
-function setUp({ mixer, plain, adjust }: Case) {
-  const params: HostParams = { ...mixer.init(Rng.fromSeed(4)) };
+function setUp({ mixer, plain, adjust, layer = 0 }: Case) {
+  const params: HostParams = { ...mixer.init(Rng.fromSeed(4), layer) };
   adjust?.(params);
   const x = textOf(5);
   const weights = Rng.fromSeed(6).normalArray([1, TIME, stack.width]);
@@ -155,7 +183,7 @@ const apart = (a: readonly number[], b: readonly number[]) =>
   largest(a.map((value, index) => value - b[index]!)) / Math.max(largest(b), 1e-3);
 
 describe.each(cases)('$name', (given) => {
-  const { mixer } = given;
+  const { mixer, layer = 0 } = given;
 
   it('in chunks is what plain steps in float64 are, and so are its gradients', async () => {
     const { params, x, weights, outputs } = setUp(given);
@@ -177,7 +205,7 @@ describe.each(cases)('$name', (given) => {
         const { aux, gradients } = valueAndGradient(
           (tree: Tensors) => {
             const { x: input, ...rest } = tree;
-            const [y] = mixer.mix(rest, input!, mixer.start(1));
+            const [y] = mixer.mix(rest, input!, mixer.start(1), sharedOf(layer));
             return [tf.sum(tf.mul(y, factors)), y] as const;
           },
           { ...leaves, x: text },
@@ -208,7 +236,7 @@ describe.each(cases)('$name', (given) => {
           const reads = pieces.map((count) => {
             const piece = tf.slice(text, [0, from, 0], [1, count, stack.width]);
             from += count;
-            const [y, next] = mixer.mix(tree, piece, state);
+            const [y, next] = mixer.mix(tree, piece, state, sharedOf(layer));
             state = next;
             return y;
           });

@@ -11,16 +11,22 @@ export type Tensors = Readonly<Record<string, tf.Tensor>>;
 
 /** What lets a block look back: everything in which the control models differ. */
 export interface Mixer {
-  /** Fresh parameters by name; those called `kernel` or `norm` are not decayed. */
-  init(rng: Rng): Readonly<Record<string, NDArray>>;
+  /** Fresh parameters of a block by name; those called `kernel` or `norm` are not decayed. */
+  init(rng: Rng, layer: number): Readonly<Record<string, NDArray>>;
   /** Memory before the first token; the batch is the first axis of every tensor. */
   start(batch: number): Tensors;
   /**
    * Any number of tokens >= 1, going on from a state.
    * @param x [batch, time, width]
+   * @param shared what the blocks of one pass tell each other, from the first to the last
    * @returns [batch, time, width], and the state after the last token
    */
-  mix(params: Tensors, x: tf.Tensor, state: Tensors): readonly [tf.Tensor, Tensors];
+  mix(
+    params: Tensors,
+    x: tf.Tensor,
+    state: Tensors,
+    shared: Map<string, tf.Tensor>,
+  ): readonly [tf.Tensor, Tensors];
 }
 
 /** Deviations of matrices at the start: 1 / √width, and of those that write into the residual stream, of which a block has two. */
