@@ -92,6 +92,7 @@ async function training(
     [...toLlamaWeights(model.options, tree)].map(([key, { data }]) => [prefix + key, data] as const);
   return {
     'out/loss': first.loss.data,
+    'out/stepLoss': [first.loss.data[0]!, second.loss.data[0]!],
     'out/gradNorm': [first.norm.data[0]!, second.norm.data[0]!],
     ...Object.fromEntries(named('grad/', first.gradients as TransformerParameters<NDArray>)),
     ...Object.fromEntries(named('out/after2/', second.next.parameters)),
