@@ -111,7 +111,8 @@ function forwardTraining(
   };
   const setup = setupOf(config, options);
   const g = contextIds(config);
-  const ids = g > 0 ? tf.concat([tf.slice(state.ids, [0, 0], [-1, g]), tokens], 1) : tokens;
+  const context = state.context ?? (g > 0 ? tf.slice(state.ids, [0, 0], [-1, g]) : undefined);
+  const ids = withContext({ ...state, context }, tokens);
   const x = embedIds(config, params, ids);
   const { output, states } = runSegments(setup, params, x, layerStates(state), options);
   const after = tf.stack([...states], 1);
