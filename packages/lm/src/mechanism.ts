@@ -2,7 +2,7 @@ import type { GoldenHandler } from '@palimpsest/base/golden';
 
 import type { Engine } from '@palimpsest/tensor-core';
 import type { z } from 'zod';
-import type { Architecture, BaseModel } from './architecture.js';
+import type { Architecture, BaseModel, OpenModel } from './architecture.js';
 import type { Inspection } from './inspection.js';
 import type { AnySequenceModel } from './sequence-model.js';
 import type { Contender } from './tasks/contender.js';
@@ -48,6 +48,8 @@ export interface MechanismVerbContext {
   readonly signal: AbortSignal;
   /** Keys of the options that the user set; the others have their defaults. */
   readonly given: ReadonlySet<string>;
+  /** Opens a model by its folder: a run, a checkpoint, or weights from elsewhere. */
+  readonly open: OpenModel;
 }
 
 /** Exit codes: done, failed, bad input, interrupted. */

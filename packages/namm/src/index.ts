@@ -11,6 +11,7 @@ export { CmaEs, type CmaEsOptions, type CmaEsStats } from './evolution/cma-es/cm
 export type { CmaEsState } from './evolution/cma-es/cma-es-state.js';
 export type { CovarianceKind, LearningRates } from './evolution/cma-es/strategy.js';
 export { convertParameters, evolutionConfig } from './evolution/convert-parameters.js';
+export { type EvaluateOptions, evaluateNamm, type NammEvaluation } from './evolution/evaluate.js';
 export type * from './evolution/evolution-event.js';
 export { type EvolutionState, loadEvolution, saveEvolution } from './evolution/evolution-file.js';
 export { type EvolveOptions, evolveNamm, loadLatest } from './evolution/evolve.js';
@@ -29,6 +30,7 @@ export {
   writtenTask,
   writtenTaskNames,
 } from './evolution/tasks/written-tasks.js';
+export { recalibrate, transferNamm } from './evolution/transfer.js';
 export type {
   PopulationReply,
   PopulationRequest,

@@ -1,5 +1,6 @@
 import type { Mechanism } from '@palimpsest/lm';
 import { cardPolicies } from './card-policies.js';
+import { evolveVerb } from './evolution/verb.js';
 
 /** NAMM, the cache that learns what to forget. */
 export const mechanism: Mechanism = {
@@ -9,5 +10,6 @@ export const mechanism: Mechanism = {
     'A transformer whose cache forgets what an evolved network, watching its attention, finds useless.',
   memory: 'growing',
   policies: cardPolicies,
+  verbs: [evolveVerb],
   golden: async () => (await import('./golden/index.js')).goldenHandlers,
 };

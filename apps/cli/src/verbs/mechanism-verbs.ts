@@ -1,4 +1,4 @@
-import type { Registry } from '@palimpsest/harness';
+import { openLanguageModel, type Registry } from '@palimpsest/harness';
 import { defineVerb, type Verb } from '../verb.js';
 
 /** The commands that mechanisms bring. */
@@ -7,8 +7,12 @@ export const mechanismVerbs = ({ mechanisms }: Registry): Verb[] =>
     verbs.map(({ run, ...verb }) =>
       defineVerb({
         ...verb,
-        run: (options, { output, signal, given }, positional) =>
-          run(options, { output, signal, given }, positional),
+        run: (options, { output, signal, given, registry }, positional) =>
+          run(
+            options,
+            { output, signal, given, open: (folder) => openLanguageModel(folder, registry) },
+            positional,
+          ),
       }),
     ),
   );

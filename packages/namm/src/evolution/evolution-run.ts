@@ -47,7 +47,7 @@ export class EvolutionRun {
         covariance,
         mean: options.start,
         parity: config.mode === 'parityOfficial',
-        ...(paramClip !== null && { bounds: { lower: -paramClip, upper: paramClip } }),
+        ...(paramClip !== undefined && { bounds: { lower: -paramClip, upper: paramClip } }),
       },
       resume?.search,
     );
@@ -226,7 +226,7 @@ export class EvolutionRun {
 
   #adapted(coefficient: number, sparsity: number): number {
     const { sparsityTarget, adaptationRate } = this.settings;
-    return sparsityTarget === null
+    return sparsityTarget === undefined
       ? coefficient
       : coefficient * Math.exp(adaptationRate * (sparsity - sparsityTarget));
   }

@@ -144,7 +144,8 @@ class Saver {
   async *afterGeneration(): AsyncGenerator<EvolutionEvent, void, undefined> {
     const { generation, settings } = this.#run;
     if (generation % settings.checkpointEvery === 0) yield* this.save('latest');
-    if (settings.keepEvery !== null && generation % settings.keepEvery === 0) yield* this.save('numbered');
+    if (settings.keepEvery !== undefined && generation % settings.keepEvery === 0)
+      yield* this.save('numbered');
   }
 
   /** The figures of an evaluation, for other programs. */

@@ -22,7 +22,7 @@ export function drawSamples(
   {
     samplesPerTask,
     taskBatchSize,
-  }: { readonly samplesPerTask: number; readonly taskBatchSize: number | null },
+  }: { readonly samplesPerTask: number; readonly taskBatchSize?: number | undefined },
 ): SampleSet {
   const count = Math.min(taskBatchSize ?? tasks.length, tasks.length);
   const order =

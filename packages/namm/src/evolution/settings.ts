@@ -12,7 +12,11 @@ const shape = {
     .optional()
     .describe('directions that are learned; default: full up to 400 parameters, above that diagonal'),
   cM: z.number().positive().default(1).describe('learning rate of the mean'),
-  paramClip: z.number().positive().nullable().default(null).describe('largest absolute value of a parameter'),
+  paramClip: z
+    .number()
+    .positive()
+    .optional()
+    .describe('largest absolute value of a parameter; default: none'),
   scoreProcessing: z
     .enum(['none', 'rank'])
     .default('none')
@@ -24,7 +28,7 @@ const shape = {
   samplesPerTask: count
     .default(64)
     .describe('samples of each task in a generation, the same for all members'),
-  taskBatchSize: count.nullable().default(null).describe('tasks drawn for a generation; null: all'),
+  taskBatchSize: count.optional().describe('tasks drawn for a generation; default: all'),
   validationSamples: count.default(32).describe('samples of each task in an evaluation'),
   maxIters: z.int().min(0).default(1000).describe('generations in all'),
   evalInterval: count.default(10).describe('generations between evaluations'),
@@ -45,9 +49,8 @@ const shape = {
   sparsityTarget: z
     .number()
     .positive()
-    .nullable()
-    .default(null)
-    .describe('tokens kept that the weight adapts to; null: it stays'),
+    .optional()
+    .describe('tokens kept that the weight adapts to; default: it stays'),
   adaptationRate: z
     .number()
     .positive()
@@ -58,7 +61,7 @@ const shape = {
     .default('frozen')
     .describe('a later stage keeps the normalisation of its start, or estimates its own'),
   checkpointEvery: count.default(1).describe('generations between checkpoints'),
-  keepEvery: count.nullable().default(null).describe('generations between numbered checkpoints; null: none'),
+  keepEvery: count.optional().describe('generations between numbered checkpoints; default: none'),
   seed: z.int().default(0).describe('seed of population, samples and candidates'),
 };
 
@@ -77,7 +80,7 @@ export function parseEvolution(options: EvolutionOptions = {}): EvolutionSetting
     );
   }
   const { sparsityTarget, sparsityCoeff } = parsed.data;
-  if (sparsityTarget !== null && sparsityCoeff === 0) {
+  if (sparsityTarget !== undefined && sparsityCoeff === 0) {
     throw new InputError(
       'sparsityTarget adapts the weight sparsityCoeff, which is 0; give the weight that it shall begin with.',
     );

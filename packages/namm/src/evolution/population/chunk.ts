@@ -27,7 +27,8 @@ const targetLength = ({ target, maxNewTokens = 0 }: Trial) => (target ? target.l
 
 /**
  * Cuts a request into batches of at most `rows` texts. The cut depends on the request alone and not on who runs it, so that
- * every number is computed in the same batch whatever the number of processes. Longest trials come first.
+ * every number is computed in the same batch whatever the number of processes. Longest trials come first; a member's own trials
+ * go side by side before other members join, since all texts of a batch take the slots of the one that keeps most.
  */
 export function planChunks({ vectors, trials }: PopulationRequest, rows: number): Chunk[] {
   const members = vectors === 'full' ? 1 : vectors.length;
@@ -47,12 +48,15 @@ export function planChunks({ vectors, trials }: PopulationRequest, rows: number)
       first &&
       first.prompt.length === trials[trial]!.prompt.length &&
       targetLength(first) === targetLength(trials[trial]!) &&
-      (group.length + 1) * Math.min(members, rows) <= rows;
+      group.length < rows;
     if (fits) group.push(trial);
     else groups.push([trial]);
   }
   return groups.flatMap((group) =>
-    memberGroups(members, rows).map((part) => ({ members: part, trials: group })),
+    memberGroups(members, Math.max(1, Math.floor(rows / group.length))).map((part) => ({
+      members: part,
+      trials: group,
+    })),
   );
 }
 

@@ -14,11 +14,14 @@ export interface PopulationModel {
   readonly rows: number;
 }
 
-/** Texts side by side, where nobody says otherwise: from here on a step costs nearly twice as much for twice as many. */
-const DEFAULT_ROWS = 32;
+/**
+ * Texts side by side, where nobody says otherwise. Members that keep little would pay for those that keep much: a member's own
+ * samples are alike, and measured the fastest (bench/evolution.mjs).
+ */
+const DEFAULT_ROWS = 4;
 
 /**
- * @param rows texts that are read side by side. Default 32; memory grows with them, results do not depend on who runs them
+ * @param rows texts that are read side by side. Default 4; memory grows with them, results do not depend on who runs them
  * @throws InputError for a number of rows that is none.
  */
 export function populationModel(
