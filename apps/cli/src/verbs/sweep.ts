@@ -164,9 +164,9 @@ const worker = defineVerb({
       ...queueAddress(options),
       ...processSettings(options, registry),
       registry,
-      ...(out === undefined ? {} : { store: await ResultStore.open(out) }),
+      store: out === undefined ? undefined : await ResultStore.open(out),
       stalledAfterSeconds: stalledAfter,
-      ...(idle === undefined ? {} : { idleSeconds: idle }),
+      idleSeconds: idle,
       signal,
       onEvent: (event) => tell(event, output),
     });

@@ -88,8 +88,8 @@ export async function* trainRun(options: TrainRunOptions): AsyncGenerator<Traini
       settings: run.settings,
       folder: folder.path,
       notes,
-      ...(resume ? { resume } : {}),
-      ...(signal ? { signal } : {}),
+      resume,
+      signal,
     });
     for await (const event of events) {
       folder.record(event);

@@ -40,7 +40,7 @@ export interface GenerationEnd {
   readonly type: 'end';
   readonly reason: 'length' | 'stop' | 'aborted';
   /** The id that ended it; the session has read it, and no token event tells it. */
-  readonly stopId?: number;
+  readonly stopId?: number | undefined;
   /** Text that was still held back. */
   readonly text: string;
   /** Tokens written. */
@@ -64,7 +64,7 @@ export async function* generate(options: GenerateOptions): AsyncGenerator<Genera
   const end = (reason: GenerationEnd['reason'], text: string, stopId?: number): GenerationEnd => {
     const seconds = (performance.now() - start) / 1000;
     const rate = { tokens, tokensPerSecond: tokens / Math.max(seconds, 1e-9) };
-    return { type: 'end', reason, text, ...rate, ...(stopId === undefined ? {} : { stopId }) };
+    return { type: 'end', reason, text, ...rate, stopId };
   };
   await readPrompt(options);
   while (tokens < maximumTokens) {
