@@ -80,17 +80,17 @@ const RULES: readonly Rule[] = [
     window !== null && maskingStrategy !== 'backward'
       ? `bam.window limits how far a token looks at newer ones, which needs the maskingStrategy 'backward', not ${JSON.stringify(maskingStrategy)}.`
       : undefined,
-  (config) =>
-    config.hierarchy && isMlp(config)
-      ? `A hierarchy scores blocks and then tokens by attention among them; the scorer '${config.scorer}' has none.`
+  ({ hierarchy }) =>
+    hierarchy !== null
+      ? 'hierarchy is not built: scores come from single tokens, not from blocks first; leave it out.'
       : undefined,
   ({ selection, paramSharing }) =>
     selection.kind === 'dynamic' && paramSharing !== 'shared'
       ? `The selection 'dynamic' learns one threshold, which needs paramSharing 'shared', not '${paramSharing}'.`
       : undefined,
-  ({ adaptive, hopLength }) =>
-    adaptive && adaptive.least % hopLength !== 0
-      ? `adaptive.least is a multiple of hopLength, but ${adaptive.least} is none of ${hopLength}.`
+  ({ adaptive }) =>
+    adaptive !== null
+      ? 'adaptive is not built: policies run after every updateInterval tokens, whatever the cache holds; leave it out.'
       : undefined,
   ({ mode, eviction }, given) =>
     mode === 'parityOfficial' && given.eviction !== undefined && eviction !== 'parity'

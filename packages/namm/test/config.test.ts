@@ -1,0 +1,42 @@
+import { InputError } from '@palimpsest/tensor-core';
+import { describe, expect, it } from 'vitest';
+import { createNAMM } from '../src/index.js';
+
+/** Configurations that cannot be meant, and how their refusal begins. */
+const HOSTILE: readonly (readonly [config: object, sentence: RegExp])[] = [
+  [{ updateInterval: 500 }, /^updateInterval is a multiple of hopLength/],
+  [{ updateInterval: 512, maxTokensPerForward: 100 }, /^maxTokensPerForward divides updateInterval/],
+  [{ hopLength: 64, updateInterval: 512 }, /^hopLength is at most the window's length/],
+  [{ updateInterval: 16, maxTokensPerForward: 16, nFft: 64 }, /^updateInterval is at least nFft - hopLength/],
+  [{ window: [1, 2, 3] }, /^A given window has nFft weights, 32, but 3/],
+  [{ bam: { hiddenDim: 30, numHeads: 4 } }, /^bam\.hiddenDim is a multiple of bam\.numHeads/],
+  [{ bam: { mlpDepth: 2 } }, /^A readout of depth 2 needs bam\.mlpHidden/],
+  [{ scoreEmaCoeff: 0.9 }, /^scoreEmaCoeff averages scores of single frames/],
+  [{ scorer: 'linear', parameterisation: 'folded' }, /^Folded parameters exist for the scorer 'bam'/],
+  [{ bam: { window: 4, maskingStrategy: 'forward' } }, /^bam\.window limits how far/],
+  [
+    { selection: { kind: 'dynamic' }, paramSharing: 'perHead' },
+    /^The selection 'dynamic' learns one threshold/,
+  ],
+  [{ adaptive: {} }, /^adaptive is not built/],
+  [{ hierarchy: {} }, /^hierarchy is not built/],
+  [{ nFft: 31 }, /nFft/],
+  [{ emaCoeff: 1 }, /emaCoeff/],
+  [{ emaCoeff: Number.NaN }, /emaCoeff/],
+  [{ updateIntervall: 512 }, /updateIntervall/],
+];
+
+describe('configurations that cannot be', () => {
+  it.each(HOSTILE)('%j is refused in one sentence', (config, sentence) => {
+    let refusal: unknown;
+    try {
+      createNAMM(config);
+    } catch (error) {
+      refusal = error;
+    }
+    expect(refusal).toBeInstanceOf(InputError);
+    const { message } = refusal as InputError;
+    expect(message).toMatch(sentence);
+    expect(message).not.toContain('\n');
+  });
+});
