@@ -90,10 +90,12 @@ describe('sizes that cannot fit', () => {
       '100000000',
       /logits, 100000000 x 64 tokens .* needs [\d.]+ [GT]B, but this machine has/,
     ],
+    ['--d-model', '1000000000', /A model of \d+ parameters, at 4 bytes each, needs/],
+    ['--layers', '100000', /more than \d+ parameters|needs [\d.]+ [GT]B/],
     [
       '--d-model',
       '3000000',
-      /The sizes that were asked for do not fit into memory|needs [\d.]+ [GT]B, but this machine has/,
+      /The sizes that were asked for do not fit into memory|more than \d+ parameters|needs [\d.]+ [GT]B, but this machine has/,
     ],
   ])('are refused before work begins: %s %s', async (flag, value, sentence) => {
     const { code, stderr } = await palimpsest(['train', 'osam', flag, value, '--quiet']);

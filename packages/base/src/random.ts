@@ -43,9 +43,13 @@ export class Rng {
   /**
    * A stream for finding out the shapes of what a model draws, at no cost: arrays are zeros, and whoever draws more than
    * `limit` numbers in all, its children's included, is refused, before memory is filled.
+   * @param refusal the sentence that says so
    */
-  static ofShapes(limit: number): Rng {
-    return new Rng(generatorOf([ORIGIN.seed]), { left: limit, limit });
+  static ofShapes(
+    limit: number,
+    refusal = `More than ${limit} random numbers would be drawn, which is not allowed here.`,
+  ): Rng {
+    return new Rng(generatorOf([ORIGIN.seed]), { left: limit, refusal });
   }
 
   /** The present state, JSON-able. */
@@ -156,18 +160,14 @@ export class Rng {
     const budget = this.#budget;
     if (!budget) return;
     budget.left -= count;
-    if (!(budget.left >= 0)) {
-      throw new InputError(
-        `More than ${budget.limit} random numbers would be drawn, which is not allowed here.`,
-      );
-    }
+    if (!(budget.left >= 0)) throw new InputError(budget.refusal);
   }
 }
 
 /** How many numbers a stream of shapes may still draw. */
 interface Budget {
   left: number;
-  readonly limit: number;
+  readonly refusal: string;
 }
 
 /**

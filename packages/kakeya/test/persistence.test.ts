@@ -201,7 +201,7 @@ describe('files', () => {
     // A folder in the way of the final name makes the rename fail after the whole file was written.
     mkdirSync(join(where, 'taken'));
     writeFileSync(join(where, 'taken', 'inside'), 'x');
-    await expect(one.save(join(where, 'taken'))).rejects.toThrow(/taken cannot be written/);
+    await expect(one.save(join(where, 'taken'))).rejects.toThrow(/taken' cannot be written/);
     await expect(one.save(join(where, 'missing', 'codec'))).rejects.toThrow(/cannot be written/);
     expect(readdirSync(where).sort()).toEqual(['codec.safetensors', 'taken']);
     await new SingleSetCodec({ dLLM: 64 }).load(path);

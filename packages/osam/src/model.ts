@@ -1,3 +1,4 @@
+import { requireMemory } from '@palimpsest/base';
 import type {
   ForwardContext,
   ForwardResult,
@@ -10,7 +11,7 @@ import { type BlockDetail, blockForward } from './block.js';
 import { blockConfig, type OsamConfig, type OsamOptions, resolveConfig } from './config.js';
 import { decoderInTurns } from './decoder.js';
 import { type DropoutSource, keyedMasks } from './dropout-source.js';
-import { initParameters, type OsamParams } from './parameters.js';
+import { initParameters, type OsamParams, parameterCount } from './parameters.js';
 import { emptyState, type OsamState } from './state.js';
 import { type BlockPlan, type BlockTables, createBlockTables, planBlock } from './tables.js';
 import type { BlockTelemetry } from './telemetry.js';
@@ -59,6 +60,9 @@ export interface OsamModel extends SequenceModel<OsamParams, OsamState> {
  */
 export function createOsamModel(options: OsamOptions, tables?: readonly BlockTables[]): OsamModel {
   const config = resolveConfig(options);
+  // The tables of the sketch alone take minutes for widths that no memory holds.
+  const parameters = parameterCount(config);
+  requireMemory(4 * parameters, `A model of ${parameters} parameters, at 4 bytes each,`);
   const configs = Array.from({ length: config.layers }, (_, block) => blockConfig(config, block));
   const plans = configs.map((block, index) => planBlock(tables?.[index] ?? createBlockTables(block)));
 

@@ -1,4 +1,4 @@
-import { createEngine, type NDArray, Rng, tf } from '@palimpsest/tensor-core';
+import { createEngine, type NDArray, Rng, tf, treeLeaves } from '@palimpsest/tensor-core';
 import { afterAll, describe, expect, it } from 'vitest';
 import { causalSelfAttention, scaledDotAttention } from '../src/attention.js';
 import { type RsmOptions, resolveConfig } from '../src/config.js';
@@ -130,7 +130,8 @@ describe('sizes', () => {
   ])('the count of %j is that of its parameters', (options) => {
     const model = smallModel(options);
     const numbers = JSON.stringify(options);
-    const total = countLeaves(model.init(rng));
+    const leaves = treeLeaves<NDArray>(model.init(rng));
+    const total = leaves.reduce((sum, { leaf }) => sum + leaf.data.length, 0);
     expect(parameterCount(model.options), numbers).toBe(total);
   });
 
@@ -150,8 +151,3 @@ describe('sizes', () => {
     );
   });
 });
-
-function countLeaves(tree: unknown): number {
-  if (tree && typeof tree === 'object' && 'data' in tree) return (tree.data as ArrayLike<number>).length;
-  return Object.values(tree as object).reduce((sum: number, child) => sum + countLeaves(child), 0);
-}

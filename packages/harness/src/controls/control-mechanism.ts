@@ -16,6 +16,8 @@ export interface Control<Schema extends StackSchema = StackSchema>
   readonly options: Schema;
   /** Peak learning rate. */
   readonly learningRate: number;
+  /** Whether the quick profile has it. Default false */
+  readonly quick?: boolean;
   mixer(stack: Stack, options: z.output<Schema>): Mixer;
 }
 
@@ -79,6 +81,7 @@ export function controlMechanism<Schema extends StackSchema>(control: Control<Sc
         kind: 'trained',
         options: schema,
         learningRate,
+        quick: control.quick ?? false,
         create: ({ vocabSize }, options) => make(vocabSize, options),
       }),
     ],

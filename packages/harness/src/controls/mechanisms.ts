@@ -30,6 +30,7 @@ export const gru = controlMechanism({
   memory: 'fixed',
   options: recurrent,
   learningRate: 3e-3,
+  quick: true,
   mixer: gruMixer,
 });
 
@@ -56,6 +57,7 @@ export const linearAttention = controlMechanism({
       .describe('what heads forget: nothing, or at speeds spread from 1 / 256 to 1 / 4 per token'),
   }),
   learningRate: 3e-3,
+  quick: true,
   mixer: linearAttentionMixer,
 });
 
@@ -116,6 +118,7 @@ export const noMemory = controlMechanism({
   memory: 'none',
   options: stack.extend({ taps }),
   learningRate: 3e-3,
+  quick: true,
   mixer: noMemoryMixer,
 });
 

@@ -79,9 +79,17 @@ export interface Field {
   readonly goldenSystems: readonly string[];
 }
 
-export function fieldOf(mechanisms: readonly Mechanism[], goldenSystems: readonly string[]): Field {
+/** @param quick leaves out what a few minutes have no room for. Default false */
+export function fieldOf(
+  mechanisms: readonly Mechanism[],
+  goldenSystems: readonly string[],
+  quick = false,
+): Field {
   const first = mechanisms.flatMap(({ memory, contenders = [] }) =>
-    contenders.slice(0, 1).map(({ name, kind, options }) => ({ name, kind, options, memory })),
+    contenders
+      .slice(0, 1)
+      .filter((contender) => !quick || contender.kind !== 'trained' || contender.quick !== false)
+      .map(({ name, kind, options }) => ({ name, kind, options, memory })),
   );
   const trained = first.filter(({ kind }) => kind === 'trained');
   const [fixed, growing, none] = (['fixed', 'growing', 'none'] as const).map((memory) =>

@@ -30,6 +30,8 @@ export interface TrainedContender<Schema extends z.ZodObject = z.ZodObject> exte
   readonly kind: 'trained';
   /** Peak learning rate when a cell names none. */
   readonly learningRate: number;
+  /** Whether the profile that `npm start` runs, of a few minutes, has it too. Default true */
+  readonly quick?: boolean | undefined;
   /** In place of the training loop of lm, with its default options. */
   readonly trainer?: Trainer | undefined;
   /** @throws InputError for options that are wrong or do not fit together. */

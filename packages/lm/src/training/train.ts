@@ -1,4 +1,4 @@
-import { nodeModule, requireMemory } from '@palimpsest/base';
+import { formatBytes, machineMemory, nodeModule, requireMemory } from '@palimpsest/base';
 import { type Engine, PalimpsestError, Rng } from '@palimpsest/tensor-core';
 import type { Torn } from '../checkpoints/check-arrays.js';
 import { type LoadedCheckpoint, saveCheckpoint, torn } from '../checkpoints/checkpoint.js';
@@ -72,11 +72,25 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainingEven
 /** Refuses sizes of which a lower bound does not fit: parameters with gradients and two moments, and logits. */
 function requireMemoryFor(params: unknown, { batch, time }: BatchSource, vocabSize: number): void {
   const parameters = countParameters(params);
-  requireMemory(16 * parameters, `Training ${parameters} parameters, at 16 bytes each,`);
+  requireMemory(BYTES_PER_PARAMETER * parameters, `Training ${parameters} parameters, at 16 bytes each,`);
   requireMemory(
     4 * batch * time * vocabSize,
     `Each step's logits, ${batch} x ${time} tokens x ${vocabSize} entries at 4 bytes,`,
   );
+}
+
+/** Bytes of a trained parameter: itself, its gradient and two moments. */
+const BYTES_PER_PARAMETER = 16;
+
+/** Fresh parameters, whose number is found out first: drawing billions of them takes minutes. */
+function freshParameters(model: AnySequenceModel, seed: number): unknown {
+  const memory = machineMemory();
+  if (memory !== undefined) {
+    const most = Math.floor(memory / BYTES_PER_PARAMETER);
+    const refusal = `The model has more than ${most} parameters, which at ${BYTES_PER_PARAMETER} bytes each in training is more than the ${formatBytes(memory)} of memory of this machine; choose smaller sizes.`;
+    model.init(Rng.ofShapes(most, refusal));
+  }
+  return model.init(Rng.fromSeed(seed));
 }
 
 class TrainingRun {
@@ -107,7 +121,7 @@ class TrainingRun {
     } else {
       this.#settings = parseTraining(options.settings);
       this.#progress = freshProgress(this.#settings);
-      this.#params = options.params ?? model.init(Rng.fromSeed(this.#settings.seed));
+      this.#params = options.params ?? freshParameters(model, this.#settings.seed);
     }
     requireMemoryFor(this.#params, source, model.vocabSize);
     this.#schedule = scheduleOf(this.#settings);
