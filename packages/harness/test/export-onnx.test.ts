@@ -16,12 +16,14 @@ const SMALL: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'om-arc': { dimInput: 8, dimHidden: 8, numLayers: 1, numHeads: 1, segmentLen: 4, stateLen: 2 },
   transformer: { layers: 1, heads: 1, modelWidth: 8, context: 16 },
 };
+/** The controls share their options. */
+const CONTROL = { width: 16, layers: 1 };
 const VOCABULARY = 11;
 
 /** A model whose parameters are all random: learned starts are often initialised with zeros. */
 function lively(name: string) {
   const architecture = standardRegistry.architecture(name);
-  const model = architecture.create(VOCABULARY, SMALL[name]!);
+  const model = architecture.create(VOCABULARY, SMALL[name] ?? CONTROL);
   const rng = Rng.fromSeed(7);
   const params = treeMap<NDArray, NDArray>(model.init(rng), ({ shape }) => rng.normalArray(shape, 0.3));
   return { model, params };
