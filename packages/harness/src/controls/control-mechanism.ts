@@ -68,7 +68,13 @@ export function controlMechanism<Schema extends StackSchema>(control: Control<Sc
           return make(vocabSize, parse(options));
         },
         restore({ vocabSize, ...options }) {
-          return make(z.int().min(1).parse(vocabSize), parse(options));
+          const size = z.int().min(1).safeParse(vocabSize);
+          if (!size.success) {
+            throw new InputError(
+              `The vocabSize of ${title} is a positive integer, but it is ${JSON.stringify(vocabSize)}.`,
+            );
+          }
+          return make(size.data, parse(options));
         },
       }),
     ],
