@@ -1,8 +1,8 @@
+import { fiberConfigSchema } from '@palimpsest/fiber-geometry';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 
 const count = z.int().min(1);
-const baseWidth = z.int().min(4);
 
 /** Weights of the five losses of the published trainer. */
 export const lossWeights = {
@@ -13,66 +13,50 @@ export const lossWeights = {
   writePolicy: 0.1,
 } as const;
 
+/** What bundles, sets, trees and paths are made of: options of the geometry, with its defaults. */
+const { shape: geometry } = fiberConfigSchema.pick({
+  dLLM: true,
+  dTime: true,
+  dFTime: true,
+  nHeadsTime: true,
+  dTopic: true,
+  dFTopic: true,
+  nHeadsTopic: true,
+  dCtx: true,
+  dFCtx: true,
+  nHeadsCtx: true,
+  nKakeyaSets: true,
+  kakeyaVarianceRatio: true,
+  kakeyaK: true,
+  kakeyaDRes: true,
+  kakeyaMinEntries: true,
+  kakeyaAlignmentTol: true,
+  kakeyaReconstructionTol: true,
+  compressionMinDim: true,
+  treeK: true,
+  treeMaxLeaf: true,
+  retrievalTopk: true,
+  retrievalBeam: true,
+  nGeoPts: true,
+  geoMaxSteps: true,
+  geoTol: true,
+  geoLr: true,
+  normCorrectionInterval: true,
+  strictShapeChecks: true,
+  tau: true,
+});
+
 /**
  * Every option of an agent's memory. Widths and numbers of slots are the published program's; the options of the last
  * block choose between its arithmetic and ours, and their defaults are ours (DERIVATION.md, "Modes").
  */
 export const memoryConfigSchema = z.strictObject({
-  dLLM: count.default(1536).describe('hidden width of the language model'),
-  dTime: baseWidth.default(8).describe('base dimension of the time bundle'),
-  dFTime: count.default(32).describe('fiber dimension of the time bundle'),
-  nHeadsTime: count.default(4).describe('attention heads over the fibers of the time bundle'),
-  dTopic: baseWidth.default(16).describe('base dimension of the topic bundle'),
-  dFTopic: count.default(64).describe('fiber dimension of the topic bundle'),
-  nHeadsTopic: count.default(8).describe('attention heads over the fibers of the topic bundle'),
-  dCtx: baseWidth.default(12).describe('base dimension of the context bundle'),
-  dFCtx: count.default(48).describe('fiber dimension of the context bundle'),
-  nHeadsCtx: count.default(4).describe('attention heads over the fibers of the context bundle'),
-
-  nKakeyaSets: z.int().min(2).default(4).describe('Kakeya sets that the descriptive fields are routed to'),
-  kakeyaVarianceRatio: z
-    .number()
-    .gt(0)
-    .max(1)
-    .default(0.99)
-    .describe('share of the variance that a set keeps'),
-  kakeyaK: z.int().min(2).default(16).describe('segment centers of a set'),
-  kakeyaDRes: z.int().min(0).default(5).describe('residual entries of a record'),
-  kakeyaMinEntries: z.int().min(2).default(8).describe('memories from which the sets are built'),
-  kakeyaAlignmentTol: z.number().positive().default(1e-3).describe('largest alignment error of a set'),
-  kakeyaReconstructionTol: z
-    .number()
-    .gt(0)
-    .lt(1)
-    .default(0.15)
-    .describe('largest relative error of a record'),
-  compressionMinDim: z
-    .int()
-    .min(64)
-    .default(256)
-    .describe('size from which a raw array on a memory is illegal'),
-
-  treeK: z.int().min(2).default(8).describe('children of a split of a direction tree'),
-  treeMaxLeaf: count.default(20).describe('memories that a leaf of a direction tree may hold'),
-  retrievalTopk: count.default(8).describe('memories that a search gives'),
-  retrievalBeam: count.default(5).describe('beam of a search in a direction tree'),
-
-  nGeoPts: z.int().min(2).default(8).describe('interior points of a path'),
-  geoMaxSteps: z.int().min(0).default(80).describe('steps of the geodesic solver'),
-  geoTol: z
-    .number()
-    .positive()
-    .default(1e-5)
-    .describe('relative energy change that stops the geodesic solver'),
-  geoLr: z.number().positive().default(0.02).describe('learning rate of the geodesic solver'),
-  normCorrectionInterval: count.default(4).describe('segments between renormalisations of a carried fiber'),
+  ...geometry,
 
   lMem: count.default(12).describe('slots of the fiber prefix'),
   prefixSlotsTime: count.default(2).describe('slots of the time bundle'),
   prefixSlotsTopic: count.default(6).describe('slots of the topic bundle'),
   prefixSlotsCtx: count.default(4).describe('slots of the context bundle'),
-  strictShapeChecks: z.boolean().default(true).describe('check a memory when it is added'),
-  tau: z.number().gt(0).lt(1).default(0.07).describe('temperature of the contrastive retrieval'),
   lossWeights: z
     .record(z.string(), z.number().min(0))
     .default({ ...lossWeights })

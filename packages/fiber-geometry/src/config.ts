@@ -16,9 +16,9 @@ export const fiberConfigSchema = z.strictObject({
   dFTime: positiveInt.default(32).describe('fiber dimension of the time bundle'),
   dFTopic: positiveInt.default(64).describe('fiber dimension of the topic bundle'),
   dFCtx: positiveInt.default(48).describe('fiber dimension of the ctx bundle'),
-  nHeadsTime: positiveInt.default(4),
-  nHeadsTopic: positiveInt.default(8),
-  nHeadsCtx: positiveInt.default(4),
+  nHeadsTime: positiveInt.default(4).describe('attention heads over the fibers of the time bundle'),
+  nHeadsTopic: positiveInt.default(8).describe('attention heads over the fibers of the topic bundle'),
+  nHeadsCtx: positiveInt.default(4).describe('attention heads over the fibers of the ctx bundle'),
   nGeoPts: z.int().min(2).default(8).describe('interior points of a path'),
   geoMaxSteps: z.int().min(0).default(80).describe('Adam steps of the parity solver'),
   geoTol: z.number().positive().default(1e-5).describe('relative energy change that stops the parity solver'),
@@ -36,18 +36,28 @@ export const fiberConfigSchema = z.strictObject({
   strictShapeChecks: z.boolean().default(true).describe('validate an entry when it is added'),
   dLLM: positiveInt.default(1536).describe('width of the language model'),
 
-  nKakeyaSets: z.int().min(2).default(4),
-  kakeyaVarianceRatio: z.number().gt(0).max(1).default(0.99),
-  kakeyaK: z.int().min(2).default(16),
-  kakeyaDRes: z.int().min(0).default(5),
-  kakeyaMinEntries: z.int().min(2).default(8),
-  kakeyaAlignmentTol: z.number().positive().default(1e-3),
-  kakeyaReconstructionTol: z.number().gt(0).lt(1).default(0.15),
+  nKakeyaSets: z.int().min(2).default(4).describe('Kakeya sets that descriptive fields are routed to'),
+  kakeyaVarianceRatio: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.99)
+    .describe('share of the variance that a set keeps'),
+  kakeyaK: z.int().min(2).default(16).describe('segment centers of a set'),
+  kakeyaDRes: z.int().min(0).default(5).describe('residual entries of a record'),
+  kakeyaMinEntries: z.int().min(2).default(8).describe('entries from which the sets are built'),
+  kakeyaAlignmentTol: z.number().positive().default(1e-3).describe('largest alignment error of a set'),
+  kakeyaReconstructionTol: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .default(0.15)
+    .describe('largest relative error of a record'),
   lMem: positiveInt.default(8).describe('memory slots given to the language model'),
   prefixSlotsTime: positiveInt.default(2),
   prefixSlotsTopic: positiveInt.default(4),
   prefixSlotsCtx: positiveInt.default(2),
-  tau: z.number().gt(0).lt(1).default(0.07),
+  tau: z.number().gt(0).lt(1).default(0.07).describe('temperature of the contrastive retrieval'),
   cfgScale: z.number().min(0).default(3),
   llmDtype: z.enum(['bf16', 'fp16', 'fp32']).default('bf16'),
   lossWeights: z.record(z.string(), lossWeight).default({}),
