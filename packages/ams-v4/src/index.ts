@@ -26,15 +26,15 @@ export {
   conversationConfig,
 } from './conversation/config.js';
 export { featuresOf, type TextFeatures } from './conversation/features.js';
-export {
-  type Answer,
-  type AnswerOptions,
-  type FoundMemory,
-  KeyValueMemory,
-  type MemoryPrefix,
-  type WriteOptions,
-  type WrittenMemory,
-} from './conversation/key-value-memory.js';
+export { KeyValueMemory } from './conversation/key-value-memory.js';
+export type {
+  Answer,
+  AnswerOptions,
+  FoundMemory,
+  MemoryPrefix,
+  WriteOptions,
+  WrittenMemory,
+} from './conversation/memory-records.js';
 export {
   type TrainConversationOptions,
   type TrainingSession,

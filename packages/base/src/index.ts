@@ -8,6 +8,7 @@ export * from './files/safetensors-files.js';
 export * from './files/sharded-safetensors.js';
 export { isSystemError, systemReason } from './files/system-error.js';
 export * from './float-formats.js';
+export { fnv1a, hex32 } from './fnv1a.js';
 export { FIRST_BYTES, foreignCause } from './foreign-cause.js';
 export { parseJson } from './lenient-json.js';
 export { machineMemory, requireMemory } from './memory.js';

@@ -1,5 +1,6 @@
 import { InputError } from '@palimpsest/base';
-import type { KeyValueMemory, StoredMemory } from '../conversation/key-value-memory.js';
+import type { KeyValueMemory } from '../conversation/key-value-memory.js';
+import type { StoredMemory } from '../conversation/memory-records.js';
 import { Bm25 } from '../retrieval/bm25.js';
 import { gate } from '../retrieval/gate.js';
 import { Journal, type JournalEvent } from './journal.js';

@@ -1,4 +1,4 @@
-import { InputError, writeFileAtomically } from '@palimpsest/base';
+import { fnv1a, hex32, InputError, writeFileAtomically } from '@palimpsest/base';
 
 /** Something that happened to a memory; numbers of events rise by one. */
 export interface JournalEvent {
@@ -9,12 +9,7 @@ export interface JournalEvent {
 
 const files = () => import('node:fs/promises');
 
-/** FNV-1a of a line, eight hexadecimal digits. */
-function checksum(line: string): string {
-  let hash = 0x811c9dc5;
-  for (const byte of new TextEncoder().encode(line)) hash = Math.imul(hash ^ byte, 0x01000193);
-  return (hash >>> 0).toString(16).padStart(8, '0');
-}
+const checksum = (line: string): string => hex32(fnv1a(line));
 
 const lineOf = (event: object): string => {
   const json = JSON.stringify(event);

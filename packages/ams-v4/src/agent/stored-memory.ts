@@ -1,4 +1,4 @@
-import type { StoredMemory } from '../conversation/key-value-memory.js';
+import type { StoredMemory } from '../conversation/memory-records.js';
 
 /** A stored memory as JSON; arrays of numbers are base64. */
 export interface PackedMemory {

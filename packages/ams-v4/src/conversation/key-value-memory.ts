@@ -1,4 +1,4 @@
-import { cachedRowWidth } from '@palimpsest/backbone';
+import { fnv1a, hex32 } from '@palimpsest/base';
 import { type FusedHit, MemStore } from '@palimpsest/fiber-geometry';
 import { tokenSpans } from '@palimpsest/lm';
 import {
@@ -19,79 +19,22 @@ import { Bm25 } from '../retrieval/bm25.js';
 import { gate } from '../retrieval/gate.js';
 import { contentTokens } from '../text/content-words.js';
 import type { ConversationAdapters } from './adapters.js';
+import { codecOf } from './codec-of-adapters.js';
 import type { ConversationConfig } from './config.js';
 import { featuresOf, stacked, type TextFeatures } from './features.js';
 import { type HeadInputs, type HeadParameters, memoryDirections, queryDirections } from './heads.js';
 import { KvBank } from './kv-bank.js';
+import type {
+  Answer,
+  AnswerOptions,
+  FoundMemory,
+  MemoryPrefix,
+  StoredMemory,
+  WriteOptions,
+  WrittenMemory,
+} from './memory-records.js';
 import { keptTokens } from './memory-tokens.js';
-import { floatCodec, halfCodec, integerCodec, type RowCodec } from './row-codec.js';
 import { SlotFrame } from './slot-frame.js';
-
-/** A memory that a query found. */
-export interface FoundMemory {
-  readonly mid: number;
-  readonly text: string;
-  /** Weighted sum of the cosines, and of BM25 where that counts. */
-  readonly score: number;
-  /** Among all memories that were scored. */
-  readonly probability: number;
-  /** Whether it stands before the prompt. */
-  readonly kept: boolean;
-  /** Cosine in each bundle. */
-  readonly parts: Partial<PerBundle<number>>;
-}
-
-export interface WriteOptions {
-  /** Write even what the write gate takes for known. Default false. */
-  readonly force?: boolean;
-}
-
-export interface WrittenMemory {
-  readonly mid: number;
-  /** The text was known well enough: `mid` is the memory that it is like. */
-  readonly known: boolean;
-}
-
-/** A memory as it can be kept and put back without the language model. */
-export interface StoredMemory {
-  /** What it was made with: adapters and form of keys and values. */
-  readonly form: string;
-  readonly text: string;
-  readonly ts: number;
-  readonly directions: PerBundle<Float32Array>;
-  /** Ids of content tokens. */
-  readonly tokens: readonly number[];
-  readonly keyValues: Uint8Array;
-  /** The session summary after it was written. */
-  readonly summary: Float32Array;
-}
-
-export interface AnswerOptions {
-  /** Most new tokens. Default 30. */
-  readonly maxTokens?: number;
-  /** Count what is found as used. Default true. */
-  readonly updateStats?: boolean;
-  /** Memories to read in place of those that the query finds, best first. */
-  readonly memories?: readonly number[];
-}
-
-export interface Answer {
-  readonly text: string;
-  readonly found: readonly FoundMemory[];
-  /** Positions of the prefix. */
-  readonly positions: number;
-  /** Tokens of the prompt. */
-  readonly promptTokens: number;
-}
-
-/** Memories as they stand before a prompt. */
-export interface MemoryPrefix {
-  readonly positions: number;
-  /** Cached keys and values, `[positions, cachedRowWidth]`. */
-  readonly rows?: NDArray;
-  /** Token embeddings, `[1, positions, width]`. */
-  readonly softPrefix?: NDArray;
-}
 
 type Direct = Compiled<[HeadParameters, HeadInputs, tf.Tensor], PerBundle<tf.Tensor>>;
 type Ask = Compiled<[HeadParameters, HeadInputs], PerBundle<tf.Tensor>>;
@@ -136,7 +79,7 @@ export class KeyValueMemory {
     const [time, topic, ctx] = Array.from(heads.rawBundleWeight.data, (raw) => Math.log1p(Math.exp(raw)));
     this.#weights = { time: time!, topic: topic!, ctx: ctx! };
     const { name, bytesPerRow } = this.bank.codec;
-    this.#form = `${name} ${bytesPerRow} ${config.prefixMode} ${fingerprint(heads.memory.topic.weight)}`;
+    this.#form = `${name} ${bytesPerRow} ${config.prefixMode} ${hex32(fnv1a(heads.memory.topic.weight.data))}`;
   }
 
   /** Number of memories. */
@@ -151,22 +94,8 @@ export class KeyValueMemory {
 
   /** Remembers texts in their order, with few passes over the model. */
   async writeMany(texts: readonly string[], { force = false }: WriteOptions = {}): Promise<WrittenMemory[]> {
-    const { config, adapters } = this;
-    const features = await featuresOf(this.text, config, config.memoryForm, texts, adapters.tokenWeights);
-    const inputs = this.#standardised(features, adapters.memories);
-    const summaries = features.map((_, i) => {
-      const hidden = inputs.hidden.data.subarray(i * this.text.width, (i + 1) * this.text.width);
-      this.#summary = updatedSummary(this.#summary, hidden);
-      return this.#summary;
-    });
-    const times = ndarray(
-      Float32Array.from(texts, (_, i) => this.#written + i),
-      [texts.length],
-    );
-    const dirn = await takeToHost<PerBundle<DeviceArray>>(
-      await this.#direct(this.#heads, { ...inputs, summary: stacked(summaries, this.text.width) }, times),
-    );
-    return texts.map((text, i) => this.#add(text, features[i]!, directionsAt(dirn, i), force));
+    const { features, directions } = await this.#read(texts);
+    return texts.map((text, i) => this.#add(text, features[i]!, directions[i]!, force));
   }
 
   /**
@@ -175,27 +104,16 @@ export class KeyValueMemory {
    */
   async update(mid: number, text: string): Promise<void> {
     if (!this.store.has(mid)) throw new InputError(`There is no memory ${mid}.`);
-    const { config, adapters } = this;
-    const [features] = await featuresOf(this.text, config, config.memoryForm, [text], adapters.tokenWeights);
-    const inputs = this.#standardised([features!], adapters.memories);
-    this.#summary = updatedSummary(this.#summary, inputs.hidden.data);
-    const times = ndarray([this.#written], [1]);
-    const dirn = await takeToHost<PerBundle<DeviceArray>>(
-      await this.#direct(
-        this.#heads,
-        { ...inputs, summary: ndarray(this.#summary, [1, this.text.width]) },
-        times,
-      ),
-    );
+    const { features, directions } = await this.#read([text]);
     this.store.update(mid, {
-      ...coordinatesOf(directionsAt(dirn, 0)),
+      ...coordinatesOf(directions[0]!),
       sourceText: text,
       ts: this.#written,
       last: this.#written,
-      contentTokenIds: this.#contentIds(features!),
+      contentTokenIds: this.#contentIds(features[0]!),
     });
     this.#written += 1;
-    this.#keep(mid, text, features!);
+    this.#keep(mid, text, features[0]!);
   }
 
   /** Forgets a memory; says whether it was there. */
@@ -339,6 +257,28 @@ export class KeyValueMemory {
     disposeTree(this.#heads);
   }
 
+  /** Reads texts that are about to be written, in their order: each is seen beside the summary of all before it. */
+  async #read(
+    texts: readonly string[],
+  ): Promise<{ features: TextFeatures[]; directions: PerBundle<Float32Array>[] }> {
+    const { config, adapters } = this;
+    const { width } = this.text;
+    const features = await featuresOf(this.text, config, config.memoryForm, texts, adapters.tokenWeights);
+    const inputs = this.#standardised(features, adapters.memories);
+    const summaries = texts.map((_, i) => {
+      this.#summary = updatedSummary(this.#summary, inputs.hidden.data.subarray(i * width, (i + 1) * width));
+      return this.#summary;
+    });
+    const times = ndarray(
+      Float32Array.from(texts, (_, i) => this.#written + i),
+      [texts.length],
+    );
+    const found = await takeToHost<PerBundle<DeviceArray>>(
+      await this.#direct(this.#heads, { ...inputs, summary: stacked(summaries, width) }, times),
+    );
+    return { features, directions: texts.map((_, i) => directionsAt(found, i)) };
+  }
+
   async #behindSlots(
     prompts: readonly (readonly number[])[],
     prefixes: readonly MemoryPrefix[],
@@ -443,24 +383,6 @@ export class KeyValueMemory {
   }
 }
 
-function codecOf(text: TextModel, { config, rows }: ConversationAdapters): RowCodec {
-  const width = cachedRowWidth(text.model.options);
-  const { headWidth } = text.model.options;
-  switch (config.kvDtype) {
-    case 'f32':
-      return floatCodec(width);
-    case 'f16':
-      return halfCodec(width);
-    case 'int4':
-      return integerCodec(width, headWidth, 4);
-    case 'int8':
-      return integerCodec(width, headWidth, 8);
-    default:
-      // Without built sets keys and values are kept in 8 bits; `bank.codec.name` says so.
-      return rows ?? integerCodec(width, headWidth, 8);
-  }
-}
-
 function directionsAt({ time, topic, ctx }: PerBundle<NDArray>, row: number): PerBundle<Float32Array> {
   const at = ({ data, shape }: NDArray) =>
     Float32Array.from(data.slice(row * shape[1]!, (row + 1) * shape[1]!));
@@ -478,12 +400,3 @@ const coordinatesOf = ({ time, topic, ctx }: PerBundle<Float32Array>) => ({
   ctxFiber: [0],
   ctxDirn: ctx,
 });
-
-/** FNV-1a of an array's bytes, eight hexadecimal digits. */
-function fingerprint({ data }: NDArray): string {
-  let hash = 0x811c9dc5;
-  for (const byte of new Uint8Array(data.buffer, data.byteOffset, data.byteLength)) {
-    hash = Math.imul(hash ^ byte, 0x01000193);
-  }
-  return (hash >>> 0).toString(16).padStart(8, '0');
-}

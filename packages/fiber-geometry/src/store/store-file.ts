@@ -1,3 +1,4 @@
+import { fnv1a, hex32 } from '@palimpsest/base';
 import { decodeSafetensors, encodeSafetensors, InputError, type SafeTensor } from '@palimpsest/tensor-core';
 import { COORDINATES, type CoordinateName, coordinateSize, type EntrySizes, type MemEntry } from './entry.js';
 import { unpackValue, ValuePacker } from './plain-values.js';
@@ -155,14 +156,10 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 /** FNV-1a over names, shapes and bytes, as eight hexadecimal digits. */
 export function checksum(tensors: Readonly<Record<string, SafeTensor>>): string {
-  let hash = 0x811c9dc5;
-  const mix = (bytes: Uint8Array) => {
-    for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
-  };
+  let hash = fnv1a('');
   for (const name of Object.keys(tensors).sort()) {
     const { data, shape } = tensors[name]!;
-    mix(new TextEncoder().encode(`${name}[${shape.join()}]`));
-    mix(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    hash = fnv1a(data, fnv1a(`${name}[${shape.join()}]`, hash));
   }
-  return (hash >>> 0).toString(16).padStart(8, '0');
+  return hex32(hash);
 }

@@ -1,6 +1,6 @@
-import { InputError } from '@palimpsest/base';
+import { fnv1a, InputError } from '@palimpsest/base';
 import { isListed, type Pack, type Split, wordsOfSplit } from './pack.js';
-import { fnv1a, type SessionRandom } from './session-random.js';
+import type { SessionRandom } from './session-random.js';
 
 /** Share of generated words that are held out: one in four. */
 const HELD_OUT_OF = 4;

@@ -1,3 +1,4 @@
+import { fnv1a } from '@palimpsest/base';
 import type { GoldenHandler, GoldenJson, GoldenOutputs } from '@palimpsest/base/golden';
 import { HuggingFaceTokenizer } from '@palimpsest/lm';
 import { factCorpus, generateSession, type Session, type SessionOptions } from './generate-session.js';
@@ -11,7 +12,7 @@ import {
   vocabularyOf,
 } from './pocket-tokenizer.js';
 import { type Expected, scoreAnswer } from './scoring.js';
-import { fnv1a, SessionRandom } from './session-random.js';
+import { SessionRandom } from './session-random.js';
 import { wilsonInterval } from './wilson.js';
 
 type SessionCase = Omit<

@@ -1,9 +1,4 @@
-/** FNV-1a, 32 bits, of the UTF-8 bytes of a text. */
-export function fnv1a(text: string): number {
-  let hash = 0x811c9dc5;
-  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);
-  return hash >>> 0;
-}
+import { fnv1a } from '@palimpsest/base';
 
 const TWO_TO_32 = 2 ** 32;
 
