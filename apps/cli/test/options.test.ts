@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { fieldsOf, normaliseSpellings } from '../src/options/index.js';
 import { runCommandLine } from '../src/program.js';
-import { defineVerb } from '../src/verb.js';
+import { defineVerb, type Verb } from '../src/verb.js';
 
 let errors = '';
 beforeEach(() => {
@@ -13,6 +13,15 @@ beforeEach(() => {
   });
 });
 afterEach(() => vi.restoreAllMocks());
+
+/** Runs a verb as the command line does. @returns its exit code */
+const run = (verb: Verb, ...args: string[]): Promise<number> =>
+  runCommandLine(() => [verb], [...verb.path, ...args], {
+    signal: new AbortController().signal,
+    exitCode: 130,
+    capture: () => () => {},
+    saves: () => () => {},
+  });
 
 /** A verb that records what it is called with. */
 function recorder() {
@@ -45,13 +54,7 @@ function recorder() {
       return 0;
     },
   });
-  const tune = (...args: string[]) =>
-    runCommandLine(() => [verb], ['tune', 'toy', ...args], {
-      signal: new AbortController().signal,
-      exitCode: 130,
-      capture: () => () => {},
-      saves: () => () => {},
-    });
+  const tune = (...args: string[]) => run(verb, ...args);
   return { calls, tune };
 }
 
@@ -104,10 +107,8 @@ describe('options of a verb', () => {
     expect(await tune('--step-size', '-1')).toBe(2);
     expect(calls).toEqual([]);
   });
-});
 
-describe('normaliseSpellings', () => {
-  it('gives a name or a number, and lists of choices', async () => {
+  it('are a name or a number, and lists of choices too', async () => {
     const calls: unknown[] = [];
     const verb = defineVerb({
       path: ['keep'],
@@ -127,13 +128,7 @@ describe('normaliseSpellings', () => {
         return 0;
       },
     });
-    const keep = (...args: string[]) =>
-      runCommandLine(() => [verb], ['keep', ...args], {
-        signal: new AbortController().signal,
-        exitCode: 130,
-        capture: () => () => {},
-        saves: () => () => {},
-      });
+    const keep = (...args: string[]) => run(verb, ...args);
     for (const args of [['--kept', '12', '--modes', 'a,b'], ['--kept', 'all'], []]) {
       expect(await keep(...args)).toBe(0);
     }
@@ -147,6 +142,25 @@ describe('normaliseSpellings', () => {
     expect(errors).toMatch(/--kept.*[\s\S]*--modes/);
   });
 
+  it('are asked for by what they are when they are needed, and refused when they are no finite numbers', async () => {
+    const verb = defineVerb({
+      path: ['fit'],
+      description: 'needs a folder',
+      schema: z.object({
+        folder: z.string().meta({ description: 'where the bins lie' }),
+        rate: z.number().default(1).meta({ description: 'size' }),
+      }),
+      run: async () => 0,
+    });
+    expect(await run(verb)).toBe(2);
+    expect(await run(verb, '--folder', 'here', '--rate', '1e400')).toBe(2);
+    expect(errors).toBe(
+      "error: --folder is needed: where the bins lie.\nerror: --rate needs a number, but '1e400' was given.\n",
+    );
+  });
+});
+
+describe('normaliseSpellings', () => {
   it('leaves values and everything after -- alone', () => {
     const fields = fieldsOf(
       z.object({

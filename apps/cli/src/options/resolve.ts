@@ -43,9 +43,10 @@ export function resolveOptions<S extends OptionSchema>(
   }
   const issue = result.error.issues[0]!;
   const field = fields.find(({ key }) => key === issue.path[0]);
-  const where = field ? `--${field.flag}` : 'the options';
-  const given = field === undefined ? '' : ` (given: ${JSON.stringify(known[field.key])})`;
-  throw new InputError(`${where}: ${lowerFirst(issue.message)}${given}.`);
+  if (field === undefined) throw new InputError(`the options: ${lowerFirst(issue.message)}.`);
+  const value = known[field.key];
+  if (value === undefined) throw new InputError(`--${field.flag} is needed: ${field.meta.description}.`);
+  throw new InputError(`--${field.flag}: ${lowerFirst(issue.message)} (given: ${JSON.stringify(value)}).`);
 }
 
 /** Turns the text of flags into the values that the schema expects. */
@@ -68,7 +69,7 @@ function parseFlag(field: Field, given: unknown): unknown {
 
 function parseNumber(field: Field, text: string): number {
   const value = Number(text);
-  if (text.trim() === '' || Number.isNaN(value)) {
+  if (text.trim() === '' || !Number.isFinite(value)) {
     const expected = field.kind === 'list' ? 'numbers with commas between them' : 'a number';
     throw new InputError(`--${field.flag} needs ${expected}, but '${text}' was given.`);
   }
