@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { workspacesOf } from './support/workspaces.js';
 
 /** Clutter in the sources of all packages that may only become less. Whoever removes some lowers the number. */
-const BUDGETS = { castsThroughNeverOrUnknown: 120, conditionalSpreads: 164 };
+const BUDGETS = { castsThroughNeverOrUnknown: 120, conditionalSpreads: 146 };
 
 it.each(Object.entries(BUDGETS) as [keyof typeof BUDGETS, number][])('%s: at most %i', (kind, budget) => {
   const found = [...workspacesOf('packages'), ...workspacesOf('apps')].map(({ folder, manifest }) => {

@@ -14,7 +14,7 @@ export interface EvaluateOptions {
   readonly split?: Split;
   /** Samples of each task. Default 32. */
   readonly samples?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface NammEvaluation {
@@ -48,8 +48,8 @@ export async function evaluateNamm(options: EvaluateOptions): Promise<NammEvalua
     split,
     penalties: { sparsityCoeff: 0, sparsityOver: 'max', l2Coeff: 0 },
     useReference: true,
-    ...(policy.statistics && { statistics: policy.statistics }),
-    ...(signal && { signal }),
+    statistics: policy.statistics,
+    signal,
   });
   const seconds = (performance.now() - start) / 1000;
   const { fitness, scores, normalised, sizes } = members[0]!;

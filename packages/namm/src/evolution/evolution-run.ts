@@ -98,7 +98,7 @@ export class EvolutionRun {
     return {
       config: this.#options.config,
       parameters,
-      ...(this.#statistics && { statistics: this.#statistics }),
+      statistics: this.#statistics,
     };
   }
 
@@ -136,7 +136,7 @@ export class EvolutionRun {
       penalties: this.#penalties(),
       useReference: settings.useReference,
       ...this.#normalisation(stage, 'updateDuringTraining'),
-      ...(this.#options.signal && { signal: this.#options.signal }),
+      signal: this.#options.signal,
     });
     this.#absorb(statistics);
     const fitness = members.map((member) => member.fitness);
@@ -175,7 +175,7 @@ export class EvolutionRun {
       penalties: this.#penalties(),
       useReference,
       ...this.#normalisation(stage, 'updateDuringEval'),
-      ...(this.#options.signal && { signal: this.#options.signal }),
+      signal: this.#options.signal,
     });
     this.#absorb(statistics);
     const [own, ...others] = members as [Judgement, ...Judgement[]];
@@ -209,13 +209,13 @@ export class EvolutionRun {
   #normalisation(
     { from }: StagePlace,
     when: 'updateDuringTraining' | 'updateDuringEval',
-  ): { statistics?: Statistics; collect?: boolean } {
+  ): { statistics?: Statistics | undefined; collect?: boolean | undefined } {
     const { normalise } = this.#options.config;
     if (!normalise) return {};
     const since = this.settings.statistics === 'perStage' ? from : 0;
     const isFrozen = this.generation - since >= normalise.freezeAfter;
     const collect = !isFrozen && normalise[when];
-    return { ...(this.#statistics && { statistics: this.#statistics }), ...(collect && { collect }) };
+    return { statistics: this.#statistics, collect };
   }
 
   #absorb(fresh: Statistics | undefined): void {

@@ -29,13 +29,13 @@ export interface EvolveOptions {
    */
   readonly folder?: string;
   /** Goes on exactly where this state was saved; `settings` given beside it override its own. */
-  readonly resume?: EvolutionState;
+  readonly resume?: EvolutionState | undefined;
   /** Evaluates what there is and ends, without a generation. Default false. */
   readonly evalOnly?: boolean;
   /** Stored in every checkpoint. */
   readonly notes?: Readonly<Record<string, unknown>>;
   /** Ends the evolution between two generations, or drops one that is under way: everything before it is saved. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Names of the files in the folder of an evolution. */

@@ -30,9 +30,9 @@ export interface JudgeOptions {
   readonly split: Split;
   readonly penalties: Penalties;
   readonly useReference: boolean;
-  readonly statistics?: Statistics;
-  readonly collect?: boolean;
-  readonly signal?: AbortSignal;
+  readonly statistics?: Statistics | undefined;
+  readonly collect?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Judges members by tasks, and remembers what the full cache reaches on each sample. */
@@ -45,20 +45,20 @@ export class Judge {
     this.#runner = runner;
   }
 
-  async judge(options: JudgeOptions): Promise<{ members: Judgement[]; statistics?: Statistics }> {
+  async judge(options: JudgeOptions): Promise<{ members: Judgement[]; statistics?: Statistics | undefined }> {
     const { vectors, samples, split, useReference, statistics, collect, signal } = options;
     const reference = useReference ? await this.#referenceOf(samples, split, signal) : undefined;
     const request: PopulationRequest = {
       vectors,
       trials: samples.trials,
-      ...(statistics && { statistics }),
-      ...(collect && { collect }),
+      statistics,
+      collect,
     };
     const reply = await this.#runner.run(request, signal);
     const members = reply.outcomes.map((outcomes, member) =>
       judgement(outcomes, vectors[member]!, options, reference),
     );
-    return { members, ...(reply.statistics && { statistics: reply.statistics }) };
+    return { members, statistics: reply.statistics };
   }
 
   /** Percents of the full cache on these samples; those that nobody asked for before are run. */

@@ -16,7 +16,7 @@ export interface EvolvedPolicy {
   /** Flat vector in the layout of the configuration. */
   readonly parameters: Float32Array;
   /** What features are normalised by: one pair of moments, or one for each layer. */
-  readonly statistics?: Statistics;
+  readonly statistics?: Statistics | undefined;
 }
 
 const FORMAT = 'palimpsest-namm-policy';
@@ -72,7 +72,7 @@ export function policyOf({ tensors, metadata }: SafeTensors, path: string): Evol
   }
   const config = resolveNAMMConfig(parseJson(metadata.config, `${path}: config`) as NAMMOptions);
   const statistics = statisticsOf(tensors, path);
-  return { config, parameters, ...(statistics && { statistics }) };
+  return { config, parameters, statistics };
 }
 
 function statisticsOf(tensors: SafeTensors['tensors'], path: string): Statistics | undefined {

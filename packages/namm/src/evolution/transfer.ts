@@ -25,7 +25,7 @@ export function transferNamm(policy: EvolvedPolicy, model: Transformer): Managed
     );
   }
   const { updateInterval, maxTokensPerForward } = config;
-  const managed = nammPolicy(config, { vectors: [parameters], ...(statistics && { statistics }) });
+  const managed = nammPolicy(config, { vectors: [parameters], statistics });
   return manageTransformer(model, managed, { updateInterval, maxTokensPerForward });
 }
 

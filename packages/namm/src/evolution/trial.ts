@@ -32,9 +32,9 @@ export interface PopulationRequest {
   readonly vectors: readonly Float32Array[] | 'full';
   readonly trials: readonly Trial[];
   /** What features are normalised by; without it they are not. */
-  readonly statistics?: Statistics;
+  readonly statistics?: Statistics | undefined;
   /** Estimate statistics of the features on the way. */
-  readonly collect?: boolean;
+  readonly collect?: boolean | undefined;
 }
 
 /** One pair of moments for all layers, or one for each. */
@@ -44,7 +44,7 @@ export interface PopulationReply {
   /** `[members][trials]` */
   readonly outcomes: readonly (readonly TrialOutcome[])[];
   /** Of the features that came along, when they were asked for. */
-  readonly statistics?: Statistics;
+  readonly statistics?: Statistics | undefined;
 }
 
 /**

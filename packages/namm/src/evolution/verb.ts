@@ -120,7 +120,7 @@ async function runEvolution(asked: VerbOptions, context: MechanismVerbContext): 
       layers: model.transformer.options.layers,
       heads: model.transformer.options.keyValueHeads,
       notes: Object.fromEntries(NOTED.map((key) => [key, options[key]])),
-      ...(resume && { resume }),
+      resume,
       signal,
     });
     let last: EvolutionEvent | undefined;

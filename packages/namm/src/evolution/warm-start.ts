@@ -34,7 +34,7 @@ export type WarmStartParameters<T = tf.Tensor> = {
 
 export interface SoftPolicyOptions {
   readonly config: NAMMConfig;
-  readonly statistics?: Statistics;
+  readonly statistics?: Statistics | undefined;
   /** Scores are divided by it before they weigh. Default 1. */
   readonly temperature?: number;
 }
@@ -158,7 +158,7 @@ export interface WarmStartOptions extends SoftPolicyOptions {
   /** First vector, in the layout of the configuration. Default: normal numbers of deviation 0.02. */
   readonly start?: ArrayLike<number>;
   readonly settings?: TrainingOptions;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

@@ -16,7 +16,7 @@ import { scoreTargets, writeAnswers } from './trial-ends.js';
 /** Graphs of one kind of reading, and how its policy gets the members of a batch. */
 interface Reading {
   readonly graphs: ManagedGraphs;
-  readonly evolving?: EvolvingPolicy;
+  readonly evolving?: EvolvingPolicy | undefined;
 }
 
 type Kind = 'full' | 'evolving' | 'collecting';
@@ -66,7 +66,7 @@ export class ChunkRunner {
     const evolving = kind === 'full' ? undefined : evolvingPolicy(this.#model.config, kind === 'collecting');
     const policy = evolving?.policy ?? fullPolicy();
     const graphs = new ManagedGraphs(this.#engine, this.#transformer, policy, this.#params);
-    const reading = { graphs, ...(evolving && { evolving }) };
+    const reading = { graphs, evolving };
     this.#readings.set(kind, reading);
     return reading;
   }
@@ -108,7 +108,7 @@ class ChunkRun {
           );
       const outcomes = ends.map(({ fed, ...end }, row) => ({ ...end, ...this.#sizes(row, prompt + fed) }));
       const statistics = this.#order.collect ? await this.#statistics(texts) : undefined;
-      return { outcomes: this.#byMember(outcomes), ...(statistics && { statistics }) };
+      return { outcomes: this.#byMember(outcomes), statistics };
     } finally {
       await texts.dispose();
     }
@@ -124,7 +124,7 @@ class ChunkRun {
     const { updateInterval, maxTokensPerForward } = this.#schedule;
     if (vectors !== 'full') {
       const own = vectors.flatMap((vector) => trials.map(() => vector));
-      evolving!.use({ vectors: own, ...(statistics && { statistics }) });
+      evolving!.use({ vectors: own, statistics });
     }
     const open = (batch: number) =>
       new ManagedTexts(graphs, this.#schedule, batch, {

@@ -13,14 +13,14 @@ export interface Chunk {
 export interface ChunkOrder {
   readonly vectors: readonly Float32Array[] | 'full';
   readonly trials: readonly Trial[];
-  readonly statistics?: Statistics;
+  readonly statistics?: Statistics | undefined;
   readonly collect: boolean;
 }
 
 export interface ChunkResult {
   /** `[members][trials]` */
   readonly outcomes: readonly (readonly TrialOutcome[])[];
-  readonly statistics?: Statistics;
+  readonly statistics?: Statistics | undefined;
 }
 
 const targetLength = ({ target, maxNewTokens = 0 }: Trial) => (target ? target.length : -maxNewTokens);
@@ -75,7 +75,7 @@ export function orderOf(request: PopulationRequest, { members, trials }: Chunk):
   return {
     vectors: vectors === 'full' ? vectors : members.map((member) => vectors[member]!),
     trials: trials.map((trial) => request.trials[trial]!),
-    ...(statistics && { statistics }),
+    statistics,
     collect,
   };
 }
@@ -96,7 +96,7 @@ export function assemble(
     });
   });
   const statistics = mergeAll(results.map((result) => result.statistics));
-  return { outcomes, ...(statistics && { statistics }) };
+  return { outcomes, statistics };
 }
 
 /** Merges statistics of equally many layers, in order. */
