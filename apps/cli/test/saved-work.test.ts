@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type CliOptions, emptyFolder, palimpsest } from './support/cli.js';
@@ -142,6 +142,24 @@ describe('a run that goes on', () => {
       'checkpoint',
       'end',
     ]);
+  });
+
+  it('goes on when the removal of a former checkpoint, or the copy of the best one, was cut off', async () => {
+    const cwd = emptyFolder();
+    const run = join(cwd, 'run');
+    cpSync(await trainedRun(), run, { recursive: true });
+    const going = ['--load', 'run', '--steps', '22'];
+    cpSync(join(run, 'latest'), join(run, 'latest.previous'), { recursive: true });
+    for (const name of ['config.json', 'model.safetensors']) rmSync(join(run, 'latest.previous', name));
+    mkdirSync(join(run, 'best.partial'));
+    expect((await train(going, { cwd })).code).toBe(0);
+    const left = readdirSync(run).filter((name) => /\.(previous|partial)$/.test(name));
+    expect(left).toEqual([]);
+    // What no checkpoint has is somebody else's, whatever stands beside it.
+    mkdirSync(join(run, 'latest.previous'));
+    writeFileSync(join(run, 'latest.previous', 'notes.txt'), 'mine');
+    expect(await refusal(['--load', 'run', '--steps', '24'], { cwd })).toContain("'latest.previous'");
+    expect(readFileSync(join(run, 'latest.previous', 'notes.txt'), 'utf8')).toBe('mine');
   });
 
   it('passes over a line of the metrics that was cut off', async () => {

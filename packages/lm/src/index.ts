@@ -1,4 +1,5 @@
 export * from './architecture.js';
+export { currentFolder, settleFolder } from './checkpoints/atomic-folder.js';
 export {
   CHECKPOINT_VERSION,
   type CheckpointContents,

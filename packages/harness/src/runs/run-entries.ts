@@ -6,8 +6,10 @@ import { InputError } from '@palimpsest/tensor-core';
 export const METRICS = 'metrics.jsonl';
 export const CURVE = 'curve.svg';
 const CONFIG = 'config.json';
-/** Folders that the training loop writes, each with the names that a cut-off write leaves behind. */
-const CHECKPOINTS = ['latest', 'best'].flatMap((name) => [name, `${name}.previous`, `${name}.partial`]);
+/** Folders that the training loop writes. */
+export const CHECKPOINT_FOLDERS = ['latest', 'best'];
+/** Each with the names that a cut-off write leaves behind. */
+const CHECKPOINTS = CHECKPOINT_FOLDERS.flatMap((name) => [name, `${name}.previous`, `${name}.partial`]);
 const CHECKPOINT_FILE =
   /^(config\.json|model\.safetensors|optimizer\.safetensors|memory\.safetensors|training\.json|tokenizer\.json)$/;
 
@@ -56,18 +58,25 @@ export function inspectFolder(folder: string): FolderContents {
 
 function isForeign(folder: string, name: string): boolean {
   const path = join(folder, name);
-  if (CHECKPOINTS.includes(name)) return !isCheckpoint(path, name.endsWith('.partial'));
+  if (CHECKPOINTS.includes(name)) return !isCheckpoint(path, mayLackFiles(folder, name));
   if (name === METRICS) return !startsWith(path, '{"type":"start"');
   // A curve is drawn from metrics: without them it is somebody else's picture.
   if (name === CURVE) return !existsSync(join(folder, METRICS));
   return false;
 }
 
-/** A folder with the files of a checkpoint and no others; one that was cut off may still lack any of them. */
-function isCheckpoint(path: string, isPartial: boolean): boolean {
+/** One that is being written, or a former one that is being removed, since its successor stands in its place. */
+function mayLackFiles(folder: string, name: string): boolean {
+  if (name.endsWith('.partial')) return true;
+  const successor = join(folder, name.replace(/\.previous$/, ''));
+  return name.endsWith('.previous') && existsSync(successor) && isCheckpoint(successor, false);
+}
+
+/** A folder with the files of a checkpoint and no others; of some, a cut-off process may have left only a part. */
+function isCheckpoint(path: string, isPart: boolean): boolean {
   if (!statSync(path).isDirectory()) return false;
   const names = readdirSync(path);
-  return names.every((name) => CHECKPOINT_FILE.test(name)) && (isPartial || names.includes(CONFIG));
+  return names.every((name) => CHECKPOINT_FILE.test(name)) && (isPart || names.includes(CONFIG));
 }
 
 /** Whether a file begins with a text, as far as a write that was cut off got. */

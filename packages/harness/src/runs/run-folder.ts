@@ -1,9 +1,17 @@
-import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import type { TrainingEvent } from '@palimpsest/lm';
+import { currentFolder, settleFolder, type TrainingEvent } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 import { type CurvePoint, learningCurveSvg } from '../report/learning-curve.js';
-import { CURVE, inspectFolder, METRICS, unusable } from './run-entries.js';
+import { CHECKPOINT_FOLDERS, CURVE, inspectFolder, METRICS, unusable } from './run-entries.js';
 import { RunLock } from './run-lock.js';
 
 export interface RunFolderOptions {
@@ -39,6 +47,7 @@ export class RunFolder {
       throw error instanceof InputError ? error : unusable(path, error);
     }
     try {
+      for (const name of CHECKPOINT_FOLDERS) settleFolder(join(path, name));
       if (origin === resolve(path)) this.#dropTornLine();
       else this.#begin(origin);
     } catch (error) {
@@ -92,9 +101,13 @@ export class RunFolder {
   #begin(origin: string | undefined): void {
     const past = origin === undefined ? [] : readMetrics(join(origin, METRICS));
     writeFileSync(this.#metrics, past.map((event) => `${JSON.stringify(event)}\n`).join(''));
-    if (origin === undefined || !existsSync(join(origin, 'best')) || !existsSync(join(origin, METRICS)))
-      return;
-    cpSync(join(origin, 'best'), join(this.path, 'best'), { recursive: true });
+    if (origin === undefined || !existsSync(join(origin, METRICS))) return;
+    const best = currentFolder(join(origin, 'best'));
+    if (!existsSync(best)) return;
+    // Under the name of an unfinished folder first: a kill in the middle of the copy leaves no half of a checkpoint.
+    const copy = join(this.path, 'best.partial');
+    cpSync(best, copy, { recursive: true });
+    renameSync(copy, join(this.path, 'best'));
   }
 
   /** A line that a power failure cut off says nothing, and would spoil the next one. */

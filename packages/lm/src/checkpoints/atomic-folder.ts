@@ -35,6 +35,16 @@ export function currentFolder(folder: string): string {
   return !existsSync(folder) && existsSync(former(folder)) ? former(folder) : folder;
 }
 
+/**
+ * Ends what a process that is gone left half done: a former version without its successor takes its name back, and what
+ * else stands beside the folder is removed, an unfinished version as a former one whose removal was cut off.
+ */
+export function settleFolder(folder: string): void {
+  const { renameSync, rmSync } = nodeModule('node:fs');
+  if (currentFolder(folder) === former(folder)) renameSync(former(folder), folder);
+  for (const left of [former(folder), unfinished(folder)]) rmSync(left, { recursive: true, force: true });
+}
+
 async function writeFlushed(path: string, contents: Uint8Array | string): Promise<void> {
   const handle = await nodeModule('node:fs').promises.open(path, 'w');
   try {

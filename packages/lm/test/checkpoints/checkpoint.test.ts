@@ -21,6 +21,7 @@ import {
   loadCheckpoint,
   type ModelRegistry,
   saveCheckpoint,
+  settleFolder,
 } from '../../src/index.js';
 import { gatedRecurrence, testModels } from '../support/gated-recurrence.js';
 
@@ -148,6 +149,18 @@ describe('checkpoints', () => {
     await saveCheckpoint(folder, { model, params, notes: { corpus: 'other' } });
     expect((await loadCheckpoint(folder, testModels)).notes).toEqual({ corpus: 'other' });
     expect([existsSync(`${folder}.partial`), existsSync(`${folder}.previous`)]).toEqual([false, false]);
+  });
+
+  it('are settled: a former version without a successor takes its name back, the rest goes', async () => {
+    const folder = await saved();
+    renameSync(folder, `${folder}.previous`);
+    mkdirSync(`${folder}.partial`);
+    settleFolder(folder);
+    expect((await loadCheckpoint(folder, testModels)).folder).toBe(folder);
+    mkdirSync(`${folder}.previous`);
+    settleFolder(folder);
+    expect([existsSync(`${folder}.partial`), existsSync(`${folder}.previous`)]).toEqual([false, false]);
+    expect((await loadCheckpoint(folder, testModels)).folder).toBe(folder);
   });
 
   it('survive SIGKILL in the middle of a write', async () => {
