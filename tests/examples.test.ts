@@ -218,4 +218,15 @@ describe('the programs of the examples', () => {
     expect(Number(/step 150: loss ([\d.]+)/.exec(stdout)![1])).toBeLessThan(2.6);
     expect(stdout).toMatch(/\n\d+ bytes of memory, before and after\n$/);
   });
+
+  it.each(['namm-transformer', 'namm-simulation'])(
+    'print what the page of the package shows: %s',
+    { timeout: 300_000 },
+    async (name) => {
+      const { stdout } = await execute(process.execPath, [join(examples, `${name}.mjs`)]);
+      const page = readFileSync(join(repositoryRoot, 'packages', 'namm', 'README.md'), 'utf8');
+      expect(stdout.split('\n').length).toBeGreaterThan(3);
+      expect(page).toContain(`\`\`\`text\n${stdout}\`\`\``);
+    },
+  );
 });
