@@ -9,6 +9,7 @@ import {
   treeToRecord,
 } from '@palimpsest/tensor-core';
 import { type DrawnToken, drawToken } from '../sampling/draw-token.js';
+import { looksBack } from '../sampling/next-token-distribution.js';
 import { parseSampling, type Sampling, type SamplingOptions } from '../sampling/sampling-options.js';
 import type { AnySequenceModel } from '../sequence-model.js';
 import { createDecoder, type Decoder, type DecoderOptions } from './decoder.js';
@@ -92,13 +93,8 @@ export class Session {
 
   /** Logits of the next token, [vocabSize]. @throws InputError before the first token. */
   async logits(): Promise<Float32Array> {
-    await this.#flush();
-    if (!this.#logits) {
-      throw new InputError(
-        'A session has no next token before its first one; prefill it with at least one id.',
-      );
-    }
-    return this.#logits;
+    if (this.#pending.length > 0) await this.#flush();
+    return this.#current();
   }
 
   /**
@@ -106,10 +102,14 @@ export class Session {
    * @param sampling replaces the session's own way of drawing.
    */
   async next(sampling?: SamplingOptions): Promise<DrawnToken> {
-    const logits = await this.logits();
-    const drawn = drawToken(logits, this.#samplingOf(sampling), this.#rng, this.#latest());
+    if (this.#pending.length > 0) await this.#flush();
+    const logits = this.#current();
+    const how = this.#samplingOf(sampling);
+    const drawn = drawToken(logits, how, this.#rng, looksBack(how) ? this.#latest() : []);
     // The token enters the memory with the next call: whoever stops here has not paid for it.
-    this.#enqueue([drawn.id]);
+    this.#pending.push(drawn.id);
+    this.#position += 1;
+    this.#remember(this.#pending);
     return drawn;
   }
 
@@ -197,6 +197,13 @@ export class Session {
     return this.#asked.sampling;
   }
 
+  #current(): Float32Array {
+    if (this.#logits) return this.#logits;
+    throw new InputError(
+      'A session has no next token before its first one; prefill it with at least one id.',
+    );
+  }
+
   #enqueue(ids: ArrayLike<number>): void {
     const list = Array.from(ids);
     this.#checkIds(list);
@@ -245,7 +252,6 @@ export class Session {
     this.#position = 0;
   }
 
-  /** The memory of a snapshot, whose arrays must be those of the present one. */
   /** How the memory of a snapshot is held. */
   #formOf({ compact }: SessionSnapshot): Pick<Decoder, 'state' | 'restore'> {
     const form = compact ? this.#decoder.compact : this.#decoder;
@@ -255,6 +261,7 @@ export class Session {
     );
   }
 
+  /** The memory of a snapshot, whose arrays must be those of the present one. */
   async #sameShapes(arrays: SessionSnapshot['state'], form: Pick<Decoder, 'state'>): Promise<unknown> {
     return treeMap<NDArray, NDArray>(await form.state(), (leaf, path) => {
       const saved = arrays[path];

@@ -9,6 +9,7 @@ export class StopMatcher {
 
   /** Text that may be given out now, and whether a stop sequence follows it. */
   push(text: string): { readonly text: string; readonly stopped: boolean } {
+    if (this.#stops.length === 0) return { text, stopped: false };
     const all = this.#held + text;
     const places = this.#stops.map((stop) => all.indexOf(stop)).filter((place) => place >= 0);
     if (places.length > 0) {

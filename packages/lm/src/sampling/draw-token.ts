@@ -22,6 +22,9 @@ export function drawIndex(probabilities: ArrayLike<number>, rng: Rng): number {
   return last;
 }
 
+/** Probabilities of the latest draw: between two tokens of a small model a new array would cost as much as the draw. */
+let room = new Float64Array(0);
+
 /** Draws the next token. The most likely one (temperature 0) uses no random number. */
 export function drawToken(
   logits: ArrayLike<number>,
@@ -29,7 +32,8 @@ export function drawToken(
   rng: Rng,
   history: ArrayLike<number> = [],
 ): DrawnToken {
-  const probabilities = nextTokenDistribution(logits, sampling, history);
+  if (room.length !== logits.length) room = new Float64Array(logits.length);
+  const probabilities = nextTokenDistribution(logits, sampling, history, room);
   const id = sampling.temperature === 0 ? probabilities.indexOf(1) : drawIndex(probabilities, rng);
   return { id, logProbability: logits[id]! - logSumExp(logits) };
 }

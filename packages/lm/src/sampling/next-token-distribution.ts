@@ -9,6 +9,7 @@ import type { Sampling } from './sampling-options.js';
  * lower id goes first everywhere.
  * @param logits [vocabSize].
  * @param history the tokens that penalties look at.
+ * @param into [vocabSize], takes the result; default a new array.
  * @returns probabilities [vocabSize], zero for what was cut.
  * @throws InputError when nothing can be drawn, or a logit is NaN.
  */
@@ -16,38 +17,63 @@ export function nextTokenDistribution(
   logits: ArrayLike<number>,
   sampling: Sampling,
   history: ArrayLike<number> = [],
+  into: Float64Array = new Float64Array(logits.length),
 ): Float64Array {
-  const scores = new Float64Array(logits);
+  const scores = into;
+  scores.set(logits);
   mask(scores, sampling);
   penalise(scores, sampling, history);
-  check(scores);
-  const result = new Float64Array(scores.length);
-  if (sampling.temperature === 0) {
-    result[best(scores)] = 1;
-    return result;
-  }
-  if (keepsAll(sampling)) return softmaxOf(scores, sampling.temperature);
+  const likeliest = best(scores);
+  if (sampling.temperature === 0) return scores.fill(0).fill(1, likeliest, likeliest + 1);
+  if (cutsByProbability(sampling)) return cut(scores, sampling);
+  keepLargest(scores, sampling);
+  return softmaxOf(scores, scores[likeliest]!, sampling.temperature);
+}
+
+/** Whether top-p or min-p is at work, which need an order: putting a vocabulary in order costs more than a small model's token. */
+const cutsByProbability = ({ topP, topPRule, minP }: Sampling) =>
+  minP > 0 || (topP > 0 && (topP < 1 || topPRule === 'exclusive'));
+
+/** The probabilities that top-k, top-p and min-p leave. */
+function cut(scores: Float64Array, sampling: Sampling): Float64Array {
   let kept = rank(scores, sampling);
   let probabilities = softmax(kept.map((id) => scores[id]! / sampling.temperature));
   const count = Math.min(topPCount(probabilities, sampling), minPCount(probabilities, sampling.minP));
   kept = kept.slice(0, count);
   probabilities = probabilities.slice(0, count);
   const sum = probabilities.reduce((total, probability) => total + probability, 0);
+  scores.fill(0);
   kept.forEach((id, index) => {
-    result[id] = probabilities[index]! / sum;
+    scores[id] = probabilities[index]! / sum;
   });
-  return result;
+  return scores;
 }
 
-/** Whether nothing is cut, so that no order is needed: sorting a vocabulary costs more than a small model's token. */
-const keepsAll = ({ topK, topP, topPRule, minP }: Sampling) =>
-  topK === 0 && minP === 0 && (topP === 0 || (topP === 1 && topPRule !== 'exclusive'));
+/** Probabilities in the place of scores: between two tokens of a small model, arrays and closures would cost more than the sums. */
+function softmaxOf(scores: Float64Array, largest: number, temperature: number): Float64Array {
+  let sum = 0;
+  for (let id = 0; id < scores.length; id++) {
+    const score = scores[id]!;
+    // Also where the largest is infinite.
+    const weight = score === largest ? 1 : Math.exp((score - largest) / temperature);
+    scores[id] = weight;
+    sum += weight;
+  }
+  for (let id = 0; id < scores.length; id++) scores[id]! /= sum;
+  return scores;
+}
 
-function softmaxOf(scores: Float64Array, temperature: number): Float64Array {
-  const largest = scores[best(scores)]!;
-  const weights = scores.map((score) => (score === largest ? 1 : Math.exp((score - largest) / temperature)));
-  const sum = weights.reduce((total, weight) => total + weight, 0);
-  return weights.map((weight) => weight / sum);
+/** Leaves the `topK` largest scores, of equal ones at the border the lower ids or all, and takes the rest out. */
+function keepLargest(scores: Float64Array, { topK, topKRule }: Sampling): void {
+  if (topK === 0 || topK >= scores.length) return;
+  const least = nthLargest(scores, topK);
+  let atBorder = topKRule === 'ties' ? Infinity : topK;
+  for (const score of scores) if (score > least) atBorder -= 1;
+  for (let id = 0; id < scores.length; id++) {
+    if (scores[id]! > least) continue;
+    if (scores[id]! < least || atBorder <= 0) scores[id] = -Infinity;
+    else atBorder -= 1;
+  }
 }
 
 function mask(scores: Float64Array, { paddedFrom, bannedIds }: Sampling): void {
@@ -55,9 +81,13 @@ function mask(scores: Float64Array, { paddedFrom, bannedIds }: Sampling): void {
   for (const id of bannedIds) if (id < scores.length) scores[id] = -Infinity;
 }
 
+/** Whether what was read counts for the draw. */
+export const looksBack = ({ repetitionPenalty, frequencyPenalty, presencePenalty }: Sampling): boolean =>
+  repetitionPenalty !== 1 || frequencyPenalty !== 0 || presencePenalty !== 0;
+
 function penalise(scores: Float64Array, sampling: Sampling, history: ArrayLike<number>): void {
+  if (!looksBack(sampling)) return;
   const { repetitionPenalty, frequencyPenalty, presencePenalty } = sampling;
-  if (repetitionPenalty === 1 && frequencyPenalty === 0 && presencePenalty === 0) return;
   const counts = new Map<number, number>();
   for (const id of Array.from(history)) counts.set(id, (counts.get(id) ?? 0) + 1);
   for (const [id, count] of counts) {
@@ -68,21 +98,18 @@ function penalise(scores: Float64Array, sampling: Sampling, history: ArrayLike<n
   }
 }
 
-/** The id with the largest score, the lowest among equals. */
+/** The id with the largest score, the lowest among equals. @throws InputError when a score is no number, or none can be drawn. */
 function best(scores: Float64Array): number {
   let result = 0;
-  for (let id = 1; id < scores.length; id++) if (scores[id]! > scores[result]!) result = id;
-  return result;
-}
-
-/** Says when a score is no number, or none can be drawn. */
-function check(scores: Float64Array): void {
-  let drawable = 0;
-  scores.forEach((score, id) => {
-    if (Number.isNaN(score)) throw new InputError(`The logit of token ${id} is NaN; the model has diverged.`);
-    if (score !== -Infinity) drawable += 1;
-  });
-  if (drawable > 0) return;
+  let largest = -Infinity;
+  for (let id = 0; id < scores.length; id++) {
+    const score = scores[id]!;
+    if (score > largest) [result, largest] = [id, score];
+    else if (Number.isNaN(score)) {
+      throw new InputError(`The logit of token ${id} is NaN; the model has diverged.`);
+    }
+  }
+  if (largest > -Infinity) return result;
   throw new InputError('Every token is banned or padded, so none can be drawn; allow at least one.');
 }
 
