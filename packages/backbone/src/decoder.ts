@@ -18,8 +18,11 @@ import { planFirstTokens, planTokens, type SlotPlan } from './slot-plan.js';
 
 /** What a run shall give beside the state, and how it computes. */
 export interface DecoderOptions {
-  /** Positions whose logits are wanted: all (default), the last one, or none. */
-  readonly logits?: 'all' | 'last' | 'none';
+  /**
+   * Positions whose logits are wanted: all (default), the last one, none, or those of a list, int32 `[count]`, counted row by
+   * row.
+   */
+  readonly logits?: 'all' | 'last' | 'none' | tf.Tensor1D;
   /** Give the hidden states of every layer. Default false. */
   readonly hidden?: boolean;
   /** Give the attention probabilities of this many newest queries. Default 0. */
@@ -40,7 +43,7 @@ export interface DecoderOptions {
 }
 
 export interface DecoderResult {
-  /** `[batch, time, vocabSize]` of the rows asked for; the soft prefix counts as rows. */
+  /** `[batch, time, vocabSize]` of the rows asked for, `[1, count, vocabSize]` of a list; the soft prefix counts as rows. */
   readonly logits?: tf.Tensor3D | undefined;
   /** The cache after the last row. */
   readonly state: TransformerState;
@@ -271,6 +274,7 @@ function readOut(
   { logits = 'all', hidden = false }: DecoderOptions,
 ): { final: tf.Tensor; logits?: tf.Tensor3D } {
   const lastOnly = logits === 'last' && time > 1;
+  const places = typeof logits === 'string' ? undefined : logits;
   const last = (value: tf.Tensor) =>
     tf.reshape(
       tf.slice(
@@ -281,11 +285,17 @@ function readOut(
       [batch, config.modelWidth],
     );
   if (logits === 'none' && !hidden) return { final: x };
-  const final = normalise(lastOnly && !hidden ? last(x) : x, parameters.norm, config);
+  const chosen = (value: tf.Tensor) => {
+    if (places) return tf.gather(value, places);
+    return lastOnly ? last(value) : value;
+  };
+  const final = normalise(hidden ? x : chosen(x), parameters.norm, config);
   if (logits === 'none') return { final };
-  const read = lastOnly && hidden ? last(final) : final;
+  const read = hidden ? chosen(final) : final;
   const head = parameters.head?.weight ?? parameters.tokenEmbedding;
-  const shape: [number, number, number] = [batch, lastOnly ? 1 : time, config.vocabSize];
+  const shape: [number, number, number] = places
+    ? [1, places.size, config.vocabSize]
+    : [batch, lastOnly ? 1 : time, config.vocabSize];
   return {
     final,
     logits: tf.reshape(

@@ -74,10 +74,11 @@ export function transformerOver<P>(
         treeMap<NDArray, tf.Tensor>(emptyState(config, batch), constant) as unknown as TransformerState,
       ),
     run,
-    forward: (params, tokens, state, { training, dropoutKey, telemetry }) => {
-      const result = run(params, { tokens }, state, { training, dropoutKey });
+    forward: (params, tokens, state, { training, dropoutKey, telemetry, places }) => {
+      const result = run(params, { tokens }, state, { training, dropoutKey, logits: places ?? 'all' });
       return {
         logits: result.logits!,
+        onlyPlaces: places !== undefined,
         state: result.state,
         telemetry: telemetry ? { cacheFill: cacheFill(result.state) } : undefined,
       };

@@ -2,7 +2,7 @@ import type { Mechanism, MechanismVerb } from '@palimpsest/lm';
 import { indexRecall } from './tasks/index-recall.js';
 import { kakeyaRateDistortion } from './tasks/kakeya-rate-distortion.js';
 import { sketchError } from './tasks/sketch-error.js';
-import { runVerb, trainAdaptersVerb, trainTokenizerVerb } from './viability/verbs.js';
+import { runVerb, trainAdaptersVerb, trainBackboneVerb, trainTokenizerVerb } from './viability/verbs.js';
 
 /** Libraries that stand alone: no model, but golden cases and tasks that measure them. */
 export const sketch: Mechanism = {
@@ -37,6 +37,6 @@ export const sessionViability: Mechanism = {
   title: 'Session viability',
   description: 'Generated conversations, questions about them, and the gate that a memory has to pass.',
   memory: 'none',
-  verbs: [trainTokenizerVerb, trainAdaptersVerb, runVerb] as readonly MechanismVerb[],
+  verbs: [trainTokenizerVerb, trainBackboneVerb, trainAdaptersVerb, runVerb] as readonly MechanismVerb[],
   golden: async () => (await import('./viability/golden-case.js')).viabilityHandlers,
 };

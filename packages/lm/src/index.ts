@@ -22,6 +22,7 @@ export {
 export { ContiguousLanes, type LaneOptions } from './data/contiguous-lanes.js';
 export * from './data/corpus.js';
 export { CorruptedInputs, type CorruptionOptions } from './data/corrupted-inputs.js';
+export { isPlace } from './data/cursor.js';
 export { DocumentLanes } from './data/document-lanes.js';
 export { storiesOf, wikiArticlesOf } from './data/document-layouts.js';
 export { type LengthBucketOptions, lengthBuckets } from './data/length-buckets.js';

@@ -25,11 +25,15 @@ export interface ForwardContext {
   readonly telemetry?: boolean;
   /** The logits of the last position are enough, [batch, 1, vocabSize]; a model may give all. Default false. */
   readonly onlyLast?: boolean;
+  /** int32 [count]: the logits of these positions, counted row by row, are enough; a model may give all. */
+  readonly places?: tf.Tensor1D | undefined;
 }
 
 export interface ForwardResult<S> {
   /** float32 [batch, time, vocabSize]; position t predicts token t + 1. With `onlyLast`, time may be 1. */
   readonly logits: tf.Tensor3D;
+  /** The logits are those of the context's `places` alone, [1, count, vocabSize]. */
+  readonly onlyPlaces?: boolean | undefined;
   /** Memory after the last token. */
   readonly state: S;
   /** Named scalars worth watching: gate means, norms. Given when the context asks for them. */

@@ -2,9 +2,11 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConversation, saveConversation, TextModel, trainConversation } from '@palimpsest/ams-v4';
 import { loadPretrained } from '@palimpsest/backbone';
+import { mean } from '@palimpsest/base';
 import type { MechanismVerb } from '@palimpsest/lm';
 import { createEngine, InputError, writeFileAtomically } from '@palimpsest/tensor-core';
 import { z } from 'zod';
+import { budgets, trainBackbone } from './backbone/train-backbone.js';
 import { type Mode, modeNames } from './modes.js';
 import { type Pack, parsePack, standardPack } from './pack.js';
 import { trainPocketTokenizer } from './pocket-tokenizer.js';
@@ -19,6 +21,9 @@ const suiteNames = [
   'updates',
   'contrast',
 ] as const satisfies readonly (keyof typeof suites)[];
+
+/** Steps between two remarks of a training. */
+const NOTED = 50;
 
 const printing = {
   json: z.boolean().default(false).describe('print one JSON document'),
@@ -82,6 +87,46 @@ export const trainTokenizerVerb: MechanismVerb<typeof tokenizerSchema> = {
     output.print(`tokenizer in ${out}`);
     output.emit({ out });
     return 0;
+  },
+};
+
+const backboneSchema = z.strictObject({
+  ...printing,
+  pack: shared.pack,
+  threads: shared.threads,
+  out: z.string().default('pocket').describe('folder for the model; a training that was begun there goes on'),
+  budget: z
+    .enum(['full', 'quick'])
+    .default('full')
+    .describe('six million tokens, or half of them for trying the whole'),
+  seed: z.int().min(0).default(7).describe('seed of parameters and sessions'),
+});
+
+/** `viability train-backbone`: a language model that answers from its context, without any download. */
+export const trainBackboneVerb: MechanismVerb<typeof backboneSchema> = {
+  path: ['viability', 'train-backbone'],
+  description:
+    'train a small language model on sessions, as a checkpoint folder; it goes on where it stopped',
+  schema: backboneSchema,
+  examples: ['palimpsest viability train-backbone --out pocket --threads 1'],
+  async run({ pack, out, budget, seed, threads }, { output, signal }) {
+    const engine = await createEngine('auto', { ...(threads !== undefined && { threads }) });
+    try {
+      const steps = budgets[budget];
+      const losses: number[] = [];
+      const events = trainBackbone({ engine, pack: packOf(pack), folder: out, steps, seed, signal });
+      for await (const event of events) {
+        if (event.type === 'step') losses.push(event.loss);
+        if (event.type !== 'step' || event.step % NOTED !== 0) continue;
+        output.note(`step ${event.step} of ${steps}: loss ${mean(losses.splice(0)).toFixed(4)}`);
+      }
+      if (signal.aborted) return 130;
+      output.print(`model in ${out}`);
+      output.emit({ out, steps, seed });
+      return 0;
+    } finally {
+      await engine.dispose();
+    }
   },
 };
 

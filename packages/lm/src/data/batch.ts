@@ -12,11 +12,23 @@ export interface Batch {
   readonly targets: NDArray<'int32'>;
   /** int32 [batch]: 1 where a lane begins anew and its memory must be that of `initState`. */
   readonly resets: NDArray<'int32'>;
+  /** Where few positions count, or not all alike. Absent: all positions with a target count alike. */
+  readonly counted?: CountedPlaces;
+}
+
+/** The positions of a batch that a loss is taken at, Σ weight · loss / Σ weight; targets elsewhere are not looked at. */
+export interface CountedPlaces {
+  /** int32 [count]: positions, row by row, in 0 … batch · time − 1. */
+  readonly places: NDArray<'int32'>;
+  /** float32 [count], 0 or more. */
+  readonly weights: NDArray<'float32'>;
 }
 
 /** An endless stream of batches whose place can be stored. */
 export interface BatchSource {
+  /** Rows of a batch; where `carriesState` is false, batches may have fewer. */
   readonly batch: number;
+  /** Tokens of a row; where `carriesState` is false, batches may have fewer. */
   readonly time: number;
   /** True when lanes go on from batch to batch, so that the memory is carried over. */
   readonly carriesState: boolean;

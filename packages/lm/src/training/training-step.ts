@@ -23,7 +23,7 @@ import {
 import type { Torn } from '../checkpoints/check-arrays.js';
 import { treeDifference } from '../checkpoints/check-tree.js';
 import { type Batch, type BatchSource, IGNORED_TARGET } from '../data/batch.js';
-import type { AnySequenceModel, ForwardContext } from '../sequence-model.js';
+import type { AnySequenceModel, ForwardContext, ForwardResult } from '../sequence-model.js';
 import { optimizerGroups, type ParameterRule } from './parameter-rules.js';
 import type { TrainingSettings } from './training-settings.js';
 
@@ -60,6 +60,7 @@ interface TensorBatch {
   readonly inputs: tf.Tensor2D;
   readonly targets: tf.Tensor2D;
   readonly resets: tf.Tensor1D;
+  readonly counted?: { readonly places: tf.Tensor1D; readonly weights: tf.Tensor1D };
 }
 
 interface Watched {
@@ -291,18 +292,16 @@ export class TrainingStep {
   }
 
   #loss(params: unknown, memory: unknown, batch: TensorBatch, context: ForwardContext) {
-    const fresh = this.model.initState(params, this.source.batch);
+    const fresh = this.model.initState(params, batch.inputs.shape[0]);
     const state = this.source.carriesState ? resetLanes(memory, fresh, batch.resets) : fresh;
-    const result = this.model.forward(params, batch.inputs, state, context);
-    const rows = batch.inputs.size;
-    const loss = crossEntropy(
-      tf.reshape(result.logits, [rows, result.logits.shape[2]]),
-      tf.reshape(batch.targets, [rows]),
-      {
-        labelSmoothing: this.settings.labelSmoothing,
-        ignoreIndex: this.source.hasIgnoredTargets ? IGNORED_TARGET : undefined,
-      },
-    );
+    const places = batch.counted?.places;
+    const result = this.model.forward(params, batch.inputs, state, { ...context, places });
+    const targets = tf.reshape(batch.targets, [batch.targets.size]);
+    const loss = crossEntropy(logitRows(result, places), places ? tf.gather(targets, places) : targets, {
+      labelSmoothing: this.settings.labelSmoothing,
+      ignoreIndex: this.source.hasIgnoredTargets ? IGNORED_TARGET : undefined,
+      ...(batch.counted && { rowWeights: batch.counted.weights }),
+    });
     const { auxiliaryLoss, telemetry = {} } = result;
     const watched: Watched = { loss, auxiliaryLoss, telemetry };
     return { total: auxiliaryLoss ? tf.add(loss, auxiliaryLoss) : loss, watched, state: result.state };
@@ -333,6 +332,16 @@ export class TrainingStep {
     disposeTree(this.#optimizerState);
     disposeTree(this.#memory);
   }
+}
+
+/** Rows of logits: of all positions, or of those that count. */
+function logitRows(
+  { logits, onlyPlaces }: ForwardResult<unknown>,
+  places: tf.Tensor1D | undefined,
+): tf.Tensor {
+  const [batch, time, vocabSize] = logits.shape;
+  const rows = tf.reshape(logits, [batch * time, vocabSize]);
+  return places && !onlyPlaces ? tf.gather(rows, places) : rows;
 }
 
 /** The fresh memory in the lanes that begin anew, elsewhere the carried one, cut off the tape. */
