@@ -50,6 +50,10 @@ function packOf(path: string | undefined): Pack {
   return parsePack(json, path);
 }
 
+/** The fastest engine with so many threads, or with its own number. */
+const engineWith = (threads: number | undefined) =>
+  createEngine('auto', threads === undefined ? {} : { threads });
+
 /** The language model of a checkpoint on an engine of its own. */
 async function open({
   model,
@@ -60,7 +64,7 @@ async function open({
   capacity: number;
   threads?: number | undefined;
 }) {
-  const engine = await createEngine('auto', { ...(threads !== undefined && { threads }) });
+  const engine = await engineWith(threads);
   try {
     return { engine, text: new TextModel(engine, await loadPretrained(model, { capacity })) };
   } catch (error) {
@@ -110,7 +114,7 @@ export const trainBackboneVerb: MechanismVerb<typeof backboneSchema> = {
   schema: backboneSchema,
   examples: ['palimpsest viability train-backbone --out pocket --threads 1'],
   async run({ pack, out, budget, seed, threads }, { output, signal }) {
-    const engine = await createEngine('auto', { ...(threads !== undefined && { threads }) });
+    const engine = await engineWith(threads);
     try {
       const steps = budgets[budget];
       const losses: number[] = [];

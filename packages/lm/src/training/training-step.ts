@@ -300,7 +300,7 @@ export class TrainingStep {
     const loss = crossEntropy(logitRows(result, places), places ? tf.gather(targets, places) : targets, {
       labelSmoothing: this.settings.labelSmoothing,
       ignoreIndex: this.source.hasIgnoredTargets ? IGNORED_TARGET : undefined,
-      ...(batch.counted && { rowWeights: batch.counted.weights }),
+      rowWeights: batch.counted?.weights,
     });
     const { auxiliaryLoss, telemetry = {} } = result;
     const watched: Watched = { loss, auxiliaryLoss, telemetry };

@@ -55,7 +55,7 @@ export interface CrossEntropyOptions {
    * Weight of each row, `[rows]`, 0 or more: the mean is Σ weight · loss / Σ weight, so that a mask of 0 and 1 averages
    * over the rows it keeps. The weights themselves receive no gradient. Default: all rows count alike.
    */
-  readonly rowWeights?: tf.Tensor;
+  readonly rowWeights?: tf.Tensor | undefined;
 }
 
 /**

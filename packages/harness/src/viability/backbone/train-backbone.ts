@@ -82,7 +82,8 @@ export async function* trainBackbone(
       folder: run.path,
       notes,
       signal,
-      ...(resume ? { resume } : { params }),
+      resume,
+      params,
     })) {
       run.record(event);
       if (event.type === 'end') {
