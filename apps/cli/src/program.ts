@@ -58,7 +58,14 @@ function buildProgram(
     .showHelpAfterError('(palimpsest --help lists the commands and flags)')
     .exitOverride();
   for (const verb of verbs) addVerb(program, verb, surroundings, finish);
+  for (const group of program.commands) describeGroup(group);
   return program;
+}
+
+/** A word that is no verb of its own says which words may follow it. */
+function describeGroup(group: Command): void {
+  if (group.description() !== '') return;
+  group.description(`with a word more: ${group.commands.map((command) => command.name()).join(', ')}`);
 }
 
 function addVerb(
@@ -136,7 +143,7 @@ async function runVerb(
 
 function childOf(parent: Command, word: string): Command {
   const existing = parent.commands.find((command) => command.name() === word);
-  return existing ?? parent.command(word).description(`${word} a model`).exitOverride();
+  return existing ?? parent.command(word).exitOverride();
 }
 
 function addField(command: Command, { flag, kind, choices, defaultValue, meta }: Field): void {

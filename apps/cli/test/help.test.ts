@@ -10,6 +10,12 @@ describe('palimpsest', () => {
     for (const verb of ['eval', 'parity', 'doctor']) expect(stdout).toMatch(new RegExp(`^  ${verb} `, 'm'));
   });
 
+  it('says which words may follow one that is no verb of its own', async () => {
+    const { stdout } = await palimpsest(['--help']);
+    expect(stdout.replace(/\s+/g, ' ')).toMatch(/ memory with a word more: add, search, /);
+    expect(stdout.replace(/\s+/g, ' ')).toMatch(/ train with a word more: osam, rsm, /);
+  });
+
   it('prints its version', async () => {
     expect(await palimpsest(['--version'])).toMatchObject({
       code: 0,

@@ -104,3 +104,13 @@ export { packageVersions } from './results/provenance.js';
 export type { AskedOfRun, ResumedRun } from './runs/resume-run.js';
 export { RunFolder } from './runs/run-folder.js';
 export { type NewRun, type TrainRunOptions, trainRun } from './runs/train-run.js';
+export { type JudgedTrial, judgeTrials } from './search/judge.js';
+export {
+  FIRST_SEARCH_SEED,
+  formatSearch,
+  planSearch,
+  type SearchPlan,
+  searchedTasks,
+  searchLog,
+} from './search/search.js';
+export { drawTrials, SEARCHED_RATES, type Trial } from './search/trials.js';

@@ -32,6 +32,7 @@ const contender = defineContender({
   mechanism: 'om-arc',
   description: 'attentive recurrent cells with a gated state per layer',
   learningRate: 3e-3,
+  search: { passes: [1, 2, 3], segmentLen: [16, 32, 64], stateUpdate: ['gated', 'residual'] },
   options: z.strictObject({
     width: z.int().min(8).default(64).describe('model width'),
     layers: z.int().min(1).default(2).describe('layers'),

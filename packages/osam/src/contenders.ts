@@ -1,5 +1,6 @@
 import { defineContender } from '@palimpsest/lm';
 import { z } from 'zod';
+import type { OsamOptions } from './config.js';
 import { createOsamModel } from './model.js';
 import { spreadDecays } from './presets.js';
 
@@ -8,8 +9,44 @@ const size = z.strictObject({
   layers: z.int().min(1).default(2).describe('blocks'),
 });
 
-/** Value memories that forget at different speeds, the first of them nothing: long streams need it. */
-const MEMORY_HEADS = 4;
+/**
+ * Decay factors of the value memories, by name. Characters want heads that forget at once, long distances some that never
+ * do: neither wins on both (README, "How its settings were found").
+ */
+const forgetting = {
+  slow: spreadDecays(4),
+  fast: [1, 0.9, 0.7, 0.3],
+  kept: [1, 1, 0.7, 0.3],
+  mixed: [1, 1, 1, 0.95, 0.9, 0.7, 0.5, 0.3],
+} as const;
+const forgettingNames = ['slow', 'fast', 'kept', 'mixed'] as const;
+
+const options = size.extend({
+  sketchRatio: z.int().min(1).default(4).describe('sketch length in units of the width, of published blocks'),
+  blocks: z
+    .enum(['published', 'gated'])
+    .default('published')
+    .describe('both memories and a norm after the sum, or the value memory alone before a gated MLP'),
+  positions: z
+    .enum(['channel', 'none'])
+    .default('channel')
+    .describe('whether keys and queries are rotated by their position'),
+  forgetting: z
+    .enum(forgettingNames)
+    .default('slow')
+    .describe('how fast the heads of the value memory forget'),
+});
+
+/** Blocks of language models: a short convolution, the value memory, a gated MLP, each before its norm. */
+const gatedBlocks = (width: number) =>
+  ({
+    featurePath: false,
+    norm: 'pre',
+    mlpRatio: 2.7,
+    mlpKind: 'swiglu',
+    convWidth: 4,
+    embeddingInitStd: 1 / Math.sqrt(width),
+  }) satisfies Partial<OsamOptions>;
 
 /** OSAM as it takes part in comparisons: improved, and as published. */
 export const contenders = [
@@ -19,21 +56,28 @@ export const contenders = [
     mechanism: 'osam',
     description: 'One-Shot Algebraic Map: the text in two sums of fixed size, read by algebra.',
     kind: 'trained',
-    options: size.extend({
-      sketchRatio: z.int().min(1).default(4).describe('sketch length in units of the width'),
-    }),
+    options,
     learningRate: 3e-3,
-    create: ({ vocabSize }, { width, layers, sketchRatio }) =>
-      createOsamModel({
+    search: {
+      blocks: ['published', 'gated'],
+      positions: ['channel', 'none'],
+      forgetting: [...forgettingNames],
+    },
+    create: ({ vocabSize }, { width, layers, sketchRatio, blocks, positions, ...given }) => {
+      const headDecays = [...forgetting[given.forgetting]];
+      return createOsamModel({
         vocabSize,
         dModel: width,
         layers,
         sketchDim: sketchRatio * width,
         readoutHidden: 2 * width,
-        heads: MEMORY_HEADS,
-        headDecays: spreadDecays(MEMORY_HEADS),
+        heads: headDecays.length,
+        headDecays,
+        omegaMode: positions,
         readScale: 'effective',
-      }),
+        ...(blocks === 'gated' ? gatedBlocks(width) : {}),
+      });
+    },
   }),
   defineContender({
     name: 'osam-reference',

@@ -48,29 +48,62 @@ const sizes = z.strictObject({
   chunk: z.int().min(2).default(8).describe('tokens per chunk'),
 });
 
-/** A wiring at the size that a cell asks for. */
+const causalOptions = sizes.extend({
+  positions: z
+    .enum(['sinusoidal', 'rotary'])
+    .default('sinusoidal')
+    .describe('sines added to the tokens of a chunk, or rotation of queries and keys'),
+  start: z
+    .enum(['small', 'quiet'])
+    .default('small')
+    .describe(
+      'a small embedding and a random read of the memory, or a whole one and a read that starts at zero',
+    ),
+});
+
+const shapeOf = ({ width, layers, heads, slots, chunk }: z.output<typeof sizes>) => ({
+  hiddenSize: width,
+  numLayers: layers,
+  numHeads: heads,
+  numMemorySlots: slots,
+  windowSize: chunk,
+  dropout: 0,
+});
+
+/** A memory that is read before the blocks say anything of their own, under tokens that stand out. */
+const quietStart = { readInit: 'zero', embeddingInitStd: 1, outputGainInit: 0.125 } as const;
+
+const facts = { mechanism: 'rsm', kind: 'trained', learningRate: 2e-3 } as const;
+
+/** A causal wiring at the size that a cell asks for. */
 const contender = (name: string, title: string, preset: PresetName, description: string) =>
   defineContender({
+    ...facts,
     name,
     title,
-    mechanism: 'rsm',
     description,
-    kind: 'trained',
-    options: sizes,
-    learningRate: 2e-3,
-    create: ({ vocabSize }, { width, layers, heads, slots, chunk }) =>
+    options: causalOptions,
+    search: { positions: ['sinusoidal', 'rotary'], start: ['small', 'quiet'], chunk: [8, 16, 32] },
+    create: ({ vocabSize }, { positions, start, ...size }) =>
       createRsmModel({
+        ...shapeOf(size),
+        ...(start === 'quiet' ? quietStart : {}),
         preset,
         vocabSize,
-        hiddenSize: width,
-        numLayers: layers,
-        numHeads: heads,
-        numMemorySlots: slots,
-        windowSize: chunk,
-        dropout: 0,
-        ...(preset === 'parity' ? { useGlobalSync: false } : { weightInitStd: 1 / Math.sqrt(width) }),
+        positions,
+        weightInitStd: 1 / Math.sqrt(size.width),
       }),
   });
+
+const published = defineContender({
+  ...facts,
+  name: 'rsm-parity',
+  title: 'RSM as published',
+  description: 'The published wiring without its sync: one memory that leaks the future of a chunk.',
+  options: sizes,
+  create: ({ vocabSize }, size) =>
+    createRsmModel({ ...shapeOf(size), preset: 'parity', vocabSize, useGlobalSync: false }),
+});
 
 /** @throws InputError for a model of another architecture. */
 async function inspect({ engine, checkpoint, text, readTokens }: InspectRequest): Promise<Inspection> {
@@ -108,12 +141,7 @@ export const mechanism: Mechanism = {
       'causal',
       'The wiring whose writes see what the block read, so that chunks follow each other.',
     ),
-    contender(
-      'rsm-parity',
-      'RSM as published',
-      'parity',
-      'The published wiring without its sync: one memory that leaks the future of a chunk.',
-    ),
+    published,
   ],
   tasks: [memory, chain, needle, leak],
   golden: async () => (await import('./golden/index.js')).goldenHandlers,

@@ -13,6 +13,7 @@ import { list } from './ls.js';
 import { mechanismVerbs } from './mechanism-verbs.js';
 import { parity } from './parity.js';
 import { report } from './report.js';
+import { search } from './search.js';
 import { sweepVerbs } from './sweep.js';
 import { trainVerbs } from './train.js';
 
@@ -27,6 +28,7 @@ export const verbsOf = (registry: Registry): readonly Verb[] => [
   evaluate,
   report,
   ...sweepVerbs,
+  search,
   ...mechanismVerbs(registry),
   list,
   describe,

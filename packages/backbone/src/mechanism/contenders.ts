@@ -13,6 +13,7 @@ const windowed = attention.extend({
   window: z.int().min(2).default(32).describe('newest tokens that a query sees'),
 });
 const learningRate = 3e-3;
+const search = { heads: [2, 4, 8] };
 
 /** The decoder that every transformer in comparisons is: rotary positions, RMS norm, gated MLP. */
 function transformer(
@@ -58,6 +59,7 @@ export const fullAttention = defineContender({
   kind: 'trained',
   options: attention,
   learningRate,
+  search,
   create: (need, given) => transformer(need, given, { capacity: need.longestLength }),
 });
 
@@ -69,6 +71,7 @@ export const slidingWindow = defineContender({
   kind: 'trained',
   options: windowed,
   learningRate,
+  search,
   create: (need, { window, ...rest }) => transformer(need, rest, { window }),
 });
 
@@ -80,5 +83,6 @@ export const attentionSinks = defineContender({
   kind: 'trained',
   options: windowed.extend({ sinks: z.int().min(1).default(4).describe('first tokens that stay') }),
   learningRate,
+  search,
   create: (need, { window, sinks, ...rest }) => transformer(need, rest, { window, sinks }),
 });

@@ -1,4 +1,4 @@
-import { defineArchitecture, defineContender, type Mechanism } from '@palimpsest/lm';
+import { defineArchitecture, defineContender, type Mechanism, type TrainedContender } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { createControlModel } from './control-model.js';
@@ -16,6 +16,8 @@ export interface Control<Schema extends StackSchema = StackSchema>
   readonly options: Schema;
   /** Peak learning rate. */
   readonly learningRate: number;
+  /** Options that a search tries. */
+  readonly search?: TrainedContender['search'];
   /** Whether the quick profile has it. Default false */
   readonly quick?: boolean;
   mixer(stack: Stack, options: z.output<Schema>): Mixer;
@@ -87,6 +89,7 @@ export function controlMechanism<Schema extends StackSchema>(control: Control<Sc
         kind: 'trained',
         options: schema,
         learningRate,
+        search: control.search,
         quick: control.quick ?? false,
         create: ({ vocabSize }, options) => make(vocabSize, options),
       }),

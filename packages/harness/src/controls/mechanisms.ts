@@ -31,6 +31,7 @@ export const gru = controlMechanism({
   options: recurrent,
   learningRate: 3e-3,
   quick: true,
+  search: { blocks: ['residual', 'plain'] },
   mixer: gruMixer,
 });
 
@@ -41,6 +42,7 @@ export const lstm = controlMechanism({
   memory: 'fixed',
   options: recurrent,
   learningRate: 3e-3,
+  search: { blocks: ['residual', 'plain'] },
   mixer: lstmMixer,
 });
 
@@ -58,6 +60,7 @@ export const linearAttention = controlMechanism({
   }),
   learningRate: 3e-3,
   quick: true,
+  search: { forgetting: ['none', 'spread'], heads: [2, 4, 8], taps: [2, 4] },
   mixer: linearAttentionMixer,
 });
 
@@ -74,6 +77,7 @@ export const gatedLinearAttention = controlMechanism({
       .describe('decays of every key channel from the token (GLA), or one constant per head (RetNet)'),
   }),
   learningRate: 3e-3,
+  search: { decay: ['learned', 'fixed'], heads: [2, 4, 8], taps: [2, 4] },
   mixer: gatedLinearAttentionMixer,
 });
 
@@ -85,6 +89,7 @@ export const gatedDeltaNet = controlMechanism({
   memory: 'fixed',
   options: attention,
   learningRate: 3e-3,
+  search: { heads: [2, 4, 8], taps: [2, 4] },
   mixer: gatedDeltaNetMixer,
 });
 
@@ -97,6 +102,7 @@ export const mamba2 = controlMechanism({
     stateSize: z.int().min(1).default(16).describe('rows of the state of every head'),
   }),
   learningRate: 3e-3,
+  search: { heads: [2, 4, 8], taps: [2, 4] },
   mixer: stateSpaceMixer,
 });
 
@@ -107,6 +113,7 @@ export const rwkv7 = controlMechanism({
   memory: 'fixed',
   options: stack.extend({ heads }),
   learningRate: 3e-3,
+  search: { heads: [2, 4, 8] },
   mixer: rwkv7Mixer,
 });
 
@@ -119,6 +126,7 @@ export const noMemory = controlMechanism({
   options: stack.extend({ taps }),
   learningRate: 3e-3,
   quick: true,
+  search: { taps: [4, 8] },
   mixer: noMemoryMixer,
 });
 

@@ -4,7 +4,7 @@ import { countedTables, type Field, grid, plain, single, sizes } from './grid.js
 export const recall = { vocabSize: 24, steps: 700, stopAt: 0.03 };
 export const needle = { trainDistance: 48, distances: [8, 48, 96, 192, 384], steps: 600, stopAt: 0.02 };
 /** Consecutive windows that carry the memory: what is read as one stream must be learned as one. */
-const text = { characters: 120_000, steps: 350, reading: 'lanes' };
+export const text = { characters: 120_000, steps: 350, reading: 'lanes' };
 const once = { seeds: [1] };
 
 /** What `npm start` shows: every mechanism, small, on embedded data. */

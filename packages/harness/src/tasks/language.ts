@@ -30,6 +30,11 @@ import { median } from './median.js';
 const options = z.strictObject({
   text: z.string().default('stories').describe('`stories` (generated), or path of a text file or folder'),
   characters: z.int().min(1000).default(120_000).describe('characters of generated stories'),
+  storySeed: z
+    .int()
+    .min(0)
+    .default(1)
+    .describe('seed of the generated stories, the same for every seed of a sweep'),
   validationFraction: z.number().gt(0).lt(1).default(0.1).describe('share at the end of the text held out'),
   steps: z.int().min(1).default(300).describe('training steps'),
   seconds: z
@@ -72,9 +77,9 @@ export const language = defineTask({
   },
 });
 
-function prepare({ text, characters, validationFraction }: LanguageOptions): Texts {
+function prepare({ text, characters, storySeed, validationFraction }: LanguageOptions): Texts {
   // Every seed of a sweep reads the same generated text, so that losses can be compared.
-  const corpus = text === 'stories' ? generateStories({ characters, seed: 1 }) : loadCorpus(text);
+  const corpus = text === 'stories' ? generateStories({ characters, seed: storySeed }) : loadCorpus(text);
   const tokenizer = CharacterTokenizer.fromText(corpusText(corpus));
   const parts = splitCorpus(corpus, validationFraction);
   return {

@@ -32,6 +32,11 @@ export interface TrainedContender<Schema extends z.ZodObject = z.ZodObject> exte
   readonly learningRate: number;
   /** Whether the profile that `npm start` runs, of a few minutes, has it too. Default true */
   readonly quick?: boolean | undefined;
+  /**
+   * What a search tries besides learning rates: at most three options by name, each with a few values, so that everyone is
+   * searched in a space of about the same size.
+   */
+  readonly search?: Readonly<Record<string, readonly (string | number | boolean)[]>> | undefined;
   /** In place of the training loop of lm, with its default options. */
   readonly trainer?: Trainer | undefined;
   /** @throws InputError for options that are wrong or do not fit together. */

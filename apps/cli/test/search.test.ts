@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { emptyFolder, palimpsest } from './support/cli.js';
+
+const search = (cwd: string, ...more: string[]) =>
+  palimpsest(
+    ['search', '--tasks', 'mqar', '--models', 'osam', '--trials', '2', '--threads', '1', '--quiet', ...more],
+    { cwd },
+  );
+
+describe('palimpsest search', () => {
+  it('tries settings, says the best, writes everything down and repeats nothing', async () => {
+    const cwd = emptyFolder();
+    const { code, stdout } = await search(cwd);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^osam +best of 2 +[01]\.\d{3} +\d/m);
+    expect(stdout).toContain(
+      `2 of 2 cells done, 0 failed; everything tried: ${join('search-results', 'search.json')}`,
+    );
+    const log = readFileSync(join(cwd, 'search-results', 'search.json'), 'utf8');
+    const { trials } = JSON.parse(log);
+    expect(trials).toHaveLength(2);
+    expect(trials.filter(({ isDefault }: { isDefault: boolean }) => isDefault)).toHaveLength(1);
+    const again = await search(cwd, '--json');
+    expect(JSON.parse(again.stdout)).toMatchObject({ total: 2, failed: 0, trials });
+    expect(readFileSync(join(cwd, 'search-results', 'search.json'), 'utf8')).toBe(log);
+  }, 240_000);
+
+  it('refuses the seeds of tables', async () => {
+    expect(await search(emptyFolder(), '--seeds', '1')).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: 'error: The seed 1 is one that tables use; a search takes seeds from 1001 on.\n',
+    });
+  });
+});

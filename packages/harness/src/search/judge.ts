@@ -1,0 +1,74 @@
+import { canonicalJson } from '../cells/canonical-json.js';
+import type { CellResult } from '../cells/cell.js';
+import type { EvaluationRegistry } from '../cells/task.js';
+import type { Trial } from './trials.js';
+
+/** What a trial reached. */
+export interface JudgedTrial extends Trial {
+  /** Mean over seeds per task, in the task's own unit; tasks that could not be computed are absent. */
+  readonly values: Readonly<Record<string, number>>;
+  /** Mean over the tasks of where the value stands between the worst (0) and the best (1) of all trials of all models. */
+  readonly score: number;
+}
+
+/**
+ * Judges trials by their results, best first within each model. A trial that lacks a task, since it failed there, has
+ * the worst place in it.
+ */
+export function judgeTrials(
+  trials: readonly Trial[],
+  results: readonly CellResult[],
+  { tasks }: EvaluationRegistry,
+): JudgedTrial[] {
+  const names = [...new Set(results.map(({ spec }) => spec.task))];
+  const valued = trials.map((trial) => ({ trial, values: valuesOf(trial, results, tasks) }));
+  const ranges = names.map((name) => {
+    const found = valued.flatMap(({ values }) => values[name] ?? []);
+    const isHigherBetter = tasks.find((task) => task.name === name)?.headline.higherIsBetter ?? true;
+    const [low, high] = [Math.min(...found), Math.max(...found)];
+    return isHigherBetter ? { name, worst: low, best: high } : { name, worst: high, best: low };
+  });
+  const judged = valued.map(({ trial, values }): JudgedTrial => {
+    const places = ranges.map(({ name, worst, best }) => placeOf(values[name], worst, best));
+    return { ...trial, values, score: places.reduce((sum, place) => sum + place, 0) / places.length };
+  });
+  const models = [...new Set(trials.map(({ model }) => model))];
+  return models.flatMap((model) =>
+    judged.filter((trial) => trial.model === model).sort((a, b) => b.score - a.score),
+  );
+}
+
+function placeOf(value: number | undefined, worst: number, best: number): number {
+  if (value === undefined) return 0;
+  return best === worst ? 1 : (value - worst) / (best - worst);
+}
+
+function valuesOf(
+  trial: Trial,
+  results: readonly CellResult[],
+  tasks: EvaluationRegistry['tasks'],
+): Record<string, number> {
+  const own = results.filter(
+    ({ spec }) =>
+      spec.model === trial.model &&
+      spec.learningRate === trial.learningRate &&
+      canonicalJson(spec.modelOptions) === canonicalJson(trial.modelOptions),
+  );
+  const byTask = new Map<string, number[]>();
+  for (const result of own) {
+    const value = measured(result, tasks);
+    if (value !== undefined) byTask.set(result.spec.task, [...(byTask.get(result.spec.task) ?? []), value]);
+  }
+  return Object.fromEntries(
+    [...byTask].map(([task, values]) => [task, values.reduce((sum, value) => sum + value) / values.length]),
+  );
+}
+
+/** The mean over everything that was asked, beyond the training length too; a task without slices by its headline. */
+function measured({ spec, outcome }: CellResult, tasks: EvaluationRegistry['tasks']): number | undefined {
+  if (!outcome) return undefined;
+  const slices = outcome.metrics.filter(({ name }) => name === 'accuracy by slice');
+  if (slices.length > 0) return slices.reduce((sum, { value }) => sum + value, 0) / slices.length;
+  const headline = tasks.find(({ name }) => name === spec.task)?.headline.metric;
+  return outcome.metrics.find(({ name }) => name === headline)?.value;
+}

@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type CellResult,
+  drawTrials,
+  judgeTrials,
+  planSearch,
+  searchedTasks,
+  searchLog,
+  standardRegistry,
+  type Trial,
+} from '../src/index.js';
+
+const contender = (name: string) => standardRegistry.contenders.find((one) => one.name === name)!;
+const plan = { tasks: searchedTasks, trials: 6, seeds: [1001], engine: 'onnx' };
+
+describe('the trials of a search', () => {
+  it('are the defaults, then others without repetition, the same for the same seed', () => {
+    const trials = drawTrials(contender('osam'), 12, 1001);
+    expect(trials).toHaveLength(12);
+    expect(trials[0]).toEqual({ model: 'osam', learningRate: 3e-3, modelOptions: {}, isDefault: true });
+    expect(trials.filter(({ isDefault }) => isDefault)).toHaveLength(1);
+    expect(new Set(trials.map((trial) => JSON.stringify(trial))).size).toBe(12);
+    expect(drawTrials(contender('osam'), 12, 1001)).toEqual(trials);
+    expect(drawTrials(contender('osam'), 12, 1002)).not.toEqual(trials);
+  });
+
+  it('are every combination when there are no more', () => {
+    // Four rates of two kinds of blocks; the default rate is none of the four.
+    expect(drawTrials(contender('gru'), 100, 1)).toHaveLength(9);
+  });
+
+  it('are as many for every model, each fits its options, and none names more than three', () => {
+    for (const one of standardRegistry.contenders) {
+      if (one.kind !== 'trained') continue;
+      expect(Object.keys(one.search ?? {}).length).toBeLessThanOrEqual(3);
+      for (const { modelOptions } of drawTrials(one, 1000, 1)) one.options.parse(modelOptions);
+    }
+    const { trials, cells } = planSearch(standardRegistry, { ...plan, models: ['osam', 'rsm', 'gru'] });
+    expect(['osam', 'rsm', 'gru'].map((name) => trials.filter(({ model }) => model === name).length)).toEqual(
+      [6, 6, 6],
+    );
+    expect(cells).toHaveLength(18 * searchedTasks.length);
+    expect(cells.find(({ task }) => task === 'language')?.taskOptions).toMatchObject({ storySeed: 1001 });
+  });
+
+  it.each([
+    [{ seeds: [1] }, 'The seed 1 is one that tables use; a search takes seeds from 1001 on.'],
+    [{ trials: 0 }, 'A search needs at least one trial, not 0.'],
+    [{ tasks: ['sketch-error'] }, "The task 'sketch-error' takes no model."],
+    [{ models: ['ngram'] }, "'ngram' is counted, not trained, so that there is nothing to search."],
+    [{ models: ['osan'] }, "There is no model 'osan'"],
+  ])('are refused in one sentence: %o', (wrong, sentence) => {
+    expect(() => planSearch(standardRegistry, { ...plan, ...wrong })).toThrow(sentence);
+  });
+});
+
+const trial = (model: string, learningRate: number, isDefault = false): Trial => ({
+  model,
+  learningRate,
+  modelOptions: {},
+  isDefault,
+});
+const result = (task: string, { model, learningRate }: Trial, values: readonly number[], seed = 1001) => {
+  const name = task === 'language' ? 'bits per character' : 'accuracy by slice';
+  return {
+    spec: { task, taskOptions: {}, model, modelOptions: {}, learningRate, seed, engine: 'onnx' },
+    outcome: { metrics: values.map((value, distance) => ({ name, value, unit: '', slice: { distance } })) },
+  } as unknown as CellResult;
+};
+
+describe('the judgement of trials', () => {
+  const [slow, fast, other] = [trial('gru', 1e-3, true), trial('gru', 4e-3), trial('osam', 3e-3, true)];
+
+  it('takes the place between worst and best of all models, over tasks and seeds', () => {
+    const judged = judgeTrials(
+      [slow, fast, other],
+      [
+        result('language', slow, [2]),
+        result('language', fast, [1.5]),
+        // Two seeds, whose mean counts.
+        result('language', other, [0.5]),
+        result('language', other, [1.5], 1002),
+        result('retrieval-distance', slow, [100, 0]),
+        result('retrieval-distance', fast, [100, 100]),
+        result('retrieval-distance', other, [0, 0]),
+      ],
+      standardRegistry,
+    );
+    expect(judged.map(({ model, learningRate }) => [model, learningRate])).toEqual([
+      ['gru', 4e-3],
+      ['gru', 1e-3],
+      ['osam', 3e-3],
+    ]);
+    expect(judged.map(({ score }) => score)).toEqual([0.75, 0.25, 0.5]);
+    expect(judged[0]!.values).toEqual({ language: 1.5, 'retrieval-distance': 100 });
+  });
+
+  it('puts a trial that failed last in that task', () => {
+    const [first] = judgeTrials(
+      [slow, fast],
+      [result('language', slow, [9]), result('mqar', slow, [50]), result('mqar', fast, [60])],
+      standardRegistry,
+    );
+    expect(first).toMatchObject({ learningRate: 1e-3, score: 0.5 });
+    expect(judgeTrials([slow, fast], [result('language', slow, [9])], standardRegistry)[1]!.score).toBe(0);
+  });
+
+  it('is written down whole, in the same bytes for the same trials', () => {
+    const judged = judgeTrials([slow], [result('language', slow, [2])], standardRegistry);
+    const log = searchLog(plan, judged);
+    expect(JSON.parse(log)).toMatchObject({
+      format: 'palimpsest-search',
+      seeds: [1001],
+      tasks: { language: { storySeed: 1001, steps: 350 } },
+      trials: [{ model: 'gru', learningRate: 1e-3, values: { language: 2 } }],
+    });
+    expect(searchLog(plan, judged)).toBe(log);
+  });
+});
