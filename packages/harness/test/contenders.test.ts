@@ -26,6 +26,8 @@ afterAll(async () => {
 
 const { contenders, tasks } = standardRegistry;
 const trained = contenders.filter((contender) => contender.kind === 'trained');
+/** Those that are asked as they learn. */
+const made = trained.filter(({ learner }) => learner === undefined);
 const need = { vocabSize: 7, trainLength: 12, longestLength: 24 };
 
 function make(name: string): AnySequenceModel {
@@ -63,7 +65,7 @@ async function logitsOf(engine: Engine, model: AnySequenceModel, params: unknown
 }
 
 describe('contenders', () => {
-  it.each(trained.map(({ name }) => name))(
+  it.each(made.map(({ name }) => name))(
     '%s: one call, pieces and single steps agree, on cpu and onnx',
     async (name) => {
       const model = make(name);
@@ -81,7 +83,7 @@ describe('contenders', () => {
   );
 
   it('only full attention has a memory that depends on the length of the text', async () => {
-    for (const { name, create, options } of trained) {
+    for (const { name, create, options } of made) {
       const sizes = [24, 48].map((longestLength) =>
         stateBytes(create({ ...need, longestLength }, options.parse({ width: 16 }))),
       );
@@ -130,19 +132,24 @@ describe('contenders', () => {
 });
 
 describe('asking', () => {
-  const ask = async (model: string, options: Record<string, unknown>) => {
+  const outcomeOf = async (
+    model: string,
+    options: Record<string, unknown>,
+    modelOptions: Record<string, unknown> = {},
+  ) => {
     const task = tasks.find(({ name }) => name === 'mqar')!;
     const contender = trained.find(({ name }) => name === model)!;
     const context: TaskContext = {
       engine: onnx,
-      contestant: contestantOf(contender, contender.options.parse({})),
+      contestant: contestantOf(contender, contender.options.parse(modelOptions)),
       learningRate: contender.learningRate,
       seed: 1,
       progress: () => {},
     };
-    const { metrics } = await task.run(context, task.options.parse(options));
-    return metrics[0]!.value;
+    return task.run(context, task.options.parse(options));
   };
+  const ask = async (model: string, options: Record<string, unknown>) =>
+    (await outcomeOf(model, options)).metrics[0]!.value;
 
   it('attention learns associative recall, a model without memory stays at chance', async () => {
     const options = {
@@ -156,6 +163,21 @@ describe('asking', () => {
     expect(await ask('transformer', options)).toBeGreaterThan(95);
     // Most of the 32 tokens lie outside of what its convolutions see.
     expect(await ask('no-memory', { vocabSize: 24, steps: 100, examples: 128 })).toBeLessThan(20);
+  });
+
+  it('a policy is asked with the weights that full attention learned, in the bytes that its cache holds', async () => {
+    const small = { width: 16, layers: 1, heads: 1 };
+    const options = { vocabSize: 16, train: [[32, 4]], test: [[32, 4]], steps: 40, examples: 64 };
+    const whole = await outcomeOf('transformer', options, small);
+    const kept = await outcomeOf('cache-recency', options, { ...small, budget: 32 });
+    const evicted = await outcomeOf('cache-recency', options, { ...small, budget: 4 });
+    expect(kept.metrics[0]!.value).toBe(whole.metrics[0]!.value);
+    expect(evicted.curves).toEqual(whole.curves);
+    expect(evicted.metrics[0]!.value).not.toBe(whole.metrics[0]!.value);
+    // Keys and values of 16 numbers and a position for each slot, and two counters. Before the last update there are 32 slots
+    // for the 24 tokens of the one before, or 8 for 4, and 8 new tokens.
+    const bytes = (slots: number) => slots * (2 * 16 + 1) * 4 + 2 * 4;
+    expect([kept.stateBytes, evicted.stateBytes]).toEqual([bytes(40), bytes(16)]);
   });
 
   it('every task that counts right answers says what a blind guess reaches, and names are unique', () => {

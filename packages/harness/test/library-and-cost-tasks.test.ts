@@ -35,11 +35,16 @@ const fixed: TrainedContender = {
 const taskOf = (name: string): Task => tasks.find((task) => task.name === name)!;
 
 /** Runs a task as a cell would, and holds its outcome against the schema. */
-async function run(name: string, options: Record<string, unknown>, contender?: TrainedContender) {
+async function run(
+  name: string,
+  options: Record<string, unknown>,
+  contender?: TrainedContender,
+  modelOptions: Record<string, unknown> = {},
+) {
   const task = taskOf(name);
   const context = {
     engine,
-    contestant: contender && contestantOf(contender, {}),
+    contestant: contender && contestantOf(contender, modelOptions),
     learningRate: contender?.learningRate ?? 0,
     seed: 3,
     progress: () => {},
@@ -70,6 +75,19 @@ describe('cost', () => {
     }
     expect(growing.metrics[0]).toMatchObject({ name: 'time per token', slice: { context: 64 } });
     expect(growing.curves[0]!.points.map(([x]) => x)).toEqual([32, 64]);
+  });
+
+  it('a cache under a policy is counted as it is held', async () => {
+    const options = { contexts: [64, 128], vocabSize: 11, timedTokens: 4, prefillChunk: 16 };
+    const whole = await run('decoding-cost', options, full);
+    const policy = standardRegistry.contenders.find(({ name }) => name === 'cache-sinks')!;
+    const contender = policy.kind === 'trained' ? policy : undefined;
+    const model = { width: 16, layers: 1, heads: 2, budget: 8, updateInterval: 8 };
+    const held = await run('decoding-cost', options, contender, contender!.options.parse(model));
+    const memory = (context: number) => held.value('memory', { context });
+    expect(memory(128)).toBe(memory(64));
+    expect(memory(64)).toBeGreaterThanOrEqual(8 * (2 * 16 * 4 + 2 * 4));
+    expect(memory(64)).toBeLessThan(whole.value('memory', { context: 64 }) / 2);
   });
 
   it('training speed counts whole steps and names the size of the model', async () => {

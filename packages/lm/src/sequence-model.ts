@@ -90,6 +90,8 @@ export interface TextReader {
   reset(): Promise<void>;
   /** Bytes of the memory of all texts. */
   readonly stateBytes: number;
+  /** The most that these bytes were since the texts began. */
+  readonly largestStateBytes: number;
   dispose(): Promise<void>;
 }
 

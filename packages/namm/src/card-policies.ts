@@ -20,7 +20,7 @@ const isTransformer = (model: AnySequenceModel): model is AnySequenceModel & Tra
   model.name === 'transformer' && 'run' in model && 'options' in model;
 
 /** The transformer that a policy shall manage. @throws InputError for a model without keys and values. */
-function transformerOf(model: AnySequenceModel, policy: string): Transformer {
+export function transformerOf(model: AnySequenceModel, policy: string): Transformer {
   if (isTransformer(model)) return model;
   throw new InputError(
     `The policy '${policy}' decides what a transformer's cache of keys and values forgets, but '${model.name}' has none.`,

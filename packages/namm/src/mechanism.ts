@@ -1,5 +1,6 @@
 import type { Mechanism } from '@palimpsest/lm';
 import { cardPolicies } from './card-policies.js';
+import { policyContenders } from './contenders.js';
 import { evolveVerb } from './evolution/verb.js';
 
 /** NAMM, the cache that learns what to forget. */
@@ -9,6 +10,7 @@ export const mechanism: Mechanism = {
   description:
     'A transformer whose cache forgets what an evolved network, watching its attention, finds useless.',
   memory: 'growing',
+  contenders: policyContenders,
   policies: cardPolicies,
   verbs: [evolveVerb],
   golden: async () => (await import('./golden/index.js')).goldenHandlers,

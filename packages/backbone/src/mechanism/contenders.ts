@@ -1,4 +1,4 @@
-import { defineContender, type ModelNeed } from '@palimpsest/lm';
+import { defineContender, type ModelNeed, type TrainedContender } from '@palimpsest/lm';
 import { type NDArray, ndarray, type Rng, treeMap } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import type { TransformerOptions } from '../config.js';
@@ -51,7 +51,7 @@ function widened<T>(params: T, width: number): T {
   ) as T;
 }
 
-export const fullAttention = defineContender({
+export const fullAttention: TrainedContender<typeof attention> = {
   name: 'transformer',
   title: 'Transformer, full attention',
   mechanism: 'transformer',
@@ -61,7 +61,7 @@ export const fullAttention = defineContender({
   learningRate,
   search,
   create: (need, given) => transformer(need, given, { capacity: need.longestLength }),
-});
+};
 
 export const slidingWindow = defineContender({
   name: 'transformer-window',

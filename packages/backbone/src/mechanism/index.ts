@@ -2,6 +2,8 @@ import type { Mechanism } from '@palimpsest/lm';
 import { transformerArchitecture } from './architecture.js';
 import { attentionSinks, fullAttention, slidingWindow } from './contenders.js';
 
+export { fullAttention };
+
 /** Full attention: the memory that grows with the text, and what other memories are compared with. */
 export const mechanism: Mechanism = {
   name: 'transformer',

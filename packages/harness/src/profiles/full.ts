@@ -1,5 +1,5 @@
 import type { CellSpecInput } from '../cells/cell.js';
-import { countedTables, type Field, grid, plain, single, sizes } from './grid.js';
+import { countedTables, type Field, grid, memories, plain, single, sizes } from './grid.js';
 
 type TaskOptions = NonNullable<CellSpecInput['taskOptions']>;
 
@@ -45,6 +45,9 @@ const recall: readonly (readonly [string, TaskOptions])[] = [
   ['passkey', { digits: 4, trainLength: 256, factors: [1, 2, 4, 8, 16, 32] }],
   ['retrieval-distance', { trainDistance: 124, distances: [16, 124, 250, 500, 1000, 2000, 4000] }],
 ];
+/** Tasks of those that are asked with the weights of another model, at its own rate. */
+const asked = ['retrieval-distance', 'passkey'];
+const seeds = { seeds: shared.seeds };
 const text = { characters: 1_000_000, window: 128, reading: 'lanes' };
 
 /** Hours on two cores; interrupted, it goes on where it stopped. */
@@ -55,6 +58,10 @@ export const fullCells = (field: Field): CellSpecInput[] => [
   ...recall.flatMap(([task, options]) =>
     grid(task, { ...learning, ...options }, plain(field.everyone), shared),
   ),
+  ...grid('mqar', mqarSmall, memories(field, field.borrowed), seeds),
+  ...recall
+    .filter(([task]) => asked.includes(task))
+    .flatMap(([task, options]) => grid(task, { ...learning, ...options }, plain(field.borrowed), seeds)),
   ...grid('language', { ...text, steps: 3000 }, plain(field.everyone), shared),
   ...grid('language', { ...text, seconds: 300 }, plain(field.everyone), once),
   ...grid('language', text, countedTables(field, 7), once),

@@ -1,4 +1,4 @@
-import type { Mechanism } from '@palimpsest/lm';
+import type { Contender, Mechanism, TrainedContender } from '@palimpsest/lm';
 import type { CellSpecInput } from '../cells/cell.js';
 
 type JsonOptions = NonNullable<CellSpecInput['taskOptions']>;
@@ -54,6 +54,11 @@ export function sizes(field: Field, models: readonly string[], widths: readonly 
   return models.flatMap((model) => widths.flatMap((width) => sized(field, [model], { width })));
 }
 
+/** Models at every size of memory that they name. */
+export function memories({ memorySizesOf }: Field, models: readonly string[]): Entrant[] {
+  return models.flatMap((model) => (memorySizesOf.get(model) ?? [{}]).map((options) => ({ model, options })));
+}
+
 /** Tables of counts of orders 1 to `longest`. */
 export function countedTables({ counted }: Field, longest: number): Entrant[] {
   return counted.flatMap((model) =>
@@ -73,6 +78,10 @@ export interface Field {
   readonly everyone: readonly string[];
   /** Tables of counts. */
   readonly counted: readonly string[];
+  /** The weights of another model, asked under another memory: they learn what that one learns. */
+  readonly borrowed: readonly string[];
+  /** Sizes of their memory. */
+  readonly memorySizesOf: ReadonlyMap<string, readonly JsonOptions[]>;
   /** Names of the options of each of them. */
   readonly optionsOf: ReadonlyMap<string, ReadonlySet<string>>;
   /** What has golden cases of an original program. */
@@ -85,10 +94,16 @@ export function fieldOf(
   goldenSystems: readonly string[],
   quick = false,
 ): Field {
+  const isAsked = (contender: Contender) =>
+    !quick || contender.kind !== 'trained' || contender.quick !== false;
+  const borrowed = mechanisms.flatMap(({ contenders = [] }) =>
+    contenders.flatMap((contender) => (isBorrowed(contender) && isAsked(contender) ? [contender] : [])),
+  );
   const first = mechanisms.flatMap(({ memory, contenders = [] }) =>
     contenders
+      .filter((contender) => !isBorrowed(contender))
       .slice(0, 1)
-      .filter((contender) => !quick || contender.kind !== 'trained' || contender.quick !== false)
+      .filter(isAsked)
       .map(({ name, kind, options }) => ({ name, kind, options, memory })),
   );
   const trained = first.filter(({ kind }) => kind === 'trained');
@@ -100,8 +115,18 @@ export function fieldOf(
     growing,
     none,
     everyone: [...fixed, ...growing, ...none],
+    borrowed: borrowed.map(({ name }) => name),
+    memorySizesOf: new Map(
+      borrowed.flatMap(({ name, memorySizes }) => (memorySizes ? [[name, memorySizes] as const] : [])),
+    ),
     counted: first.filter(({ kind }) => kind === 'counted').map(({ name }) => name),
     optionsOf: new Map(first.map(({ name, options }) => [name, new Set(Object.keys(options.shape))])),
     goldenSystems,
   };
 }
+
+type Borrowed = TrainedContender & Required<Pick<TrainedContender, 'learner'>>;
+
+/** Whether what is asked has the weights of another model. */
+export const isBorrowed = (contender: Contender): contender is Borrowed =>
+  contender.kind === 'trained' && contender.learner !== undefined;

@@ -2,7 +2,7 @@ import type { Mechanism } from '@palimpsest/lm';
 import type { CellSpecInput } from '../cells/cell.js';
 import type { Registry } from '../create-registry.js';
 import { fullCells } from './full.js';
-import { type Field, fieldOf, grid, plain, single } from './grid.js';
+import { type Field, fieldOf, grid, isBorrowed, memories, plain, single } from './grid.js';
 import { needle, quickCells, recall } from './quick.js';
 import { smokeCells } from './smoke.js';
 
@@ -34,27 +34,30 @@ export async function profilesOf({ mechanisms, golden }: Registry): Promise<Prof
       description: 'Hours, resumable: every task, four learning rates, three seeds.',
       cells: fullCells(field),
     },
-    ...mechanisms.filter(({ tasks = [] }) => tasks.length > 0).map((card) => profileOf(card, field)),
+    ...mechanisms
+      .filter(({ tasks = [], contenders = [] }) => tasks.length > 0 || contenders.some(isBorrowed))
+      .map((card) => profileOf(card, field)),
   ];
 }
 
 /** What there is to know about one mechanism: its own tasks at their defaults, and the recall of the quick profile. */
-function profileOf(card: Mechanism, { goldenSystems }: Field): Profile {
+function profileOf(card: Mechanism, field: Field): Profile {
+  const { goldenSystems } = field;
   const { name, title, tasks = [], contenders = [] } = card;
-  const models = plain(
-    contenders.filter(({ kind }) => kind === 'trained').map((contender) => contender.name),
-  );
+  const own = contenders.filter((contender) => contender.kind === 'trained' && !isBorrowed(contender));
+  const borrowed = contenders.filter(isBorrowed).map((contender) => contender.name);
+  const models = plain(own.map((contender) => contender.name));
   const once = { seeds: [1] };
   return {
     name,
-    description: `${title} alone: its golden cases and its own tasks${models.length > 0 ? ', and the recall of the quick profile' : ''}.`,
+    description: `${title} alone: its golden cases${tasks.length > 0 ? ' and its own tasks' : ''}${models.length + borrowed.length > 0 ? ', and the recall of the quick profile' : ''}.`,
     cells: [
       ...goldenSystems.filter((system) => system === name).map((system) => single('parity', { system })),
       ...tasks.flatMap((task) =>
         task.contenders === 'none' ? [single(task.name)] : grid(task.name, {}, models, once),
       ),
-      ...grid('mqar', recall, models, once),
-      ...grid('retrieval-distance', needle, models, once),
+      ...grid('mqar', recall, [...models, ...memories(field, borrowed)], once),
+      ...grid('retrieval-distance', needle, [...models, ...plain(borrowed)], once),
     ],
   };
 }

@@ -1,5 +1,5 @@
 import type { CellSpecInput } from '../cells/cell.js';
-import { countedTables, type Field, grid, plain, single, sizes } from './grid.js';
+import { countedTables, type Field, grid, memories, plain, single, sizes } from './grid.js';
 
 export const recall = { vocabSize: 24, steps: 700, stopAt: 0.03 };
 export const needle = { trainDistance: 48, distances: [8, 48, 96, 192, 384], steps: 600, stopAt: 0.02 };
@@ -12,7 +12,8 @@ export const quickCells = (field: Field): CellSpecInput[] => [
   ...field.goldenSystems.map((system) => single('parity', { system })),
   ...grid('mqar', recall, sizes(field, field.fixed, [16, 32, 64]), once),
   ...grid('mqar', recall, sizes(field, [...field.growing, ...field.none], [64]), once),
-  ...grid('retrieval-distance', needle, plain(field.everyone), once),
+  ...grid('mqar', recall, memories(field, field.borrowed), once),
+  ...grid('retrieval-distance', needle, plain([...field.everyone, ...field.borrowed]), once),
   ...grid('language', text, plain(field.everyone), { seeds: [1, 2] }),
   ...grid('language', text, countedTables(field, 5), once),
   ...grid('training-cost', {}, plain(field.everyone), once),

@@ -24,6 +24,14 @@ const PALETTE = [
   '#7d5ba6',
   '#a3742b',
   '#3d7a6a',
+  '#8f6b6b',
+  '#5f8fa8',
+  '#a0529e',
+  '#6f8a4b',
+  '#b3663c',
+  '#4c6aa3',
+  '#94803d',
+  '#7a6a8c',
 ];
 
 export function colourAt(place: number): string {

@@ -105,14 +105,17 @@ async function measure(
     await session.next();
     const firstToken = performance.now() - start;
     const times: number[] = [];
+    let bytes = session.stateBytes;
     for (let token = 0; token < timedTokens; token++) {
       const before = performance.now();
       await session.logits();
       await session.next();
       times.push(performance.now() - before);
+      bytes = Math.max(bytes, session.stateBytes);
     }
     const expected = await stateBytes(model, 1, params);
-    if (session.stateBytes !== expected) {
+    // A memory that is read by a reader of its own has the size of what it holds.
+    if (!model.reader && session.stateBytes !== expected) {
       throw new InputError(
         `'${model.name}' holds ${session.stateBytes} bytes of memory after ${session.position} tokens, but its first memory has ${expected}.`,
       );
@@ -120,7 +123,7 @@ async function measure(
     return {
       context: length,
       milliseconds: median(times.slice(1)),
-      stateBytes: session.stateBytes,
+      stateBytes: bytes,
       firstToken,
       prefillRate: (read * 1000) / readMs,
     };

@@ -108,9 +108,11 @@ async function learn(context: TaskContext, given: LanguageOptions, texts: Texts)
   const { engine } = context;
   const { vocabSize } = texts.tokenizer;
   const need = { vocabSize, trainLength: given.window, longestLength: given.window };
-  const model = trainedContestant(context).create(need);
-  const steps = given.seconds > 0 ? await stepsWithin(context, given, texts, model) : given.steps;
-  const trained = await trainModel(context, { ...given, steps }, texts, model);
+  const contestant = trainedContestant(context);
+  const model = contestant.create(need);
+  const learner = contestant.learner?.(need) ?? model;
+  const steps = given.seconds > 0 ? await stepsWithin(context, given, texts, learner) : given.steps;
+  const trained = await trainModel(context, { ...given, steps }, texts, learner);
   const read = async (regime: 'streaming' | 'windowed', lanes: number): Promise<TextEvaluation> => {
     const evaluator = new Evaluator(engine, model, {
       chunk: given.window,
@@ -130,7 +132,7 @@ async function learn(context: TaskContext, given: LanguageOptions, texts: Texts)
   const windowed = await read('windowed', 32);
   return {
     parameters: trained.parameters,
-    stateBytes: trained.stateBytes,
+    stateBytes: streaming.stateBytes,
     modelConfig: optionsSchema.parse(model.config),
     metrics: [
       bits('bits per character', streaming.bitsPerCharacter),
@@ -186,10 +188,10 @@ async function trainModel(
   const points: [number, number][] = [];
   const rates: number[] = [];
   const start = performance.now();
-  let [params, parameters, stateBytes]: [unknown, number, number] = [undefined, 0, 0];
+  let [params, parameters]: [unknown, number] = [undefined, 0];
   for await (const event of train({ engine, model, source, settings })) {
     signal?.throwIfAborted();
-    if (event.type === 'start') ({ parameters, stateBytes } = event);
+    if (event.type === 'start') ({ parameters } = event);
     if (event.type === 'end') ({ params } = event);
     if (event.type !== 'step') continue;
     rates.push(event.tokensPerSecond);
@@ -203,7 +205,7 @@ async function trainModel(
     points: thinned(points),
   };
   const seconds = (performance.now() - start) / 1000;
-  return { params, parameters, stateBytes, curve, seconds, tokensPerSecond: median(rates) };
+  return { params, parameters, curve, seconds, tokensPerSecond: median(rates) };
 }
 
 const bits = (name: string, value: number | undefined): CellMetric => ({

@@ -23,7 +23,8 @@ export const trainingCost = defineTask({
   async run(context, { batch, time, steps, vocabSize }) {
     const { engine, seed, signal, progress } = context;
     const contestant = trainedContestant(context);
-    const model = contestant.create({ vocabSize, trainLength: time, longestLength: time });
+    const need = { vocabSize, trainLength: time, longestLength: time };
+    const model = contestant.learner?.(need) ?? contestant.create(need);
     const learn = trainerOf(contestant);
     const rng = Rng.fromSeed(seed);
     const ids = Int32Array.from({ length: 4 * batch * time }, () => rng.int(vocabSize));

@@ -8,6 +8,7 @@ import {
   ndarray,
   tf,
 } from '@palimpsest/tensor-core';
+import { treeBytes } from '../model-size.js';
 import type { AnySequenceModel, TextReader } from '../sequence-model.js';
 import { countBytes, countCharacters, type Tokenizer } from '../tokenizers/tokenizer.js';
 import { LossTally, type TextBucket } from './loss-tally.js';
@@ -44,6 +45,8 @@ export interface TextEvaluation {
   readonly accuracy: number;
   /** Loss by the number of tokens in memory. */
   readonly buckets: readonly TextBucket[];
+  /** Bytes of the memory of one lane, the most that it was. */
+  readonly stateBytes: number;
   readonly seconds: number;
   readonly tokensPerSecond: number;
 }
@@ -103,15 +106,23 @@ export class Evaluator {
     if (ids.length < 2) {
       throw new InputError(`A text of at least two tokens can be evaluated, but this one has ${ids.length}.`);
     }
-    const { tokenizer, regime, signal } = this.#options;
+    const { tokenizer, regime, signal, lanes } = this.#options;
     const start = performance.now();
     const tally = new LossTally();
     let state: unknown;
+    let bytes = 0;
     try {
       for (const call of this.#calls(ids.length - 1)) {
         if (signal?.aborted) break;
         if (this.model.reader) {
-          await this.#readBy(params, ids, call, tally, regime === 'windowed' || state === undefined);
+          const reader = await this.#readBy(
+            params,
+            ids,
+            call,
+            tally,
+            regime === 'windowed' || state === undefined,
+          );
+          bytes = Math.max(bytes, reader.largestStateBytes);
           state = {};
           continue;
         }
@@ -120,6 +131,7 @@ export class Evaluator {
           state = await this.#initState(params);
         }
         state = await this.#read(params, ids, call, state, tally);
+        bytes = Math.max(bytes, treeBytes(state));
       }
     } finally {
       disposeTree(state);
@@ -138,6 +150,7 @@ export class Evaluator {
         : { bitsPerCharacter: bits / countCharacters(text), bitsPerByte: bits / countBytes(text) }),
       accuracy: tally.hits / tally.tokens,
       buckets: tally.buckets(),
+      stateBytes: Math.ceil(bytes / lanes),
       seconds,
       tokensPerSecond: tally.tokens / Math.max(seconds, 1e-9),
     };
@@ -177,7 +190,7 @@ export class Evaluator {
     call: readonly Stretch[],
     tally: LossTally,
     begins: boolean,
-  ): Promise<void> {
+  ): Promise<TextReader> {
     const { lanes, chunk } = this.#options;
     if (params !== this.#readParams) {
       await (await this.#reader)?.dispose();
@@ -199,6 +212,7 @@ export class Evaluator {
         tally.add(distance + i, loss, hit);
       }
     });
+    return reader;
   }
 
   async #read(

@@ -39,8 +39,12 @@ export interface TrainedContender<Schema extends z.ZodObject = z.ZodObject> exte
   readonly search?: Readonly<Record<string, readonly (string | number | boolean)[]>> | undefined;
   /** In place of the training loop of lm, with its default options. */
   readonly trainer?: Trainer | undefined;
+  /** Options at which it stands in pictures of recall against bytes, where that is not the width. */
+  readonly memorySizes?: readonly Readonly<Record<string, number>>[] | undefined;
   /** @throws InputError for options that are wrong or do not fit together. */
   create(need: ModelNeed, options: z.output<Schema>): AnySequenceModel;
+  /** The model that learns, where the one that is asked has its parameters and another memory. Default: what `create` gives */
+  learner?(need: ModelNeed, options: z.output<Schema>): AnySequenceModel;
 }
 
 /** What was counted, ready to be asked. */
@@ -78,6 +82,8 @@ export interface TrainedContestant extends ContestantFacts {
   readonly kind: 'trained';
   readonly trainer?: Trainer | undefined;
   create(need: ModelNeed): AnySequenceModel;
+  /** The model that learns, where it is another than the one that is asked. */
+  readonly learner?: ((need: ModelNeed) => AnySequenceModel) | undefined;
 }
 
 export interface CountedContestant extends ContestantFacts {
@@ -102,6 +108,7 @@ export function contestantOf(contender: Contender, options: Readonly<Record<stri
     options,
     trainer,
     create: (need) => contender.create(need, options),
+    learner: contender.learner && ((need) => contender.learner!(need, options)),
   };
 }
 

@@ -1,5 +1,6 @@
 import { type Compiled, disposeTree, type Engine, ndarray, Rng, tf } from '@palimpsest/tensor-core';
 import { IGNORED_TARGET } from '../data/batch.js';
+import { treeBytes } from '../model-size.js';
 import type { AnySequenceModel, TextReader } from '../sequence-model.js';
 import type { Draw, TaskExample } from './examples.js';
 
@@ -33,6 +34,7 @@ export class AnswerMeter {
   >;
   readonly #initState: Compiled<[unknown], unknown>;
   #reader: Promise<TextReader> | undefined;
+  #stateBytes = 0;
 
   /** @param params on the host. */
   constructor(
@@ -52,6 +54,11 @@ export class AnswerMeter {
     this.#initState = engine.compile((tree: unknown) => model.initState(tree, batch), {
       name: `${model.name}.initState`,
     });
+  }
+
+  /** Bytes of the memory of one text, the most that it was while examples were read. */
+  get stateBytes(): number {
+    return this.#stateBytes;
   }
 
   /** Accuracy on examples of one drawing. */
@@ -92,7 +99,12 @@ export class AnswerMeter {
     const length = examples[0]!.inputs.length;
     const guesses = examples.map(() => new Int32Array(length));
     this.#reader ??= this.model.reader?.(this.engine, this.#params, this.batch);
-    if (this.#reader) return readBy(await this.#reader, examples);
+    if (this.#reader) {
+      const reader = await this.#reader;
+      const read = await readBy(reader, examples);
+      this.#holds(reader.largestStateBytes);
+      return read;
+    }
     let state: unknown = await this.#initState(this.#params);
     for (let from = 0; from < length; from += PIECE) {
       const count = Math.min(PIECE, length - from);
@@ -112,8 +124,13 @@ export class AnswerMeter {
         guess.set(ids.slice(row * count, (row + 1) * count) as Int32Array, from);
       });
     }
+    this.#holds(treeBytes(state));
     disposeTree(state);
     return guesses;
+  }
+
+  #holds(bytes: number): void {
+    this.#stateBytes = Math.max(this.#stateBytes, Math.ceil(bytes / this.batch));
   }
 }
 

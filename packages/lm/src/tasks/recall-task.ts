@@ -2,7 +2,7 @@ import type { Engine } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import type { AnySequenceModel } from '../sequence-model.js';
 import type { TrainingOptions } from '../training/training-settings.js';
-import { trainerOf } from './contender.js';
+import { type ModelNeed, trainerOf } from './contender.js';
 import { type Draw, GeneratedExamples } from './examples.js';
 import { AnswerMeter } from './meter.js';
 import { type CellMetric, type Curve, optionsSchema, type TaskOutcomeInput } from './outcome.js';
@@ -92,17 +92,20 @@ export function recallTask(definition: RecallDefinition<ReturnType<typeof traini
     chance: (options) => 100 * definition.plan(options).chance,
     async run(context, options) {
       const plan = definition.plan(options);
-      const made = modelFor(context, plan);
-      const model = definition.wrap?.(made, options) ?? made;
-      const trained = await trainOn(name, context, model, plan, options);
-      const metrics = await ask(context, model, trained.params, plan, options);
+      const contestant = trainedContestant(context);
+      const need = needOf(plan);
+      const wrapped = (made: AnySequenceModel) => definition.wrap?.(made, options) ?? made;
+      const model = wrapped(contestant.create(need));
+      const learner = contestant.learner ? wrapped(contestant.learner(need)) : model;
+      const trained = await trainOn(name, context, learner, plan, options);
+      const { metrics, stateBytes } = await ask(context, model, trained.params, plan, options);
       const { engine, seed, signal } = context;
       const progress = (note: string) => context.progress(0.99, note);
       const learned = { engine, model, params: trained.params, seed, progress, signal };
       const more = await definition.measure?.(learned, options);
       return {
         parameters: trained.parameters,
-        stateBytes: trained.stateBytes,
+        stateBytes,
         modelConfig: optionsSchema.parse(model.config),
         metrics: [...metrics, ...(more?.metrics ?? [])],
         curves: [trained.curve, ...(more?.curves ?? [])],
@@ -112,11 +115,11 @@ export function recallTask(definition: RecallDefinition<ReturnType<typeof traini
   });
 }
 
-function modelFor(context: TaskContext, { vocabSize, training, testing }: RecallPlan): AnySequenceModel {
+function needOf({ vocabSize, training, testing }: RecallPlan): ModelNeed {
   const longest = (askings: readonly Asking[]) => Math.max(...askings.map(({ length }) => length));
   const trainLength = longest(training);
   const longestLength = Math.max(trainLength, longest(testing));
-  return trainedContestant(context).create({ vocabSize, trainLength, longestLength });
+  return { vocabSize, trainLength, longestLength };
 }
 
 async function trainOn(
@@ -141,10 +144,10 @@ async function trainOn(
   const learn = trainerOf(trainedContestant(context));
   const stop = new AbortController();
   const points: [number, number][] = [];
-  let [params, parameters, stateBytes]: [unknown, number, number] = [undefined, 0, 0];
+  let [params, parameters]: [unknown, number] = [undefined, 0];
   for await (const event of learn({ engine, model, source, settings, signal: stop.signal })) {
     signal?.throwIfAborted();
-    if (event.type === 'start') ({ parameters, stateBytes } = event);
+    if (event.type === 'start') ({ parameters } = event);
     if (event.type === 'end' || event.type === 'interrupted') ({ params } = event);
     if (event.type !== 'step') continue;
     points.push([event.step, event.loss]);
@@ -160,7 +163,7 @@ async function trainOn(
     yTitle: 'nats per answer',
     points: thinned(points),
   };
-  return { params, parameters, stateBytes, curve };
+  return { params, parameters, curve };
 }
 
 /** Whether the mean loss of the last steps is below the bound. */
@@ -198,7 +201,8 @@ async function ask(
     Math.sqrt(counted.reduce((sum, entry) => sum + (entry.standardError ?? 0) ** 2, 0)) / counted.length;
   const samples = counted.reduce((sum, entry) => sum + (entry.samples ?? 0), 0);
   const headline = { name: 'accuracy', value, standardError, samples, unit: '%', higherIsBetter: true };
-  return [headline, ...asked.map(({ counts: _, ...entry }) => ({ ...entry, name: 'accuracy by slice' }))];
+  const bySlice = asked.map(({ counts: _, ...entry }) => ({ ...entry, name: 'accuracy by slice' }));
+  return { metrics: [headline, ...bySlice], stateBytes: meter.stateBytes };
 }
 
 function metric({ value, standardError, examples }: Awaited<ReturnType<AnswerMeter['measure']>>): CellMetric {

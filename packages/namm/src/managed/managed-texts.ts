@@ -62,6 +62,7 @@ export class ManagedTexts {
   #parameters: ToDevice<LayerParameters> | undefined;
   #room = 0;
   #seen = 0;
+  #largest = 0;
   /** Tokens of padding before each text. */
   #padding: number[];
 
@@ -88,6 +89,11 @@ export class ManagedTexts {
   /** Bytes of all arrays that the memory consists of. */
   get stateBytes(): number {
     return treeBytes(this.#state ?? {}) + treeBytes(this.#waiting);
+  }
+
+  /** The most that these bytes were, since the texts began: they are most before an update. */
+  get largestStateBytes(): number {
+    return Math.max(this.#largest, this.stateBytes);
   }
 
   /** Bytes of keys and values alone, as allocated. */
@@ -156,6 +162,7 @@ export class ManagedTexts {
     this.#waitingTokens = 0;
     this.#room = 0;
     this.#seen = 0;
+    this.#largest = 0;
     this.#padding.fill(0);
   }
 
@@ -186,7 +193,9 @@ export class ManagedTexts {
         ? await this.#readOne(part)
         : await this.#readMany(part, seenPart, all);
       this.#seen += count;
-      if (updates) await this.#update();
+      if (!updates) continue;
+      this.#largest = this.largestStateBytes;
+      await this.#update();
     }
   }
 

@@ -73,6 +73,9 @@ export function policyModel(
         get stateBytes() {
           return texts.stateBytes;
         },
+        get largestStateBytes() {
+          return texts.largestStateBytes;
+        },
         dispose: () => texts.dispose(),
       };
     },

@@ -1,4 +1,5 @@
 import type { EvaluationRegistry } from '../../cells/task.js';
+import { isBorrowed } from '../../profiles/grid.js';
 import type { ResultsDocument } from '../../results/document.js';
 import type { Entry } from '../../results/entry.js';
 import { Labels } from '../../results/labels.js';
@@ -20,7 +21,10 @@ export class ReportContext {
   ) {
     this.labels = new Labels(registry);
     this.groups = taskGroups(document, registry);
-    this.#mechanisms = [...new Set(registry.contenders.map(({ mechanism }) => mechanism))];
+    // Those with borrowed weights come last, so that they change no colour.
+    const last = registry.contenders.filter(isBorrowed);
+    const first = registry.contenders.filter((contender) => !isBorrowed(contender));
+    this.#mechanisms = [...new Set([...first, ...last].map(({ mechanism }) => mechanism))];
   }
 
   /** The colour of an entry's mechanism, the same in every picture. */
