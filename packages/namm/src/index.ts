@@ -23,6 +23,7 @@ export { ProcessRunner, type ProcessRunnerOptions } from './evolution/population
 export { type EvolutionOptions, type EvolutionSettings, evolutionSchema } from './evolution/settings.js';
 export type { Stage } from './evolution/stage.js';
 export type { EvolutionTask, Split, TaskSample } from './evolution/tasks/evolution-task.js';
+export { FACT_CHARACTERS } from './evolution/tasks/planted-facts.js';
 export { parseRecords, recordTask, type TaskRecord } from './evolution/tasks/record-task.js';
 export { bestScore, textMetrics } from './evolution/tasks/text-metrics.js';
 export {

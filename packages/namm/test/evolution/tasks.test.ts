@@ -3,6 +3,7 @@ import { CharacterTokenizer } from '@palimpsest/lm';
 import { describe, expect, it } from 'vitest';
 import { fitnessOf } from '../../src/evolution/fitness.js';
 import { rankScores } from '../../src/evolution/rank-scores.js';
+import { FACT_CHARACTERS } from '../../src/evolution/tasks/planted-facts.js';
 import { parseRecords, recordTask } from '../../src/evolution/tasks/record-task.js';
 import { bestScore, firstLine, textMetrics } from '../../src/evolution/tasks/text-metrics.js';
 import { fitPrompt, textSample } from '../../src/evolution/tasks/text-sample.js';
@@ -12,7 +13,7 @@ const words = 'sun rain hill cloud stone river bread wind tree lamp road bird fi
 const rng = Rng.fromSeed(1);
 const background = Array.from({ length: 4000 }, () => words[rng.int(words.length)]).join(' ');
 const tokenizer = CharacterTokenizer.fromText(
-  `${background}\nabcdefghijklmnopqrstuvwxyz0123456789 Paragraph: The words "are" in of is. >different number marked,`,
+  `${background}\nabcdefghijklmnopqrstuvwxyz0123456789 Paragraph: The words "are" in of is. >different number marked,${FACT_CHARACTERS}`,
 );
 const options = { tokenizer, background, length: 600, size: 8 };
 
@@ -119,6 +120,62 @@ describe('questions', () => {
     const quoted = /The words "(.*)" are in/.exec(text)![1]!;
     const paragraph = new RegExp(`Paragraph ${tokenizer.decode(trial.target!)}: (.*)`).exec(text)![1]!;
     expect(paragraph).toContain(quoted);
+  });
+
+  describe.each(['plantedFacts', 'factsFirst', 'changedFacts'])('of %s', (name) => {
+    const texts = Array.from({ length: 8 }, (_, index) => {
+      const { prompt, target } = writtenTask(name, options).sample('test', index).trial;
+      return { text: tokenizer.decode(prompt), answer: tokenizer.decode(target!) };
+    });
+
+    // Signs of one key stand side by side in the vocabulary.
+    const rows = FACT_CHARACTERS.slice(-60).match(/.{5}/gu)!;
+    const rowOf = (sign: string) => rows.find((row) => row.includes(sign))!;
+
+    it('are answered by what was told last', () => {
+      const keys = new Map<string, string>();
+      for (const { text, answer } of texts) {
+        const latest = new Map<string, string>();
+        for (const [, sign, asked, said] of (text + answer).matchAll(/<(.)>|#(.)(.)/gu)) {
+          if (sign !== undefined) latest.set(rowOf(sign), sign);
+          else expect(latest.get(rowOf(said!))).toBe(said);
+          if (asked !== undefined) expect(keys.get(asked) ?? rowOf(said!)).toBe(rowOf(said!));
+          if (asked !== undefined) keys.set(asked, rowOf(said!));
+        }
+      }
+    });
+
+    it('end with as many questions in every text of a length, each about another fact', () => {
+      for (const { text, answer } of texts) {
+        const asked = [...(text.slice(-1) + answer).matchAll(/#?([α-ω])./gu)].map(([, key]) => key);
+        expect(asked).toHaveLength(6);
+        expect(new Set(asked).size).toBe(6);
+      }
+    });
+  });
+
+  it('about facts that change tell some of them twice, those told first stand before all text', () => {
+    const textOf = (name: string, index: number) =>
+      tokenizer.decode(writtenTask(name, { ...options, size: 8 }).sample('train', index).trial.prompt);
+    const tellings = (text: string) => [...text.matchAll(/<(.)>/gu)].map(([, sign]) => row(sign!));
+    const row = (sign: string) =>
+      FACT_CHARACTERS.slice(-60)
+        .match(/.{5}/gu)!
+        .find((own) => own.includes(sign));
+    const changed = Array.from({ length: 8 }, (_, index) => tellings(textOf('changedFacts', index)));
+    expect(changed.some((keys) => new Set(keys).size < keys.length)).toBe(true);
+    for (let index = 0; index < 8; index++) {
+      const planted = tellings(textOf('plantedFacts', index));
+      expect(new Set(planted).size).toBe(planted.length);
+      expect(textOf('factsFirst', index)).toMatch(/^[^<]*( <.>)+[^<]*$/u);
+    }
+  });
+
+  it('whose answer the vocabulary cannot tell are refused', () => {
+    const plain = CharacterTokenizer.fromText(background);
+    expect(() => writtenTask('plantedFacts', { ...options, tokenizer: plain }).sample('train', 0)).toThrow(
+      "An answer of the task 'plantedFacts' cannot be told in this vocabulary, which has no '",
+    );
   });
 
   it('keep the first and last halves of a prompt that is too long', () => {

@@ -1,6 +1,7 @@
 import type { Rng } from '@palimpsest/base';
 import type { Background } from './background.js';
 import type { Split } from './evolution-task.js';
+import { changedFacts, factsFirst, plantedFacts } from './planted-facts.js';
 import type { TextQuestion } from './text-sample.js';
 
 /** What a question is written with. */
@@ -154,5 +155,8 @@ export const writers = {
   passageCount,
   duplicates,
   noisyCopy,
+  plantedFacts,
+  factsFirst,
+  changedFacts,
 } as const satisfies Record<string, Writer>;
 export type WriterName = keyof typeof writers;

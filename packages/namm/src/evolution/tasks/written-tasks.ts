@@ -2,7 +2,7 @@ import { InputError, Rng } from '@palimpsest/base';
 import type { Tokenizer } from '@palimpsest/lm';
 import { Background } from './background.js';
 import type { EvolutionTask, Split } from './evolution-task.js';
-import { type Asking, likelihoodSample, textSample } from './text-sample.js';
+import { type Asking, likelihoodSample, type TextQuestion, textSample } from './text-sample.js';
 import { type WriterName, writers } from './written-questions.js';
 
 export type WrittenTaskName = WriterName | 'characterLm';
@@ -83,11 +83,20 @@ function fitting(name: WriterName, { length, tokenizer, ...writing }: Room) {
   for (let attempt = 0; attempt < 12; attempt++) {
     const question = writers[name]({ ...writing, characters });
     const tokens = tokenizer.encode(question.prompt).length;
-    if (tokens <= length) return question;
+    if (tokens <= length) return sayable(name, question, tokenizer);
     characters = Math.floor((characters * length * 0.95) / tokens);
   }
   throw new InputError(
     `A question of the task '${name}' does not fit into ${length} tokens; make prompts longer or leave the task out.`,
+  );
+}
+
+/** @throws InputError when the tokenizer has no token for a part of the answer, so that right and wrong ones would be alike. */
+function sayable(name: WriterName, question: TextQuestion, tokenizer: Tokenizer): TextQuestion {
+  const unknown = tokenizer.unknownCharacters?.(question.golds[0]!) ?? [];
+  if (unknown.length === 0) return question;
+  throw new InputError(
+    `An answer of the task '${name}' cannot be told in this vocabulary, which has no '${unknown.join("' and no '")}'; leave the task out, or take a model that was trained with these characters.`,
   );
 }
 
