@@ -4,6 +4,7 @@ import {
   GoldenCase,
   type GoldenHandler,
   type GoldenOutputs,
+  type GoldenStatement,
   goldenFailures,
   MaskedValues,
   runGolden,
@@ -15,6 +16,7 @@ interface Toy {
   readonly json?: Record<string, unknown>;
   readonly tensors?: Record<string, SafeTensor>;
   readonly handler?: Partial<GoldenHandler>;
+  readonly statement?: Omit<GoldenStatement, 'system' | 'why'>;
 }
 
 /** What fails when a handler returns `outputs` for a case; the case's name and path are left out. */
@@ -26,7 +28,9 @@ async function failures(outputs: GoldenOutputs | GoldenHandler['run'], toy: Toy)
     },
   });
   const run = typeof outputs === 'function' ? outputs : () => outputs;
-  const report = await runGolden({ folder, handlers: [{ system: 'toy', kind: 'toy', run, ...toy.handler }] });
+  const handler = { system: 'toy', kind: 'toy', run, ...toy.handler };
+  const stated = toy.statement ? [{ system: 'toy', why: 'a note', ...toy.statement }] : [];
+  const report = await runGolden({ folder, handlers: [handler, ...stated] });
   return goldenFailures(report).map((line) => line.replace(/^toy\/toy \(case\.json\),? ?/, ''));
 }
 
@@ -135,12 +139,8 @@ describe('a handler never sees results', () => {
 });
 
 describe('tolerances', () => {
-  const off = (
-    name: string,
-    json: Record<string, unknown>,
-    by: number,
-    handler: Partial<GoldenHandler> = {},
-  ) => failures({ [name]: [10 + by] }, { json, tensors: { [name.split('@')[0]!]: vector(10) }, handler });
+  const off = (name: string, json: Record<string, unknown>, by: number) =>
+    failures({ [name]: [10 + by] }, { json, tensors: { [name.split('@')[0]!]: vector(10) } });
 
   it.each([
     ['at the top', 'out/y', { tolerances: { atol: 0.1 } }],
@@ -170,13 +170,22 @@ describe('tolerances', () => {
     expect(await failures({ 'out/step1/head.bias': [10.11] }, { json, tensors })).toHaveLength(1);
   });
 
-  it('of single rows, which the package may state where the case has words only', async () => {
+  it('of single rows, which the package may state by name for a case that has words only', async () => {
     const tensors = { 'out/path': { dtype: 'F32', shape: [2, 1], data: Float32Array.of(1, 2) } as const };
     const json = { tolerances: { 'out/path': { atol: 0.1, row0: { atol: 0.3 }, row1: { note: 'loose' } } } };
-    const handler = { tolerances: { 'out/path': { row1: { atol: 0.5 } } } };
+    const statement = { cases: ['toy'], tolerances: { 'out/path': { row1: { atol: 0.5 } } } };
     expect(await failures({ 'out/path': [1.2, 2.4] }, { json, tensors })).toHaveLength(1);
-    expect(await failures({ 'out/path': [1.2, 2.4] }, { json, tensors, handler })).toEqual([]);
-    expect(await failures({ 'out/path': [1.4, 2] }, { json, tensors, handler })).toHaveLength(1);
+    expect(await failures({ 'out/path': [1.2, 2.4] }, { json, tensors, statement })).toEqual([]);
+    expect(await failures({ 'out/path': [1.4, 2] }, { json, tensors, statement })).toHaveLength(1);
+    const other = { ...statement, cases: ['another'] };
+    expect(await failures({ 'out/path': [1.2, 2.4] }, { json, tensors, statement: other })).toHaveLength(1);
+  });
+
+  it('and settings that a package states join what the case has, which goes first', async () => {
+    const run: GoldenHandler['run'] = ({ json }) => ({ 'out/y': [Number(json.count) + Number(json.step)] });
+    const json = { ...loose, count: 3 };
+    const statement = { cases: ['toy'], settings: { count: 9, step: 0.2 } };
+    expect(await failures(run, { json, tensors: { 'out/y': vector(3.2) }, statement })).toEqual([]);
   });
 
   it('that are exact', async () => {

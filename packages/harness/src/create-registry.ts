@@ -1,5 +1,5 @@
 import { InputError } from '@palimpsest/base';
-import type { GoldenHandler } from '@palimpsest/base/golden';
+import type { GoldenPart } from '@palimpsest/base/golden';
 import type { Architecture, EvictionPolicy, Mechanism } from '@palimpsest/lm';
 import type { Versions } from './cells/key.js';
 import type { EvaluationRegistry } from './cells/task.js';
@@ -21,7 +21,7 @@ export interface Registry extends EvaluationRegistry {
   /** The card that a model belongs to. */
   mechanismOf(architecture: string): Mechanism | undefined;
   /** The handlers of every golden case, loaded on first use. */
-  golden(): Promise<readonly GoldenHandler[]>;
+  golden(): Promise<readonly GoldenPart[]>;
 }
 
 /** A card from outside: its module, and what the keys of its cells hold besides the versions of the packages. */
@@ -39,7 +39,7 @@ export interface PluginCard {
 export function createRegistry(house: readonly Mechanism[], plugins: readonly PluginCard[] = []): Registry {
   const cards = [...house, ...plugins.map(({ card }) => card)];
   refuseClashes(cards);
-  let handlers: Promise<readonly GoldenHandler[]> | undefined;
+  let handlers: Promise<readonly GoldenPart[]> | undefined;
   const golden = () => {
     handlers ??= Promise.all(cards.map((card) => card.golden?.() ?? [])).then((all) => all.flat());
     return handlers;

@@ -1,4 +1,4 @@
-import type { GoldenHandler } from '@palimpsest/base/golden';
+import type { GoldenPart } from '@palimpsest/base/golden';
 
 import type { Engine } from '@palimpsest/tensor-core';
 import type { z } from 'zod';
@@ -96,7 +96,7 @@ export interface Mechanism {
   readonly contenders?: readonly Contender[];
   readonly tasks?: readonly Task[];
   /** Handlers of its golden cases, loaded when they are needed. */
-  readonly golden?: () => Promise<readonly GoldenHandler[]>;
+  readonly golden?: () => Promise<readonly GoldenPart[]>;
   /** Shows what the memory of one of its models does with a text. @throws InputError for another model. */
   inspect?(request: InspectRequest): Promise<Inspection>;
   readonly policies?: readonly EvictionPolicy[];

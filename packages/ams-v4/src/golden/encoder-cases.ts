@@ -21,7 +21,6 @@ const rng = () => Rng.fromSeed(0);
 export const timeEncoderCase: GoldenHandler = {
   system,
   kind: 'time-encoder',
-  tolerances: { 'out/fourier': { atol: 2e-3, rtol: 0 } },
   run: async (testCase, context) => {
     const config = configOf(testCase);
     const params = weightsOf(testCase, timeEncoderInit(config, rng()));
@@ -62,7 +61,6 @@ export function raggedIds(ids: NDArray, lengths: ArrayLike<number>): number[][] 
 export const topicEncoderCase: GoldenHandler = {
   system,
   kind: 'topic-encoder',
-  tolerances: { 'out/gcPath': { atol: 2e-5, rtol: 1e-4, row2: { atol: 2e-2 } } },
   run: async (testCase, context) => {
     const config = configOf(testCase);
     const tree = weightsOf(testCase, bundlesInit(config, rng()).bundle_topic);

@@ -1,4 +1,4 @@
-import type { GoldenHandler } from '@palimpsest/base/golden';
+import type { GoldenPart } from '@palimpsest/base/golden';
 import { attentionCase } from './attention-case.js';
 import { clozeCase } from './cloze-case.js';
 import { contextEncoderCase, timeEncoderCase, topicEncoderCase } from './encoder-cases.js';
@@ -6,10 +6,11 @@ import { keyValueCase } from './kv-case.js';
 import { memoryCase } from './memory-case.js';
 import { retrievalCase } from './retrieval-case.js';
 import { slotsCase } from './slots-case.js';
+import statements from './statements.json';
 import { lossesCase, trainerCase } from './training-cases.js';
 
-/** Recomputes every golden case of this package. */
-export const goldenHandlers: readonly GoldenHandler[] = [
+/** Recomputes every golden case of this package, and what cases say in words only. */
+export const goldenHandlers: readonly GoldenPart[] = [
   timeEncoderCase,
   topicEncoderCase,
   contextEncoderCase,
@@ -21,4 +22,5 @@ export const goldenHandlers: readonly GoldenHandler[] = [
   slotsCase,
   clozeCase,
   keyValueCase,
+  ...statements,
 ];

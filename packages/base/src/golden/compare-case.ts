@@ -4,7 +4,7 @@ import { compareNumbers, compareTexts, type OutputComparison, refusal } from './
 import type { GoldenHandler, GoldenJson, GoldenOutputs, GoldenValue } from './contract.js';
 import { isBelow, type JsonLeaf, jsonLeaves } from './json-paths.js';
 import { MaskedValues } from './masked-values.js';
-import { Tolerances } from './tolerances.js';
+import { type ToleranceStatements, Tolerances } from './tolerances.js';
 
 /** Members of the JSON that name gradients which are zero or do not exist. */
 const ABSENT_GRADIENTS = ['gradNone', 'gradientIsNull', 'gradAbsent'];
@@ -30,15 +30,14 @@ export class CaseComparison {
   constructor(
     private readonly source: GoldenSource,
     private readonly handler: GoldenHandler,
+    inWords: ToleranceStatements = {},
   ) {
     const { json, tensors } = source;
     const members = [...jsonLeaves(json as GoldenJson, '')].map(
       ([path, leaf]) => [path.slice(1), leaf] as const,
     );
     this.#leaves = new Map(members.filter(([path]) => isExpectedMember(handler, path)));
-    this.#tolerances = new Tolerances(json, handler.tolerances ?? {}, (name) =>
-      tensors.has(`weights/${name}`),
-    );
+    this.#tolerances = new Tolerances(json, inWords, (name) => tensors.has(`weights/${name}`));
     this.#absent = new Set(ABSENT_GRADIENTS.flatMap((key) => (json[key] ?? []) as string[]));
   }
 

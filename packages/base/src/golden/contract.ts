@@ -59,7 +59,21 @@ export interface GoldenHandler {
    * computed.
    */
   readonly given?: readonly string[];
-  /** Tolerances that cases of this kind state in words only; they join those of the JSON under the same rules. */
-  readonly tolerances?: ToleranceStatements;
   run(testCase: GoldenCase, context: GoldenContext): Promise<GoldenOutputs> | GoldenOutputs;
 }
+
+/** What single cases say in words only, as data. The runner joins it with their JSON; no handler declares a tolerance. */
+export interface GoldenStatement {
+  readonly system: string;
+  /** Names of the cases. */
+  readonly cases: readonly string[];
+  /** Join those of the JSON under the same rules. */
+  readonly tolerances?: ToleranceStatements;
+  /** Members of the JSON that are settings, where it has none of the name. */
+  readonly settings?: Readonly<Record<string, GoldenJson>>;
+  /** Where the words are, or what they say. */
+  readonly why: string;
+}
+
+/** What a package brings to recompute its golden cases. */
+export type GoldenPart = GoldenHandler | GoldenStatement;

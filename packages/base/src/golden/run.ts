@@ -2,7 +2,7 @@ import { InputError } from '../errors.js';
 import { GoldenCase, type GoldenSource } from './case.js';
 import type { OutputComparison } from './compare.js';
 import { CaseComparison, isHiddenMember } from './compare-case.js';
-import type { GoldenHandler } from './contract.js';
+import type { GoldenHandler, GoldenPart } from './contract.js';
 import { type CaseFile, findCases } from './find.js';
 import { createGoldenRegistry, type GoldenRegistry } from './handlers.js';
 import { withoutMembers } from './json-paths.js';
@@ -11,7 +11,8 @@ import type { CaseResult, GoldenReport } from './report.js';
 export interface GoldenOptions {
   /** Folder of golden cases; nested folders are searched too. */
   readonly folder: string;
-  readonly handlers: readonly GoldenHandler[];
+  /** Handlers, and what cases state in words only. */
+  readonly handlers: readonly GoldenPart[];
   /** A tensor-core Engine, handed to the handlers; without one, only cases computed on the host can run. */
   readonly engine?: { readonly name: string };
   /** Keep only cases of this system. */
@@ -58,13 +59,15 @@ export async function runGolden(options: GoldenOptions): Promise<GoldenReport> {
 /** Compares one case with what its handler computes. @throws whatever the handler throws. */
 async function compareCase(
   handler: GoldenHandler,
-  source: GoldenSource,
-  engine?: unknown,
+  given: GoldenSource,
+  registry: GoldenRegistry,
+  engine: unknown,
 ): Promise<OutputComparison[]> {
+  const source = registry.settled(given);
   const visible = withoutMembers(source.json, (path) => isHiddenMember(handler, path));
   const testCase = new GoldenCase(source, visible, handler.given);
   const outputs = await handler.run(testCase, { engine });
-  return new CaseComparison(source, handler).compare(outputs, testCase);
+  return new CaseComparison(source, handler, registry.tolerancesOf(source)).compare(outputs, testCase);
 }
 
 /**
@@ -72,14 +75,14 @@ async function compareCase(
  * @throws whatever the handler throws, and InputError when no handler takes the case.
  */
 export async function caseFailures(
-  handlers: readonly GoldenHandler[],
+  handlers: readonly GoldenPart[],
   source: GoldenSource,
   engine?: unknown,
 ): Promise<string[]> {
   const registry = createGoldenRegistry(handlers);
   const handler = registry.find(source.system, source.kind);
   if (!handler) throw new InputError(nobodyHandles(source.system, source.kind, registry));
-  const outputs = await compareCase(handler, source, engine);
+  const outputs = await compareCase(handler, source, registry, engine);
   if (outputs.length === 0) return ['nothing was compared'];
   return outputs.filter(({ passed }) => !passed).map(({ name, reason }) => `${name}: ${reason}`);
 }
@@ -100,7 +103,7 @@ async function runCase(file: CaseFile, registry: GoldenRegistry, engine: unknown
   const handler = registry.find(system, kind);
   if (!handler) return fail(nobodyHandles(system, kind, registry));
   try {
-    const outputs = await compareCase(handler, file.load(), engine);
+    const outputs = await compareCase(handler, file.load(), registry, engine);
     if (outputs.length === 0) return fail(`The handler of '${system}' / '${kind}' compared nothing.`);
     return result({ passed: outputs.every((output) => output.passed), outputs });
   } catch (error) {

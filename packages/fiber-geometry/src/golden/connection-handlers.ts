@@ -28,8 +28,6 @@ const plain = (connection: FiberConnection | ConnectionFn, integrator: Integrato
 const orthogonalHandler: GoldenHandler = {
   system,
   kind: 'orthogonal-transport',
-  // `expected` holds bounds of what is 0 in exact arithmetic: anything from 0 to twice of them passes.
-  tolerances: { 'orthogonalityFloat32,constantPathFloat32,roundTripFloat32': { rtol: 1 } },
   async run(testCase, context) {
     const golden = new GeometryCase(testCase);
     const connection = connectionOf(golden, 'homogeneous');

@@ -37,7 +37,6 @@ const adamHandler: GoldenHandler = {
   system,
   kind: 'geodesic-adam',
   // The energy that a solve reports is one of its history.
-  tolerances: { reportedEnergy: { atol: 1e-4, rtol: 1e-4 } },
   async run(testCase, context) {
     const golden = new GeometryCase(testCase);
     const [xs, xe] = [golden.array('in/xs'), golden.array('in/xe')];
@@ -72,7 +71,6 @@ const adamHandler: GoldenHandler = {
 const edgeHandler: GoldenHandler = {
   system,
   kind: 'geodesic-edge',
-  tolerances: { energy: { atol: 1e-6, rtol: 1e-6 } },
   run(testCase) {
     const golden = new GeometryCase(testCase);
     const [xs, huge] = [golden.array('in/xs'), golden.array('in/xsHuge')];
@@ -105,7 +103,6 @@ const h1Handler: GoldenHandler = {
   kind: 'geodesic-h1',
   // What other solvers need and reach is told for information.
   given: ['out/adam80Energy', 'expected'],
-  tolerances: { 'out/linearEnergy': { rtol: 1e-4, atol: 1e-7 } },
   run(testCase) {
     const golden = new GeometryCase(testCase);
     const solver = new GeodesicSolver(metricOf(golden), {

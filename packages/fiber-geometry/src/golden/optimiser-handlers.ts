@@ -8,7 +8,6 @@ import { netNames, parityTransporter } from './tensor-handlers.js';
 const optimiserHandler: GoldenHandler = {
   system: 'fiber-geometry',
   kind: 'optimiser-steps',
-  tolerances: { gradNorm: { rtol: 1e-4 } },
   async run(testCase, context) {
     const golden = new GeometryCase(testCase);
     const d = golden.number('dBase');

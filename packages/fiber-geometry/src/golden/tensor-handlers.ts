@@ -174,8 +174,6 @@ export function parityTransporter(connection: FiberConnection, interval: number)
 const greatCircleHandler: GoldenHandler = {
   system,
   kind: 'great-circle',
-  // A note of the case: the angle of antipodal ends is clamped, and its sine about 4.9e-4.
-  tolerances: { 'out/path': { row3: { atol: 2e-3 } } },
   async run(testCase, context) {
     const golden = new GeometryCase(testCase);
     const points = golden.number('nPoints');

@@ -1,4 +1,4 @@
-import { type CaseResult, type GoldenHandler, runGolden } from '@palimpsest/base/golden';
+import { type CaseResult, type GoldenPart, runGolden } from '@palimpsest/base/golden';
 import { type CellMetric, defineTask, type Task } from '@palimpsest/lm';
 import { z } from 'zod';
 import { embeddedGoldenFolder } from '../parity/golden.js';
@@ -11,7 +11,7 @@ const options = z.strictObject({
 type InputMetric = Omit<CellMetric, 'slice'> & { readonly slice?: CellMetric['slice'] };
 
 /** Golden cases of the original programs, recomputed on the cell's engine: largest errors per case, and how many hold. */
-export const parityTask = (handlers: () => Promise<readonly GoldenHandler[]>): Task =>
+export const parityTask = (handlers: () => Promise<readonly GoldenPart[]>): Task =>
   defineTask({
     name: 'parity',
     family: 'parity',

@@ -57,8 +57,6 @@ export const compressedDomainCase: GoldenHandler = {
 export const transformCoderCase: GoldenHandler = {
   system: 'kakeya',
   kind: 'transform-coder',
-  // The tables are printed in single precision; the median follows from the decoded rows, and has their tolerance.
-  tolerances: { 'lloydMax,lloydMaxDistortion': { atol: 1e-6, rtol: 1e-6 }, medianRelErr: { atol: 1e-4 } },
   run: (testCase) => {
     const vecs = matrixOf(testCase, 'in/vecs');
     const bytesPerVec = numberOf(testCase, 'bytesPerVec');

@@ -1,4 +1,4 @@
-import type { GoldenHandler } from '@palimpsest/base/golden';
+import type { GoldenPart } from '@palimpsest/base/golden';
 import { accountingCase } from './accounting-case.js';
 import { alignmentCase } from './alignment-case.js';
 import { compressedDomainCase, transformCoderCase } from './coder-cases.js';
@@ -8,9 +8,10 @@ import { pcaCase } from './pca-case.js';
 import { rateDistortionCase } from './rate-distortion-case.js';
 import { registryCase } from './registry-case.js';
 import { codecV312Case, refitCase, setCase } from './set-cases.js';
+import statements from './statements.json';
 
-/** Handlers of the golden cases of the codec, by kind. */
-export const goldenHandlers: readonly GoldenHandler[] = [
+/** Handlers of the golden cases of the codec, by kind, and what cases say in words only. */
+export const goldenHandlers: readonly GoldenPart[] = [
   alignmentCase,
   accountingCase,
   pcaCase,
@@ -23,4 +24,5 @@ export const goldenHandlers: readonly GoldenHandler[] = [
   compressedDomainCase,
   transformCoderCase,
   rateDistortionCase,
+  ...statements,
 ];

@@ -23,8 +23,6 @@ export const pcaCase: GoldenHandler = {
   system: 'kakeya',
   kind: 'pca',
   given: ['expected/*/varianceRatio', 'expected/*/note'],
-  // At ratio 1 the rounding of the cumulated share decides between the rank and one more or less.
-  tolerances: { 'full/dEff': { atol: 1 } },
   run: (testCase) => {
     const datasets = testCase.member('expected', {} as Record<string, { readonly varianceRatio?: number }>);
     const stored = testCase.names('in/').map((name) => name.split('/')[1]!);

@@ -14,7 +14,6 @@ export const rateDistortionCase: GoldenHandler = {
   system: 'kakeya',
   kind: 'rate-distortion',
   given: ['coder', 'bytesPerVec', 'K'].map((member) => `expected/rows/*/${member}`),
-  tolerances: { 'median,p95': { parity: { atol: 0, rtol: 1e-3 }, stored: { atol: 0, rtol: 1e-3 } } },
   run: (testCase) => {
     const { rows } = testCase.member('expected', { rows: [] as Row[] });
     const [train, test] = [matrixOf(testCase, 'in/train'), matrixOf(testCase, 'in/test')];

@@ -15,11 +15,6 @@ const PARITY = { encoder: 'parity', assignment: 'signed' } as const;
 export const setCase: GoldenHandler = {
   system: 'kakeya',
   kind: 'set',
-  // Errors follow from the decoded rows, and have their tolerance.
-  tolerances: {
-    alignmentError: { atol: 1e-5 },
-    'relErr,medianRelErrTrain,maxRelErrTrain,medianRelErrHeldOut': { atol: 2e-4 },
-  },
   run: (testCase) => {
     const vecs = matrixOf(testCase, 'in/vecs');
     const heldOut = testCase.has('in/heldOut') ? matrixOf(testCase, 'in/heldOut') : matrix(0, vecs.cols);
@@ -65,7 +60,6 @@ export const codecV312Case: GoldenHandler = {
   kind: 'codec-v312',
   // The norm of the mean coefficient is noise that the case tells about its data, not a result.
   given: ['expected/stats/sem_entries', 'expected/meanCoeffNorm'],
-  tolerances: { compression_ratio: { rtol: 1e-12 } },
   run: (testCase) => {
     const vecs = matrixOf(testCase, 'in/vecs');
     const codec = new SingleSetCodec({ dLLM: vecs.cols, ...testCase.config });
@@ -92,7 +86,6 @@ export const codecV312Case: GoldenHandler = {
 export const refitCase: GoldenHandler = {
   system: 'kakeya',
   kind: 'refit-encode',
-  tolerances: { 'medianParity,medianRefit': { atol: 1e-4, rtol: 1e-4 } },
   run: (testCase) => {
     const vecs = matrixOf(testCase, 'in/vecs');
     const dRes = numberOf(

@@ -36,8 +36,6 @@ interface TrainSettings {
 export const trainHandler: GoldenHandler = {
   system: 'osam',
   kind: 'train',
-  // The cases state these under the one name `gradNorm`.
-  tolerances: { 'gradNormPreClip,gradNormPostClip': { atol: 1e-5, rtol: 1e-3 } },
   async run(testCase, { engine }) {
     const result = new FormOutputs();
     for (const form of applicableForms(optionsOf(testCase, 'parity'))) {

@@ -1,15 +1,9 @@
 import type { GoldenCase, GoldenHandler, GoldenOutputs } from '@palimpsest/base/golden';
 import { nextTokenDistribution, Session } from '@palimpsest/lm';
-import type { Engine } from '@palimpsest/tensor-core';
+import { type Engine, InputError } from '@palimpsest/tensor-core';
 import { createRsmModel } from '../sequence-model.js';
 import { configOf, paramsOf } from './read-case.js';
 import { type ReferenceSampling, referenceSampling } from './sampling.js';
-
-/** How the tokens of a run are drawn where the JSON has no `sampling`: the settings of the published generation. */
-const published = {
-  greedy: { topK: 1 },
-  sampled: { temperature: 0.8, topK: 7, topP: 0.85 },
-} as const satisfies Record<string, ReferenceSampling>;
 
 /** Case 10: the reference's generation past the window's border, by a session. Recorded draws are read, greedy ones made. */
 export const generateHandler: GoldenHandler = {
@@ -32,10 +26,11 @@ export const generateHandler: GoldenHandler = {
 async function generated(
   testCase: GoldenCase,
   session: Session,
-  name: keyof typeof published,
+  name: 'greedy' | 'sampled',
 ): Promise<GoldenOutputs> {
-  const settings = testCase.member<Partial<Record<string, ReferenceSampling>>>('sampling', {});
-  const sampling = referenceSampling(settings[name] ?? published[name]);
+  const settings = testCase.member<Partial<Record<string, ReferenceSampling>>>('sampling', {})[name];
+  if (!settings) throw new InputError(`The case '${testCase.name}' does not say how '${name}' is drawn.`);
+  const sampling = referenceSampling(settings);
   const prompt = testCase.integers('in/prompt');
   const length = testCase.shape(`out/${name}_tokens`)[0]!;
   const recorded = name === 'sampled' ? testCase.integers('out/sampled_tokens') : undefined;

@@ -1,4 +1,4 @@
-import type { GoldenHandler } from '@palimpsest/base/golden';
+import type { GoldenPart } from '@palimpsest/base/golden';
 import { chunkHandlers } from './chunks.js';
 import { componentHandlers } from './components.js';
 import { datasetsHandler } from './datasets.js';
@@ -6,10 +6,11 @@ import { derivedHandler } from './derived.js';
 import { generateHandler } from './generate.js';
 import { legacyHandler } from './legacy.js';
 import { samplingHandler } from './sampling.js';
+import statements from './statements.json';
 import { trainHandler } from './train.js';
 
-/** Handlers of every kind of golden case of this mechanism. */
-export const goldenHandlers: readonly GoldenHandler[] = [
+/** Handlers of every kind of golden case of this mechanism, and what cases say in words only. */
+export const goldenHandlers: readonly GoldenPart[] = [
   ...componentHandlers,
   ...chunkHandlers,
   legacyHandler,
@@ -18,4 +19,5 @@ export const goldenHandlers: readonly GoldenHandler[] = [
   generateHandler,
   samplingHandler,
   datasetsHandler,
+  ...statements,
 ];
