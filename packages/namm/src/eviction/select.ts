@@ -26,7 +26,6 @@ export interface SelectionRule {
 interface Ranked {
   readonly order: readonly number[];
   readonly isPassing: (index: number) => boolean;
-  readonly newest: number;
 }
 
 /**
@@ -40,6 +39,7 @@ export function selectTokens(scores: NDArray, rule: SelectionRule, valid?: NDArr
       `Scores have the shape [batch, heads, tokens], but ${formatShape(scores.shape)} was given.`,
     );
   }
+  if (!rule.parity) return selectOwn(scores, rule, valid);
   const [batch, heads, tokens] = scores.shape as [number, number, number];
   const ranked = Array.from({ length: batch * heads }, (_, list) =>
     rank(rule, rule.threshold(Math.floor(list / heads)), {
@@ -47,8 +47,46 @@ export function selectTokens(scores: NDArray, rule: SelectionRule, valid?: NDArr
       valid: valid && validityOf(valid, Math.floor(list / heads), list % heads),
     }),
   );
-  const kept = rule.parity ? keepAlike(ranked, rule) : ranked.map((head) => keepOwn(head, rule));
-  return assemble(ranked, kept, [batch, heads]);
+  return assemble(ranked, keepAlike(ranked, rule), [batch, heads]);
+}
+
+/** Each head keeps what passes, and no more than the cap: the best, and of equals the newer ones. */
+function selectOwn(scores: NDArray, rule: SelectionRule, valid: NDArray | undefined): Selection {
+  const [batch, heads, tokens] = scores.shape as [number, number, number];
+  const passing = Array.from({ length: batch * heads }, (_, list) => {
+    const row = Math.floor(list / heads);
+    const own = scores.data.subarray(list * tokens, (list + 1) * tokens);
+    return passingEntries(rule, rule.threshold(row), own, valid && validityOf(valid, row, list % heads));
+  });
+  const kept = passing.map((entries, list) => {
+    const { cacheSize } = rule;
+    if (cacheSize === null || entries.length <= cacheSize) return entries;
+    const newest = entries.at(-1)!;
+    const value = (entry: number) =>
+      entry === newest ? Number.POSITIVE_INFINITY : scores.data[list * tokens + entry]!;
+    const best = Int32Array.from(entries).sort((a, b) => value(b) - value(a) || b - a);
+    return Array.from(best.subarray(0, cacheSize).sort());
+  });
+  const selection = assembleSelection(kept, [batch, heads]);
+  const counts = Int32Array.from(passing, ({ length }) => length);
+  return { ...selection, passing: ndarray(counts, [batch, heads], 'int32') };
+}
+
+/** Entries of a head that pass, oldest first; the newest does whatever its score. */
+function passingEntries(
+  { kind }: SelectionRule,
+  threshold: number,
+  scores: ArrayLike<number>,
+  valid: ArrayLike<number> | undefined,
+): number[] {
+  const entries: number[] = [];
+  let newest = scores.length - 1;
+  while (newest >= 0 && valid?.[newest] === 0) newest -= 1;
+  for (let entry = 0; entry <= newest; entry++) {
+    if (valid?.[entry] === 0) continue;
+    if (entry === newest || kind === 'topk' || scores[entry]! >= threshold) entries.push(entry);
+  }
+  return entries;
 }
 
 function validityOf({ data, shape }: NDArray, row: number, head: number): ArrayLike<number> {
@@ -65,26 +103,19 @@ function rank(
   const isValid = (index: number) => valid === undefined || valid[index] !== 0;
   let newest = scores.length - 1;
   while (newest >= 0 && !isValid(newest)) newest -= 1;
-  const forcesNewest = !(rule.kind === 'topk' && rule.parity);
+  const forcesNewest = rule.kind !== 'topk';
   const values = scores.map((score, index) => {
     if (index === newest && forcesNewest) return Number.POSITIVE_INFINITY;
     return isValid(index) ? score : Number.NEGATIVE_INFINITY;
   });
-  const order = values
-    .map((_, index) => index)
-    .filter((index) => rule.parity || isValid(index))
-    .sort((a, b) => values[a]! - values[b]! || a - b);
+  const order = values.map((_, index) => index).sort((a, b) => values[a]! - values[b]! || a - b);
   const isPassing = (index: number) => rule.kind === 'topk' || values[index]! >= threshold;
-  return { order, isPassing, newest };
+  return { order, isPassing };
 }
 
 /** Entries that a cap leaves, in ascending order of score. */
 const capped = ({ order }: Ranked, cacheSize: number | null): readonly number[] =>
   cacheSize === null || order.length <= cacheSize ? order : order.slice(order.length - cacheSize);
-
-/** Each head keeps what passes, and no more than the cap. */
-const keepOwn = (head: Ranked, rule: SelectionRule): readonly number[] =>
-  capped(head, rule.cacheSize).filter(head.isPassing);
 
 /** All heads of all rows drop the smallest number of failing entries among them. */
 function keepAlike(ranked: readonly Ranked[], rule: SelectionRule): readonly (readonly number[])[] {
@@ -101,9 +132,8 @@ export function assembleSelection(
   kept: readonly (readonly number[])[],
   shape: readonly [number, number],
 ): Selection {
-  const newest = 0;
   return assemble(
-    kept.map((order) => ({ order, isPassing: () => true, newest })),
+    kept.map((order) => ({ order, isPassing: () => true })),
     kept,
     shape,
   );

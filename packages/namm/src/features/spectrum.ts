@@ -31,11 +31,14 @@ export function spectrum(samples: tf.Tensor, matrix: tf.Tensor, magnitudes: bool
   const [batch, heads, rows, tokens] = samples.shape as [number, number, number, number];
   const newest =
     rows === size ? samples : tf.slice(samples, [0, 0, rows - size, 0], [batch, heads, size, tokens]);
-  const stacked = tf.matMul(matrix, newest);
-  const real = tf.slice(stacked, [0, 0, 0, 0], [batch, heads, bins, tokens]);
-  const sines = tf.slice(stacked, [0, 0, bins, 0], [batch, heads, bins - 2, tokens]);
-  const none = tf.zeros([batch, heads, 1, tokens]);
-  const imaginary = tf.concat([none, sines, none], 2);
+  const waves = (from: number, count: number) => tf.slice(matrix, [from, 0], [count, size]);
+  // Rows of zeros in the small matrix are cheaper than rows of zeros in what it gives.
+  const sines = tf.pad(waves(bins, bins - 2), [
+    [1, 1],
+    [0, 0],
+  ]);
+  const real = tf.matMul(waves(0, bins), newest);
+  const imaginary = tf.matMul(sines, newest);
   if (magnitudes) return tf.sqrt(tf.add(tf.square(real), tf.square(imaginary)));
   return tf.reshape(tf.stack([real, imaginary], 3), [batch, heads, 2 * bins, tokens]);
 }

@@ -36,8 +36,14 @@ export interface RowsRead {
  * Reads more attention rows; a spectrum is due whenever a hop is complete.
  * @param rows `[batch, heads, queries, tokens]`; tokens the ring does not know stand at the end, and no earlier row saw them
  * @param before the ring; nothing before the first row
+ * @param weightOf what a spectrum is multiplied by, from how many come after it. Default 1
  */
-export function readRows(config: StreamConfig, rows: tf.Tensor, before: tf.Tensor | undefined): RowsRead {
+export function readRows(
+  config: StreamConfig,
+  rows: tf.Tensor,
+  before: tf.Tensor | undefined,
+  weightOf: (later: number) => number = () => 1,
+): RowsRead {
   const { hopLength } = config;
   const [batch, heads, , tokens] = rows.shape as [number, number, number, number];
   const longest = longestWindow(config);
@@ -48,7 +54,8 @@ export function readRows(config: StreamConfig, rows: tf.Tensor, before: tf.Tenso
   const frames: tf.Tensor[] = [];
   let from = 0;
   for (; count - from >= longest; from += hopLength) {
-    frames.push(spectra(config, tf.slice(all, [0, 0, from, 0], [batch, heads, longest, tokens])));
+    const window = tf.slice(all, [0, 0, from, 0], [batch, heads, longest, tokens]);
+    frames.push(spectra(config, window, weightOf(Math.floor((count - from - longest) / hopLength))));
   }
   const ring = count > from && tf.slice(all, [0, 0, from, 0], [batch, heads, count - from, tokens]);
   return { frames, ...(ring && { ring }) };
@@ -67,22 +74,28 @@ export function advanceStream(
 ): SpectrumStream {
   const [batch, heads, , tokens] = rows.shape as [number, number, number, number];
   const decay = hopDecay(config.emaCoeff, config.hopLength);
-  const { ring, frames } = readRows(config, rows, before?.ring);
+  const { ring, frames } = readRows(config, rows, before?.ring, (later) => (1 - decay) * decay ** later);
   const known = before
     ? padTokens(before.average, tokens)
     : tf.zeros([batch, heads, spectrumWidth(config), tokens]);
-  const average = frames.reduce<tf.Tensor>(
-    (sum, frame) => tf.add(tf.mul(sum, decay), tf.mul(frame, 1 - decay)),
-    known,
-  );
+  // γ(γR + S₁) + S₂ = γ²R + γS₁ + S₂, and a spectrum grows with its window: the weights cost no pass of their own.
+  const carried = frames.length > 0 ? tf.mul(known, decay ** frames.length) : known;
+  const average = frames.reduce<tf.Tensor>((sum, frame) => tf.add(sum, frame), carried);
   return { average, ...(ring && { ring }) };
 }
 
-/** Spectra of every scale under windows that end with the newest row, side by side on axis 2. */
-function spectra(config: StreamConfig, rows: tf.Tensor): tf.Tensor {
+/** Spectra of every scale under windows that end with the newest row, times a weight, side by side on axis 2. */
+function spectra(config: StreamConfig, rows: tf.Tensor, weight: number): tf.Tensor {
   const parts = scalesOf(config).map((length) => {
     const matrix = transformMatrix(windowWeights(config.window, length, config.hopLength));
-    return spectrum(rows, tf.tensor2d(matrix, [length, length]), config.outputMagnitudes);
+    return spectrum(
+      rows,
+      tf.tensor2d(
+        matrix.map((value) => weight * value),
+        [length, length],
+      ),
+      config.outputMagnitudes,
+    );
   });
   return parts.length === 1 ? parts[0]! : tf.concat(parts, 2);
 }
