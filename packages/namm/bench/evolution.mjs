@@ -1,15 +1,27 @@
-// A generation of evolution: members in batches beside members one by one, in one run.
-//   node bench/evolution.mjs [--members 16] [--rounds 3]
-// On a machine that others use take processor time on one thread: PROCESSOR_TIME=1 PALIMPSEST_THREADS=1.
+// A generation of evolution: all members together beside members one by one, in one run.
+//   node bench/evolution.mjs [--members 16] [--rounds 3] [--workers 2]
+// On a machine that others use take processor time on one thread: PROCESSOR_TIME=1 PALIMPSEST_THREADS=1, which leaves out --workers.
 import { parseArgs } from 'node:util';
 import { createTransformer } from '@palimpsest/backbone';
-import { createEngine, Rng } from '@palimpsest/tensor-core';
-import { evolutionConfig, InProcessRunner, parameterCount, populationModel } from '../dist/index.js';
+import { createEngine, ndarray, Rng } from '@palimpsest/tensor-core';
+import {
+  evolutionConfig,
+  InProcessRunner,
+  manageTransformer,
+  nammPolicy,
+  ProcessRunner,
+  parameterCount,
+  populationModel,
+} from '../dist/index.js';
 
 const { values } = parseArgs({
-  options: { members: { type: 'string', default: '16' }, rounds: { type: 'string', default: '3' } },
+  options: {
+    members: { type: 'string', default: '16' },
+    rounds: { type: 'string', default: '3' },
+    workers: { type: 'string', default: '2' },
+  },
 });
-const [members, rounds] = [Number(values.members), Number(values.rounds)];
+const [members, rounds, workers] = [Number(values.members), Number(values.rounds), Number(values.workers)];
 const [SAMPLES, TOKENS, DECODED] = [4, 2048, 128];
 const transformer = createTransformer({
   vocabSize: 512,
@@ -32,51 +44,88 @@ const trials = Array.from({ length: SAMPLES }, () => ({
 }));
 const vectors = Array.from({ length: members }, () => rng.normalArray([size], 0, 0.065).data);
 const engine = await createEngine('onnx');
+const takesProcessorTime = Boolean(process.env.PROCESSOR_TIME);
 
 /** Seconds, of the wall or of this process. */
 function clock() {
-  if (!process.env.PROCESSOR_TIME) return performance.now() / 1000;
+  if (!takesProcessorTime) return performance.now() / 1000;
   const { user, system } = process.cpuUsage();
   return (user + system) / 1e6;
 }
 
-/** Seconds of a generation, `rounds` times, after one that makes the graphs. */
-async function seconds(rows, groups) {
-  const runner = new InProcessRunner(engine, populationModel(transformer, params, config, rows));
-  const times = [];
-  let [kept, first] = [0, 0];
-  for (let round = 0; round <= rounds; round++) {
-    const start = clock();
-    const ends = [];
-    for (const part of groups) {
-      const { outcomes } = await runner.run({ vectors: part, trials });
-      ends.push(...outcomes.flat().flatMap(({ lengths }) => lengths.flat()));
+/** One text under one policy, read and written on as any other text. Graphs are shared, as between all texts of a reader. */
+function oneByOne() {
+  const { updateInterval, maxTokensPerForward } = config;
+  const reader = manageTransformer(transformer, nammPolicy(config, { vectors: [vectors[0]] }), {
+    updateInterval,
+    maxTokensPerForward,
+  }).compile(engine, params);
+  const answer = async (vector, { prompt, maxNewTokens }) => {
+    const texts = reader.read(1, { policy: nammPolicy(config, { vectors: [vector] }) });
+    const ids = [];
+    let read = prompt;
+    while (ids.length < maxNewTokens) {
+      const logits = await texts.read(ndarray(read, [1, read.length], 'int32'));
+      const row = await logits.data();
+      logits.dispose();
+      const best = row.reduce((most, value, id) => (value > row[most] ? id : most), 0);
+      ids.push(best);
+      read = Int32Array.of(best);
     }
-    kept = ends.reduce((sum, length) => sum + length, 0) / ends.length;
-    if (round > 0) times.push(clock() - start);
-    else first = clock() - start;
-  }
-  await runner.dispose();
-  times.sort((a, b) => a - b);
-  return { least: times[0], median: times[Math.floor(times.length / 2)], kept, first };
+    await texts.dispose();
+    return ids;
+  };
+  const generation = async () => {
+    const answers = [];
+    for (const vector of vectors) for (const trial of trials) answers.push(await answer(vector, trial));
+    return answers;
+  };
+  return { generation, dispose: () => reader.dispose() };
 }
 
-const alone = vectors.map((vector) => [vector]);
+function together(runner) {
+  const generation = async () => {
+    const { outcomes } = await runner.run({ vectors, trials });
+    return outcomes.flat().map(({ answer }) => Array.from(answer));
+  };
+  return { generation, dispose: () => runner.dispose() };
+}
+
+const model = populationModel(transformer, params, config);
 const forms = [
-  ['one member after the other, sample after sample', 1, alone],
-  ['one member after the other, its samples side by side', SAMPLES, alone],
-  ['members in batches of 32 texts', 32, [vectors]],
-  ['members in batches of 64 texts', 64, [vectors]],
+  { name: 'members one by one', ...oneByOne() },
+  { name: 'all together in one process', ...together(new InProcessRunner(engine, model)) },
 ];
+if (workers > 0 && !takesProcessorTime) {
+  const runner = new ProcessRunner(model, { workers });
+  forms.push({ name: `all together in ${workers} processes, as evolution runs them`, ...together(runner) });
+}
 console.log(
   `${members} members, ${SAMPLES} samples of ${TOKENS} tokens, ${DECODED} of them decoded, ${transformer.options.layers} layers, ${size} parameters`,
 );
-let baseline;
-for (const [name, rows, groups] of forms) {
-  const { least, median, kept, first } = await seconds(rows, groups);
-  baseline ??= { least, median };
+const times = forms.map(() => []);
+let expected;
+for (let round = 0; round <= rounds; round++) {
+  for (const [i, { name, generation }] of forms.entries()) {
+    const start = clock();
+    const answers = JSON.stringify(await generation());
+    // The first one makes the graphs.
+    if (round > 0) times[i].push(clock() - start);
+    expected ??= answers;
+    if (answers !== expected) throw new Error(`${name}: other answers than one by one`);
+  }
+  if (round === 0) console.log('graphs are made');
+}
+const summary = (seconds) => {
+  const sorted = seconds.toSorted((a, b) => a - b);
+  return { median: sorted[Math.floor(sorted.length / 2)], least: sorted[0] };
+};
+const baseline = summary(times[0]);
+for (const [i, { name, dispose }] of forms.entries()) {
+  const { median, least } = summary(times[i]);
   console.log(
-    `${name}: median ${median.toFixed(1)} s, least ${least.toFixed(1)} s (with graphs ${first.toFixed(1)} s), ${(baseline.median / median).toFixed(2)} (least: ${(baseline.least / least).toFixed(2)}) times as fast; ${kept.toFixed(0)} tokens per head at the end`,
+    `${name}: median ${median.toFixed(1)} s, least ${least.toFixed(1)} s, ${(baseline.median / median).toFixed(2)} (least: ${(baseline.least / least).toFixed(2)}) times as fast`,
   );
+  await dispose();
 }
 await engine.dispose();

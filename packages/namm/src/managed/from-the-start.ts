@@ -67,7 +67,7 @@ export function readFromTheStart(
       }),
     };
     const parameters = managed.layers.map((_, layer) => constants(policy, layer, heads));
-    const { scores, policies } = functions.score(managed, parameters);
+    const { scores, policies } = functions.score(managed, parameters, false);
     let next = 0;
     state = {
       ...state,

@@ -177,10 +177,14 @@ export class ManagedFunctions {
     });
   }
 
-  /** Scores of the managed layers at an update, and what the policy goes on with. */
+  /**
+   * Scores of the managed layers at an update, and what the policy goes on with.
+   * @param isPacked slots without a token stand before all others
+   */
   score(
     state: ManagedState,
     parameters: LayerParameters,
+    isPacked: boolean,
   ): { readonly scores: readonly tf.Tensor[]; readonly policies: readonly (PolicyState | undefined)[] } {
     const scored = state.layers.flatMap((own, layer) => {
       if (!this.manages(layer)) return [];
@@ -189,6 +193,7 @@ export class ManagedFunctions {
         ...evictableLayer(own),
         ...{ layer, next: state.position, state: own.policy, parameters: parameters[layer] ?? {} },
         valid: tf.greaterEqual(own.positions, tf.scalar(0, 'int32')),
+        isPacked,
         ...(rotary && { rotary }),
       };
       const scores = this.policy.score!(view);

@@ -103,7 +103,8 @@ export class ManagedGraphs {
     );
     this.score = engine.compile(
       (state: ManagedState, parameters: LayerParameters) => {
-        const { scores, policies } = functions.score(state, parameters);
+        // Arrays end with the newest entry when they are looked through.
+        const { scores, policies } = functions.score(state, parameters, true);
         return { scores, policies: policies.map((carried) => (carried ? { state: carried } : {})) };
       },
       { name: name('score') },

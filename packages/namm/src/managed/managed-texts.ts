@@ -14,6 +14,7 @@ import { type Candidates, retain } from '../policy/retention.js';
 import { extentsAfter, ROOM } from './extents.js';
 import type { LayerParameters, Waiting } from './functions.js';
 import type { ManagedGraphs } from './graphs.js';
+import { columns, rightAligned, roomOf, slots, validityOf } from './host-arrays.js';
 import { pieces, type Schedule } from './schedule.js';
 import { emptyHostState, type HostState, type ManagedState, rowsOfState } from './state.js';
 
@@ -105,11 +106,12 @@ export class ManagedTexts {
    * Reads more of every text.
    * @param tokens int32 `[batch, time]`
    * @param mask 0/1 `[batch, time]`, 0 before the beginning of a shorter text; only in the first reading
+   * @param lastUpdate whether an update that falls behind the last token happens now, or by `update` later
    * @returns logits after the last token, `[batch, vocabSize]`, the caller's to dispose of
    */
-  async read(tokens: NDArray, mask?: NDArray): Promise<DeviceArray> {
+  async read(tokens: NDArray, mask?: NDArray, lastUpdate: 'now' | 'later' = 'now'): Promise<DeviceArray> {
     let logits: DeviceArray | undefined;
-    for await (const part of this.#pieces(tokens, mask, false)) {
+    for await (const part of this.#pieces(tokens, mask, { all: false, lastUpdate })) {
       logits?.dispose();
       logits = part;
     }
@@ -123,7 +125,7 @@ export class ManagedTexts {
     const width = this.graphs.model.vocabSize;
     const all = new Float32Array(batch * time * width);
     let at = 0;
-    for await (const part of this.#pieces(tokens, mask, true)) {
+    for await (const part of this.#pieces(tokens, mask, { all: true, lastUpdate: 'now' })) {
       const values = await part.data();
       part.dispose();
       const count = values.length / (batch * width);
@@ -177,6 +179,34 @@ export class ManagedTexts {
     return copy;
   }
 
+  /** Scores, decides, and gathers what stays: an update that a reading has left for later. */
+  async update(): Promise<void> {
+    const { graphs } = this;
+    const { managed } = graphs;
+    const policy = this.options.policy ?? graphs.policy;
+    const { retention } = policy;
+    if (managed.length === 0 || retention.kind === 'everything') return;
+    await this.#absorb();
+    await this.#takeRoom();
+    const state = this.#state!;
+    this.#parameters ??= graphs.parametersOf(policy);
+    const scored = await graphs.score(state, this.#parameters);
+    const tokensSeen = this.#padding.map((padding) => Math.max(0, this.#seen - padding));
+    const reports: UpdateReport['layers'][number][] = [];
+    for (const [index, layer] of managed.entries()) {
+      const scores = await scored.scores[index]!.toHost();
+      const positions = await state.layers[layer]!.positions.toHost();
+      const candidates: Candidates = { scores, valid: validityOf(positions), tokensSeen };
+      const { kept, lengths, passing } = retain(retention, candidates);
+      reports.push({ layer, scores, positions, kept, lengths, passing });
+    }
+    const extents = (this.options.extents ?? extentsAfter)(reports.map(({ kept }) => kept.shape[2]!));
+    const chosen = reports.map(({ kept }, index) => rightAligned(kept, extents[index]!));
+    this.#state = await graphs.gather({ state, policies: scored.policies, slots: chosen });
+    disposeTree(scored);
+    this.options.onUpdate?.({ seen: this.#seen, layers: reports });
+  }
+
   async dispose(): Promise<void> {
     this.reset();
     disposeTree(this.#parameters);
@@ -184,18 +214,24 @@ export class ManagedTexts {
     await this.graphs.release();
   }
 
-  async *#pieces(tokens: NDArray, mask: NDArray | undefined, all: boolean): AsyncGenerator<DeviceArray> {
+  async *#pieces(
+    tokens: NDArray,
+    mask: NDArray | undefined,
+    { all, lastUpdate }: { readonly all: boolean; readonly lastUpdate: 'now' | 'later' },
+  ): AsyncGenerator<DeviceArray> {
     this.#check(tokens, mask);
-    for (const { from, count, updates } of pieces(this.#seen, tokens.shape[1]!, this.schedule)) {
+    const time = tokens.shape[1]!;
+    for (const { from, count, updates } of pieces(this.#seen, time, this.schedule)) {
       const part = columns(tokens, from, count);
       const seenPart = mask && columns(mask, from, count);
       yield count === 1 && this.#state && !seenPart
         ? await this.#readOne(part)
         : await this.#readMany(part, seenPart, all);
       this.#seen += count;
-      if (!updates) continue;
+      const waits = lastUpdate === 'later' && from + count === time;
+      if (!updates || waits) continue;
       this.#largest = this.largestStateBytes;
-      await this.#update();
+      await this.update();
     }
   }
 
@@ -279,34 +315,6 @@ export class ManagedTexts {
     };
   }
 
-  /** Scores, decides, and gathers what stays. */
-  async #update(): Promise<void> {
-    const { graphs } = this;
-    const { managed } = graphs;
-    const policy = this.options.policy ?? graphs.policy;
-    const { retention } = policy;
-    if (managed.length === 0 || retention.kind === 'everything') return;
-    await this.#absorb();
-    await this.#takeRoom();
-    const state = this.#state!;
-    this.#parameters ??= graphs.parametersOf(policy);
-    const scored = await graphs.score(state, this.#parameters);
-    const tokensSeen = this.#padding.map((padding) => Math.max(0, this.#seen - padding));
-    const reports: UpdateReport['layers'][number][] = [];
-    for (const [index, layer] of managed.entries()) {
-      const scores = await scored.scores[index]!.toHost();
-      const positions = await state.layers[layer]!.positions.toHost();
-      const candidates: Candidates = { scores, valid: validityOf(positions), tokensSeen };
-      const { kept, lengths, passing } = retain(retention, candidates);
-      reports.push({ layer, scores, positions, kept, lengths, passing });
-    }
-    const extents = (this.options.extents ?? extentsAfter)(reports.map(({ kept }) => kept.shape[2]!));
-    const chosen = reports.map(({ kept }, index) => rightAligned(kept, extents[index]!));
-    this.#state = await graphs.gather({ state, policies: scored.policies, slots: chosen });
-    disposeTree(scored);
-    this.options.onUpdate?.({ seen: this.#seen, layers: reports });
-  }
-
   #check(tokens: NDArray, mask: NDArray | undefined): void {
     const [batch, time] = tokens.shape as [number, number];
     if (batch !== this.batch) {
@@ -329,51 +337,4 @@ export class ManagedTexts {
       return padding;
     });
   }
-}
-
-/** An array that stands for a number of slots, which graphs know by its shape. */
-const slots = (count: number): NDArray => ndarray(new Int32Array(count), [count], 'int32');
-
-/** Columns of `[batch, time]`. */
-function columns({ data, shape }: NDArray, from: number, count: number): NDArray {
-  const [batch, time] = shape as [number, number];
-  const values = Int32Array.from({ length: batch * count }, (_, index) => {
-    const [row, column] = [Math.floor(index / count), index % count];
-    return data[row * time + from + column]!;
-  });
-  return ndarray(values, [batch, count], 'int32');
-}
-
-function validityOf(positions: NDArray): NDArray {
-  return ndarray(
-    Uint8Array.from(positions.data, (position) => Number(position >= 0)),
-    positions.shape,
-    'bool',
-  );
-}
-
-/** Slots that stay, behind empty ones up to the extent. */
-function rightAligned(kept: NDArray, extent: number): NDArray<'int32'> {
-  const [batch, heads, most] = kept.shape as [number, number, number];
-  const slots = new Int32Array(batch * heads * extent).fill(-1);
-  for (let list = 0; list < batch * heads; list++) {
-    const own = Int32Array.from(kept.data.subarray(list * most, (list + 1) * most));
-    slots.set(own, (list + 1) * extent - most);
-  }
-  return ndarray(slots, [batch, heads, extent], 'int32');
-}
-
-/** Empty slots behind the newest entry, the fewest of any head. */
-function roomOf({ layers }: HostState): number {
-  const rooms = layers.map(({ positions: { data, shape } }) => {
-    const slots = shape[2]!;
-    let fewest = slots;
-    for (let list = 0; list * slots < data.length; list++) {
-      let room = 0;
-      while (room < slots && data[(list + 1) * slots - 1 - room]! < 0) room += 1;
-      fewest = Math.min(fewest, room);
-    }
-    return fewest;
-  });
-  return Math.min(...rooms);
 }

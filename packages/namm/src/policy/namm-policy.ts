@@ -60,9 +60,14 @@ export function nammPolicy(config: NAMMConfig, parameters: NAMMParameters): Cach
           return { tokens: advanceStream(config, rows!, before) };
         },
         score: (view) => {
-          const { positions, valid } = view;
+          const { positions, valid, isPacked } = view;
           const features = featuresOf(config, view, view.state!.tokens.average!);
-          return scoreTokens(prepared.config, view.parameters.flat!, { features, positions, valid });
+          // Tokens that look at newer ones alone never meet what stands before the oldest.
+          const seesAll = isPacked && config.bam.maskingStrategy === 'backward';
+          return scoreTokens(prepared.config, view.parameters.flat!, {
+            ...{ features, positions },
+            ...(!seesAll && { valid }),
+          });
         },
       };
 }

@@ -35,6 +35,8 @@ export interface CacheView {
   readonly positions: tf.Tensor;
   /** bool `[batch, heads, tokens]` */
   readonly valid: tf.Tensor;
+  /** Slots without a token stand before all others, and nowhere else. Default false. */
+  readonly isPacked?: boolean;
   /** int32 `[batch]`: position of the next token */
   readonly next: tf.Tensor;
   /** The newest attention rows, as many as the policy needs and came, `[batch, heads, queries, tokens]`. */

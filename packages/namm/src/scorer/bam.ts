@@ -16,7 +16,7 @@ export interface TokenView {
 }
 
 /** Queries that are handled at a time. */
-const TILE = 256;
+const TILE = 128;
 
 /**
  * Backward attention memory (paper, section 3.2): tokens look at themselves and newer ones before they are scored, so that a

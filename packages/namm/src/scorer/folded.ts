@@ -113,7 +113,7 @@ export function foldedVector(config: NAMMConfig, flat: ArrayLike<number>): Float
   return Float32Array.from([...A, ...c, ...u, ...G, ...w1, ...b1, ...threshold]);
 }
 
-const TILE = 256;
+const TILE = 128;
 
 /**
  * The same scores from folded tensors: features are keys and values themselves,

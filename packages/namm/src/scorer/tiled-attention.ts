@@ -16,18 +16,23 @@ interface Range {
   readonly to: number;
 }
 
-/** Columns that some query of a tile may look at. */
-function columnsOf(rows: Range, tokens: number, { maskingStrategy, window }: TokenAttention): Range {
-  if (maskingStrategy === 'backward') {
-    return { from: rows.from, to: window === null ? tokens : Math.min(tokens, rows.to + window) };
-  }
-  return { from: 0, to: maskingStrategy === 'forward' ? rows.to : tokens };
+/** Columns that queries of a tile look at: those that all of them see, and those that their order decides about. */
+interface TileColumns {
+  /** Both together. */
+  readonly all: Range;
+  /** Nothing when the order does not matter. */
+  readonly ordered?: Range;
 }
 
-/** 0 where a query may look, else MASKED; nothing when it may look everywhere. */
-function orderMask(rows: Range, columns: Range, options: TokenAttention): tf.Tensor | undefined {
-  const { maskingStrategy, window } = options;
-  if (maskingStrategy === null) return undefined;
+function columnsOf(rows: Range, tokens: number, { maskingStrategy, window }: TokenAttention): TileColumns {
+  if (maskingStrategy === null) return { all: { from: 0, to: tokens } };
+  if (maskingStrategy === 'forward') return { all: { from: 0, to: rows.to }, ordered: rows };
+  const to = window === null ? tokens : Math.min(tokens, rows.to + window);
+  return { all: { from: rows.from, to }, ordered: window === null ? rows : { from: rows.from, to } };
+}
+
+/** 0 where a query may look, else MASKED. */
+function orderMask(rows: Range, columns: Range, { maskingStrategy, window }: TokenAttention): tf.Tensor {
   const [height, width] = [rows.to - rows.from, columns.to - columns.from];
   const values = new Float32Array(height * width);
   const reach = window ?? Number.POSITIVE_INFINITY;
@@ -39,6 +44,26 @@ function orderMask(rows: Range, columns: Range, options: TokenAttention): tf.Ten
     }
   }
   return tf.tensor4d(values, [1, 1, height, width]);
+}
+
+/**
+ * Logits of a tile. A mask is added to the columns that need one alone: a pass over the others costs more than putting both
+ * side by side.
+ */
+function tileLogits(
+  query: tf.Tensor,
+  keysOf: (columns: Range) => tf.Tensor,
+  rows: Range,
+  { all, ordered }: TileColumns,
+  options: TokenAttention,
+): tf.Tensor {
+  const product = (columns: Range) => tf.matMul(query, keysOf(columns), false, true);
+  if (!ordered) return product(all);
+  const own = tf.add(product(ordered), orderMask(rows, ordered, options));
+  const before = ordered.from > all.from ? [product({ from: all.from, to: ordered.from })] : [];
+  const behind = ordered.to < all.to ? [product({ from: ordered.to, to: all.to })] : [];
+  const parts = [...before, own, ...behind];
+  return parts.length === 1 ? own : tf.concat(parts, 3);
 }
 
 /**
@@ -64,23 +89,15 @@ export function attendAmongTokens(
   for (let from = 0; from < tokens; from += options.tile) {
     const rows = { from, to: Math.min(tokens, from + options.tile) };
     const columns = columnsOf(rows, tokens, options);
-    let logits = tf.matMul(
-      tf.reshape(rowsOf(query, rows), [batch, heads, rows.to - rows.from, width]),
-      rowsOf(keys, columns),
-      false,
-      true,
-    );
-    const order = orderMask(rows, columns, options);
-    if (order) logits = tf.add(logits, order);
+    const own = tf.reshape(rowsOf(query, rows), [batch, heads, rows.to - rows.from, width]);
+    let logits = tileLogits(own, (range) => rowsOf(keys, range), rows, columns, options);
     if (options.hidden) {
       const { hidden } = options;
       const [texts, lists] = hidden.shape as [number, number, number, number];
-      logits = tf.add(
-        logits,
-        tf.slice(hidden, [0, 0, 0, columns.from], [texts, lists, 1, columns.to - columns.from]),
-      );
+      const { from: first, to } = columns.all;
+      logits = tf.add(logits, tf.slice(hidden, [0, 0, 0, first], [texts, lists, 1, to - first]));
     }
-    parts.push(tf.matMul(softmax(logits), rowsOf(values, columns)));
+    parts.push(tf.matMul(softmax(logits), rowsOf(values, columns.all)));
   }
   return parts.length === 1 ? parts[0]! : tf.concat(parts, 2);
 }

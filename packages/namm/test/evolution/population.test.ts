@@ -47,6 +47,8 @@ const trials: Trial[] = [
   { prompt: ids(45), target: ids(7) },
   { prompt: ids(20), maxNewTokens: 14, endIds: [3, 5] },
   { prompt: ids(5), target: ids(2) },
+  // No update comes behind token 32, in the middle of a prompt.
+  { prompt: ids(41), maxNewTokens: 6 },
 ];
 
 let engine: Engine;
@@ -220,6 +222,7 @@ describe('a population', () => {
     const chunks = planChunks(request, 12);
     expect(chunks.map(({ members, trials: own }) => [members.length, own])).toEqual([
       [5, [0, 1]],
+      [5, [4]],
       [5, [2]],
       [5, [3]],
     ]);

@@ -27,8 +27,7 @@ const targetLength = ({ target, maxNewTokens = 0 }: Trial) => (target ? target.l
 
 /**
  * Cuts a request into batches of at most `rows` texts. The cut depends on the request alone and not on who runs it, so that
- * every number is computed in the same batch whatever the number of processes. Longest trials come first; a member's own trials
- * go side by side before other members join, since all texts of a batch take the slots of the one that keeps most.
+ * every number is computed in the same batch whatever the number of processes. Longest trials come first.
  */
 export function planChunks({ vectors, trials }: PopulationRequest, rows: number): Chunk[] {
   const members = vectors === 'full' ? 1 : vectors.length;

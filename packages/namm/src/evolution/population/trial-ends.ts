@@ -1,4 +1,4 @@
-import { type DeviceArray, ndarray } from '@palimpsest/tensor-core';
+import { ndarray } from '@palimpsest/tensor-core';
 import type { ManagedTexts } from '../../managed/managed-texts.js';
 import type { Trial } from '../trial.js';
 import { stackedIds } from './stacked-ids.js';
@@ -12,12 +12,12 @@ export interface TrialEnd {
 
 /**
  * The mean log-probability of targets, token by token as a model would write them.
- * @param logits after the prompts, `[rows, vocabSize]`; given back
+ * @param logits after the prompts, `[rows, vocabSize]`
  * @param targets equally long
  */
 export async function scoreTargets(
   texts: ManagedTexts,
-  logits: DeviceArray,
+  logits: ArrayLike<number>,
   targets: readonly Int32Array[],
 ): Promise<TrialEnd[]> {
   const length = targets[0]!.length;
@@ -30,7 +30,7 @@ export async function scoreTargets(
       }
     });
   };
-  add(await taken(logits), 1, 0);
+  add(logits, 1, 0);
   if (length > 1) {
     const rest = await texts.readAll(stackedIds(targets.map((target) => target.subarray(0, length - 1))));
     add(rest.data, length - 1, 1);
@@ -40,18 +40,18 @@ export async function scoreTargets(
 
 /**
  * The likeliest continuation of every text. A text that has ended goes on with the others unheard.
- * @param logits after the prompts, `[rows, vocabSize]`; given back
+ * @param logits after the prompts, `[rows, vocabSize]`
  */
 export async function writeAnswers(
   texts: ManagedTexts,
-  logits: DeviceArray,
+  logits: ArrayLike<number>,
   trials: readonly Trial[],
 ): Promise<TrialEnd[]> {
   const most = trials[0]!.maxNewTokens ?? 0;
   const answers: number[][] = trials.map(() => []);
   const ended = trials.map(() => most === 0);
   let fed = 0;
-  let values = await taken(logits);
+  let values = logits;
   while (!ended.every(Boolean)) {
     const next = trials.map((_, row) => likeliest(values, row, trials.length));
     trials.forEach(({ endIds = [] }, row) => {
@@ -63,7 +63,9 @@ export async function writeAnswers(
       }
     });
     if (ended.every(Boolean)) break;
-    values = await taken(await texts.read(ndarray(Int32Array.from(next), [next.length, 1], 'int32')));
+    const read = await texts.read(ndarray(Int32Array.from(next), [next.length, 1], 'int32'));
+    values = await read.data();
+    read.dispose();
     fed += 1;
   }
   // The last token of an answer is never read.
@@ -71,12 +73,6 @@ export async function writeAnswers(
     answer: Int32Array.from(answer),
     fed: Math.max(0, Math.min(fed, answer.length - 1)),
   }));
-}
-
-async function taken(array: DeviceArray): Promise<ArrayLike<number>> {
-  const values = await array.data();
-  array.dispose();
-  return values;
 }
 
 /** Log-probability of one id, in float64. */

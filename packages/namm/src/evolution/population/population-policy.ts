@@ -1,44 +1,16 @@
 import { tf } from '@palimpsest/tensor-core';
 import type { NAMMConfig } from '../../config.js';
 import { emptyStatistics, type FeatureStatistics, mergeStatistics } from '../../features/statistics.js';
-import { type NAMMParameters, nammPolicy } from '../../policy/namm-policy.js';
+import { nammPolicy } from '../../policy/namm-policy.js';
 import type { CachePolicy, CacheView, PolicyState } from '../../policy/policy.js';
 
-/** A policy whose parameters change from batch to batch, while its graphs stay what they are. */
-export interface EvolvingPolicy {
-  readonly policy: CachePolicy;
-  /** Goes on with other vectors, one for each text, and statistics. */
-  use(parameters: NAMMParameters): void;
-}
-
-/** @param collects moments of the features at every update, in what is carried about each text */
-export function evolvingPolicy(config: NAMMConfig, collects: boolean): EvolvingPolicy {
-  let current: CachePolicy | undefined;
-  const first = nammPolicy(config, { vectors: [] });
-  if (first.retention.kind !== 'threshold') throw new Error('a policy of scores decides by a threshold');
-  const { rule } = first.retention;
-  const now = () => current!;
-  const policy: CachePolicy = {
-    ...first,
-    parameters: (shape) => now().parameters!(shape),
-    retention: {
-      kind: 'threshold',
-      rule: {
-        ...rule,
-        threshold: (row) => {
-          const { retention } = now();
-          return retention.kind === 'threshold' ? retention.rule.threshold(row) : 0;
-        },
-      },
-    },
-    ...(collects && collecting(first)),
-  };
-  return {
-    policy,
-    use: (parameters) => {
-      current = nammPolicy(config, parameters);
-    },
-  };
+/**
+ * What all members of a population have in common: the graphs of their policy. Parameters come with the texts.
+ * @param collects moments of the features at every update, in what is carried about each text
+ */
+export function populationPolicy(config: NAMMConfig, collects: boolean): CachePolicy {
+  const common = nammPolicy(config, { vectors: [] });
+  return collects ? { ...common, ...collecting(common) } : common;
 }
 
 /** Lets what is carried about texts go through `observe`, and adds the moments of every update to it. */

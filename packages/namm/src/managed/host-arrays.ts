@@ -1,0 +1,49 @@
+import { type NDArray, ndarray } from '@palimpsest/tensor-core';
+import type { HostState } from './state.js';
+
+/** An array that stands for a number of slots, which graphs know by its shape. */
+export const slots = (count: number): NDArray => ndarray(new Int32Array(count), [count], 'int32');
+
+/** So many columns of int32 `[batch, time]` from one on. */
+export function columns({ data, shape }: NDArray, from: number, count: number): NDArray {
+  const [batch, time] = shape as [number, number];
+  const values = Int32Array.from({ length: batch * count }, (_, index) => {
+    const [row, column] = [Math.floor(index / count), index % count];
+    return data[row * time + from + column]!;
+  });
+  return ndarray(values, [batch, count], 'int32');
+}
+
+export function validityOf(positions: NDArray): NDArray {
+  return ndarray(
+    Uint8Array.from(positions.data, (position) => Number(position >= 0)),
+    positions.shape,
+    'bool',
+  );
+}
+
+/** Slots that stay, behind empty ones up to the extent. */
+export function rightAligned(kept: NDArray, extent: number): NDArray<'int32'> {
+  const [batch, heads, most] = kept.shape as [number, number, number];
+  const slots = new Int32Array(batch * heads * extent).fill(-1);
+  for (let list = 0; list < batch * heads; list++) {
+    const own = Int32Array.from(kept.data.subarray(list * most, (list + 1) * most));
+    slots.set(own, (list + 1) * extent - most);
+  }
+  return ndarray(slots, [batch, heads, extent], 'int32');
+}
+
+/** Empty slots behind the newest entry, the fewest of any head. */
+export function roomOf({ layers }: HostState): number {
+  const rooms = layers.map(({ positions: { data, shape } }) => {
+    const slots = shape[2]!;
+    let fewest = slots;
+    for (let list = 0; list * slots < data.length; list++) {
+      let room = 0;
+      while (room < slots && data[(list + 1) * slots - 1 - room]! < 0) room += 1;
+      fewest = Math.min(fewest, room);
+    }
+    return fewest;
+  });
+  return Math.min(...rooms);
+}
