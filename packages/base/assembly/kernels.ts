@@ -10,6 +10,20 @@ function laneSum(v: v128): f32 {
   );
 }
 
+/** The sums of the lanes of four vectors, one per lane: transposing adds them all at once. */
+function laneSums(s0: v128, s1: v128, s2: v128, s3: v128): v128 {
+  const low01 = v128.shuffle<f32>(s0, s1, 0, 4, 1, 5);
+  const high01 = v128.shuffle<f32>(s0, s1, 2, 6, 3, 7);
+  const low23 = v128.shuffle<f32>(s2, s3, 0, 4, 1, 5);
+  const high23 = v128.shuffle<f32>(s2, s3, 2, 6, 3, 7);
+  const pair01 = f32x4.add(low01, high01);
+  const pair23 = f32x4.add(low23, high23);
+  return f32x4.add(
+    v128.shuffle<f32>(pair01, pair23, 0, 1, 4, 5),
+    v128.shuffle<f32>(pair01, pair23, 2, 3, 6, 7),
+  );
+}
+
 /** e^x of four numbers of at most 88: 2^k by the exponent bits, a polynomial of degree 6 for what is left. */
 function exponential(x: v128): v128 {
   const clamped = f32x4.max(x, f32x4.splat(-87));
@@ -56,17 +70,7 @@ export function multiply(
       s2 = f32x4.add(s2, f32x4.mul(v128.load(a, 32), values));
       s3 = f32x4.add(s3, f32x4.mul(v128.load(a, 48), values));
     }
-    // Transposing adds the lanes of all four sums at once.
-    const low01 = v128.shuffle<f32>(s0, s1, 0, 4, 1, 5);
-    const high01 = v128.shuffle<f32>(s0, s1, 2, 6, 3, 7);
-    const low23 = v128.shuffle<f32>(s2, s3, 0, 4, 1, 5);
-    const high23 = v128.shuffle<f32>(s2, s3, 2, 6, 3, 7);
-    const pair01 = f32x4.add(low01, high01);
-    const pair23 = f32x4.add(low23, high23);
-    let sums = f32x4.add(
-      v128.shuffle<f32>(pair01, pair23, 0, 1, 4, 5),
-      v128.shuffle<f32>(pair01, pair23, 2, 3, 6, 7),
-    );
+    let sums = laneSums(s0, s1, s2, s3);
     const offset = (<usize>row) << 2;
     sums = f32x4.add(sums, v128.load(bias + offset));
     v128.store(y + offset, relu ? f32x4.max(sums, zero) : sums);
@@ -142,6 +146,75 @@ export function pool(
   }
 }
 
+/** Scores of one query and the highest of them; four keys at a time, so that their sums do not wait for each other. */
+function scoreKeys(query: usize, keys: usize, scores: usize, count: i32, stride: usize, scale: f32): f32 {
+  const factor = f32x4.splat(scale);
+  const whole = count & ~3;
+  let highest = f32x4.splat(-Infinity as f32);
+  let key = keys;
+  for (let row = 0; row < whole; row += 4, key += stride << 2) {
+    const key1 = key + stride;
+    const key2 = key1 + stride;
+    const key3 = key2 + stride;
+    let s0 = f32x4.splat(0);
+    let s1 = s0;
+    let s2 = s0;
+    let s3 = s0;
+    for (let i: usize = 0; i < stride; i += 16) {
+      const q = v128.load(query + i);
+      s0 = f32x4.add(s0, f32x4.mul(q, v128.load(key + i)));
+      s1 = f32x4.add(s1, f32x4.mul(q, v128.load(key1 + i)));
+      s2 = f32x4.add(s2, f32x4.mul(q, v128.load(key2 + i)));
+      s3 = f32x4.add(s3, f32x4.mul(q, v128.load(key3 + i)));
+    }
+    const four = f32x4.mul(laneSums(s0, s1, s2, s3), factor);
+    v128.store(scores + ((<usize>row) << 2), four);
+    highest = f32x4.max(highest, four);
+  }
+  let top = max<f32>(
+    max<f32>(f32x4.extract_lane(highest, 0), f32x4.extract_lane(highest, 1)),
+    max<f32>(f32x4.extract_lane(highest, 2), f32x4.extract_lane(highest, 3)),
+  );
+  for (let row = whole; row < count; row++, key += stride) {
+    let sum = f32x4.splat(0);
+    for (let i: usize = 0; i < stride; i += 16) {
+      sum = f32x4.add(sum, f32x4.mul(v128.load(query + i), v128.load(key + i)));
+    }
+    const score = laneSum(sum) * scale;
+    store<f32>(scores + ((<usize>row) << 2), score);
+    top = max<f32>(top, score);
+  }
+  return top;
+}
+
+/** y = Σ weights values, four rows at a time, so that y is read and written once for all of them. */
+function sumValues(y: usize, weights: usize, values: usize, count: i32, stride: usize): void {
+  for (let i: usize = 0; i < stride; i += 16) v128.store(y + i, f32x4.splat(0));
+  const whole = count & ~3;
+  let value = values;
+  for (let row = 0; row < whole; row += 4, value += stride << 2) {
+    const at = weights + ((<usize>row) << 2);
+    const w0 = v128.load32_splat(at);
+    const w1 = v128.load32_splat(at, 4);
+    const w2 = v128.load32_splat(at, 8);
+    const w3 = v128.load32_splat(at, 12);
+    const value1 = value + stride;
+    const value2 = value1 + stride;
+    const value3 = value2 + stride;
+    for (let i: usize = 0; i < stride; i += 16) {
+      const first = f32x4.add(f32x4.mul(w0, v128.load(value + i)), f32x4.mul(w1, v128.load(value1 + i)));
+      const second = f32x4.add(f32x4.mul(w2, v128.load(value2 + i)), f32x4.mul(w3, v128.load(value3 + i)));
+      v128.store(y + i, f32x4.add(v128.load(y + i), f32x4.add(first, second)));
+    }
+  }
+  for (let row = whole; row < count; row++, value += stride) {
+    const weight = v128.load32_splat(weights + ((<usize>row) << 2));
+    for (let i: usize = 0; i < stride; i += 16) {
+      v128.store(y + i, f32x4.add(v128.load(y + i), f32x4.mul(weight, v128.load(value + i))));
+    }
+  }
+}
+
 /**
  * y = softmax(q Kᵀ scale) V of one query over `count` rows of keys and values. `scores` is scratch for count + 3 numbers.
  */
@@ -156,35 +229,23 @@ export function attend(
   valueWidth: i32,
   scale: f32,
 ): void {
-  const stride = (<usize>keyWidth) << 2;
   const valueStride = (<usize>valueWidth) << 2;
-  let highest = -Infinity as f32;
-  for (let row = 0; row < count; row++) {
-    const key = keys + <usize>row * stride;
-    let sum = f32x4.splat(0);
-    for (let i: usize = 0; i < stride; i += 16) {
-      sum = f32x4.add(sum, f32x4.mul(v128.load(query + i), v128.load(key + i)));
-    }
-    const score = laneSum(sum) * scale;
-    store<f32>(scores + ((<usize>row) << 2), score);
-    highest = max<f32>(highest, score);
-  }
+  const shift = f32x4.splat(scoreKeys(query, keys, scores, count, (<usize>keyWidth) << 2, scale));
+  const whole = count & ~3;
+  let sums = f32x4.splat(0);
   // Up to three numbers behind the last score are changed too, and never used.
-  const shift = f32x4.splat(highest);
-  let total: f32 = 0;
   for (let row = 0; row < count; row += 4) {
     const at = scores + ((<usize>row) << 2);
-    v128.store(at, exponential(f32x4.sub(v128.load(at), shift)));
+    const power = exponential(f32x4.sub(v128.load(at), shift));
+    v128.store(at, power);
+    if (row < whole) sums = f32x4.add(sums, power);
   }
-  for (let row = 0; row < count; row++) total += load<f32>(scores + ((<usize>row) << 2));
-  const inverse = <f32>1 / total;
-  for (let i: usize = 0; i < valueStride; i += 16) v128.store(y + i, f32x4.splat(0));
-  for (let row = 0; row < count; row++) {
-    const weight = f32x4.splat(load<f32>(scores + ((<usize>row) << 2)) * inverse);
-    const value = values + <usize>row * valueStride;
-    for (let i: usize = 0; i < valueStride; i += 16) {
-      v128.store(y + i, f32x4.add(v128.load(y + i), f32x4.mul(weight, v128.load(value + i))));
-    }
+  let total = laneSum(sums);
+  for (let row = whole; row < count; row++) total += load<f32>(scores + ((<usize>row) << 2));
+  sumValues(y, scores, values, count, valueStride);
+  const inverse = f32x4.splat(<f32>1 / total);
+  for (let i: usize = 0; i < valueStride; i += 16) {
+    v128.store(y + i, f32x4.mul(v128.load(y + i), inverse));
   }
 }
 

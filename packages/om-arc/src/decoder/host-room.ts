@@ -1,5 +1,5 @@
 import type { Place } from '@palimpsest/base';
-import type { HostWeights } from './host-weights.js';
+import type { HostMatrix, HostNorm, HostWeights } from './host-weights.js';
 
 /** Where the keys and values of one text lie, `[H, S + N + S, width]` per layer and pass. */
 export interface Cache {
@@ -61,5 +61,16 @@ export class HostRoom {
 
   give(cache: Cache): void {
     this.#free.push(cache);
+  }
+
+  /** y = W x + bias, with negative ones cut off if `relu`. */
+  multiply(y: Place, { weight, bias, rows, columns }: HostMatrix, x: Place, relu = false): void {
+    this.weights.kernels.multiply(y, weight, x, bias, rows, columns, relu);
+  }
+
+  /** sum += branch; y = its layer normalisation. */
+  addNormalised(y: Place, sum: Place, branch: Place, { gain, bias }: HostNorm): void {
+    const { kernels, config } = this.weights;
+    kernels.addNormalised(y, sum, branch, gain, bias, config.dimInput);
   }
 }
