@@ -1,5 +1,5 @@
 // node bench/wavefront.mjs: the wavefront against one layer of one segment after the other, reading and training, for several
-// batches and lengths of segments. ROUNDS and THREADS in the environment.
+// batches and lengths of segments, states only and with logits. ROUNDS, THREADS, SIZES and WHAT in the environment.
 import { createEngine, crossEntropy, Rng, tf, valueAndGradient } from '../../tensor-core/dist/index.js';
 import { OmLLM } from '../dist/index.js';
 import { inTurn, randomIds, ratios } from './common.mjs';
@@ -7,6 +7,7 @@ import { inTurn, randomIds, ratios } from './common.mjs';
 const ROUNDS = Number(process.env.ROUNDS ?? 7);
 const threads = Number(process.env.THREADS ?? 2);
 const engine = await createEngine('onnx', { threads });
+const wanted = (process.env.WHAT ?? 'ingesting,reading,learning').split(',');
 const sizes = JSON.parse(process.env.SIZES ?? '[[1,32],[1,64],[4,32],[8,64]]');
 
 for (const [batch, segmentLen] of sizes) {
@@ -25,7 +26,8 @@ for (const [batch, segmentLen] of sizes) {
   const time = 16 * segmentLen;
   const params = engine.put(model.init(Rng.fromSeed(1)));
   const ids = engine.put(randomIds(batch, time, 256));
-  const read = (form) => engine.compile((p, x) => model.forward(p, x, [], false, { form }).states);
+  const ingest = (form) => engine.compile((p, x) => model.forward(p, x, [], false, { form }).states);
+  const read = (form) => engine.compile((p, x) => model.forward(p, x, [], false, { form }));
   const learn = (form) =>
     engine.compile((p, x) => {
       const loss = (weights) => {
@@ -34,7 +36,8 @@ for (const [batch, segmentLen] of sizes) {
       };
       return valueAndGradient(loss, p).gradients;
     });
-  for (const [what, make] of Object.entries({ reading: read, learning: learn })) {
+  for (const [what, make] of Object.entries({ ingesting: ingest, reading: read, learning: learn })) {
+    if (!wanted.includes(what)) continue;
     const [sequential, wavefront] = [make('sequential'), make('wavefront')];
     const times = await inTurn(
       { sequential: () => sequential(params, ids), wavefront: () => wavefront(params, ids) },

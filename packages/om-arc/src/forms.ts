@@ -3,6 +3,7 @@ import type { OmConfig } from './config.js';
 import type { Place } from './dropout.js';
 import { type LayerStack, sliceLayers, splitLayers } from './layer-stack.js';
 import type { OmParams } from './parameters.js';
+import { layerNumbers, tableLength } from './plan.js';
 import { recomputed } from './recomputation.js';
 import { runSegment, runSegmentApart } from './segment.js';
 import type { Setup } from './setup.js';
@@ -31,14 +32,18 @@ export interface SegmentsResult {
   readonly states: readonly tf.Tensor[];
 }
 
-/** Rows that a layer works on at once up to which side by side is faster than one after another. */
-const MOST_ROWS = 64;
+/** Rows of a layer, and numbers of all layers' matrices, up to which side by side was never slower (`bench/forms.mjs`). */
+const [MOST_ROWS, MOST_NUMBERS] = [128, 1_500_000];
 
-/** Which form is faster: products of few rows leave the processor idle, and side by side there are fewer, larger steps. */
+/**
+ * Which form is faster: products of few rows leave the processor idle, and side by side there are fewer, larger steps; but the
+ * first and the last of them copy the weights of the layers at work, which pays while these stay near the processor.
+ */
 export function chooseForm(config: OmConfig, batch: number, segments: number): Form {
   if (config.finalMlpMultiplier !== 1 || config.numLayers < 2 || segments < 2) return 'sequential';
-  const rows = batch * (config.segmentLen + 2 * config.stateLen);
-  return rows <= MOST_ROWS ? 'wavefront' : 'sequential';
+  const rows = batch * tableLength(config);
+  const isSmall = rows <= MOST_ROWS && config.numLayers * layerNumbers(config) <= MOST_NUMBERS;
+  return isSmall ? 'wavefront' : 'sequential';
 }
 
 /**

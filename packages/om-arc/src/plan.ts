@@ -88,6 +88,13 @@ export const isCausal = ({ cope, copeVariant }: OmConfig): boolean => !cope || c
 /** λ₀ of a layer's differential attention: 0.8 − 0.6 e^(−0.3 layer). */
 export const lambdaInit = (layer: number): number => 0.8 - 0.6 * Math.exp(-0.3 * layer);
 
+/** Numbers of the projections and of the MLP of one layer, as far as a token meets them. */
+export const layerNumbers = (config: OmConfig): number =>
+  passPlans(config).reduce(
+    (sum, { inputWidth, packedWidth }) => sum + config.numHeads * inputWidth * packedWidth,
+    2 * config.dimInput * config.dimHidden,
+  );
+
 /** Numbers of the state of one text at a segment border. */
 export const stateSize = ({ numLayers, stateLen, dimInput }: OmConfig): number =>
   numLayers * stateLen * dimInput;

@@ -50,9 +50,7 @@ export function plainNorm(x: tf.Tensor): tf.Tensor {
  * @param norm `[.., width]` with G rows
  */
 export function groupNorm(x: tf.Tensor, { gain, bias }: NormParams): tf.Tensor {
-  const G = x.shape[0]!;
-  const width = x.shape.at(-1)!;
-  if (G === 1) return layerNorm(x, tf.reshape(gain, [width]), tf.reshape(bias, [width]));
-  const shape = [G, ...new Array<number>(x.rank - 2).fill(1), width];
-  return tf.add(tf.mul(plainNorm(x), tf.reshape(gain, shape)), tf.reshape(bias, shape));
+  const [G, width] = [x.shape[0]!, x.shape.at(-1)!];
+  const shape = G === 1 ? [width] : [G, width];
+  return layerNorm(x, tf.reshape(gain, shape), tf.reshape(bias, shape));
 }

@@ -135,6 +135,25 @@ const cases: readonly Case[] = [
     run: ([a, gain, bias]) => layerNorm(a!, gain!, bias!, 0.5),
     plain: ([a, gain, bias]) => plainNorm(a!, 0.5, true).map((v, i) => v * gain![i]! + bias![i]!),
   },
+  ...[
+    [3, 7],
+    [3, 4, 7],
+    [3, 2, 2, 7],
+  ].map(
+    (shape): Case => ({
+      name: `layerNorm of [${shape}] with a gain and a bias per group`,
+      inputs: [x(shape), x([3, 7], 2), x([3, 7], 3)],
+      differentiate: 3,
+      run: ([a, gain, bias]) => layerNorm(a!, gain!, bias!),
+      plain: ([a, gain, bias]) => {
+        const rows = rowsOf(a!, 7);
+        const group = (row: number) => 7 * Math.floor((3 * row) / rows.length);
+        return rows.flatMap((row, r) =>
+          plainNorm(row, 1e-5, true).map((v, i) => v * gain![group(r) + i]! + bias![group(r) + i]!),
+        );
+      },
+    }),
+  ),
   {
     name: 'rmsNorm',
     inputs: [x([5, 1, 3]), x([3], 2)],

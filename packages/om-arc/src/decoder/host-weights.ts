@@ -8,7 +8,7 @@ import type {
   OmParams,
   ProjectionParams,
 } from '../parameters.js';
-import { type PassPlan, paddedVocabulary, passPlans, tableLength } from '../plan.js';
+import { layerNumbers, type PassPlan, paddedVocabulary, passPlans, tableLength } from '../plan.js';
 import { angleTable } from '../rotary.js';
 
 /** Weights up to this many bytes are decoded on the processor: beyond, the graph's threads read them faster. */
@@ -16,15 +16,11 @@ const MOST_BYTES = 2 ** 28;
 
 /** Whether a model can be decoded by the kernels of the processor, and is small enough that this is the faster way. */
 export function prefersHost(config: OmConfig): boolean {
-  const { dimInput: d, dimHidden: h, dimsKey, dimsValue, numIters, numHeads, numLayers, mlp1221 } = config;
+  const { dimInput: d, dimHidden: h, dimsKey, dimsValue, numIters, numLayers, mlp1221 } = config;
   const isPlain =
     config.edition === 'head' && !config.cope && !config.diffAttn && numIters.every((i) => i === 1);
   const widths = [d, mlp1221 ? Math.floor(h / 2) : h, ...dimsKey, ...dimsValue];
-  const perLayer = passPlans(config).reduce(
-    (sum, p) => sum + numHeads * p.inputWidth * p.packedWidth,
-    2 * d * h,
-  );
-  const bytes = 4 * (numLayers * perLayer + paddedVocabulary(config) * d);
+  const bytes = 4 * (numLayers * layerNumbers(config) + paddedVocabulary(config) * d);
   return isPlain && widths.every((width) => width % 4 === 0) && bytes <= MOST_BYTES && hasDecodingKernels();
 }
 

@@ -12,10 +12,12 @@ interface Epsilon {
 const statistic = (x: TensorSpec): TensorSpec => ({ shape: [...x.shape.slice(0, -1), 1], dtype: 'float32' });
 const leadingAxes = (x: tf.Tensor) => Array.from({ length: x.rank - 1 }, (_, axis) => axis);
 
-/** @throws InputError for a vector that is not as wide as the last axis of `x`. */
+/** @throws InputError for a vector that is not as wide as the last axis of `x`, or has other groups than it. */
 function checkWidth(name: string, role: string, x: TensorSpec, vector: TensorSpec): void {
   const width = x.shape.at(-1);
-  if (width !== undefined && vector.shape.length === 1 && vector.shape[0] === width) return;
+  const isOne = vector.shape.length === 1 && vector.shape[0] === width;
+  const isPerGroup = vector.shape.join() === `${x.shape[0]},1,${width}`;
+  if (width !== undefined && (isOne || isPerGroup)) return;
   throw new InputError(
     `${name} of ${formatShape(x.shape)} needs a ${role} as wide as the last axis, but got ${formatShape(vector.shape)}.`,
   );
@@ -43,6 +45,10 @@ function normaliseRows(
   return [binary(graph, 'Add', scaled, bias), mean, inverse];
 }
 
+/** The sum over all rows that one gain, `[width]` or `[groups, 1, width]`, belongs to. */
+const overRows = (x: tf.Tensor, gain: tf.Tensor) =>
+  gain.rank === 1 ? tf.sum(x, leadingAxes(x)) : tf.sum(x, 1, true);
+
 const layerNormOp = defineOp<Epsilon>({
   name: 'LayerNorm',
   infer: ([x, gain, bias]) => {
@@ -67,8 +73,7 @@ const layerNormOp = defineOp<Epsilon>({
     const scaled = tf.mul(dy!, gain!);
     const projected = tf.mul(normal, tf.mean(tf.mul(scaled, normal), -1, true));
     const dx = tf.mul(inverse!, tf.sub(tf.sub(scaled, tf.mean(scaled, -1, true)), projected));
-    const axes = leadingAxes(x!);
-    return [dx, tf.sum(tf.mul(dy!, normal), axes), tf.sum(dy!, axes)];
+    return [dx, overRows(tf.mul(dy!, normal), gain!), overRows(dy!, gain!)];
   },
 });
 
@@ -76,13 +81,18 @@ const layerNormOp = defineOp<Epsilon>({
  * Layer normalisation of the last axis (Ba, Kiros & Hinton 2016), with the biased variance:
  * gain · (x − mean) / √(var + epsilon) + bias.
  * @param x `[..., width]`
- * @param gain `[width]`
- * @param bias `[width]`
+ * @param gain `[width]`, or `[groups, width]` for an `x` of `[groups, ..., width]`
+ * @param bias as `gain`
  * @param epsilon default 1e-5
- * @throws InputError when gain or bias are not as wide as `x`.
+ * @throws InputError when gain or bias do not fit `x`.
  */
 export function layerNorm(x: tf.Tensor, gain: tf.Tensor, bias: tf.Tensor, epsilon = 1e-5): tf.Tensor {
-  return layerNormOp([x, gain, bias], { epsilon })[0]!;
+  if (gain.rank !== 2 || x.rank < 2) return layerNormOp([x, gain, bias], { epsilon })[0]!;
+  const [groups, width] = [x.shape[0]!, x.shape.at(-1)!];
+  const perGroup = (vector: tf.Tensor) => tf.expandDims(vector, 1);
+  const rows = x.rank === 3 ? x : tf.reshape(x, [groups, x.size / (groups * width), width]);
+  const normal = layerNormOp([rows, perGroup(gain), perGroup(bias)], { epsilon })[0]!;
+  return x.rank === 3 ? normal : tf.reshape(normal, x.shape);
 }
 
 const addLayerNormOp = defineOp<Epsilon>({
