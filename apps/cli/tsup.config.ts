@@ -7,6 +7,5 @@ export default packageBuild({
   entry: ['src/main.ts'],
   format: ['esm'],
   dts: false,
-  banner: { js: '#!/usr/bin/env node' },
   define: { CLI_VERSION: JSON.stringify(version) },
 });
