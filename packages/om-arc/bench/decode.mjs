@@ -1,5 +1,6 @@
-// node bench/decode.mjs: a token by the decoder against computing the open segment anew, and a token after 1 to 64 segments.
-// ROUNDS and SEGMENT in the environment.
+// node bench/decode.mjs: a token by the decoder against computing the open segment anew and against one product that reads as many
+// numbers, and a token after 1 to 64 segments. ROUNDS, SEGMENT and THREADS in the environment.
+import { DecodingKernels } from '../../base/dist/index.js';
 import { createDecoder } from '../../lm/dist/index.js';
 import { createEngine, Rng } from '../../tensor-core/dist/index.js';
 import { createOmModel, OmLLM } from '../dist/index.js';
@@ -8,6 +9,33 @@ import { median, randomIds, timed } from './common.mjs';
 const ROUNDS = Number(process.env.ROUNDS ?? 3);
 const segmentLen = Number(process.env.SEGMENT ?? 512);
 const engine = await createEngine('onnx', { threads: Number(process.env.THREADS ?? 1) });
+
+/** A product with a matrix of so many numbers, 1024 columns wide. */
+function reading(count) {
+  const kernels = new DecodingKernels();
+  const [rows, columns] = [4 * Math.ceil(count / 4096), 1024];
+  const [x, y, bias] = [columns, rows, rows].map((width) => kernels.allocate(width));
+  const matrix = kernels.allocate(rows * columns);
+  // Memory that was never written is one page of zeros.
+  kernels.numbers.fill(1e-3, matrix);
+  return async () => kernels.multiply(y, matrix, x, bias, rows, columns);
+}
+
+/** Numbers that a token reads: the weights that it meets, and the keys and values of `columns` rows. */
+function numbersOfToken({ options, columns }) {
+  const { numLayers: L, dimInput: d, dimHidden: h, dimsKey, dimsValue, numHeads: H, initNgrams } = options;
+  const projections = dimsKey.map(
+    (key, p) => H * (p === 0 ? d : dimsValue[p - 1]) * (2 * key + dimsValue[p]),
+  );
+  const keys = dimsKey.map((key, p) => H * columns * (key + dimsValue[p]));
+  const sum = (values) => values.reduce((total, value) => total + value, 0);
+  const ngrams = initNgrams.map((k) => Math.floor(d / k) * (k + 1) * d);
+  return (
+    L * (sum(projections) + sum(keys) + H * dimsValue.at(-1) * d + 2 * d * h) +
+    sum(ngrams) +
+    options.vocabSize * d
+  );
+}
 
 async function againstRecomputing() {
   const options = {
@@ -31,16 +59,19 @@ async function againstRecomputing() {
   await timed(() => recompute(held, ids));
   const decoder = await createDecoder(engine, model, params);
   await decoder.read(randomIds(1, half - 50, 256).data);
-  const [anew, cached] = [[], []];
+  const [anew, cached, read] = [[], [], []];
+  const readAsMany = reading(numbersOfToken({ options, columns: half + options.stateLen }));
+  await timed(readAsMany);
   for (let round = 0; round < ROUNDS; round++) {
     anew.push(await timed(() => recompute(held, ids)));
     const { wall, cpu } = await timed(async () => void (await decoder.read(randomIds(1, 20, 256).data)));
     cached.push({ wall: wall / 20, cpu: cpu / 20 });
+    read.push(await timed(readAsMany));
   }
   for (const clock of ['wall', 'cpu']) {
-    const [a, c] = [anew, cached].map((times) => median(times.map((time) => time[clock])));
+    const [a, c, r] = [anew, cached, read].map((times) => median(times.map((time) => time[clock])));
     console.log(
-      `${clock}: anew ${a.toFixed(1)} ms, cached ${c.toFixed(3)} ms: ${(a / c).toFixed(0)} times, middle of a segment of ${segmentLen}`,
+      `${clock}: anew ${a.toFixed(1)} ms, cached ${c.toFixed(3)} ms: ${(a / c).toFixed(0)} times, ${(c / r).toFixed(2)} times reading as many numbers (${r.toFixed(3)} ms), middle of a segment of ${segmentLen}`,
     );
   }
   await decoder.dispose();

@@ -33,7 +33,7 @@ export interface SegmentsResult {
 }
 
 /** Rows of a layer, and numbers of all layers' matrices, up to which side by side was never slower (`bench/forms.mjs`). */
-const [MOST_ROWS, MOST_NUMBERS] = [128, 1_500_000];
+const [MOST_ROWS, MOST_NUMBERS] = [128, 500_000];
 
 /**
  * Which form is faster: products of few rows leave the processor idle, and side by side there are fewer, larger steps; but the
