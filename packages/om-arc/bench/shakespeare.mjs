@@ -67,14 +67,14 @@ async function lossBySegment({ model, params, tokenizer }, isCarried) {
   );
   const compiled = engine.compile(segmentLosses(config, isCarried));
   const rows = [];
-  for (let at = 0; at + BATCH <= texts.length; at += BATCH) {
+  for (let at = 0; at < texts.length; at += BATCH) {
     const batch = texts.slice(at, at + BATCH);
-    const result = await compiled(
-      params,
-      ndarray(Int32Array.from(batch.flat()), [BATCH, g + width + 1], 'int32'),
-    );
+    const data = Int32Array.from(batch.flat());
+    const result = await compiled(params, ndarray(data, [batch.length, g + width + 1], 'int32'));
     const values = await result.data();
-    for (let row = 0; row < BATCH; row++) rows.push(values.slice(row * SEGMENTS, (row + 1) * SEGMENTS));
+    batch.forEach((_, row) => {
+      rows.push(values.slice(row * SEGMENTS, (row + 1) * SEGMENTS));
+    });
     disposeTree(result);
   }
   await compiled.dispose();

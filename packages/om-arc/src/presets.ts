@@ -81,14 +81,14 @@ export const presets: Readonly<Record<string, OmPreset>> = {
   },
   shakespeare: {
     description: 'a character model of Tiny Shakespeare by bytes, in one pass',
-    options: { ...small, dimsKey: [32], dimsValue: [32], stateLen: 8, stateUpdate: 'gated' },
+    options: { ...small, dimsKey: [32], dimsValue: [32], segmentLen: 32, stateLen: 8, stateUpdate: 'gated' },
     recipe: {
       ...lanes,
       reading: 'shifted-lanes',
       tokenizer: 'byte',
       batchSize: 8,
       seqLen: 128,
-      steps: 8000,
+      steps: 5000,
       learningRate: 4e-3,
       minimumRate: 0.05,
       validationRegime: 'streaming',
