@@ -1,5 +1,5 @@
 // Compiles the folder assembly/ of a package, from its kernels.ts on, with the AssemblyScript compiler, which npx fetches (100 MB, needed by nobody who
-// only uses or tests the packages), and writes the module into its src/kernels-wasm.ts: `node scripts/kernels.mjs rsm`. With
+// only uses or tests the packages), and writes the module into its src/kernels-wasm.ts: `node scripts/kernels.mjs base`. With
 // `--check` it writes nothing and fails if that file is not what it would have written.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

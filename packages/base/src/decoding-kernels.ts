@@ -1,3 +1,4 @@
+import { EngineError } from './errors.js';
 import { kernelsModule } from './kernels-wasm.js';
 import { type WasmMemory, wasmKernels } from './wasm-kernels.js';
 
@@ -50,9 +51,9 @@ export class DecodingKernels {
   #numbers: Float32Array;
   #next: Place;
 
-  /** @throws Error where `hasDecodingKernels` is false. */
+  /** @throws EngineError where `hasDecodingKernels` is false. */
   constructor() {
-    if (!kernels) throw new Error('WebAssembly with 128-bit vectors is missing.');
+    if (!kernels) throw new EngineError('WebAssembly with 128-bit vectors is missing.');
     this.#exports = kernels();
     const { memory } = this.#exports;
     this.#numbers = new Float32Array(memory.buffer);

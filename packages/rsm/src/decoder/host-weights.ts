@@ -1,8 +1,8 @@
+import { DecodingKernels, type Place } from '@palimpsest/base';
 import type { NDArray } from '@palimpsest/tensor-core';
 import type { RsmConfig } from '../config.js';
 import type { BlockParams, NormParams, RsmParams } from '../parameters.js';
 import { poolKind } from '../state.js';
-import { HostKernels, type Place } from './kernels.js';
 
 export interface HostNorm {
   readonly gain: Place;
@@ -51,7 +51,7 @@ interface Scratch {
 
 /** The weights of a model in the kernels' memory, and places for the texts that are decoded with them. */
 export class HostWeights {
-  readonly kernels = new HostKernels();
+  readonly kernels = new DecodingKernels();
   readonly blocks: readonly HostBlock[];
   readonly normOut: HostNorm;
   readonly embedding: Float32Array;
@@ -104,12 +104,12 @@ export class HostWeights {
   }
 }
 
-const placeNorm = (kernels: HostKernels, { gain, bias }: NormParams<NDArray>): HostNorm => ({
+const placeNorm = (kernels: DecodingKernels, { gain, bias }: NormParams<NDArray>): HostNorm => ({
   gain: kernels.store(gain.data),
   bias: kernels.store(bias.data),
 });
 
-function placeBlock(kernels: HostKernels, block: BlockParams<NDArray>): HostBlock {
+function placeBlock(kernels: DecodingKernels, block: BlockParams<NDArray>): HostBlock {
   const matrix = ({ weight }: { readonly weight: NDArray }) =>
     kernels.storeMatrix(weight.data, weight.shape[0]!, weight.shape[1]!);
   const { selfAttention, memoryRead, mlp } = block;

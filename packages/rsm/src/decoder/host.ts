@@ -1,3 +1,4 @@
+import { hasDecodingKernels } from '@palimpsest/base';
 import {
   DeviceArray,
   type NDArray,
@@ -13,7 +14,6 @@ import { positionTable } from '../positional-encoding.js';
 import { type BlockState, hasHiddenSync, type PoolState, poolKind } from '../state.js';
 import type { OpenSlots } from './graph.js';
 import type { HostBlock, HostNorm, HostPending, HostWeights } from './host-weights.js';
-import { hasHostKernels } from './kernels.js';
 import { type Pools, type TokenForm, take } from './token-form.js';
 
 /**
@@ -24,7 +24,7 @@ const MOST_BYTES = 2 ** 28;
 
 /** Whether a model can be decoded by the kernels of this package. */
 export function fitsHost({ hiddenSize: d, numHeads }: RsmConfig): boolean {
-  return d % 4 === 0 && (d / numHeads) % 4 === 0 && hasHostKernels();
+  return d % 4 === 0 && (d / numHeads) % 4 === 0 && hasDecodingKernels();
 }
 
 /** Whether that is the faster way on an engine that computes on the processor. */
@@ -149,6 +149,7 @@ export class HostTokenForm implements TokenForm {
         scores,
         position + 1,
         width,
+        width,
         1 / Math.sqrt(width),
       );
     }
@@ -161,7 +162,7 @@ export class HostTokenForm implements TokenForm {
     const { hiddenSize: d, numMemorySlots } = this.config;
     const { kernels, scratch } = this.weights;
     const { sum, normal, branch, hidden, scores } = scratch;
-    kernels.attend(branch, normal, pending.slotKeys, pending.slotValues, scores, numMemorySlots, d, 1);
+    kernels.attend(branch, normal, pending.slotKeys, pending.slotValues, scores, numMemorySlots, d, d, 1);
     const read = kernels.view(branch, d);
     const bias = kernels.view(block.readBias, d);
     for (let i = 0; i < d; i++) read[i]! += bias[i]!;

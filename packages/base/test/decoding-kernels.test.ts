@@ -1,6 +1,5 @@
-import { Rng } from '@palimpsest/tensor-core';
 import { describe, expect, it } from 'vitest';
-import { HostKernels } from '../src/decoder/kernels.js';
+import { DecodingKernels, Rng } from '../src/index.js';
 
 const sum = (values: Iterable<number>) => [...values].reduce((total, value) => total + value, 0);
 const rng = Rng.fromSeed(2);
@@ -21,7 +20,7 @@ describe('the kernels of decoding on the processor', () => {
     [65, 128],
     [3, 40],
   ])('multiply a matrix of %i x %i, with and without a cut at 0', (rows, columns) => {
-    const kernels = new HostKernels();
+    const kernels = new DecodingKernels();
     const [w, x, b] = [draw(rows * columns), draw(columns), draw(rows)];
     const [matrix, input, bias] = [kernels.storeMatrix(w, rows, columns), kernels.store(x), kernels.store(b)];
     const output = kernels.allocate(rows);
@@ -38,7 +37,7 @@ describe('the kernels of decoding on the processor', () => {
   });
 
   it('add a branch to the stream and normalise it', () => {
-    const kernels = new HostKernels();
+    const kernels = new DecodingKernels();
     const [stream, branch, gain, bias] = [draw(20), draw(20, 3), draw(20), draw(20)];
     const places = [stream, branch, gain, bias].map((values) => kernels.store(values));
     const output = kernels.allocate(20);
@@ -59,13 +58,13 @@ describe('the kernels of decoding on the processor', () => {
     [6, 32, 40],
     [257, 12, 5],
   ])('attend to %i rows of %i, also where scores are far apart', (count, width, scale) => {
-    const kernels = new HostKernels();
+    const kernels = new DecodingKernels();
     const [query, keys, values] = [draw(width), draw(count * width), draw(count * width)];
     const places = [query, keys, values].map((numbers) => kernels.store(numbers));
     const [scores, output] = [kernels.allocate(count + 3), kernels.allocate(width)];
     // What lies behind the last score has no effect.
     kernels.view(scores, count + 3).fill(Number.NaN);
-    kernels.attend(output, places[0]!, places[1]!, places[2]!, scores, count, width, scale);
+    kernels.attend(output, places[0]!, places[1]!, places[2]!, scores, count, width, width, scale);
     const raw = Array.from({ length: count }, (_, row) =>
       sum(query.map((value, i) => value * keys[row * width + i]! * scale)),
     );
@@ -80,7 +79,7 @@ describe('the kernels of decoding on the processor', () => {
     [1, 4, 0.3],
     [5, 12, 3],
   ])('keep an online softmax of %i slots of %i, also where scores are far apart', (slots, width, scale) => {
-    const kernels = new HostKernels();
+    const kernels = new DecodingKernels();
     const tokens = Array.from({ length: 6 }, () => draw(width, scale));
     const queries = draw(slots * width, scale);
     const place = {
@@ -106,7 +105,7 @@ describe('the kernels of decoding on the processor', () => {
   });
 
   it('grow with what is allocated, and keep what is there', () => {
-    const kernels = new HostKernels();
+    const kernels = new DecodingKernels();
     const place = kernels.store(Float32Array.of(1, 2, 3));
     const large = kernels.allocate(3 * 65_536);
     kernels.view(large, 3 * 65_536).fill(7);
