@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { encodeSafetensors, InputError } from '@palimpsest/base';
 import { describe, expect, it } from 'vitest';
-import { decodeSafetensors, encodeSafetensors } from '../src/files/safetensors.js';
-import { CompressedStore, KakeyaError, KakeyaRegistry, Random, rowOf, SingleSetCodec } from '../src/index.js';
+import { CompressedStore, KakeyaRegistry, Random, rowOf, SingleSetCodec } from '../src/index.js';
 import { lowRank, relativeError } from './vectors.js';
 
 const rows = lowRank(120, 64, 6, 0.1, 1);
@@ -150,8 +150,8 @@ describe('files', () => {
         () => 'loaded',
         (error: unknown) => error,
       );
-      // A changed name or shape may still be caught further on, but always with the package's own error.
-      expect(outcome).toBeInstanceOf(KakeyaError);
+      // A changed name or shape may still be caught further on, but always as bad input.
+      expect(outcome).toBeInstanceOf(InputError);
     }
     expect({ ...one.getStats(), totalDecoded: 0 }).toEqual({ ...stats, totalDecoded: 0 });
     expect(one.decode(3)).toEqual(codec().decode(3));
@@ -162,10 +162,10 @@ describe('files', () => {
     const path = join(where, 'file');
     await codec().save(path);
     await expect(KakeyaRegistry.load(path)).rejects.toThrow(/file holds a single-set-codec, not a registry/);
-    writeFileSync(path, encodeSafetensors({ tensors: {}, metadata: {} }));
+    writeFileSync(path, encodeSafetensors({}, {}));
     await expect(KakeyaRegistry.load(path)).rejects.toThrow(/not written by this package/);
     writeFileSync(path, 'hello, I am a text file and nothing more');
-    await expect(KakeyaRegistry.load(path)).rejects.toThrow(/file is torn or not a safetensors file/);
+    await expect(KakeyaRegistry.load(path)).rejects.toThrow(/file is not a safetensors file, or is cut off/);
     const metadata = {
       format: 'palimpsest-kakeya',
       version: '2',
@@ -173,24 +173,12 @@ describe('files', () => {
       json: '{}',
       checksum: '0',
     };
-    writeFileSync(path, encodeSafetensors({ tensors: {}, metadata }));
+    writeFileSync(path, encodeSafetensors({}, metadata));
     await expect(KakeyaRegistry.load(path)).rejects.toThrow(/format version 2/);
     await expect(KakeyaRegistry.load(join(where, 'nothing'))).rejects.toThrow(/There is no file .*nothing/);
     await expect(CompressedStore.load(join(where, 'nothing'))).rejects.toThrow(
       /There is no file .*nothing\.kakeya/,
     );
-  });
-
-  it('keep arrays of every type', () => {
-    const tensors = {
-      half: { dtype: 'F16', shape: [3], data: Float32Array.of(1, -0.5, 65504) },
-      single: { dtype: 'F32', shape: [1, 2], data: Float32Array.of(0.1, -3e30) },
-      double: { dtype: 'F64', shape: [1], data: Float64Array.of(Math.PI) },
-      whole: { dtype: 'I32', shape: [2], data: Int32Array.of(-7, 2 ** 31 - 1) },
-      bytes: { dtype: 'U8', shape: [0], data: new Uint8Array(0) },
-    } as const;
-    const bytes = encodeSafetensors({ tensors, metadata: { name: 'ü' } });
-    expect(decodeSafetensors(bytes, 'x')).toEqual({ tensors, metadata: { name: 'ü' } });
   });
 
   it('stay readable when the disk refuses a write, and nothing is left behind', async () => {

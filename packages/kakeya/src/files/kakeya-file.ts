@@ -1,8 +1,14 @@
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  floatToHalf,
+  type SafeTensor,
+  toNDArray,
+} from '@palimpsest/base';
 import type { z } from 'zod';
 import { expect, KakeyaError } from '../errors.js';
 import { type Matrix, matrix } from '../linalg/matrix.js';
 import { crc32 } from './crc32.js';
-import { decodeSafetensors, encodeSafetensors, type StoredTensor } from './safetensors.js';
 
 const FORMAT = 'palimpsest-kakeya';
 const VERSION = 1;
@@ -11,7 +17,7 @@ const VERSION = 1;
 export interface KakeyaFile<T> {
   readonly kind: string;
   readonly json: T;
-  readonly tensors: Readonly<Record<string, StoredTensor>>;
+  readonly tensors: Readonly<Record<string, SafeTensor>>;
 }
 
 /** One safetensors file; the JSON and a checksum of the arrays travel in its metadata. */
@@ -19,7 +25,7 @@ export function encodeKakeyaFile<T>(file: KakeyaFile<T>): Uint8Array {
   const json = JSON.stringify(file.json);
   const checksum = String(checksumOf(json, file.tensors));
   const metadata = { format: FORMAT, version: String(VERSION), kind: file.kind, json, checksum };
-  return encodeSafetensors({ tensors: file.tensors, metadata });
+  return encodeSafetensors(file.tensors, metadata);
 }
 
 /** Reads a file of one kind. Throws, naming it, when it is torn, foreign, of another kind or a newer version. */
@@ -29,7 +35,8 @@ export function decodeKakeyaFile<T>(
   source: string,
   shape: z.ZodType<unknown>,
 ): KakeyaFile<T> {
-  const { tensors, metadata } = decodeSafetensors(bytes, source);
+  const { tensors: byName, metadata } = decodeSafetensors(bytes, source);
+  const tensors = Object.fromEntries(byName);
   expect(
     metadata.format === FORMAT,
     () => `${source} is a safetensors file but was not written by this package.`,
@@ -68,7 +75,7 @@ export function fromFile<T>(source: string, make: () => T): T {
   }
 }
 
-function checksumOf(json: string, tensors: Readonly<Record<string, StoredTensor>>): number {
+function checksumOf(json: string, tensors: Readonly<Record<string, SafeTensor>>): number {
   let sum = crc32(new TextEncoder().encode(json));
   for (const name of Object.keys(tensors).sort()) {
     const { data } = tensors[name]!;
@@ -80,10 +87,10 @@ function checksumOf(json: string, tensors: Readonly<Record<string, StoredTensor>
 
 /** Arrays of a file by name; reading a missing one names the file. */
 export class TensorReader {
-  readonly #tensors: Readonly<Record<string, StoredTensor>>;
+  readonly #tensors: Readonly<Record<string, SafeTensor>>;
   readonly #source: string;
 
-  constructor(tensors: Readonly<Record<string, StoredTensor>>, source: string) {
+  constructor(tensors: Readonly<Record<string, SafeTensor>>, source: string) {
     this.#tensors = tensors;
     this.#source = source;
   }
@@ -93,16 +100,20 @@ export class TensorReader {
   }
   /** Finite numbers. */
   floats(name: string): Float32Array {
-    const values = Float32Array.from(this.#get(name, ['F16', 'F32', 'F64']).data);
+    const values = Float32Array.from(toNDArray(this.#get(name, ['F16', 'F32', 'F64'])).data);
     const at = values.findIndex((value) => !Number.isFinite(value));
     expect(at < 0, () => `${this.#source}: array ${name} holds ${values[at]} at position ${at}.`);
     return values;
   }
+  /** In full precision; empty where there is no such array. */
+  doubles(name: string): Float64Array {
+    return this.has(name) ? Float64Array.from(this.#get(name, ['F64']).data, Number) : new Float64Array(0);
+  }
   integers(name: string): Int32Array {
-    return Int32Array.from(this.#get(name, ['I32']).data);
+    return Int32Array.from(toNDArray(this.#get(name, ['I32'])).data);
   }
   bytes(name: string): Uint8Array {
-    return Uint8Array.from(this.#get(name, ['U8']).data);
+    return Uint8Array.from(toNDArray(this.#get(name, ['U8'])).data);
   }
   matrix(name: string): Matrix<Float32Array> {
     const { shape } = this.#get(name, ['F16', 'F32']);
@@ -110,7 +121,7 @@ export class TensorReader {
     return matrix(shape[0]!, shape[1]!, this.floats(name));
   }
 
-  #get(name: string, dtypes: readonly StoredTensor['dtype'][]): StoredTensor {
+  #get(name: string, dtypes: readonly SafeTensor['dtype'][]): SafeTensor {
     const tensor = this.#tensors[name];
     if (tensor === undefined) throw new KakeyaError(`${this.#source} lacks the array ${name}.`);
     expect(dtypes.includes(tensor.dtype), () => {
@@ -121,22 +132,25 @@ export class TensorReader {
 }
 
 /** A float vector for a file. */
-export function storedVector(data: ArrayLike<number>, dtype: 'F32' | 'F16' | 'F64' = 'F32'): StoredTensor {
-  const numbers = dtype === 'F64' ? Float64Array.from(data) : Float32Array.from(data);
+export function storedVector(data: ArrayLike<number>, dtype: 'F32' | 'F16' | 'F64' = 'F32'): SafeTensor {
+  const numbers = dtype === 'F64' ? Float64Array.from(data) : storedFloats(data, dtype);
   return { dtype, shape: [data.length], data: numbers };
 }
 
 /** A float matrix for a file. */
-export function storedMatrix(m: Matrix, dtype: 'F32' | 'F16' = 'F32'): StoredTensor {
-  return { dtype, shape: [m.rows, m.cols], data: Float32Array.from(m.data) };
+export function storedMatrix(m: Matrix, dtype: 'F32' | 'F16' = 'F32'): SafeTensor {
+  return { dtype, shape: [m.rows, m.cols], data: storedFloats(m.data, dtype) };
 }
 
+const storedFloats = (data: ArrayLike<number>, dtype: 'F32' | 'F16') =>
+  dtype === 'F16' ? Uint16Array.from(data, floatToHalf) : Float32Array.from(data);
+
 /** Whole numbers for a file. */
-export function storedIntegers(data: ArrayLike<number>): StoredTensor {
+export function storedIntegers(data: ArrayLike<number>): SafeTensor {
   return { dtype: 'I32', shape: [data.length], data: Int32Array.from(data) };
 }
 
 /** Bytes for a file. */
-export function storedBytes(data: Uint8Array): StoredTensor {
+export function storedBytes(data: Uint8Array): SafeTensor {
   return { dtype: 'U8', shape: [data.length], data };
 }

@@ -1,16 +1,13 @@
+import type { SafeTensor } from '@palimpsest/base';
 import { expect } from '../errors.js';
 import type { CompressedVec } from '../set/record.js';
 import { storedBytes, storedIntegers, storedVector, type TensorReader } from './kakeya-file.js';
-import type { StoredTensor } from './safetensors.js';
 
 const SPARSE = 0;
 const BYTES = 1;
 
 /** Records as a struct of arrays, names prefixed; variable parts lie end to end with their lengths beside. */
-export function writeRecords(
-  records: readonly CompressedVec[],
-  prefix: string,
-): Record<string, StoredTensor> {
+export function writeRecords(records: readonly CompressedVec[], prefix: string): Record<string, SafeTensor> {
   const sparse = records.filter((record) => record.kind === 'sparse');
   const coded = records.filter((record) => record.kind === 'bytes');
   const bytes = new Uint8Array(coded.reduce((sum, record) => sum + record.bytes.length, 0));

@@ -1,3 +1,4 @@
+import type { SafeTensor } from '@palimpsest/base';
 import type { BundleName, KakeyaConfig } from '../config.js';
 import { expect, KakeyaError } from '../errors.js';
 import { handleOf, type KakeyaHandle } from '../registry/kakeya-handle.js';
@@ -15,7 +16,6 @@ import {
   TensorReader,
 } from './kakeya-file.js';
 import { pieces, readRecords, writeRecords } from './record-file.js';
-import type { StoredTensor } from './safetensors.js';
 import { savedRegistry } from './saved-shapes.js';
 import { readSet, type SetHeader, writeSet } from './set-file.js';
 
@@ -57,7 +57,7 @@ interface RegistryJson extends Omit<RegistrySnapshot, 'axes' | 'current' | 'reti
 export function registryBytes(snapshot: RegistrySnapshot, handles: readonly KakeyaHandle[]): Uint8Array {
   const { axes, current, retired, samples, ...plain } = snapshot;
   const records = handles.map((handle) => handle.records());
-  const tensors: Record<string, StoredTensor> = {
+  const tensors: Record<string, SafeTensor> = {
     ...writeRecords(records.flat(), 'records/'),
     samples: storedVector(
       samples.flatMap((s) => [...Object.values(s.fields), ...Object.values(s.base)].flatMap((v) => [...v])),
@@ -80,7 +80,7 @@ export function registryBytes(snapshot: RegistrySnapshot, handles: readonly Kake
   return encodeKakeyaFile({ kind: 'registry', json, tensors });
 }
 
-function writeBuild(build: SetsBuild, prefix: string, tensors: Record<string, StoredTensor>): BuildHeader {
+function writeBuild(build: SetsBuild, prefix: string, tensors: Record<string, SafeTensor>): BuildHeader {
   const sets = build.sets.map((set, setIdx) => {
     const written = writeSet(set, `${prefix}set${setIdx}/`);
     Object.assign(tensors, written.tensors);
@@ -99,15 +99,14 @@ export function readRegistry(
   source: string,
 ): { snapshot: RegistrySnapshot; handles: KakeyaHandle[] } {
   const { json, tensors } = decodeKakeyaFile<RegistryJson>(bytes, 'registry', source, savedRegistry);
-  return fromFile(source, () => registryFrom(json, tensors, new TensorReader(tensors, source)));
+  return fromFile(source, () => registryFrom(json, new TensorReader(tensors, source)));
 }
 
 function registryFrom(
   json: RegistryJson,
-  tensors: Readonly<Record<string, StoredTensor>>,
   reader: TensorReader,
 ): { snapshot: RegistrySnapshot; handles: KakeyaHandle[] } {
-  const axis = (name: BundleName) => Float64Array.from(tensors[`axes/${name}`]?.data ?? []);
+  const axis = (name: BundleName) => reader.doubles(`axes/${name}`);
   const snapshot: RegistrySnapshot = {
     ...json,
     axes: json.hasAxes ? { time: axis('time'), topic: axis('topic'), ctx: axis('ctx') } : null,

@@ -1,3 +1,4 @@
+import type { SafeTensor } from '@palimpsest/base';
 import { type CoderHeader, coderHeader } from '../coders/coders.js';
 import { PcaInt8Coder } from '../coders/pca-int8-coder.js';
 import { ProductQuantiser } from '../coders/product-quantiser.js';
@@ -10,7 +11,6 @@ import type { Slice } from '../set/field-scaling.js';
 import type { KakeyaSet, SetState } from '../set/kakeya-set.js';
 import { type Skeleton, type SkeletonDtype, skeletonFrom } from '../set/skeleton.js';
 import { storedIntegers, storedMatrix, storedVector, type TensorReader } from './kakeya-file.js';
-import type { StoredTensor } from './safetensors.js';
 
 /** The JSON part of a saved set; null for an inactive one. */
 export interface SetHeader {
@@ -28,11 +28,11 @@ const FULL_PRECISION = new Set(['sigma', 'scales', 'codebook']);
 export function writeSet(
   set: KakeyaSet,
   prefix: string,
-): { header: SetHeader | null; tensors: Record<string, StoredTensor> } {
+): { header: SetHeader | null; tensors: Record<string, SafeTensor> } {
   const { state } = set;
   if (state === null) return { header: null, tensors: {} };
   const dtype = set.config.skeletonDtype === 'f16' ? 'F16' : 'F32';
-  const tensors: Record<string, StoredTensor> = {
+  const tensors: Record<string, SafeTensor> = {
     ...writeSkeleton(state.skeleton, `${prefix}skeleton/`, dtype),
   };
   if (state.scale !== null) tensors[`${prefix}scale`] = storedVector(state.scale);
@@ -52,7 +52,7 @@ export function writeSkeleton(
   skeleton: Skeleton,
   prefix: string,
   dtype: 'F16' | 'F32',
-): Record<string, StoredTensor> {
+): Record<string, SafeTensor> {
   return {
     [`${prefix}basis`]: storedMatrix(skeleton.basis, dtype),
     [`${prefix}mean`]: storedVector(skeleton.mean, dtype),
@@ -72,9 +72,9 @@ export function readSkeleton(reader: TensorReader, prefix: string, dRes: number)
   });
 }
 
-function writeCoder(coder: VectorCoder, prefix: string, dtype: 'F16' | 'F32'): Record<string, StoredTensor> {
+function writeCoder(coder: VectorCoder, prefix: string, dtype: 'F16' | 'F32'): Record<string, SafeTensor> {
   const half = dtype === 'F16' && (coder instanceof TransformCoder || coder instanceof TrellisCoder);
-  const tensors: Record<string, StoredTensor> = {};
+  const tensors: Record<string, SafeTensor> = {};
   for (const [name, part] of Object.entries(coder.tensors())) {
     const own = half && !FULL_PRECISION.has(name) ? 'F16' : 'F32';
     tensors[prefix + name] =
