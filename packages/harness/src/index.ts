@@ -58,7 +58,6 @@ export {
   inspectCheckpoint,
 } from './inspect/inspect-checkpoint.js';
 export { inspectionPage } from './inspect/inspection-page.js';
-export { parseJson } from './json-document.js';
 export { mechanisms } from './mechanisms.js';
 export {
   type CheckpointDescription,

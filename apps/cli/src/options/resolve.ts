@@ -1,5 +1,5 @@
-import { readRegularFile, systemReason } from '@palimpsest/base';
-import { nearestName, parseJson } from '@palimpsest/harness';
+import { parseJson, readRegularFile, systemReason } from '@palimpsest/base';
+import { nearestName } from '@palimpsest/harness';
 import { InputError } from '@palimpsest/tensor-core';
 import type { z } from 'zod';
 import type { Field, OptionSchema } from './fields.js';

@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { requireRegularFile, systemReason } from '@palimpsest/base';
+import { parseJson, requireRegularFile, systemReason } from '@palimpsest/base';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import { parseJson } from '../json-document.js';
 import { byName, unknownName } from '../names.js';
 import type { CellSpecInput } from './cell.js';
 import { accepts, firstIssue } from './resolve-cell.js';

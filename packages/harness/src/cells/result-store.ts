@@ -2,9 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemReason } from '@palimpsest/base';
+import { parseJson, systemReason } from '@palimpsest/base';
 import { InputError } from '@palimpsest/tensor-core';
-import { parseJson } from '../json-document.js';
 import { type CellResult, cellResultSchema } from './cell.js';
 import { firstIssue } from './resolve-cell.js';
 

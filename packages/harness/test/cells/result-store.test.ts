@@ -103,7 +103,7 @@ describe('ResultStore', () => {
       writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
       return expect(store.list()).rejects;
     };
-    await attempt('{"format": "palim').toThrow(/^The result '.*' is no JSON: .*\.$/);
+    await attempt('{"format": "palim').toThrow(/^The result '.*' is not JSON: .*\.$/);
     await attempt({ name: 'x' }).toThrow('is no result of a cell; remove it, or give another result folder.');
     await attempt({ ...result, version: 2 }).toThrow(
       'has version 2 of the result schema, and this program reads version 1; give another result folder.',
