@@ -49,16 +49,35 @@ export function readRows(
   const longest = longestWindow(config);
   const carry = carriedRows(config);
   const known = before ? padTokens(before, tokens) : carry > 0 && tf.zeros([batch, heads, carry, tokens]);
-  const all = known ? tf.concat([known, rows], 2) : rows;
-  const count = all.shape[2]!;
+  const window = rowWindows(known || undefined, rows);
+  const count = (known ? known.shape[2]! : 0) + rows.shape[2]!;
   const frames: tf.Tensor[] = [];
   let from = 0;
   for (; count - from >= longest; from += hopLength) {
-    const window = tf.slice(all, [0, 0, from, 0], [batch, heads, longest, tokens]);
-    frames.push(spectra(config, window, weightOf(Math.floor((count - from - longest) / hopLength))));
+    const weight = weightOf(Math.floor((count - from - longest) / hopLength));
+    frames.push(spectra(config, window(from, from + longest), weight));
   }
-  const ring = count > from && tf.slice(all, [0, 0, from, 0], [batch, heads, count - from, tokens]);
+  const ring = count > from && window(from, count);
   return { frames, ...(ring && { ring }) };
+}
+
+/**
+ * Rows of two arrays one behind the other, without putting both side by side in full: a window that lies in one of them is cut
+ * from it as it is.
+ */
+function rowWindows(
+  first: tf.Tensor | undefined,
+  second: tf.Tensor,
+): (from: number, to: number) => tf.Tensor {
+  const [batch, heads, , tokens] = second.shape as [number, number, number, number];
+  const border = first ? first.shape[2]! : 0;
+  const cut = (x: tf.Tensor, from: number, to: number) =>
+    from === 0 && to === x.shape[2] ? x : tf.slice(x, [0, 0, from, 0], [batch, heads, to - from, tokens]);
+  return (from, to) => {
+    if (from >= border) return cut(second, from - border, to - border);
+    if (to <= border) return cut(first!, from, to);
+    return tf.concat([cut(first!, from, border), cut(second, 0, to - border)], 2);
+  };
 }
 
 /**
