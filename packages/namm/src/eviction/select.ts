@@ -58,18 +58,37 @@ function selectOwn(scores: NDArray, rule: SelectionRule, valid: NDArray | undefi
     const own = scores.data.subarray(list * tokens, (list + 1) * tokens);
     return passingEntries(rule, rule.threshold(row), own, valid && validityOf(valid, row, list % heads));
   });
-  const kept = passing.map((entries, list) => {
-    const { cacheSize } = rule;
-    if (cacheSize === null || entries.length <= cacheSize) return entries;
-    const newest = entries.at(-1)!;
-    const value = (entry: number) =>
-      entry === newest ? Number.POSITIVE_INFINITY : scores.data[list * tokens + entry]!;
-    const best = Int32Array.from(entries).sort((a, b) => value(b) - value(a) || b - a);
-    return Array.from(best.subarray(0, cacheSize).sort());
-  });
+  const kept = passing.map((entries, list) =>
+    bestEntries(entries, scores.data.subarray(list * tokens, (list + 1) * tokens), rule.cacheSize),
+  );
   const selection = assembleSelection(kept, [batch, heads]);
   const counts = Int32Array.from(passing, ({ length }) => length);
   return { ...selection, passing: ndarray(counts, [batch, heads], 'int32') };
+}
+
+/** So many best of some entries in their order, the newest among them whatever its score; of equals the newer ones. */
+function bestEntries(
+  entries: readonly number[],
+  scores: ArrayLike<number>,
+  most: number | null,
+): readonly number[] {
+  if (most === null || entries.length <= most) return entries;
+  const older = entries.slice(0, -1);
+  // Numbers are sorted much faster than entries by their numbers.
+  const sorted = Float32Array.from(older, (entry) => scores[entry]!).sort();
+  const places = most - 1;
+  const least = sorted[sorted.length - places] ?? Number.POSITIVE_INFINITY;
+  const better = older.reduce((count, entry) => count + Number(scores[entry]! > least), 0);
+  const equal = older.reduce((count, entry) => count + Number(scores[entry] === least), 0);
+  // The older ones of equals go first.
+  let skipped = equal - (places - better);
+  const isKept = (entry: number) => {
+    const score = scores[entry]!;
+    if (score !== least) return score > least;
+    skipped -= 1;
+    return skipped < 0;
+  };
+  return [...older.filter(isKept), entries.at(-1)!];
 }
 
 /** Entries of a head that pass, oldest first; the newest does whatever its score. */
