@@ -226,6 +226,8 @@ describe('a population', () => {
       [5, [2]],
       [5, [3]],
     ]);
+    const lone = planChunks({ vectors: 'full', trials: trials.slice(0, 2) }, 4);
+    expect(lone.map(({ trials: own }) => own)).toEqual([[0], [1]]);
     const narrow = planChunks(request, 2).filter(({ trials: own }) => own[0] === 2);
     expect(narrow.map(({ members }) => members)).toEqual([[0, 1], [2, 3], [4]]);
   });

@@ -25,12 +25,16 @@ export interface ChunkResult {
 
 const targetLength = ({ target, maxNewTokens = 0 }: Trial) => (target ? target.length : -maxNewTokens);
 
+/** Trials of a lone member have no text in common, only the calls of decoding: smaller batches keep all processes at work. */
+const LONE_SHARE = 4;
+
 /**
  * Cuts a request into batches of at most `rows` texts. The cut depends on the request alone and not on who runs it, so that
  * every number is computed in the same batch whatever the number of processes. Longest trials come first.
  */
 export function planChunks({ vectors, trials }: PopulationRequest, rows: number): Chunk[] {
   const members = vectors === 'full' ? 1 : vectors.length;
+  const widest = members === 1 ? Math.ceil(rows / LONE_SHARE) : rows;
   const order = trials
     .map((_, i) => i)
     .sort(
@@ -47,7 +51,7 @@ export function planChunks({ vectors, trials }: PopulationRequest, rows: number)
       first &&
       first.prompt.length === trials[trial]!.prompt.length &&
       targetLength(first) === targetLength(trials[trial]!) &&
-      group.length < rows;
+      group.length < widest;
     if (fits) group.push(trial);
     else groups.push([trial]);
   }
