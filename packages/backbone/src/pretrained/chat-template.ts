@@ -2,6 +2,7 @@ import { Template } from '@huggingface/jinja';
 import { InputError } from '@palimpsest/base';
 import type { JsonObject, JsonValue } from '@palimpsest/lm';
 import { isObject } from './json-file.js';
+import { renderProgram } from './template-interpreter.js';
 
 /** One turn of a conversation. */
 export interface ChatMessage {
@@ -18,10 +19,7 @@ export interface ChatOptions {
 }
 
 /**
- * The chat template of a checkpoint: turns a conversation into the text that the model was trained on. It is rendered as
- * Jinja2 renders it, but for what `@huggingface/jinja` computes otherwise: `%` of negative numbers has the sign of the first
- * one, numbers equal texts of their digits (`"1" == 1`), equal lists are not equal, and an attribute of nothing is nothing
- * where Jinja2 refuses.
+ * The chat template of a checkpoint: turns a conversation into the text that the model was trained on, as Jinja2 renders it.
  */
 export class ChatTemplate {
   readonly #template: Template;
@@ -55,7 +53,7 @@ export class ChatTemplate {
   render(messages: readonly ChatMessage[], options: ChatOptions = {}): string {
     const { addGenerationPrompt = true, variables = {} } = options;
     try {
-      return this.#template.render({
+      return renderProgram(this.#template, {
         ...this.#tokens,
         ...variables,
         messages: messages.map((message) => ({ ...message })),
@@ -65,7 +63,26 @@ export class ChatTemplate {
       throw new InputError(`${this.file} refuses this conversation: ${(error as Error).message}.`);
     }
   }
+
+  /**
+   * What follows an assistant's reply when the conversation goes on: the end of its turn, and the next messages. A memory that
+   * keeps a conversation reads this in place of everything that was said, so that a turn costs the same after any number of them.
+   * @throws InputError when the template refuses the messages, or does not show replies.
+   */
+  renderBehindReply(messages: readonly ChatMessage[], options: ChatOptions = {}): string {
+    const before = [
+      { role: 'user', content: '.' },
+      { role: 'assistant', content: REPLY },
+    ];
+    const text = this.render([...before, ...messages], options);
+    const at = text.lastIndexOf(REPLY);
+    if (at >= 0) return text.slice(at + REPLY.length);
+    throw new InputError(`${this.file} shows no reply of the assistant, so nothing can be put behind one.`);
+  }
 }
+
+/** Stands for a reply whose text the template shall not look at: no white space, no digits, no letters. */
+const REPLY = '\u{F8FE}\u{F8FF}\u{F8FE}';
 
 /** The template of a folder: `chat_template.jinja`, or the entry of tokenizer_config.json, or none. */
 export function findChatTemplate(
