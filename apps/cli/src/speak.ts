@@ -5,7 +5,7 @@ import { createPrompting } from './chat/prompting.js';
 import { runRepl } from './chat/repl.js';
 import { ExitCode } from './exit.js';
 import { engineSettings } from './options/common.js';
-import { underPolicy } from './options/policy.js';
+import { withMemory } from './options/memory.js';
 import { cacheOf } from './options/pretrained.js';
 import { samplingOf } from './options/sampling.js';
 import { promptOf } from './prompt-source.js';
@@ -31,9 +31,9 @@ export async function speak(
 ): Promise<ExitCode> {
   const engine = await createEngine(options.engine as 'auto', engineSettings(options));
   try {
-    const language = await open(path, options, context);
+    const language = await openModel(path, options, context);
     const { params, parametersId } = language;
-    const model = await underPolicy(language.model, options, context.registry);
+    const model = await withMemory(language.model, options, context.registry);
     const seed = options.seed as number;
     const session = await Session.create({
       engine,
@@ -54,7 +54,8 @@ export async function speak(
   }
 }
 
-async function open(
+/** Opens a model as the options say, with the progress of its loading, and remarks. */
+export async function openModel(
   path: string,
   options: Values,
   { output, registry }: VerbContext,
@@ -123,7 +124,7 @@ async function converse(
       sampling: samplingOf(options, given, language.sampling),
       conversation,
       kept: new Map(),
-      prompting: createPrompting(language),
+      prompting: createPrompting(language, options.memory !== undefined),
     },
     tokenizer: language.tokenizer,
     maximumTokens: options.maxNewTokens as number,

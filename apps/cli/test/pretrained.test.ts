@@ -61,7 +61,11 @@ describe('palimpsest generate --model', () => {
       JSON.parse(
         (await palimpsest(['generate', '--model', folderOf('tiny-qwen2'), ...cache, ...flags])).stdout,
       ).stateBytes;
-    expect(await stateBytes('--window', '12', '--sinks', '4')).toBe(16 * (2 * 3 * 2 * 8 * 4 + 4) + 4);
+    const perSlot = 2 * 3 * 2 * 8 * 4 + 4;
+    const sinks = ['--memory', 'sinks', '--budget', '16'];
+    expect(await stateBytes(...sinks)).toBe(16 * perSlot + 4);
+    expect(await stateBytes(...sinks, '--weights', '8bit')).toBe(16 * perSlot + 4);
+    expect(await stateBytes('--memory', 'window', '--budget', '7')).toBe(7 * perSlot + 4);
     expect(await stateBytes('--context', '24')).toBe(24 * (2 * 3 * 2 * 8 * 4 + 4) + 4);
   });
 
@@ -155,6 +159,77 @@ describe('palimpsest chat --model', () => {
     const length = tokenizer.encode('hello').length;
     expect(positionIn(plain[1]!)).toBe(1 + length + 3);
     expect(positionIn(plain[3]!)).toBe(1 + 2 * (length + 3));
+  });
+});
+
+describe('palimpsest chat --model --memory', () => {
+  const gguf = fileURLToPath(
+    new URL('../../../packages/backbone/test/golden/gguf/tiny-llama3.gguf', import.meta.url),
+  );
+  const template =
+    "{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}{{ '<|eot_id|>' }}{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}";
+  const folder = () =>
+    changed('tiny-llama3', {
+      'tokenizer_config.json': {
+        bos_token: '<|begin_of_text|>',
+        eos_token: '<|eot_id|>',
+        chat_template: template,
+      },
+    });
+  const chat = async (model: string, lines: readonly string[], ...flags: string[]) => {
+    const usual = ['--greedy', '--max-new-tokens', '4', '--quiet'];
+    const input = lines.map((line) => `${line}\n`).join('');
+    const args = ['chat', '--model', model, ...usual, ...flags];
+    const { code, stdout, stderr } = await palimpsest(args, { input });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    return stdout.split('>> ').slice(1);
+  };
+  const bytesIn = (reply: string) => Number(/ (\d+) bytes of memory/.exec(reply)?.[1]);
+  const conversation = ['one more line', ':state', ...Array.from({ length: 12 }, () => 'and one more line')];
+
+  it.each([
+    ['window', gguf, []],
+    ['sinks', folder(), []],
+    ['h2o', folder(), ['--update-interval', '8']],
+    ['tova', gguf, ['--update-interval', '8', '--weights', '8bit']],
+  ])('talks on with the memory %s, whose bytes do not grow', async (name, model, more) => {
+    const flags = ['--memory', name, '--budget', '16', ...more];
+    const replies = await chat(model, [...conversation, ':state', ...conversation, ':state'], ...flags);
+    const states = replies.filter((reply) => reply.startsWith('position '));
+    const positions = states.map((state) => Number(/^position (\d+)/.exec(state)![1]));
+    expect(positions.at(-1)).toBeGreaterThan(250);
+    const bytes = states.map(bytesIn);
+    const perSlot = 4 * (2 * 2 * 16 + 2);
+    // A rule that watches attention lets the cache grow until its next look, and carries what it saw of every slot.
+    const slots = more.length > 0 ? 4 * (16 + 8) : 16;
+    for (const held of bytes) expect(held).toBeLessThanOrEqual(slots * perSlot);
+    if (more.length === 0) expect(new Set(bytes).size).toBe(1);
+  });
+
+  it.each([
+    ['window', []],
+    ['h2o', ['--update-interval', '8']],
+  ])('saves, restores and forks a conversation under the memory %s', async (name, more) => {
+    const lines = ['first', 'second', ':save kept.bin', ':snapshot', 'third', ':restore', 'third'];
+    const again = [...lines, 'else', ':load kept.bin', 'third', ':restore', ':temp 1', ':fork', 'third'];
+    const flags = ['--memory', name, '--budget', '16', ...more];
+    const replies = await chat(folder(), [...again, ':restore', 'third'], ...flags);
+    expect(replies[6]).toBe(replies[4]);
+    expect(replies[9]).toBe(replies[4]);
+    expect(replies[12]).toMatch(/^Kept position \d+ as 'latest'; what follows is drawn anew/);
+    expect(replies[15]).not.toBe(replies[13]);
+  });
+
+  it('refuses what a memory needs or does not know, by its flag', async () => {
+    const generate = (...flags: string[]) => errorOf('generate', '--model', folderOf('tiny-qwen2'), ...flags);
+    expect(await generate('--memory', 'window')).toContain("The memory 'window' needs --budget");
+    expect(await generate('--budget', '8')).toContain('--budget belongs to a memory');
+    expect(await generate('--memory', 'windw', '--budget', '8')).toContain("did you mean 'window'?");
+    expect(await generate('--memory', 'window', '--budget', '8', '--sinks', '2')).toContain(
+      'no option --sinks',
+    );
+    expect(await generate('--memory', 'sinks', '--budget', '4')).toContain('leaves no window beside 4 sinks');
+    expect(await generate('--memory', 'window', '--budget', '8', '--context', '9')).toContain('--context');
   });
 });
 

@@ -8,18 +8,27 @@ const tokenizer = CharacterTokenizer.fromText('abcdefgh[]|');
 const chatTemplate = {
   render: (turns: readonly { role: string; content: string }[]) =>
     `${turns.map(({ role, content }) => (role === 'user' ? `[${content}]` : `|${content}]`)).join('')}|`,
+  renderBehindReply: (turns: readonly { role: string; content: string }[]) =>
+    `]${chatTemplate.render(turns)}`,
 };
-const prompting = (render = chatTemplate.render) =>
-  createPrompting({
-    tokenizer,
-    encodeStart: (text: string) => tokenizer.encode(`h${text}`),
-    chatTemplate: { render },
-  } as unknown as LanguageModel);
+const END = tokenizer.encode(']')[0]!;
+const prompting = (render = chatTemplate.render, forgets = false) =>
+  createPrompting(
+    {
+      tokenizer,
+      endIds: [END],
+      encodeStart: (text: string) => tokenizer.encode(`h${text}`),
+      chatTemplate: { ...chatTemplate, render },
+    } as unknown as LanguageModel,
+    forgets,
+  );
 
 type Prompting = ReturnType<typeof prompting>;
 function asker(chat: Prompting) {
-  return (line: string, fresh = false) => {
-    const { ids, keepContext } = chat.read(line, fresh, false);
+  let position = 0;
+  return (line: string, fresh = false, lastId?: number) => {
+    const { ids, keepContext } = chat.read(line, fresh, { position, lastId });
+    position += ids.length;
     return `${keepContext ? '…' : ''}${tokenizer.decode(ids)}`;
   };
 }
@@ -67,9 +76,20 @@ describe('prompts of a chat with a template', () => {
     const ask = asker(chat);
     ask('a');
     chat.forget();
-    expect(ask('c')).toBe('…[c]|');
+    expect(ask('c', false, END)).toBe('…[c]|');
     reply(chat, 'b]', 'b');
-    expect(ask('d')).toBe('…[d]|');
+    expect(ask('d', false, 0)).toBe('…][d]|');
+  });
+
+  it('stand one by one behind a memory that forgets, and end a reply that has no end', () => {
+    const chat = prompting(chatTemplate.render, true);
+    const ask = asker(chat);
+    expect(ask('a')).toBe('…[a]|');
+    reply(chat, 'b]', 'b');
+    expect(ask('c', false, END)).toBe('…[c]|');
+    reply(chat, 'd');
+    expect(ask('e', false, tokenizer.encode('d')[0])).toBe('…][e]|');
+    expect(ask('f', true)).toBe('[f]|');
   });
 });
 
@@ -79,8 +99,9 @@ describe('prompts without a template', () => {
       tokenizer,
       encodeStart: (text: string) => tokenizer.encode(`h${text}`),
     } as unknown as LanguageModel);
-    expect(tokenizer.decode(chat.read('a', false, true).ids)).toBe('ha');
-    expect(tokenizer.decode(chat.read('a', false, false).ids)).toBe('a');
-    expect(chat.read('a', true, false)).toMatchObject({ keepContext: false });
+    const read = (fresh: boolean, position: number) => chat.read('a', fresh, { position });
+    expect(tokenizer.decode(read(false, 0).ids)).toBe('ha');
+    expect(tokenizer.decode(read(false, 1).ids)).toBe('a');
+    expect(read(true, 1)).toMatchObject({ keepContext: false });
   });
 });

@@ -105,6 +105,8 @@ export const transformerConfigSchema = z.strictObject(shape);
 /** What a user gives: the vocabulary size, and whatever shall differ from the defaults. */
 export type TransformerOptions = z.input<typeof transformerConfigSchema>;
 type Parsed = z.output<typeof transformerConfigSchema>;
+/** What a model's memory holds, which its weights leave open. */
+export type CacheOptions = Pick<TransformerOptions, 'capacity' | 'window' | 'sinks' | 'evictable'>;
 /** Every option decided. */
 export type TransformerConfig = Decided<Parsed>;
 

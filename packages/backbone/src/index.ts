@@ -17,6 +17,7 @@ export {
 } from './cache.js';
 export { cachedRows, cachedRowWidth, rotateKeys, stateFromRows } from './cached-rows.js';
 export {
+  type CacheOptions,
   type RotaryScaling,
   resolveConfig,
   type TransformerConfig,
@@ -31,7 +32,6 @@ export { type BlockParameters, parameterCount, type TransformerParameters } from
 export { presets } from './presets.js';
 export { type ChatMessage, type ChatOptions, ChatTemplate } from './pretrained/chat-template.js';
 export { type Family, families } from './pretrained/checkpoint-config.js';
-export type { CacheOptions } from './pretrained/checkpoint-folder.js';
 export {
   cacheBytes,
   cacheBytesPerToken,
@@ -52,4 +52,4 @@ export type { LoadProgress } from './pretrained/load-weights.js';
 export { type SavedModel, saveFolder, type WritableFamily } from './pretrained/save-folder.js';
 export type { OtherParameters, QuantisedTransformer } from './quantised-transformer.js';
 export { layerFrequencies } from './rotary-frequencies.js';
-export { createTransformer, type Transformer } from './transformer.js';
+export { createTransformer, type Transformer, transformerOf } from './transformer.js';

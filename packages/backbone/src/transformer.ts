@@ -1,13 +1,19 @@
 import type {
+  AnySequenceModel,
   ForwardContext,
   ForwardResult,
   JsonObject,
   ParameterGroup,
   SequenceModel,
 } from '@palimpsest/lm';
-import { type NDArray, tf, treeMap } from '@palimpsest/tensor-core';
+import { InputError, type NDArray, tf, treeMap } from '@palimpsest/tensor-core';
 import { emptyState, markEmpty, slotsOf, type TransformerState } from './cache.js';
-import { resolveConfig, type TransformerConfig, type TransformerOptions } from './config.js';
+import {
+  type CacheOptions,
+  resolveConfig,
+  type TransformerConfig,
+  type TransformerOptions,
+} from './config.js';
 import { type DecoderOptions, type DecoderResult, decoderTables, runDecoder } from './decoder.js';
 import type { DecoderInput } from './input-rows.js';
 import {
@@ -33,7 +39,26 @@ export interface Transformer<P = TransformerParameters> extends SequenceModel<P,
     context: ForwardContext,
   ): ForwardResult<TransformerState>;
   parameterGroups(): readonly ParameterGroup[];
+  /**
+   * A model of the same weights whose memory holds something else.
+   * @throws InputError for options that do not fit together.
+   */
+  withCache(cache: CacheOptions): Transformer<P>;
 }
+
+/**
+ * The transformer that a rule for its memory shall be applied to.
+ * @throws InputError for a model without keys and values.
+ */
+export function transformerOf(model: AnySequenceModel, memory: string): Transformer {
+  if (isTransformer(model)) return model;
+  throw new InputError(
+    `The memory '${memory}' decides what a transformer's cache of keys and values forgets, but '${model.name}' has none.`,
+  );
+}
+
+const isTransformer = (model: AnySequenceModel): model is AnySequenceModel & Transformer =>
+  model.name === 'transformer' && 'run' in model && 'withCache' in model;
 
 /**
  * A decoder-only transformer whose state is a key/value cache of fixed capacity. A text longer than the capacity is
@@ -89,6 +114,10 @@ export function transformerOver<P>(
       return { logits: tf.reshape(logits!, [batch, config.vocabSize]) as tf.Tensor2D, state: next };
     },
     parameterGroups: () => transformerParameterGroups,
+    withCache: (cache) => {
+      const { capacity: _, window: _w, sinks: _s, evictable: _e, ...weights } = config;
+      return transformerOver(resolveConfig({ ...weights, ...cache }), complete, init);
+    },
   };
 }
 

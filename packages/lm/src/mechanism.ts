@@ -18,7 +18,7 @@ export interface InspectRequest {
   readonly signal?: AbortSignal;
 }
 
-/** A rule for what a growing memory forgets, offered by name to models with a cache. */
+/** A rule for what a cache keeps, offered by name to models that have one: `--memory NAME` of the command line. */
 export interface EvictionPolicy<Schema extends z.ZodObject = z.ZodObject> {
   readonly name: string;
   readonly title: string;

@@ -1,6 +1,5 @@
-import type { Transformer } from '@palimpsest/backbone';
-import type { AnySequenceModel, EvictionPolicy } from '@palimpsest/lm';
-import { InputError } from '@palimpsest/tensor-core';
+import { transformerOf } from '@palimpsest/backbone';
+import type { EvictionPolicy } from '@palimpsest/lm';
 import { z } from 'zod';
 import { loadPolicy } from './evolution/policy-file.js';
 import { policyModel } from './managed/policy-model.js';
@@ -16,19 +15,11 @@ const budgeted = z.strictObject({
   ...interval,
 });
 
-const isTransformer = (model: AnySequenceModel): model is AnySequenceModel & Transformer =>
-  model.name === 'transformer' && 'run' in model && 'options' in model;
-
-/** The transformer that a policy shall manage. @throws InputError for a model without keys and values. */
-export function transformerOf(model: AnySequenceModel, policy: string): Transformer {
-  if (isTransformer(model)) return model;
-  throw new InputError(
-    `The policy '${policy}' decides what a transformer's cache of keys and values forgets, but '${model.name}' has none.`,
-  );
-}
+// The transformer's own window and sinks do the same without a look through the cache.
+const { recency: _recency, sinks: _sinks, ...watching } = policies;
 
 /** Policies that need nothing learned, as the command line offers them. */
-const handMade: EvictionPolicy[] = Object.entries(policies).map(([name, { title, description }]) => ({
+const handMade: EvictionPolicy[] = Object.entries(watching).map(([name, { title, description }]) => ({
   name,
   title,
   description,

@@ -1,7 +1,7 @@
+import { transformerOf } from '@palimpsest/backbone';
 import { fullAttention } from '@palimpsest/backbone/mechanism';
 import { type Contender, defineContender, type ModelNeed } from '@palimpsest/lm';
 import { z } from 'zod';
-import { transformerOf } from './card-policies.js';
 import { policyModel } from './managed/policy-model.js';
 import { type PolicyName, policies, policyByName } from './policy/policies.js';
 

@@ -1,4 +1,4 @@
-import type { LanguageModel } from '@palimpsest/harness';
+import { behindReply, type LanguageModel } from '@palimpsest/harness';
 
 /** What a line makes the model read. */
 export interface Prompt {
@@ -7,30 +7,55 @@ export interface Prompt {
   readonly keepContext: boolean;
 }
 
+/** What of the memory a prompt depends on. */
+interface Read {
+  /** Tokens that it has read. */
+  readonly position: number;
+  /** The newest of them. */
+  readonly lastId?: number | undefined;
+}
+
 /** How the lines of a conversation become ids. */
 export interface Prompting {
-  /**
-   * @param fresh the line shall stand alone
-   * @param isEmpty the memory has read nothing
-   */
-  read(line: string, fresh: boolean, isEmpty: boolean): Prompt;
+  /** @param fresh the line shall stand alone */
+  read(line: string, fresh: boolean, memory: Read): Prompt;
   /** Tells what the model wrote: all ids it drew, and their text. */
   replied(ids: readonly number[], text: string): void;
   /** The memory was emptied, or replaced by another one: later lines stand behind whatever it holds. */
   forget(): void;
 }
 
-/** With the model's chat template when it has one, else line by line as they are. */
-export function createPrompting(language: LanguageModel): Prompting {
-  return language.chatTemplate ? new TemplatePrompting(language) : plainPrompting(language);
+/**
+ * With the model's chat template when it has one, else line by line as they are.
+ * @param forgets the memory does not keep the whole conversation, so nothing of it is ever read again
+ */
+export function createPrompting(language: LanguageModel, forgets = false): Prompting {
+  if (!language.chatTemplate) return plainPrompting(language);
+  return forgets ? turnByTurn(language) : new WholeConversation(language);
 }
 
 function plainPrompting({ encodeStart, tokenizer }: LanguageModel): Prompting {
   return {
-    read: (line, fresh, isEmpty) => ({
-      ids: fresh || isEmpty ? encodeStart(line) : tokenizer.encode(line),
+    read: (line, fresh, { position }) => ({
+      ids: fresh || position === 0 ? encodeStart(line) : tokenizer.encode(line),
       keepContext: !fresh,
     }),
+    replied() {},
+    forget() {},
+  };
+}
+
+/** Every line behind what the memory holds, as the template puts it behind a reply. */
+function turnByTurn(language: LanguageModel): Prompting {
+  return {
+    read(line, fresh, { position, lastId }) {
+      const turn = [{ role: 'user', content: line }];
+      const ids =
+        fresh || position === 0
+          ? language.tokenizer.encode(language.chatTemplate!.render(turn))
+          : behindReply(language, turn, lastId);
+      return { ids, keepContext: !fresh };
+    },
     replied() {},
     forget() {},
   };
@@ -45,7 +70,7 @@ interface Turn {
  * Renders the whole conversation with the chat template for every line, and reads only what the memory has not read yet.
  * When the model's own ids are not those of its text, or the template changed a former turn, everything is read again.
  */
-class TemplatePrompting implements Prompting {
+class WholeConversation implements Prompting {
   #turns: Turn[] = [];
   /** Ids that the memory has read of these turns. */
   #read: number[] = [];
@@ -54,25 +79,19 @@ class TemplatePrompting implements Prompting {
 
   constructor(private readonly language: LanguageModel) {}
 
-  read(line: string, fresh: boolean): Prompt {
-    if (fresh) this.#restart(false);
+  read(line: string, fresh: boolean, memory: Read): Prompt {
+    if (fresh || memory.position === 0) this.#restart(false);
+    if (this.#isBehind) return turnByTurn(this.language).read(line, false, memory);
     this.#turns.push({ role: 'user', content: line });
-    let ids = this.#render();
+    const ids = this.#render();
     const goesOn = this.#read.every((id, index) => ids[index] === id);
-    if (goesOn) {
-      const unread = ids.slice(this.#read.length);
-      this.#read = ids;
-      return { ids: unread, keepContext: !fresh };
-    }
-    if (this.#isBehind) {
-      this.#turns = this.#turns.slice(-1);
-      ids = this.#render();
-    }
+    const unread = goesOn ? ids.slice(this.#read.length) : ids;
     this.#read = ids;
-    return { ids, keepContext: this.#isBehind };
+    return { ids: unread, keepContext: goesOn && !fresh };
   }
 
   replied(ids: readonly number[], text: string): void {
+    if (this.#isBehind) return;
     for (const id of ids) this.#read.push(id);
     this.#turns.push({ role: 'assistant', content: text });
   }

@@ -63,7 +63,7 @@ async function speak(options: ReplOptions, line: string, signal: AbortSignal): P
   const { session, sampling, prompting, conversation } = state;
   const unknown = unknownCharactersRemark(tokenizer, line, 'line');
   if (unknown !== undefined) process.stdout.write(`(${unknown})\n`);
-  const { ids, keepContext } = prompting.read(line, !conversation, session.position === 0);
+  const { ids, keepContext } = prompting.read(line, !conversation, session);
   const drawn: number[] = [];
   let text = '';
   const events = generate({

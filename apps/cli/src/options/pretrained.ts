@@ -17,40 +17,13 @@ export const pretrainedOptions = {
     value: 'folder',
   }),
   context: z.int().min(1).optional().meta({
-    description: 'tokens that a Hugging Face model sees (default: its own context, at most 4096)',
-    value: 'count',
-  }),
-  window: z.int().min(1).optional().meta({
-    description: 'newest tokens that a Hugging Face model sees, so that its cache streams without end',
-    value: 'count',
-  }),
-  sinks: z.int().min(0).optional().meta({
-    description: 'first tokens of the text that stay visible beside the window',
+    description:
+      'newest tokens that such a model sees without --memory (default: its own context, at most 4096)',
     value: 'count',
   }),
   weights: z.enum(weightFormats).optional().meta({
     description:
       'bits of the matrices of such a model in memory: fewer are faster and less exact (default: 32bit)',
-  }),
-};
-
-/** What a transformer's cache forgets, whatever it was trained with. */
-export const policyOptions = {
-  policy: z.string().optional().meta({
-    description: 'rule for what the cache of a transformer forgets (`palimpsest ls policies` lists them)',
-    value: 'name',
-  }),
-  budget: z.int().min(1).optional().meta({
-    description: 'tokens that every head keeps under the policy',
-    value: 'count',
-  }),
-  updateInterval: z.int().min(1).optional().meta({
-    description: 'tokens between two looks through the cache',
-    value: 'count',
-  }),
-  policyFile: z.string().optional().meta({
-    description: 'file of an evolved policy',
-    value: 'path',
   }),
 };
 
@@ -69,16 +42,6 @@ export function placeOf(options: Values, [argument]: readonly string[]): string 
 
 /** The cache and the weights that the options ask for. */
 export function cacheOf(options: Values): PretrainedOptions {
-  const { context, window, sinks, weights } = options as {
-    context?: number;
-    window?: number;
-    sinks?: number;
-    weights?: WeightFormat;
-  };
-  return {
-    weights,
-    capacity: context,
-    window,
-    sinks,
-  };
+  const { context, weights } = options as { context?: number; weights?: WeightFormat };
+  return { weights, capacity: context };
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { engineOptions, outputOptions } from '../options/common.js';
-import { modelArgument, placeOf, policyOptions, pretrainedOptions } from '../options/pretrained.js';
+import { memoryOptions } from '../options/memory.js';
+import { modelArgument, placeOf, pretrainedOptions } from '../options/pretrained.js';
 import { primingOption, samplingAliases, samplingOptions, seedOption } from '../options/sampling.js';
 import { speak } from '../speak.js';
 import { defineVerb } from '../verb.js';
@@ -17,13 +18,13 @@ export const chat = defineVerb({
     ...samplingOptions,
     ...seedOption,
     ...pretrainedOptions,
-    ...policyOptions,
+    ...memoryOptions,
     ...engineOptions,
     quiet: outputOptions.quiet,
   }),
   examples: [
     'palimpsest chat runs/my-run --temp 0.8',
-    'palimpsest chat --model models/Qwen2.5-0.5B-Instruct --max-new-tokens 200',
+    'palimpsest chat --model model.gguf --memory window --budget 1024 --max-new-tokens 200',
     'echo "To be" | palimpsest chat runs/my-run --no-conversation',
   ],
   run: (options, context, positional) =>

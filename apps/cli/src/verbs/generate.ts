@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { engineOptions, outputOptions } from '../options/common.js';
-import { modelArgument, placeOf, policyOptions, pretrainedOptions } from '../options/pretrained.js';
+import { memoryOptions } from '../options/memory.js';
+import { modelArgument, placeOf, pretrainedOptions } from '../options/pretrained.js';
 import { primingOption, samplingAliases, samplingOptions, seedOption } from '../options/sampling.js';
 import { speak } from '../speak.js';
 import { defineVerb } from '../verb.js';
@@ -25,13 +26,13 @@ export const generate = defineVerb({
     ...samplingOptions,
     ...seedOption,
     ...pretrainedOptions,
-    ...policyOptions,
+    ...memoryOptions,
     ...engineOptions,
     ...outputOptions,
   }),
   examples: [
     'palimpsest generate runs/my-run --prompt "To be" --temp 0.8 --topk 40 --max-new-tokens 200',
-    'palimpsest generate --model models/Qwen2.5-0.5B --prompt "To be" --window 1020 --sinks 4',
+    'palimpsest generate --model models/Qwen2.5-0.5B --prompt "To be" --memory sinks --budget 1024',
   ],
   run: (options, context, positional) =>
     speak(placeOf(options, positional), options, context, { interactive: false, conversation: false }),

@@ -1,6 +1,7 @@
 import type { Mechanism } from '@palimpsest/lm';
 import { transformerArchitecture } from './architecture.js';
 import { attentionSinks, fullAttention, slidingWindow } from './contenders.js';
+import { sinksMemory, windowMemory } from './memories.js';
 
 export { fullAttention };
 
@@ -22,6 +23,7 @@ export const slidingWindowMechanism: Mechanism = {
   description: slidingWindow.description,
   memory: 'fixed',
   contenders: [slidingWindow],
+  policies: [windowMemory],
 };
 
 /** The newest tokens and the first few, on which attention rests. */
@@ -31,4 +33,5 @@ export const attentionSinksMechanism: Mechanism = {
   description: attentionSinks.description,
   memory: 'fixed',
   contenders: [attentionSinks],
+  policies: [sinksMemory],
 };

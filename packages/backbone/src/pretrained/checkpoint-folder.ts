@@ -1,12 +1,14 @@
 import { InputError } from '@palimpsest/base';
 import { HuggingFaceTokenizer, type JsonObject, type JsonValue } from '@palimpsest/lm';
-import { resolveConfig, type TransformerConfig, type TransformerOptions } from '../config.js';
+import {
+  type CacheOptions,
+  resolveConfig,
+  type TransformerConfig,
+  type TransformerOptions,
+} from '../config.js';
 import { type ChatTemplate, findChatTemplate } from './chat-template.js';
 import { type CheckpointConfig, parseCheckpointConfig } from './checkpoint-config.js';
 import { isObject, readJsonFile, readTextFile, requireJsonFile } from './json-file.js';
-
-/** How the cache of a loaded model is made; everything else is the checkpoint's. */
-export type CacheOptions = Pick<TransformerOptions, 'capacity' | 'window' | 'sinks' | 'evictable'>;
 
 /** Everything in a checkpoint but the weights. */
 export interface Checkpoint extends CheckpointConfig {

@@ -1,8 +1,7 @@
 import { sizeOf } from '@palimpsest/base';
 import { slotsOf } from '../cache.js';
-import type { TransformerConfig } from '../config.js';
+import type { CacheOptions, TransformerConfig } from '../config.js';
 import type { Family } from './checkpoint-config.js';
-import type { CacheOptions } from './checkpoint-folder.js';
 import { openCheckpoint } from './open-checkpoint.js';
 
 /** What a checkpoint folder or a GGUF file holds, found without reading weights. */

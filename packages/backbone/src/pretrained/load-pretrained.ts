@@ -1,6 +1,7 @@
 import type { NDArray } from '@palimpsest/base';
 import type { HuggingFaceTokenizer, JsonObject } from '@palimpsest/lm';
 import type { QuantisedBits } from '@palimpsest/tensor-core';
+import type { CacheOptions } from '../config.js';
 import type { TransformerParameters } from '../parameters.js';
 import {
   createQuantisedTransformer,
@@ -10,7 +11,7 @@ import {
 import { createTransformer, type Transformer } from '../transformer.js';
 import type { ChatTemplate } from './chat-template.js';
 import type { Family } from './checkpoint-config.js';
-import type { CacheOptions, Checkpoint } from './checkpoint-folder.js';
+import type { Checkpoint } from './checkpoint-folder.js';
 import { type LoadProgress, loadWeights, type WeightPlan } from './load-weights.js';
 import { openCheckpoint } from './open-checkpoint.js';
 import { quantiseWeights } from './quantise-weights.js';

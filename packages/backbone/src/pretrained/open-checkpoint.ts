@@ -1,4 +1,5 @@
-import { type CacheOptions, type Checkpoint, readCheckpointFolder } from './checkpoint-folder.js';
+import type { CacheOptions } from '../config.js';
+import { type Checkpoint, readCheckpointFolder } from './checkpoint-folder.js';
 import { GgufFiles } from './gguf/gguf-files.js';
 import { ggufWeights } from './gguf/gguf-weights.js';
 import { readGgufCheckpoint } from './gguf/read-gguf-checkpoint.js';

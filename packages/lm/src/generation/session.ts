@@ -74,6 +74,11 @@ export class Session {
     return this.#position;
   }
 
+  /** The newest token; undefined before the first one. */
+  get lastId(): number | undefined {
+    return this.#history.at(-1);
+  }
+
   /** Bytes of the memory. */
   get stateBytes(): number {
     return this.#decoder.stateBytes;

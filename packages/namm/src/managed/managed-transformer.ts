@@ -1,4 +1,4 @@
-import { createTransformer, type Transformer, type TransformerParameters } from '@palimpsest/backbone';
+import type { Transformer, TransformerParameters } from '@palimpsest/backbone';
 import { type Engine, InputError, type ToDevice, type ToHost } from '@palimpsest/tensor-core';
 import { withHeldRows } from '../policy/held-rows.js';
 import type { CachePolicy } from '../policy/policy.js';
@@ -46,7 +46,7 @@ export function manageTransformer(
     );
   }
   // The arrays of a managed cache have the size of what they hold; the capacity is only that of an empty one.
-  const model = createTransformer({ ...options, evictable: true, capacity: 1 });
+  const model = transformer.withCache({ evictable: true, capacity: 1 });
   const held = withHeldRows(policy);
   const checked = checkSchedule(schedule);
   return {

@@ -1,13 +1,7 @@
 import type { JsonObject } from '@palimpsest/lm';
-import { resolveConfig } from '../../config.js';
+import { type CacheOptions, resolveConfig } from '../../config.js';
 import { ChatTemplate } from '../chat-template.js';
-import {
-  type CacheOptions,
-  type Checkpoint,
-  cacheOf,
-  named,
-  tokenizerWarnings,
-} from '../checkpoint-folder.js';
+import { type Checkpoint, cacheOf, named, tokenizerWarnings } from '../checkpoint-folder.js';
 import { ggufFamily, ggufOptions } from './gguf-config.js';
 import type { GgufFiles } from './gguf-files.js';
 import { ggufTokenizer } from './gguf-tokenizer.js';

@@ -1,0 +1,17 @@
+import type { ChatMessage } from '@palimpsest/backbone';
+import type { LanguageModel } from './open-language-model.js';
+
+/**
+ * Ids that a memory reads when a conversation goes on behind the model's reply. The end of the reply is left out where the
+ * model has written it itself.
+ * @param lastId the newest token of the memory
+ */
+export function behindReply(
+  { chatTemplate, tokenizer, endIds }: LanguageModel,
+  messages: readonly ChatMessage[],
+  lastId: number | undefined,
+): Int32Array {
+  const ids = tokenizer.encode(chatTemplate!.renderBehindReply(messages));
+  const isEnded = lastId !== undefined && endIds.includes(lastId) && ids[0] === lastId;
+  return isEnded ? ids.subarray(1) : ids;
+}
