@@ -13,6 +13,7 @@ const STOREYS: readonly (readonly string[])[] = [
   ['backbone', 'sketch', 'fiber-geometry', 'kakeya'],
   ['osam', 'namm', 'rsm', 'om-arc', 'ams-v4'],
   ['harness'],
+  ['serve'],
   ['cli'],
 ];
 const TENSOR_LIBRARIES = [/^@tensorflow\//, /^onnxruntime-/];

@@ -14,6 +14,7 @@ import { mechanismVerbs } from './mechanism-verbs.js';
 import { parity } from './parity.js';
 import { report } from './report.js';
 import { search } from './search.js';
+import { serve } from './serve.js';
 import { sweepVerbs } from './sweep.js';
 import { trainVerbs } from './train.js';
 
@@ -22,6 +23,7 @@ export const verbsOf = (registry: Registry): readonly Verb[] => [
   ...trainVerbs(registry),
   generate,
   chat,
+  serve,
   info,
   inspect,
   exportModel,

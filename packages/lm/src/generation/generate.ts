@@ -1,3 +1,4 @@
+import { type DrawnToken, topTokens } from '../sampling/draw-token.js';
 import type { SamplingOptions } from '../sampling/sampling-options.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
 import type { Session } from './session.js';
@@ -12,7 +13,7 @@ export interface GenerateOptions {
   readonly maximumTokens?: number;
   readonly sampling?: SamplingOptions;
   /** Starts the session's random numbers anew, so that equal calls give equal replies. Default: they go on. */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   /** Texts that end the reply; they are not given out. */
   readonly stop?: readonly string[] | undefined;
   /** Ids that end the reply. Default: the tokenizer's end id. */
@@ -24,6 +25,8 @@ export interface GenerateOptions {
    * first, as the original OSAM program does. Default `exact`.
    */
   readonly priming?: 'exact' | 'reference';
+  /** How many of the likeliest tokens every event names. Default 0. */
+  readonly alternatives?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -34,6 +37,8 @@ export interface TokenEvent {
   readonly text: string;
   /** Under the model, in nats. */
   readonly logProbability: number;
+  /** The likeliest tokens in its place, best first, as many as were asked for. */
+  readonly alternatives?: readonly DrawnToken[] | undefined;
 }
 
 export interface GenerationEnd {
@@ -55,7 +60,7 @@ export type GenerationEvent = TokenEvent | GenerationEnd;
  * reply. Aborting ends it between two tokens and leaves the session usable.
  */
 export async function* generate(options: GenerateOptions): AsyncGenerator<GenerationEvent, void, undefined> {
-  const { session, tokenizer, maximumTokens = 256, sampling, signal } = options;
+  const { session, tokenizer, maximumTokens = 256, alternatives: named = 0, sampling, signal } = options;
   const stopIds = options.stopIds ?? (tokenizer.endId === undefined ? [] : [tokenizer.endId]);
   const matcher = new StopMatcher(options.stop ?? []);
   const decoder = tokenizer.streamingDecoder();
@@ -69,11 +74,12 @@ export async function* generate(options: GenerateOptions): AsyncGenerator<Genera
   await readPrompt(options);
   while (tokens < maximumTokens) {
     if (signal?.aborted) return yield end('aborted', decoderRest());
+    const alternatives = named > 0 ? topTokens(await session.logits(), named) : undefined;
     const { id, logProbability } = await session.next(sampling);
     tokens += 1;
     if (stopIds.includes(id)) return yield end('stop', decoderRest(), id);
     const { text, stopped } = matcher.push(decoder.push(id));
-    yield { type: 'token', id, text, logProbability };
+    yield { type: 'token', id, text, logProbability, alternatives };
     if (stopped) return yield end('stop', '');
   }
   yield end('length', decoderRest());
@@ -84,14 +90,20 @@ export async function* generate(options: GenerateOptions): AsyncGenerator<Genera
   }
 }
 
+/** Tokens of a prompt between two looks at the signal: a multiple of the pieces in which decoders and policies read. */
+const PROMPT_PIECE = 512;
+
 async function readPrompt(options: GenerateOptions): Promise<void> {
-  const { session, tokenizer, prompt = '', keepContext = false, priming = 'exact', seed } = options;
+  const { session, tokenizer, prompt = '', keepContext = false, priming = 'exact', seed, signal } = options;
   if (seed !== undefined) session.reseed(seed);
   if (!keepContext) await session.prefill([]);
   const encoded = Array.from(typeof prompt === 'string' ? tokenizer.encode(prompt) : prompt);
   const ids = encoded.length === 0 && session.position === 0 ? [tokenizer.startId] : encoded;
   const again = priming === 'reference' ? ids.slice(-1) : [];
-  await session.append([...ids, ...again]);
+  const all = [...ids, ...again];
+  for (let at = 0; at < all.length && !signal?.aborted; at += PROMPT_PIECE) {
+    await session.append(all.slice(at, at + PROMPT_PIECE));
+  }
 }
 
 /** The whole reply at once. */

@@ -1,5 +1,6 @@
 import type { Rng } from '@palimpsest/tensor-core';
 import { nextTokenDistribution } from './next-token-distribution.js';
+import { nthLargest } from './nth-largest.js';
 import type { Sampling } from './sampling-options.js';
 
 export interface DrawnToken {
@@ -41,9 +42,13 @@ export function drawToken(
 /** The most likely tokens under the model with their log-probabilities, lower ids first among equals. */
 export function topTokens(logits: ArrayLike<number>, count: number): DrawnToken[] {
   const normaliser = logSumExp(logits);
-  return Array.from(logits, (logit, id) => ({ id, logProbability: logit - normaliser }))
-    .sort((a, b) => b.logProbability - a.logProbability || a.id - b.id)
-    .slice(0, count);
+  // Sorting a whole vocabulary costs more than a small model's token.
+  const least = count > 0 && count < logits.length ? nthLargest(logits, count) : -Infinity;
+  const best: DrawnToken[] = [];
+  for (let id = 0; id < logits.length; id++) {
+    if (logits[id]! >= least) best.push({ id, logProbability: logits[id]! - normaliser });
+  }
+  return best.sort((a, b) => b.logProbability - a.logProbability || a.id - b.id).slice(0, count);
 }
 
 function logSumExp(values: ArrayLike<number>): number {

@@ -1,0 +1,103 @@
+import { randomInt } from 'node:crypto';
+import type { LanguageModel } from '@palimpsest/harness';
+import {
+  type GenerationEnd,
+  generate,
+  type Session,
+  type SessionSnapshot,
+  type TokenEvent,
+} from '@palimpsest/lm';
+import { ApiError } from './errors.js';
+import type { Metrics } from './metrics.js';
+import type { Ask, Limits } from './served-model.js';
+import type { SessionPool } from './session-pool.js';
+import type { SessionStore } from './session-store.js';
+
+/** What a reply is written with. */
+export interface Desk {
+  readonly language: LanguageModel;
+  readonly pool: SessionPool;
+  readonly store: SessionStore;
+  readonly metrics: Metrics;
+  readonly limits: Limits;
+}
+
+/** What a reply was. */
+export interface Answer {
+  readonly end: GenerationEnd;
+  /** Tokens of the prompt. */
+  readonly read: number;
+}
+
+/**
+ * Writes the reply to a request, in a memory that is empty or that of its session. A session keeps what was read and written
+ * unless the client leaves before the end: then it stays as it was.
+ * @param onEvent told every token as it comes; what it returns is waited for
+ */
+export async function answer(
+  desk: Desk,
+  ask: Ask,
+  signal: AbortSignal,
+  onEvent: (event: TokenEvent | GenerationEnd) => void | Promise<void>,
+): Promise<Answer> {
+  let result: Answer | undefined;
+  const work = (before: SessionSnapshot | undefined, keep: boolean) =>
+    desk.pool.use(signal, async (session) => {
+      if (before) await session.restore(before);
+      else await session.prefill([]);
+      result = await write(desk, session, ask, signal, before === undefined, onEvent);
+      return keep && result.end.reason !== 'aborted' ? session.snapshot() : undefined;
+    });
+  if (ask.sessionId === undefined) await work(undefined, false);
+  else await desk.store.use(ask.sessionId, (before) => work(before, true));
+  return result!;
+}
+
+async function write(
+  { language, metrics, limits }: Desk,
+  session: Session,
+  ask: Ask,
+  signal: AbortSignal,
+  isNew: boolean,
+  onEvent: (event: TokenEvent | GenerationEnd) => void | Promise<void>,
+): Promise<Answer> {
+  const prompt = ask.promptFor(session);
+  if (prompt.length > limits.maximumPromptTokens) {
+    throw new ApiError(
+      400,
+      'context_length_exceeded',
+      `The prompt has ${prompt.length} tokens, but this server reads at most ${limits.maximumPromptTokens} for a request.`,
+    );
+  }
+  const begun = session.position;
+  let written = 0;
+  const events = generate({
+    session,
+    tokenizer: language.tokenizer,
+    prompt,
+    maximumTokens: ask.maximumTokens,
+    sampling: ask.sampling,
+    // Memories are lent: without a seed, what one request drew must not decide what another draws.
+    seed: ask.seed ?? (isNew ? randomInt(2 ** 31) : undefined),
+    stop: ask.stop,
+    stopIds: language.endIds,
+    keepContext: true,
+    priming: language.model.speaking?.priming ?? 'exact',
+    alternatives: ask.alternatives ?? 0,
+    signal,
+  });
+  for await (const event of events) {
+    if (event.type === 'token') {
+      written += 1;
+      metrics.tokensWritten += 1;
+      await onEvent(event);
+      continue;
+    }
+    const read = Math.max(0, session.position - begun - event.tokens);
+    metrics.tokensRead += read;
+    if (event.reason === 'aborted') metrics.cancelled += 1;
+    await onEvent(event);
+    return { end: event, read };
+  }
+  throw new Error(`A reply ended after ${written} tokens without saying why.`);
+}

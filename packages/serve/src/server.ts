@@ -1,0 +1,151 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
+import { basename } from 'node:path';
+import { InputError } from '@palimpsest/base';
+import type { LanguageModel } from '@palimpsest/harness';
+import { Session } from '@palimpsest/lm';
+import type { Engine } from '@palimpsest/tensor-core';
+import fastify, { type FastifyInstance } from 'fastify';
+import type { Desk } from './answer.js';
+import { describeError } from './errors.js';
+import { Metrics } from './metrics.js';
+import { addRoutes } from './routes.js';
+import { SessionPool } from './session-pool.js';
+import { SessionStore } from './session-store.js';
+
+/** What a server serves, where, and how much it takes. */
+export interface ServerOptions {
+  readonly engine: Engine;
+  /** The model, with the memory that its replies are written in. */
+  readonly language: LanguageModel;
+  /** Name of the model for clients. Default: that of its folder or file. */
+  readonly name?: string | undefined;
+  /** Default '127.0.0.1'. */
+  readonly host?: string | undefined;
+  /** Default 8080; 0: any that is free. */
+  readonly port?: number | undefined;
+  /** What clients have to send as a bearer token. Default: nothing. */
+  readonly apiKey?: string | undefined;
+  /** Replies that are written side by side, each in a memory of its own. Default 4. */
+  readonly parallel?: number | undefined;
+  /** Requests that may wait; further ones are refused with 429. Default 64. */
+  readonly queue?: number | undefined;
+  /** Most tokens of a reply. Default 4096. */
+  readonly maximumTokens?: number | undefined;
+  /** Most tokens of a prompt. Default 16384. */
+  readonly maximumPromptTokens?: number | undefined;
+  /** Most bytes of a request's body. Default 1 MiB. */
+  readonly bodyLimit?: number | undefined;
+  /** Folder where sessions are saved. Default 'palimpsest-sessions'. */
+  readonly sessions?: string | undefined;
+  /** Sessions that are held in memory; older ones are in their files. Default 64. */
+  readonly heldSessions?: number | undefined;
+  /** Told what went wrong inside. */
+  readonly onFailure?: ((error: unknown) => void) | undefined;
+}
+
+/** A server that listens. */
+export interface RunningServer {
+  /** As `http://127.0.0.1:8080`. */
+  readonly url: string;
+  /** Name of the model. */
+  readonly model: string;
+  /** Ends what is being written, saves all sessions and gives everything back but the engine. @returns sessions that were written */
+  close(): Promise<number>;
+}
+
+/**
+ * Serves a model over HTTP with OpenAI's shapes, and sessions whose memory is kept by id.
+ * @throws InputError for an address that cannot be listened at.
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { engine, language, host = '127.0.0.1', port = 8080 } = options;
+  const { model, params, parametersId } = language;
+  const first = await Session.create({ engine, model, params, parametersId });
+  const desk: Desk = {
+    language,
+    pool: await SessionPool.create(first, options.parallel ?? 4, options.queue ?? 64),
+    store: new SessionStore(options.sessions ?? 'palimpsest-sessions', options.heldSessions ?? 64),
+    metrics: new Metrics(),
+    limits: {
+      maximumTokens: options.maximumTokens ?? 4096,
+      maximumPromptTokens: options.maximumPromptTokens ?? 16_384,
+    },
+  };
+  const name = options.name ?? basename(language.folder).replace(/\.gguf$/i, '');
+  const closing = new AbortController();
+  // Every request listens.
+  setMaxListeners(0, closing.signal);
+  const app = createApp(options, desk);
+  addRoutes(app, desk, name, closing.signal);
+  try {
+    const url = await app.listen({ host, port });
+    return {
+      url,
+      model: name,
+      close: async () => {
+        closing.abort();
+        await desk.pool.close();
+        await allAnswered(desk.metrics);
+        await app.close();
+        return desk.store.save();
+      },
+    };
+  } catch (error) {
+    await desk.pool.close();
+    throw new InputError(`Nothing can listen at ${host}, port ${port}: ${(error as Error).message}.`);
+  }
+}
+
+/** Waits until what was answered is on its way, but not for clients that do not finish what they ask. */
+async function allAnswered(metrics: Metrics): Promise<void> {
+  const end = performance.now() + 2000;
+  while (metrics.open > 0 && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+function createApp(options: ServerOptions, { metrics }: Desk): FastifyInstance {
+  const app = fastify({
+    bodyLimit: options.bodyLimit ?? 1024 * 1024,
+    // A client that sends its request byte by byte holds a connection no longer than this.
+    requestTimeout: 30_000,
+    forceCloseConnections: true,
+  });
+  // Pages of other sites may send plain text without asking, and nobody needs to.
+  app.removeContentTypeParser('text/plain');
+  app.addHook('onRequest', async (_request, { raw }) => {
+    metrics.open += 1;
+    raw.once('close', () => {
+      metrics.open -= 1;
+    });
+  });
+  app.addHook('onResponse', async ({ routeOptions: { url } }, { statusCode }) => {
+    metrics.answered(url ?? 'unknown', statusCode);
+  });
+  const { apiKey, onFailure } = options;
+  if (apiKey !== undefined) {
+    const expected = digest(`Bearer ${apiKey}`);
+    app.addHook('onRequest', async ({ headers, routeOptions: { url } }, reply) => {
+      if (url === '/health' || timingSafeEqual(digest(headers.authorization ?? ''), expected)) return;
+      const message = 'This server needs its key as a bearer token, and another one or none was sent.';
+      await reply
+        .status(401)
+        .send({ error: { message, type: 'authentication_error', param: null, code: 'invalid_api_key' } });
+    });
+  }
+  app.setErrorHandler(async (error, _request, reply) => {
+    if (reply.raw.destroyed) return reply;
+    const { status, body } = describeError(error);
+    if (status >= 500 && status !== 503) onFailure?.(error);
+    return reply.status(status).send(body);
+  });
+  app.setNotFoundHandler(async ({ method, url }, reply) => {
+    const message = `There is no ${method} ${url.split('?')[0]} here.`;
+    return reply
+      .status(404)
+      .send({ error: { message, type: 'invalid_request_error', param: null, code: 'not_found' } });
+  });
+  return app;
+}
+
+/** Texts of one length, which take equally long to compare. */
+const digest = (text: string) => createHash('sha256').update(text).digest();
