@@ -1,5 +1,7 @@
 import type { Mechanism, MechanismVerb } from '@palimpsest/lm';
+import { locomoVerb } from './verbs/locomo.js';
 import { addVerb, askVerb, exportVerb, forgetVerb, listVerb, searchVerb } from './verbs/memory-verbs.js';
+import { serveVerb } from './verbs/serve.js';
 import { trainVerb } from './verbs/train.js';
 
 /** AMS v4: an agent's memory. */
@@ -16,6 +18,8 @@ export const mechanism: Mechanism = {
     listVerb,
     forgetVerb,
     exportVerb,
+    locomoVerb,
+    serveVerb,
     trainVerb,
   ] as readonly MechanismVerb[],
   golden: async () => (await import('./golden/index.js')).goldenHandlers,

@@ -5,7 +5,7 @@ import { PalimpsestError } from './errors.js';
  * browsers have nothing to resolve.
  * @throws PalimpsestError where there is none (a browser).
  */
-export function nodeModule<Name extends 'node:fs' | 'node:path' | 'node:crypto'>(
+export function nodeModule<Name extends 'node:fs' | 'node:path' | 'node:crypto' | 'node:os'>(
   name: Name,
 ): NodeModules[Name] {
   const builtin = globalThis.process?.getBuiltinModule?.(name);
@@ -19,4 +19,5 @@ interface NodeModules {
   'node:fs': typeof import('node:fs');
   'node:path': typeof import('node:path');
   'node:crypto': typeof import('node:crypto');
+  'node:os': typeof import('node:os');
 }

@@ -11,6 +11,7 @@ export {
   type TrainingRecord,
 } from './checkpoints/checkpoint.js';
 export { firstNonFinite } from './checkpoints/finite.js';
+export { FolderLock, type FolderLockOptions } from './checkpoints/folder-lock.js';
 export { storageError } from './checkpoints/storage-error.js';
 export * from './data/batch.js';
 export {

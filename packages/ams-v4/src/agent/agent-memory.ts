@@ -1,4 +1,5 @@
 import { InputError } from '@palimpsest/base';
+import { FolderLock } from '@palimpsest/lm';
 import type { KeyValueMemory } from '../conversation/key-value-memory.js';
 import type { StoredMemory } from '../conversation/memory-records.js';
 import { Bm25 } from '../retrieval/bm25.js';
@@ -15,17 +16,17 @@ export interface AgentMemoryOptions {
 }
 
 export interface AddOptions {
-  readonly namespace?: string;
-  readonly metadata?: MemoryRecord['metadata'];
+  readonly namespace?: string | undefined;
+  readonly metadata?: MemoryRecord['metadata'] | undefined;
   /** When it was said. Default: now. */
-  readonly time?: number;
+  readonly time?: number | undefined;
   /** Add a text even when it is known. Default false. */
-  readonly force?: boolean;
+  readonly force?: boolean | undefined;
 }
 
 export interface SearchOptions extends MemoryFilter {
   /** Most memories. Default 5. */
-  readonly k?: number;
+  readonly k?: number | undefined;
   /** Count what is found as used. Default true. */
   readonly updateStats?: boolean;
 }
@@ -52,6 +53,13 @@ export interface AskedAnswer {
 const SLACK = 2;
 const SMALLEST_COMPACTION = 64;
 
+/** Two processes that wrote one journal would number their memories alike. */
+const ownUse = {
+  file: 'memory.lock',
+  use: 'is in use',
+  advice: 'end that process, or choose another folder (--folder)',
+} as const;
+
 type Known = { record: MemoryRecord; mid: number | undefined };
 
 /** What an agent remembers, with a language model or by words alone. @see createAgentMemory */
@@ -61,6 +69,7 @@ export class AgentMemory {
   readonly #words = new Bm25();
   readonly #now: () => number;
   #journal: Journal | undefined;
+  #lock: FolderLock | undefined;
   #nextId = 0;
 
   private constructor(
@@ -79,6 +88,11 @@ export class AgentMemory {
   /** Number of memories. */
   get size(): number {
     return this.#known.size;
+  }
+
+  /** Whether a language model answers questions here. */
+  get answers(): boolean {
+    return this.model !== undefined;
   }
 
   /**
@@ -195,6 +209,8 @@ export class AgentMemory {
   async close(): Promise<void> {
     await this.#journal?.close();
     this.#journal = undefined;
+    this.#lock?.release();
+    this.#lock = undefined;
   }
 
   async #toldAgain(id: number): Promise<{ id: number; known: true }> {
@@ -258,9 +274,15 @@ export class AgentMemory {
     await mkdir(folder, { recursive: true }).catch((error: Error) => {
       throw new InputError(`The folder '${folder}' of a memory cannot be made: ${error.message}.`);
     });
-    const { journal, events } = await Journal.open(join(folder, 'memory.jsonl'));
-    for (const event of events) await this.#replay(event);
-    this.#journal = journal;
+    this.#lock = FolderLock.claim(folder, ownUse);
+    try {
+      const { journal, events } = await Journal.open(join(folder, 'memory.jsonl'));
+      for (const event of events) await this.#replay(event);
+      this.#journal = journal;
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
   }
 
   async #replay(event: JournalEvent): Promise<void> {
@@ -302,7 +324,7 @@ const normal = (text: string): string => text.trim().replaceAll(/\s+/g, ' ').toL
  * An agent's memory: the same calls with a language model, whose states find memories and answer questions, and without one, by
  * words alone.
  * @param model a memory of keys and values over a language model, or `'none'`
- * @throws InputError for a folder that holds something else, or is damaged.
+ * @throws InputError for a folder that holds something else, is damaged, or is in use by another process.
  */
 export function createAgentMemory(
   model: KeyValueMemory | 'none',

@@ -17,13 +17,13 @@ export interface MemoryRecord {
 
 /** Which memories are meant; what is left out does not restrict. */
 export interface MemoryFilter {
-  readonly namespace?: string;
+  readonly namespace?: string | undefined;
   /** Members of the metadata that must be equal. */
-  readonly where?: Readonly<Record<string, string | number | boolean>>;
+  readonly where?: Readonly<Record<string, string | number | boolean>> | undefined;
   /** From this time on, milliseconds since 1970. */
-  readonly since?: number;
+  readonly since?: number | undefined;
   /** Before this time. */
-  readonly until?: number;
+  readonly until?: number | undefined;
 }
 
 /** Whether a memory is one of those that a filter means. */

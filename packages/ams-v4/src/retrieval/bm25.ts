@@ -1,14 +1,30 @@
 import { wordsOf } from '../text/content-words.js';
 
-/** Okapi BM25 (Robertson et al. 1994) with k1 = 1.2 and b = 0.75. */
-const K1 = 1.2;
-const B = 0.75;
+export interface Bm25Options {
+  /** How soon more of a word counts no more. Default 1.2. */
+  readonly k1?: number;
+  /** How much long texts are held back, from 0 to 1. Default 0.75. */
+  readonly b?: number;
+  /** Words of a text. Default: runs of letters and digits of two characters or more, and numbers. */
+  readonly words?: (text: string) => readonly string[];
+}
 
-/** Words of texts and how often they occur, for scores by words alone. */
+const plainWords = (text: string): string[] => wordsOf(text).map(({ word }) => word);
+
+/** Words of texts and how often they occur, for scores by words alone: Okapi BM25 (Robertson et al. 1994). */
 export class Bm25 {
+  readonly #k1: number;
+  readonly #b: number;
+  readonly #wordsOf: (text: string) => readonly string[];
   readonly #postings = new Map<string, Map<number, number>>();
   readonly #lengths = new Map<number, number>();
   #total = 0;
+
+  constructor({ k1 = 1.2, b = 0.75, words = plainWords }: Bm25Options = {}) {
+    this.#k1 = k1;
+    this.#b = b;
+    this.#wordsOf = words;
+  }
 
   get size(): number {
     return this.#lengths.size;
@@ -16,10 +32,10 @@ export class Bm25 {
 
   add(id: number, text: string): void {
     this.remove(id);
-    const words = wordsOf(text);
+    const words = this.#wordsOf(text);
     this.#lengths.set(id, words.length);
     this.#total += words.length;
-    for (const { word } of words) {
+    for (const word of words) {
       const posting = this.#postings.get(word) ?? new Map<number, number>();
       posting.set(id, (posting.get(id) ?? 0) + 1);
       this.#postings.set(word, posting);
@@ -37,19 +53,19 @@ export class Bm25 {
   }
 
   /**
-   * Σ over the words of the query, repeats counted, of ln(1 + (N − df + 0.5)/(df + 0.5)) · tf · 2.2 / (tf + 1.2 (0.25 + 0.75 len / mean)).
+   * Σ over the words of the query, repeats counted, of ln(1 + (N − df + 0.5)/(df + 0.5)) · tf (k1 + 1) / (tf + k1 (1 − b + b len / mean)).
    * @returns scores of the texts that share a word with the query
    */
   scores(query: string): Map<number, number> {
     const scores = new Map<number, number>();
     const mean = this.#total / Math.max(this.size, 1);
-    for (const { word } of wordsOf(query)) {
+    for (const word of this.#wordsOf(query)) {
       const posting = this.#postings.get(word);
       if (!posting) continue;
       const rarity = Math.log(1 + (this.size - posting.size + 0.5) / (posting.size + 0.5));
       for (const [id, count] of posting) {
-        const damping = K1 * (1 - B + (B * this.#lengths.get(id)!) / mean);
-        scores.set(id, (scores.get(id) ?? 0) + (rarity * count * (K1 + 1)) / (count + damping));
+        const damping = this.#k1 * (1 - this.#b + (this.#b * this.#lengths.get(id)!) / mean);
+        scores.set(id, (scores.get(id) ?? 0) + (rarity * count * (this.#k1 + 1)) / (count + damping));
       }
     }
     return scores;

@@ -1,28 +1,8 @@
-import { loadPretrained } from '@palimpsest/backbone';
-import type { MechanismVerb, VerbExit, VerbOutput } from '@palimpsest/lm';
-import { createEngine, InputError } from '@palimpsest/tensor-core';
+import type { MechanismVerb, VerbOutput } from '@palimpsest/lm';
+import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import { type AgentMemory, createAgentMemory } from '../agent/agent-memory.js';
 import type { MemoryFilter, MemoryRecord } from '../agent/record.js';
-import { loadConversation } from '../conversation/adapters-folder.js';
-import { KeyValueMemory } from '../conversation/key-value-memory.js';
-import { TextModel } from '../model/text-model.js';
-
-const printing = {
-  json: z.boolean().default(false).describe('print one JSON document'),
-  quiet: z.boolean().default(false).describe('no remarks'),
-};
-
-const place = {
-  ...printing,
-  folder: z.string().default('memory').describe('folder of the memory'),
-  model: z
-    .string()
-    .optional()
-    .describe('checkpoint of a language model that finds and answers; without one words do'),
-  adapters: z.string().optional().describe('folder of adapters that were trained for the language model'),
-  threads: z.int().min(1).optional().describe('threads of the engine'),
-};
+import { place, printing, withMemory } from './memory-place.js';
 
 const filter = {
   namespace: z.string().optional().describe('only memories of this namespace'),
@@ -31,12 +11,6 @@ const filter = {
   until: z.string().optional().describe('only memories before this day or time'),
 };
 
-type Place = {
-  folder: string;
-  model?: string | undefined;
-  adapters?: string | undefined;
-  threads?: number | undefined;
-};
 type Filter = {
   namespace?: string | undefined;
   where: string[];
@@ -44,38 +18,12 @@ type Filter = {
   until?: string | undefined;
 };
 
-/** Opens the memory of a folder, uses it and closes it. */
-async function withMemory(
-  { folder, model, adapters, threads }: Place,
-  use: (memory: AgentMemory) => Promise<VerbExit>,
-): Promise<VerbExit> {
-  if ((model === undefined) !== (adapters === undefined)) {
-    throw new InputError(
-      'A memory with a language model needs both --model and --adapters; give both, or neither.',
-    );
-  }
-  if (model === undefined || adapters === undefined) {
-    const memory = await createAgentMemory('none', { folder });
-    return use(memory).finally(() => memory.close());
-  }
-  const engine = await createEngine('auto', { ...(threads !== undefined && { threads }) });
-  try {
-    const frozen = await loadPretrained(model);
-    const text = new TextModel(engine, frozen);
-    const own = new KeyValueMemory(text, await loadConversation(adapters, frozen.model.options));
-    const memory = await createAgentMemory(own, { folder });
-    return await use(memory).finally(() => memory.close());
-  } finally {
-    await engine.dispose();
-  }
-}
-
 function filterOf({ namespace, where, since, until }: Filter): MemoryFilter {
   return {
-    ...(namespace !== undefined && { namespace }),
+    namespace,
     where: metadataOf(where, '--where'),
-    ...(since !== undefined && { since: timeOf(since, '--since') }),
-    ...(until !== undefined && { until: timeOf(until, '--until') }),
+    since: since === undefined ? undefined : timeOf(since, '--since'),
+    until: until === undefined ? undefined : timeOf(until, '--until'),
   };
 }
 
@@ -140,7 +88,7 @@ export const addVerb: MechanismVerb<typeof addSchema> = {
         namespace,
         metadata: metadataOf(metadata, '--metadata'),
         force,
-        ...(time !== undefined && { time: timeOf(time, '--time') }),
+        time: time === undefined ? undefined : timeOf(time, '--time'),
       });
       output.print(known ? `known as ${id}` : `remembered as ${id}`);
       output.emit({ id, known });

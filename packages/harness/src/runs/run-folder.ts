@@ -12,12 +12,17 @@ import { currentFolder, settleFolder, type TrainingEvent } from '@palimpsest/lm'
 import { InputError } from '@palimpsest/tensor-core';
 import { type CurvePoint, learningCurveSvg } from '../report/learning-curve.js';
 import { CHECKPOINT_FOLDERS, CURVE, inspectFolder, METRICS, unusable } from './run-entries.js';
-import { RunLock } from './run-lock.js';
 
 export interface RunFolderOptions {
   /** Folder of the checkpoint that the run goes on from. Default: the run is new. */
   readonly from?: string;
 }
+
+const lock = {
+  file: 'run.lock',
+  use: 'is being trained into',
+  advice: 'wait for it, or choose another folder (--out)',
+} as const;
 
 /**
  * The folder of a training run: `latest/` and `best/` (checkpoints, written by the training loop), `metrics.jsonl` (one
@@ -25,7 +30,7 @@ export interface RunFolderOptions {
  */
 export class RunFolder {
   readonly #metrics: string;
-  readonly #lock: RunLock;
+  readonly #lock: FolderLock;
 
   /**
    * Claims a folder, and prepares it: a new run begins with empty metrics, one that goes on elsewhere takes those of its
@@ -42,7 +47,7 @@ export class RunFolder {
     const origin = from === undefined ? undefined : dirname(resolve(from));
     try {
       mkdirSync(path, { recursive: true });
-      this.#lock = RunLock.claim(path);
+      this.#lock = FolderLock.claim(path, lock);
     } catch (error) {
       throw error instanceof InputError ? error : unusable(path, error);
     }

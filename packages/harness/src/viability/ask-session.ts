@@ -77,7 +77,7 @@ export async function askSession(
         promptOf(mode, text, session, i, found[i]!, flat[i] ?? []),
       );
       const source = mode === 'X_wrong_memory' ? wrong : memory;
-      results[mode] = await answers(source, session, prompts, maxTokens);
+      results[mode] = await answers(source, pack, session, prompts, maxTokens);
     }
     return { results, bytes: memory.bytes(), memories: memory.size };
   } finally {
@@ -88,6 +88,7 @@ export async function askSession(
 
 async function answers(
   memory: KeyValueMemory,
+  pack: Pack,
   session: Session,
   prompts: readonly Prompt[],
   maxTokens: number,
@@ -108,7 +109,7 @@ async function answers(
     const answer = failed ?? memory.text.decode(ids ?? []).trim();
     const positions = together?.positions[i] ?? (own instanceof Error ? 0 : (own?.positions[0] ?? 0));
     asked.push({
-      ...judged(session, i, answer),
+      ...judged(pack, session, i, answer),
       ...costs(prompt, positions),
       ...(failed && { error: failed }),
     });
@@ -116,9 +117,9 @@ async function answers(
   return asked;
 }
 
-function judged(session: Session, query: number, answer: string) {
+function judged(pack: Pack, session: Session, query: number, answer: string) {
   const { text, keyword, stale } = session.queries[query]!;
-  const score = scoreAnswer(answer, { keyword, stale, entitiesOfType: entitiesLike(session, query) });
+  const score = scoreAnswer(answer, { keyword, stale, entitiesOfType: entitiesLike(pack, session, query) });
   return { ...score, query: text, keyword, answer };
 }
 
@@ -130,11 +131,12 @@ const costs = ({ ids, rank, looked, truncated }: Prompt, prefixPositions: number
   truncated,
 });
 
-/** Things that facts of the same relations' type name; a rival of the keyword is one of them. */
-function entitiesLike(session: Session, query: number): string[] {
-  const { rel } = session.queries[query]!;
-  return session.facts.flatMap((fact) =>
-    fact.rel === rel && fact.entity ? [fact.entity.toLowerCase()] : [],
+/** Things of the keyword's type that facts name; a rival of the keyword is one of them. */
+function entitiesLike(pack: Pack, session: Session, query: number): string[] {
+  const typeOf = new Map(pack.relations.map(({ id, entityType }) => [id, entityType]));
+  const type = typeOf.get(session.queries[query]!.rel);
+  return session.facts.flatMap(({ rel, entity }) =>
+    rel !== null && entity && typeOf.get(rel) === type ? [entity.toLowerCase()] : [],
   );
 }
 

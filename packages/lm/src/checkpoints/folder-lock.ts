@@ -1,14 +1,12 @@
-import { randomUUID } from 'node:crypto';
-import { linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
-import { join } from 'node:path';
-import { InputError } from '@palimpsest/tensor-core';
+import { InputError, nodeModule } from '@palimpsest/base';
 import { z } from 'zod';
 import { processStart } from './process-start.js';
 
-/** Name of the lock within a run folder. */
-export const LOCK = 'run.lock';
-/** How often a lock is touched while its run is at work, milliseconds. */
+const files = () => nodeModule('node:fs');
+const newToken = () => nodeModule('node:crypto').randomUUID();
+const host = () => nodeModule('node:os').hostname();
+
+/** How often a lock is touched while its process is at work, milliseconds. */
 const TOUCH_EVERY = 10_000;
 /**
  * Age from which the lock of another machine counts as left behind, milliseconds. Building graphs can keep a process from
@@ -26,11 +24,20 @@ const ownerSchema = z.object({
 });
 type Owner = z.output<typeof ownerSchema>;
 
+export interface FolderLockOptions {
+  /** Name of the lock's file within the folder. */
+  readonly file: string;
+  /** What the other process does there, as in 'is being trained into'. */
+  readonly use: string;
+  /** What to do, as in 'wait for it, or choose another folder (--out)'. */
+  readonly advice: string;
+}
+
 /**
- * A run folder that one process works in. The lock is a file with its owner and the time; one left behind by a process
+ * A folder that one process works in. The lock is a file with its owner and the time; one left behind by a process
  * that is gone is taken over.
  */
-export class RunLock {
+export class FolderLock {
   readonly #timer: NodeJS.Timeout;
 
   private constructor(
@@ -42,28 +49,28 @@ export class RunLock {
   }
 
   /** @throws InputError naming the owner when another process works in the folder. */
-  static claim(folder: string): RunLock {
-    const path = join(folder, LOCK);
+  static claim(folder: string, { file, use, advice }: FolderLockOptions): FolderLock {
+    const path = nodeModule('node:path').join(folder, file);
     const owner: Owner = {
-      token: randomUUID(),
+      token: newToken(),
       process: process.pid,
       processStart: processStart(process.pid) ?? '',
-      host: hostname(),
+      host: host(),
       since: new Date().toISOString(),
     };
     for (let attempt = 0; attempt < 5; attempt++) {
-      if (place(path, owner)) return new RunLock(path, owner);
+      if (place(path, owner)) return new FolderLock(path, owner);
       const other = readOwner(path);
       if (other === undefined) continue;
       if (other !== 'unreadable' && isAlive(other, path)) {
         throw new InputError(
-          `The folder '${folder}' is being trained into by process ${other.process} on ${other.host} since ${other.since}; wait for it, or choose another folder (--out).`,
+          `The folder '${folder}' ${use} by process ${other.process} on ${other.host} since ${other.since}; ${advice}.`,
         );
       }
       discard(path, other);
     }
     throw new InputError(
-      `The folder '${folder}' cannot be claimed: others take it at the same time; choose another folder (--out).`,
+      `The folder '${folder}' cannot be claimed: others take it at the same time; ${advice}.`,
     );
   }
 
@@ -72,14 +79,14 @@ export class RunLock {
     clearInterval(this.#timer);
     const current = readOwner(this.path);
     if (current !== undefined && current !== 'unreadable' && current.token === this.owner.token) {
-      rmSync(this.path, { force: true });
+      files().rmSync(this.path, { force: true });
     }
   }
 
   #touch(): void {
     const now = new Date();
     try {
-      utimesSync(this.path, now, now);
+      files().utimesSync(this.path, now, now);
     } catch {
       // Without a fresh time the lock only looks older to other machines; the run itself is not affected.
     }
@@ -89,15 +96,15 @@ export class RunLock {
 /** Puts the whole lock in place at once, unless there is one. */
 function place(path: string, owner: Owner): boolean {
   const own = `${path}.${owner.token}`;
-  writeFileSync(own, `${JSON.stringify(owner)}\n`);
+  files().writeFileSync(own, `${JSON.stringify(owner)}\n`);
   try {
-    linkSync(own, path);
+    files().linkSync(own, path);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     return placeWithoutLinks(path, owner, error);
   } finally {
-    rmSync(own, { force: true });
+    files().rmSync(own, { force: true });
   }
 }
 
@@ -106,7 +113,7 @@ function placeWithoutLinks(path: string, owner: Owner, cause: unknown): boolean 
   if (!['EPERM', 'ENOTSUP', 'ENOSYS', 'EOPNOTSUPP'].includes((cause as NodeJS.ErrnoException).code ?? ''))
     throw cause;
   try {
-    writeFileSync(path, `${JSON.stringify(owner)}\n`, { flag: 'wx' });
+    files().writeFileSync(path, `${JSON.stringify(owner)}\n`, { flag: 'wx' });
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
@@ -117,7 +124,7 @@ function placeWithoutLinks(path: string, owner: Owner, cause: unknown): boolean 
 function readOwner(path: string): Owner | 'unreadable' | undefined {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = files().readFileSync(path, 'utf8');
   } catch {
     return undefined;
   }
@@ -129,14 +136,14 @@ function readOwner(path: string): Owner | 'unreadable' | undefined {
 }
 
 function isAlive(owner: Owner, path: string): boolean {
-  if (owner.host !== hostname()) return age(path) < STALE_AFTER;
+  if (owner.host !== host()) return age(path) < STALE_AFTER;
   // A process of this machine is asked itself; its number may have been given to another one since.
   return processStart(owner.process) === owner.processStart;
 }
 
 function age(path: string): number {
   try {
-    return Date.now() - statSync(path).mtimeMs;
+    return Date.now() - files().statSync(path).mtimeMs;
   } catch {
     return Number.POSITIVE_INFINITY;
   }
@@ -144,9 +151,9 @@ function age(path: string): number {
 
 /** Removes a lock that was left behind, unless somebody else has put a new one there since it was read. */
 function discard(path: string, stale: Owner | 'unreadable'): void {
-  const aside = `${path}.${randomUUID()}`;
+  const aside = `${path}.${newToken()}`;
   try {
-    renameSync(path, aside);
+    files().renameSync(path, aside);
   } catch {
     return;
   }
@@ -155,10 +162,10 @@ function discard(path: string, stale: Owner | 'unreadable'): void {
     taken !== undefined && taken !== 'unreadable' && (stale === 'unreadable' || taken.token !== stale.token);
   if (isOther) {
     try {
-      linkSync(aside, path);
+      files().linkSync(aside, path);
     } catch {
       // A third process has claimed the folder meanwhile: its lock stands.
     }
   }
-  rmSync(aside, { force: true });
+  files().rmSync(aside, { force: true });
 }

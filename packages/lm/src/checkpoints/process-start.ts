@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { nodeModule } from '@palimpsest/base';
 
 /**
  * What tells a process from all others that had or will have its number: on Linux the moment it began, elsewhere only that
@@ -8,7 +8,7 @@ export function processStart(pid: number): string | undefined {
   if (process.platform === 'linux') {
     try {
       // The name of the program stands in parentheses and may hold anything; the 20th field after it is the start time.
-      const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      const text = nodeModule('node:fs').readFileSync(`/proc/${pid}/stat`, 'utf8');
       const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
       // A process that has ended and waits to be collected works no more.
       return fields[0] === 'Z' ? undefined : fields[19];

@@ -1,0 +1,57 @@
+import { loadPretrained } from '@palimpsest/backbone';
+import type { VerbExit } from '@palimpsest/lm';
+import { createEngine, InputError } from '@palimpsest/tensor-core';
+import { z } from 'zod';
+import { type AgentMemory, createAgentMemory } from '../agent/agent-memory.js';
+import { loadConversation } from '../conversation/adapters-folder.js';
+import { KeyValueMemory } from '../conversation/key-value-memory.js';
+import { TextModel } from '../model/text-model.js';
+
+export const printing = {
+  json: z.boolean().default(false).describe('print one JSON document'),
+  quiet: z.boolean().default(false).describe('no remarks'),
+};
+
+/** Where a memory is, and what finds and answers. */
+export const place = {
+  ...printing,
+  folder: z.string().default('memory').describe('folder of the memory'),
+  model: z
+    .string()
+    .optional()
+    .describe('checkpoint of a language model that finds and answers; without one words do'),
+  adapters: z.string().optional().describe('folder of adapters that were trained for the language model'),
+  threads: z.int().min(1).optional().describe('threads of the engine'),
+};
+
+type Place = {
+  folder: string;
+  model?: string | undefined;
+  adapters?: string | undefined;
+  threads?: number | undefined;
+};
+/** Opens the memory of a folder, uses it and closes it. */
+export async function withMemory(
+  { folder, model, adapters, threads }: Place,
+  use: (memory: AgentMemory) => Promise<VerbExit>,
+): Promise<VerbExit> {
+  if ((model === undefined) !== (adapters === undefined)) {
+    throw new InputError(
+      'A memory with a language model needs both --model and --adapters; give both, or neither.',
+    );
+  }
+  if (model === undefined || adapters === undefined) {
+    const memory = await createAgentMemory('none', { folder });
+    return use(memory).finally(() => memory.close());
+  }
+  const engine = await createEngine('auto', threads === undefined ? {} : { threads });
+  try {
+    const frozen = await loadPretrained(model);
+    const text = new TextModel(engine, frozen);
+    const own = new KeyValueMemory(text, await loadConversation(adapters, frozen.model.options));
+    const memory = await createAgentMemory(own, { folder });
+    return await use(memory).finally(() => memory.close());
+  } finally {
+    await engine.dispose();
+  }
+}

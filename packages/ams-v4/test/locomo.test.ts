@@ -1,0 +1,104 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import {
+  evidenceRecall,
+  leaveOneOut,
+  recallFigures,
+  withNeighbours,
+  wordScores,
+} from '../src/locomo/evidence-recall.js';
+import { readLocomo } from '../src/locomo/read-locomo.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'palimpsest-locomo-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const turn = (dia_id: string, speaker: string, text: string, blip_caption?: string) => ({
+  dia_id,
+  speaker,
+  text,
+  ...(blip_caption === undefined ? {} : { blip_caption }),
+});
+
+/** Sessions out of order, ids in one string, evidence that is not there, and an answer behind its question. */
+const conversation = {
+  sample_id: 'one',
+  conversation: {
+    speaker_a: 'Ada',
+    session_10: [turn('D10:1', 'Ben', 'A kite flew over the hill.')],
+    session_10_date_time: '1 May',
+    session_2: [
+      turn('D2:1', 'Ada', 'Which instrument do you play in the band?'),
+      turn('D2:2', 'Ben', 'The harmonica.'),
+      turn('D2:3', 'Ada', 'Look at this!', 'a lighthouse at dusk'),
+    ],
+  },
+  qa: [
+    { question: 'Which instrument does Ben play in the band?', evidence: ['D2:2'], category: 4, answer: 'x' },
+    { question: 'Who saw the lighthouse, and where was the kite?', evidence: ['D2:3; D10:1'], category: 1 },
+    { question: 'Nothing', evidence: ['D9:9'], category: 5 },
+  ],
+};
+const path = join(folder, 'conversations.json');
+writeFileSync(path, JSON.stringify([conversation, { ...conversation, sample_id: 'two' }]));
+
+describe('conversations of LoCoMo', () => {
+  it('are read in the order in which they were held, with what pictures show', async () => {
+    const [one] = await readLocomo(path);
+    expect(one!.turns.map(({ session }) => session)).toEqual([2, 2, 2, 10]);
+    expect(one!.turns[2]!.text).toBe('Look at this! a lighthouse at dusk');
+    expect(one!.questions).toEqual([
+      { text: conversation.qa[0]!.question, category: 'single-hop', evidence: [1] },
+      { text: conversation.qa[1]!.question, category: 'multi-hop', evidence: [2, 3] },
+    ]);
+  });
+
+  it('are refused in one sentence when they are none', async () => {
+    const bad = join(folder, 'bad.json');
+    writeFileSync(bad, '[{"sample_id": 3}]');
+    await expect(readLocomo(bad)).rejects.toThrow("has no conversations of LoCoMo: '0.sample_id'");
+    await expect(readLocomo(join(folder, 'none.json'))).rejects.toThrow('cannot be read');
+  });
+
+  it('are scored by BM25 with k1 = 1.5, as the formula says', async () => {
+    const [one] = await readLocomo(path);
+    const scores = wordScores(one!)[1]!;
+    // 'kite', 'the' and 'hill' are not in the same turns: of the question's words turn 3 has 'the' and 'kite'.
+    const lengths = [9, 3, 8, 7];
+    const mean = lengths.reduce((sum, length) => sum + length, 0) / 4;
+    const part = (df: number, length: number) =>
+      (Math.log(1 + (4 - df + 0.5) / (df + 0.5)) * 2.5) / (1 + 1.5 * (0.25 + (0.75 * length) / mean));
+    // The question has 'the' twice; three turns have it.
+    expect(scores[3]).toBeCloseTo(part(1, 7) + 2 * part(3, 7), 10);
+  });
+
+  it('are found better with the turn before, where the answer stands behind what was asked', async () => {
+    const [one] = await readLocomo(path);
+    const plain = wordScores(one!);
+    expect(evidenceRecall(one!, plain, 1)[0]).toBe(0);
+    const near = withNeighbours(one!, plain, { before: 2, behind: 0 });
+    expect(evidenceRecall(one!, near, 1)[0]).toBe(1);
+    // Not across meetings.
+    expect(near[1]![3]).toBe(plain[1]![3]);
+  });
+
+  it('choose settings on the others, and give a mean with its error', async () => {
+    const both = await readLocomo(path);
+    const scored = (c: number, setting: number) =>
+      c === setting ? wordScores(both[c]!) : wordScores(both[c]!).map((s) => s.map(() => 0));
+    // Setting c is good on conversation c alone, so the other one is chosen for it.
+    const { chosen, recalls } = leaveOneOut(both, [0, 1], scored, 1);
+    expect(chosen).toEqual([1, 0]);
+    const [overall] = recallFigures(both, recalls);
+    expect(overall!.questions).toBe(4);
+    const shares = recalls.flat();
+    const mean = shares.reduce((a, b) => a + b, 0) / 4;
+    expect(overall!.mean).toBeCloseTo(mean, 12);
+    expect(overall!.standardError).toBeCloseTo(
+      Math.sqrt(shares.reduce((a, b) => a + (b - mean) ** 2, 0) / 3 / 4),
+      12,
+    );
+    expect(() => leaveOneOut(both.slice(0, 1), [0], scored, 1)).toThrow('give two at least');
+  });
+});
