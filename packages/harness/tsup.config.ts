@@ -26,5 +26,7 @@ export default packageBuild({
       const golden = `../${folder}/test/golden`;
       if (existsSync(golden)) cpSync(golden, `dist/golden/${folder}`, { recursive: true });
     }
+    // So does the small language model of the quick form.
+    cpSync('assets/pocket', 'dist/pocket', { recursive: true });
   },
 });

@@ -1,8 +1,15 @@
 import type { Mechanism, MechanismVerb } from '@palimpsest/lm';
 import { indexRecall } from './tasks/index-recall.js';
 import { kakeyaRateDistortion } from './tasks/kakeya-rate-distortion.js';
+import { sessionViabilityTask } from './tasks/session-viability.js';
 import { sketchError } from './tasks/sketch-error.js';
-import { runVerb, trainAdaptersVerb, trainBackboneVerb, trainTokenizerVerb } from './viability/verbs.js';
+import { runVerb } from './viability/verbs/run-verb.js';
+import {
+  shrinkVerb,
+  trainAdaptersVerb,
+  trainBackboneVerb,
+  trainTokenizerVerb,
+} from './viability/verbs/train-verbs.js';
 
 /** Libraries that stand alone: no model, but golden cases and tasks that measure them. */
 export const sketch: Mechanism = {
@@ -37,6 +44,13 @@ export const sessionViability: Mechanism = {
   title: 'Session viability',
   description: 'Generated conversations, questions about them, and the gate that a memory has to pass.',
   memory: 'none',
-  verbs: [trainTokenizerVerb, trainBackboneVerb, trainAdaptersVerb, runVerb] as readonly MechanismVerb[],
+  tasks: [sessionViabilityTask],
+  verbs: [
+    trainTokenizerVerb,
+    trainBackboneVerb,
+    trainAdaptersVerb,
+    runVerb,
+    shrinkVerb,
+  ] as readonly MechanismVerb[],
   golden: async () => (await import('./viability/golden-case.js')).viabilityHandlers,
 };

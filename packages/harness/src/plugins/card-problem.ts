@@ -40,7 +40,7 @@ const contenderSchema = z.discriminatedUnion('kind', [
 
 const taskSchema = z.looseObject({
   ...named,
-  family: z.enum(['parity', 'recall', 'language', 'efficiency', 'library']),
+  family: z.enum(['parity', 'recall', 'language', 'efficiency', 'viability', 'library']),
   options: schema,
   contenders: z.enum(['none', 'trained', 'any']),
   headline: z.object({ metric: text, unit: z.string(), higherIsBetter: z.boolean() }),

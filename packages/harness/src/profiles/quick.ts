@@ -21,4 +21,5 @@ export const quickCells = (field: Field): CellSpecInput[] => [
   single('sketch-error'),
   single('kakeya-rate-distortion'),
   single('index-recall'),
+  single('session-viability'),
 ];

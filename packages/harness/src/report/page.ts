@@ -11,6 +11,7 @@ import { librarySection } from './sections/library.js';
 import { overview } from './sections/overview.js';
 import { paritySection } from './sections/parity.js';
 import { recallSection } from './sections/recall.js';
+import { viabilitySection } from './sections/viability.js';
 
 /** The page, and the data behind its pictures by file name. */
 export interface RenderedPage {
@@ -32,6 +33,7 @@ export async function renderPage(
     await recallSection(context),
     await languageSection(context),
     await efficiencySection(context),
+    viabilitySection(context),
     await paritySection(context),
     await librarySection(context),
     failedSection(context),

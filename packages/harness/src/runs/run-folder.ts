@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { currentFolder, settleFolder, type TrainingEvent } from '@palimpsest/lm';
+import { currentFolder, FolderLock, settleFolder, type TrainingEvent } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 import { type CurvePoint, learningCurveSvg } from '../report/learning-curve.js';
 import { CHECKPOINT_FOLDERS, CURVE, inspectFolder, METRICS, unusable } from './run-entries.js';

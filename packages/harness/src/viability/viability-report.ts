@@ -33,7 +33,7 @@ export const madeOf = ({ prefixMode, keyValueForm, bytesPerMemory }: ViabilityRe
   return `The prefix was made of ${what}; beside them ${directions.toFixed(0)} bytes of directions and ${text.toFixed(0)} of text. It is no fiber prefix.`;
 };
 
-const clauseLines = ({ gate }: ViabilityReport): string[] =>
+export const clauseLines = ({ gate }: ViabilityReport): string[] =>
   gate.clauses.map(
     ({ name, text, holds }) =>
       `${holds === true ? 'holds' : holds === false ? 'FAILS' : '     '}  ${name}: ${text}`,

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { Contestant, TrainedContestant } from './contender.js';
 import type { TaskOutcomeInput } from './outcome.js';
 
-export type TaskFamily = 'parity' | 'recall' | 'language' | 'efficiency' | 'library';
+export type TaskFamily = 'parity' | 'recall' | 'language' | 'efficiency' | 'viability' | 'library';
 
 /** What a task gets to work with, besides its options. */
 export interface TaskContext {

@@ -1,77 +1,16 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { loadConversation, saveConversation, TextModel, trainConversation } from '@palimpsest/ams-v4';
-import { loadPretrained } from '@palimpsest/backbone';
+import { saveConversation, trainConversation } from '@palimpsest/ams-v4';
 import { mean } from '@palimpsest/base';
 import type { MechanismVerb } from '@palimpsest/lm';
-import { createEngine, InputError, writeFileAtomically } from '@palimpsest/tensor-core';
+import { InputError, writeFileAtomically } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import { budgets, trainBackbone } from './backbone/train-backbone.js';
-import { type Mode, modeNames } from './modes.js';
-import { type Pack, parsePack, standardPack } from './pack.js';
-import { trainPocketTokenizer } from './pocket-tokenizer.js';
-import { runViability, type suites } from './run-viability.js';
-import { trainingSessions } from './training-sessions.js';
-import { viabilityMarkdown, viabilityText } from './viability-report.js';
-
-const suiteNames = [
-  'base',
-  'paraphrase',
-  'hard',
-  'updates',
-  'contrast',
-] as const satisfies readonly (keyof typeof suites)[];
+import { budgets, trainBackbone } from '../backbone/train-backbone.js';
+import { shrinkPocket } from '../pocket.js';
+import { trainPocketTokenizer } from '../pocket-tokenizer.js';
+import { trainingSessions } from '../training-sessions.js';
+import { engineWith, open, packOf, printing, shared } from './shared.js';
 
 /** Steps between two remarks of a training. */
 const NOTED = 50;
-
-const printing = {
-  json: z.boolean().default(false).describe('print one JSON document'),
-  quiet: z.boolean().default(false).describe('no remarks'),
-};
-
-const shared = {
-  ...printing,
-  model: z.string().describe('checkpoint of the language model'),
-  capacity: z.int().min(64).default(2560).describe('tokens that the language model keeps at most'),
-  pack: z.string().optional().describe('file of who, what and in which words; default that of the house'),
-  threads: z.int().min(1).optional().describe('threads of the engine'),
-};
-
-function packOf(path: string | undefined): Pack {
-  if (path === undefined) return standardPack();
-  if (!existsSync(path)) throw new InputError(`There is no pack '${path}'.`);
-  let json: unknown;
-  try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    throw new InputError(`${path} is not JSON: ${(error as Error).message}.`);
-  }
-  return parsePack(json, path);
-}
-
-/** The fastest engine with so many threads, or with its own number. */
-const engineWith = (threads: number | undefined) =>
-  createEngine('auto', threads === undefined ? {} : { threads });
-
-/** The language model of a checkpoint on an engine of its own. */
-async function open({
-  model,
-  capacity,
-  threads,
-}: {
-  model: string;
-  capacity: number;
-  threads?: number | undefined;
-}) {
-  const engine = await engineWith(threads);
-  try {
-    return { engine, text: new TextModel(engine, await loadPretrained(model, { capacity })) };
-  } catch (error) {
-    await engine.dispose();
-    throw error;
-  }
-}
 
 const tokenizerSchema = z.strictObject({
   ...printing,
@@ -191,67 +130,24 @@ export const trainAdaptersVerb: MechanismVerb<typeof trainSchema> = {
   },
 };
 
-const runSchema = z.strictObject({
-  ...shared,
+const shrinkSchema = z.strictObject({
+  ...printing,
+  model: shared.model,
   adapters: z.string().default('memory-adapters').describe('folder of trained adapters'),
-  suite: z.enum(suiteNames).default('base').describe('what the sessions are like'),
-  nFacts: z.array(z.int().min(2)).default([20, 50]).describe('numbers of facts'),
-  sessions: z.int().min(1).default(20).describe('sessions per number of facts, ten questions each'),
-  firstSeed: z.int().min(0).default(1).describe('seed of the first session'),
-  modes: z
-    .array(z.string())
-    .default([...modeNames])
-    .describe('how questions are asked'),
-  maxNewTokens: z.int().min(1).default(30).describe('most new tokens of an answer'),
-  out: z.string().optional().describe('folder for report.json and report.md'),
+  out: z.string().default('pocket-8-bit').describe('folder for what is written'),
 });
 
-/** @throws InputError naming a mode that there is not. */
-function modesOf(given: readonly string[]): Mode[] {
-  return given.map((name) => {
-    const mode = modeNames.find((one) => one === name);
-    if (mode) return mode;
-    throw new InputError(`There is no mode '${name}'; there are ${modeNames.join(', ')}.`);
-  });
-}
-
-/** `viability run`: the gate. */
-export const runVerb: MechanismVerb<typeof runSchema> = {
-  path: ['viability', 'run'],
+/** `viability shrink`: what the quick form reads. */
+export const shrinkVerb: MechanismVerb<typeof shrinkSchema> = {
+  path: ['viability', 'shrink'],
   description:
-    'tell sessions to a memory, ask about them in all modes, and hold the answers against the gate',
-  schema: runSchema,
-  aliases: { maxNewTokens: ['mt'] },
-  examples: [
-    'palimpsest viability run --model pocket --adapters pocket-memory --n-facts 20,50 --out viability',
-    'palimpsest viability run --model pocket --adapters pocket-memory --suite updates --n-facts 20',
-  ],
-  async run(options, { output, signal }) {
-    const { engine, text } = await open(options);
-    try {
-      const adapters = await loadConversation(options.adapters, text.model.options);
-      const report = await runViability(text, adapters, packOf(options.pack), {
-        suite: options.suite,
-        facts: options.nFacts,
-        sessions: options.sessions,
-        firstSeed: options.firstSeed,
-        modes: modesOf(options.modes),
-        maxTokens: options.maxNewTokens,
-        signal,
-        onSession: (facts, done) => output.note(`N = ${facts}: ${done} of ${options.sessions} sessions`),
-      });
-      if (signal.aborted) return 130;
-      if (options.out !== undefined) {
-        mkdirSync(options.out, { recursive: true });
-        writeFileSync(join(options.out, 'report.json'), `${JSON.stringify(report, null, 1)}\n`);
-        writeFileSync(join(options.out, 'report.md'), viabilityMarkdown(report));
-      }
-      output.print(viabilityText(report));
-      output.emit(report);
-      await text.dispose();
-      return report.gate.passed ? 0 : 1;
-    } finally {
-      await engine.dispose();
-    }
+    'write the offline backbone with 8 bits per weight, and its adapters, as the quick form reads them',
+  schema: shrinkSchema,
+  examples: ['palimpsest viability shrink --model pocket --adapters pocket-memory --out pocket-8-bit'],
+  async run({ model, adapters, out }, { output }) {
+    await shrinkPocket(model, adapters, out);
+    output.print(`model and adapters in ${out}; 'viability run --quick --model ${out}' asks them`);
+    output.emit({ out });
+    return 0;
   },
 };
