@@ -97,8 +97,8 @@ function shrunk(name: string, { data, shape }: NDArray): Record<string, SafeTens
   const small = new Int8Array(rows * width);
   const scales = new Float32Array(rows);
   for (let row = 0; row < rows; row++) {
-    const own = data.subarray(row * width, (row + 1) * width);
-    const scale = own.reduce((most: number, value: number) => Math.max(most, Math.abs(value)), 0) / MOST || 1;
+    const own = Float32Array.from(data.slice(row * width, (row + 1) * width));
+    const scale = own.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / MOST || 1;
     scales[row] = scale;
     for (let i = 0; i < width; i++) small[row * width + i] = Math.round(own[i]! / scale);
   }

@@ -37,7 +37,7 @@ export interface ViabilityOptions {
   readonly modes: readonly Mode[];
   readonly maxTokens: number;
   readonly onSession?: (facts: number, done: number) => void;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a run came to, and what it was made of. */
