@@ -64,10 +64,8 @@ export function nammPolicy(config: NAMMConfig, parameters: NAMMParameters): Cach
           const features = featuresOf(config, view, view.state!.tokens.average!);
           // Tokens that look at newer ones alone never meet what stands before the oldest.
           const seesAll = isPacked && config.bam.maskingStrategy === 'backward';
-          return scoreTokens(prepared.config, view.parameters.flat!, {
-            ...{ features, positions },
-            ...(!seesAll && { valid }),
-          });
+          const shown = seesAll ? undefined : valid;
+          return scoreTokens(prepared.config, view.parameters.flat!, { features, positions, valid: shown });
         },
       };
 }

@@ -12,7 +12,7 @@ export interface TokenView {
   /** int32 `[batch, heads, tokens]`: original positions, -1 for none */
   readonly positions: tf.Tensor;
   /** bool `[batch, 1 or heads, tokens]`; absent when all are tokens */
-  readonly valid?: tf.Tensor;
+  readonly valid?: tf.Tensor | undefined;
 }
 
 /** Queries that are handled at a time. */

@@ -27,10 +27,8 @@ function joinLayers(layers: readonly ManagedLayer<NDArray>[], slots: number): Ma
   const part = (name: 'keys' | 'values' | 'positions', empty: number) =>
     stacked(layers.map((layer) => widened(layer[name], 2, slots, empty)));
   const policies = layers.flatMap(({ policy }) => (policy ? [policy] : []));
-  return {
-    ...{ keys: part('keys', 0), values: part('values', 0), positions: part('positions', -1) },
-    ...(policies.length > 0 && { policy: joinPolicies(policies, slots) }),
-  };
+  const cache = { keys: part('keys', 0), values: part('values', 0), positions: part('positions', -1) };
+  return policies.length > 0 ? { ...cache, policy: joinPolicies(policies, slots) } : cache;
 }
 
 function joinPolicies(policies: readonly HostPolicy[], slots: number): HostPolicy {
@@ -42,10 +40,8 @@ function joinPolicies(policies: readonly HostPolicy[], slots: number): HostPolic
         stacked(policies.map((policy) => fit(policy[kind]![name]!))),
       ]),
     );
-  return {
-    tokens: join('tokens', (array) => widened(array, 3, slots, 0)),
-    ...(first.text && { text: join('text', (array) => array) }),
-  };
+  const tokens = join('tokens', (array) => widened(array, 3, slots, 0));
+  return first.text ? { tokens, text: join('text', (array) => array) } : { tokens };
 }
 
 /** More places at the beginning of an axis. */
