@@ -14,8 +14,8 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 const KNOWN = new Set(
   `
 validity positionsOf paddedPositions writeSafetensors caseFailures fiberConfig normDrift euclideanField powerLawVectors
-hashedSentences packRecord unpackRecord pathSpace topTokens toReferenceTensors toReferenceWeights stateNumbers stateBytesOf
-xavierNormal kaimingUniform kaimingNormal allocateFor exclusiveCumulativeSum maskedSoftmax isFill
+hashedSentences packRecord unpackRecord pathSpace toReferenceTensors toReferenceWeights stateNumbers stateBytesOf
+xavierNormal kaimingUniform kaimingNormal
 legacySync
 `
     .trim()

@@ -1,4 +1,4 @@
-import { allocate, type DType, InputError, sizeOf, type TypedArray } from '@palimpsest/base';
+import { type DType, InputError, type TypedArray } from '@palimpsest/base';
 import { stopGradient } from './gradient.js';
 import { tf } from './tf.js';
 import type { GraphBuilder, Value } from './trace/graph.js';
@@ -142,8 +142,3 @@ function registerOpGradient<A extends object>(kernelName: string, definition: Op
 }
 
 const MAX_OUTPUTS = 16;
-
-/** A host typed array of zeros for a spec, for `compute` implementations. */
-export function allocateFor(spec: TensorSpec): TypedArray {
-  return allocate(spec.dtype, sizeOf(spec.shape));
-}

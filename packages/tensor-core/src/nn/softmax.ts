@@ -37,15 +37,6 @@ export function logSoftmax(x: tf.Tensor): tf.Tensor {
 export const MASKED = -1e9;
 
 /**
- * Softmax over the last axis of scores plus an additive mask. A query that may see no key sees all of them evenly.
- * @param scores `[..., queries, keys]`
- * @param mask broadcasts to the scores: 0 to keep, `MASKED` to drop
- */
-export function maskedSoftmax(scores: tf.Tensor, mask: tf.Tensor): tf.Tensor {
-  return softmax(tf.add(scores, mask));
-}
-
-/**
  * Additive causal mask: query t may see keys up to `offset + t`.
  * @param keys default: as many as queries
  * @param offset keys that lie before the first query's own. Default `keys - queries`, which is 0 without a cache

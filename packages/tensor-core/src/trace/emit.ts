@@ -1,5 +1,5 @@
 import { sizeOf } from '@palimpsest/base';
-import { type GraphBuilder, isConstant, type Value, type ValueDType } from './graph.js';
+import type { GraphBuilder, Value, ValueDType } from './graph.js';
 
 /** The shape to which two shapes broadcast, by the rules of NumPy and ONNX. */
 export function broadcastShape(a: readonly number[], b: readonly number[]): number[] {
@@ -216,9 +216,4 @@ export function concat(graph: GraphBuilder, values: readonly Value[], axis: numb
     return graph.fill(first.fill!, shape, first.dtype);
   }
   return graph.node('Concat', parts, { shape, dtype: first.dtype }, { axis });
-}
-
-/** Whether two values are both known while tracing and equal element for element. */
-export function isFill(value: Value, fill: number): boolean {
-  return isConstant(value) && value.fill === fill;
 }
