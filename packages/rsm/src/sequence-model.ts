@@ -75,7 +75,7 @@ export function createRsmModel(options: RsmOptions): RsmModel {
         const result = forwardExactly(config, params, tokens, state);
         return {
           ...result,
-          ...(context.telemetry && { telemetry: rsmTelemetry(config, result.state.memory, []) }),
+          telemetry: context.telemetry ? rsmTelemetry(config, result.state.memory, []) : undefined,
         };
       }
       const {

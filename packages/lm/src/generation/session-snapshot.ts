@@ -94,10 +94,10 @@ export function decodeSnapshot(bytes: Uint8Array, source = 'This data'): Session
   }
   return {
     ...session,
-    ...(parametersId === undefined ? {} : { parametersId }),
-    ...(compact && { compact }),
+    parametersId,
+    compact,
     state,
-    ...(logits instanceof Float32Array ? { logits } : {}),
+    logits: logits instanceof Float32Array ? logits : undefined,
   };
 }
 

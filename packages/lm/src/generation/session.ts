@@ -134,7 +134,7 @@ export class Session {
       history: this.#latest(),
       rng: this.#rng.state(),
       state: treeToRecord<NDArray>(await (small ?? this.#decoder).state()),
-      ...(small && { compact: true }),
+      compact: small ? true : undefined,
       logits: this.#logits?.slice(),
     };
   }
