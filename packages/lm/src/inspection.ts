@@ -24,11 +24,12 @@ export type InspectionPicture = TextPicture | LinePicture | HistogramPicture | M
 /** The text itself on a ground that grows darker with a value. */
 export interface TextPicture {
   readonly kind: 'text';
+  readonly title?: string;
   readonly pieces: readonly {
     readonly text: string;
     /** From 0, white, to 1. */
     readonly shade: number;
-    /** Shown when the pointer rests on it. */
+    /** Shown when the pointer rests on it, or a finger; it may have several lines. */
     readonly note: string;
     /** A line before the piece: the border of a chunk. Default false. */
     readonly border?: boolean;

@@ -50,6 +50,8 @@ export interface MechanismVerbContext {
   readonly given: ReadonlySet<string>;
   /** Opens a model by its folder: a run, a checkpoint, or weights from elsewhere. */
   readonly open: OpenModel;
+  /** Draws what a memory shows as one HTML page that needs no other file; `about` says of what. */
+  readonly draw: (inspection: Inspection, about: string) => Promise<string>;
 }
 
 /** Exit codes: done, failed, bad input, interrupted. */

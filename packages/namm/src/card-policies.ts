@@ -3,9 +3,11 @@ import type { EvictionPolicy } from '@palimpsest/lm';
 import { z } from 'zod';
 import { loadPolicy } from './evolution/policy-file.js';
 import { policyModel } from './managed/policy-model.js';
+import type { Schedule } from './managed/schedule.js';
 import { fullPolicy } from './policy/full.js';
 import { nammPolicy } from './policy/namm-policy.js';
 import { policies, policyByName } from './policy/policies.js';
+import type { CachePolicy } from './policy/policy.js';
 
 const interval = {
   updateInterval: z.int().min(1).default(512).describe('tokens between two looks through the cache'),
@@ -45,6 +47,8 @@ const evolvedOptions = z.strictObject({
   updateInterval: z.int().min(1).optional().describe('tokens between two updates; default: as the file says'),
 });
 
+type EvolvedOptions = z.output<typeof evolvedOptions>;
+
 const evolved: EvictionPolicy = {
   name: 'namm',
   title: 'NAMM',
@@ -52,17 +56,55 @@ const evolved: EvictionPolicy = {
     'keeps what an evolved network that watches the attention scores above zero (Cetin et al. 2024)',
   options: evolvedOptions,
   async apply(model, options) {
-    const { policyFile, budget, updateInterval } = evolvedOptions.parse(options);
-    const { config, parameters, statistics } = await loadPolicy(policyFile);
-    const { kind } = config.selection;
-    const capped = budget === undefined ? config : { ...config, selection: { kind, cacheSize: budget } };
-    const policy = nammPolicy(capped, { vectors: [parameters], statistics });
-    return policyModel(transformerOf(model, 'namm'), policy, {
-      updateInterval: updateInterval ?? config.updateInterval,
-      ...(updateInterval === undefined && { maxTokensPerForward: config.maxTokensPerForward }),
-    });
+    const { policy, schedule } = await evolvedPolicy(evolvedOptions.parse(options));
+    return policyModel(transformerOf(model, 'namm'), policy, schedule);
   },
 };
+
+/** A policy and when it looks through the cache. */
+export interface ScheduledPolicy {
+  readonly policy: CachePolicy;
+  readonly schedule: Partial<Schedule>;
+}
+
+async function evolvedPolicy(options: EvolvedOptions): Promise<ScheduledPolicy> {
+  const { policyFile, budget, updateInterval } = options;
+  const { config, parameters, statistics } = await loadPolicy(policyFile);
+  const { kind } = config.selection;
+  const capped = budget === undefined ? config : { ...config, selection: { kind, cacheSize: budget } };
+  return {
+    policy: nammPolicy(capped, { vectors: [parameters], statistics }),
+    schedule: {
+      updateInterval: updateInterval ?? config.updateInterval,
+      ...(updateInterval === undefined && { maxTokensPerForward: config.maxTokensPerForward }),
+    },
+  };
+}
+
+/**
+ * The policy that options of the command line name.
+ * @throws InputError for a name that nobody has, or an option that is missing or means nothing.
+ */
+export async function namedPolicy(
+  name: string,
+  given: { readonly [Key in keyof EvolvedOptions]?: EvolvedOptions[Key] | undefined },
+): Promise<ScheduledPolicy> {
+  const { policyFile, budget, updateInterval } = given;
+  if (name === 'namm') {
+    if (policyFile !== undefined) return evolvedPolicy({ policyFile, budget, updateInterval });
+    throw new InputError(
+      "The policy 'namm' needs --policy-file, a file of an evolved policy or of its evolution.",
+    );
+  }
+  if (policyFile !== undefined) {
+    throw new InputError(`--policy-file belongs to the policy 'namm'; '${name}' has learned nothing.`);
+  }
+  if (budget === undefined) throw new InputError(`The policy '${name}' needs --budget, tokens per head.`);
+  return {
+    policy: policyByName(name, { size: budget }),
+    schedule: updateInterval === undefined ? {} : { updateInterval },
+  };
+}
 
 /** Every rule for what a transformer's cache forgets. */
 export const cardPolicies: readonly EvictionPolicy[] = [evolved, ...handMade, full];

@@ -2,6 +2,7 @@ import type { Mechanism } from '@palimpsest/lm';
 import { cardPolicies } from './card-policies.js';
 import { policyContenders } from './contenders.js';
 import { evolveVerb } from './evolution/verb.js';
+import { inspectVerb } from './inspect/verb.js';
 
 /** NAMM, the cache that learns what to forget. */
 export const mechanism: Mechanism = {
@@ -12,6 +13,6 @@ export const mechanism: Mechanism = {
   memory: 'growing',
   contenders: policyContenders,
   policies: cardPolicies,
-  verbs: [evolveVerb],
+  verbs: [evolveVerb, inspectVerb],
   golden: async () => (await import('./golden/index.js')).goldenHandlers,
 };

@@ -1,4 +1,4 @@
-import { openLanguageModel, type Registry } from '@palimpsest/harness';
+import { inspectionPage, openLanguageModel, type Registry } from '@palimpsest/harness';
 import { defineVerb, type Verb } from '../verb.js';
 
 /** The commands that mechanisms bring. */
@@ -10,7 +10,11 @@ export const mechanismVerbs = ({ mechanisms }: Registry): Verb[] =>
         run: (options, { output, signal, given, registry }, positional) =>
           run(
             options,
-            { output, signal, given, open: (folder) => openLanguageModel(folder, registry) },
+            {
+              ...{ output, signal, given },
+              open: (folder) => openLanguageModel(folder, registry),
+              draw: inspectionPage,
+            },
             positional,
           ),
       }),

@@ -3,7 +3,7 @@ import { type ChartSpec, drawChart } from '../report/charts/chart.js';
 import { histogramChart } from '../report/charts/histogram-chart.js';
 import { lineChart } from '../report/charts/line-chart.js';
 import { matrixChart } from '../report/charts/matrix-chart.js';
-import { paragraph, type Section } from '../report/html-parts.js';
+import { paragraph, type Section, subheading } from '../report/html-parts.js';
 import { type Markup, markup } from '../report/markup.js';
 import { htmlPage } from '../report/page-frame.js';
 
@@ -35,11 +35,13 @@ function specOf(picture: Exclude<InspectionPicture, TextPicture>): ChartSpec {
   return lineChart(series, { title, xTitle, yTitle, width: 640, height: 200 });
 }
 
-function textOf({ pieces }: TextPicture): Markup {
+/** A text whose pieces say more at the foot of the window while the pointer rests on them, or after a touch. */
+function textOf({ title, pieces }: TextPicture): Markup {
   const spans = pieces.map(({ text, shade, note, border }) => {
     const kind = border ? 'chunk' : 'plain';
     const shown = text.replaceAll('\n', '⏎\n');
-    return markup`<span class="${kind}" style="background:rgba(178,72,40,${shade.toFixed(2)})" title="${note}">${shown}</span>`;
+    return markup`<span class="${kind}" style="background:rgba(178,72,40,${shade.toFixed(2)})" tabindex="-1" data-note="${note}">${shown}</span>`;
   });
-  return markup`<pre class="text">${spans}</pre>`;
+  const text = markup`<pre class="text">${spans}</pre>`;
+  return title === undefined ? text : markup`${subheading(title)}${text}`;
 }

@@ -88,6 +88,9 @@ dl.wide { margin: 0; } dt { font-weight: 600; margin-top: 10px; } dd { margin: 0
 dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; font-size: 14px; }
 .facts dt { font-weight: 400; margin: 0; color: var(--soft); } .facts dd { overflow-wrap: anywhere; }
 .text { white-space: pre-wrap; font: 14px/1.7 ui-monospace, Menlo, Consolas, monospace; margin: 0; }
+[data-note]:is(:hover, :focus) { outline: 2px solid var(--link); }
+[data-note]:is(:hover, :focus)::after { content: attr(data-note); position: fixed; z-index: 1; left: 0; right: 0; bottom: 0; padding: 10px 20px;
+  background: var(--card); color: var(--ink); border-top: 1px solid var(--line); white-space: pre-wrap; overflow-wrap: anywhere; }
 .chunk { border-left: 2px solid var(--bad); padding-left: 1px; }
 code { font-size: 13px; color: var(--soft); font-weight: 400; }
 a { color: var(--link); } footer { color: var(--soft); font-size: 13px; padding-bottom: 40px; }

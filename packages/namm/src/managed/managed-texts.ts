@@ -35,6 +35,8 @@ export interface UpdateReport {
     /** int32 `[batch, heads]` */
     readonly lengths: NDArray<'int32'>;
     readonly passing: NDArray<'int32'>;
+    /** What the policy carried about the slots before the update, `[batch, heads, width, slots]` each, when it was asked for. */
+    readonly carried?: Readonly<Record<string, NDArray>> | undefined;
   }[];
 }
 
@@ -47,6 +49,8 @@ export interface ReadOptions {
   readonly policy?: CachePolicy;
   /** Called after every update. */
   readonly onUpdate?: (report: UpdateReport) => void;
+  /** Whether reports have what the policy carried. Default false. */
+  readonly reportsCarried?: boolean;
   /** Slots of every layer after an update, from the longest head of each. Default: `extentsAfter`. */
   readonly extents?: (kept: readonly number[]) => readonly number[];
 }
@@ -198,7 +202,9 @@ export class ManagedTexts {
       const positions = await state.layers[layer]!.positions.toHost();
       const candidates: Candidates = { scores, valid: validityOf(positions), tokensSeen };
       const { kept, lengths, passing } = retain(retention, candidates);
-      reports.push({ layer, scores, positions, kept, lengths, passing });
+      const own = this.options.reportsCarried ? state.layers[layer]!.policy?.tokens : undefined;
+      const carried = own && (await toHost(own));
+      reports.push({ layer, scores, positions, kept, lengths, passing, carried });
     }
     const extents = (this.options.extents ?? extentsAfter)(reports.map(({ kept }) => kept.shape[2]!));
     const chosen = reports.map(({ kept }, index) => rightAligned(kept, extents[index]!));
