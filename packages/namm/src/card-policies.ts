@@ -1,5 +1,6 @@
 import { transformerOf } from '@palimpsest/backbone';
 import type { EvictionPolicy } from '@palimpsest/lm';
+import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { loadPolicy } from './evolution/policy-file.js';
 import { policyModel } from './managed/policy-model.js';

@@ -22,8 +22,9 @@ const RULES: readonly Rule[] = [
   (config) => {
     const longest = longestWindow(config);
     const carry = longest - config.hopLength;
-    if (config.hopLength > (config.scales ? Math.min(...config.scales) : config.nFft)) {
-      return `hopLength is at most the window's length, but ${config.hopLength} exceeds ${config.nFft}.`;
+    const shortest = config.scales ? Math.min(...config.scales) : config.nFft;
+    if (config.hopLength > shortest) {
+      return `hopLength is at most the window's length, but ${config.hopLength} exceeds ${shortest}.`;
     }
     return config.updateInterval < carry
       ? `updateInterval is at least nFft - hopLength, ${carry}, but ${config.updateInterval} was given.`
@@ -80,10 +81,18 @@ const RULES: readonly Rule[] = [
     window !== null && maskingStrategy !== 'backward'
       ? `bam.window limits how far a token looks at newer ones, which needs the maskingStrategy 'backward', not ${JSON.stringify(maskingStrategy)}.`
       : undefined,
-  ({ hierarchy }) =>
-    hierarchy !== null
-      ? 'hierarchy is not built: scores come from single tokens, not from blocks first; leave it out.'
-      : undefined,
+  (config) => {
+    if (config.hierarchy === null) return undefined;
+    if (isMlp(config)) {
+      return `hierarchy scores blocks by attention among them, which the scorer '${config.scorer}' has not; choose 'bam' or leave it out.`;
+    }
+    if (config.selection.kind === 'topk') {
+      return "hierarchy lets blocks below a threshold fall, but the selection 'topk' has none; choose 'binary' or 'dynamic'.";
+    }
+    return config.eviction === 'parity'
+      ? "hierarchy is ours, and the eviction 'parity' fills heads up with tokens of fallen blocks; choose 'ragged'."
+      : undefined;
+  },
   ({ selection, paramSharing }) =>
     selection.kind === 'dynamic' && paramSharing !== 'shared'
       ? `The selection 'dynamic' learns one threshold, which needs paramSharing 'shared', not '${paramSharing}'.`

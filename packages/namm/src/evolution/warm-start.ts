@@ -61,6 +61,11 @@ export function softPolicyModel(
   if (config.paramSharing !== 'shared' || config.scorer === 'mlp' || config.scorer === 'linear') {
     throw new InputError('A warm start is defined for shared parameters of a scorer with attention.');
   }
+  if (config.hierarchy) {
+    throw new InputError(
+      'A warm start removes nothing, so that no block can fall before its tokens; leave hierarchy out.',
+    );
+  }
   const soft = new SoftPolicy(model, config, statistics, temperature);
   return {
     name: 'namm-warm-start',

@@ -1,15 +1,18 @@
 import { writeFileSync } from 'node:fs';
-import type { TransformerParameters } from '@palimpsest/backbone';
+import { type TransformerParameters, transformerOf } from '@palimpsest/backbone';
 import { corpusText, loadCorpus, type MechanismVerb } from '@palimpsest/lm';
 import { createEngine, InputError, type ToHost } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import { namedPolicy, transformerOf } from '../card-policies.js';
+import { namedPolicy } from '../card-policies.js';
 import { inspectionOf } from './inspection.js';
 import { readText } from './read-text.js';
 
 const schema = z.strictObject({
   model: z.string().optional().describe('run, checkpoint or folder of a transformer'),
-  policy: z.string().default('namm').describe('rule for what its cache forgets'),
+  memory: z
+    .string()
+    .default('namm')
+    .describe('rule for what its cache forgets (`palimpsest ls policies`)'),
   policyFile: z.string().optional().describe('file of an evolved policy, or of its evolution'),
   budget: z.int().min(1).optional().describe('most tokens that a head may keep'),
   updateInterval: z.int().min(1).optional().describe('tokens between two updates'),
@@ -31,7 +34,7 @@ export const inspectVerb: MechanismVerb<typeof schema> = {
   schema,
   examples: [
     'palimpsest inspect namm --model runs/base --policy-file runs/policy/best.safetensors --text-path my.txt',
-    'palimpsest inspect namm --model runs/base --policy h2o --budget 128 --update-interval 128',
+    'palimpsest inspect namm --model runs/base --memory h2o --budget 128 --update-interval 128',
   ],
   async run(options, { output, open, draw }) {
     if (options.model === undefined) {
@@ -39,14 +42,14 @@ export const inspectVerb: MechanismVerb<typeof schema> = {
     }
     const { folder, model, params, tokenizer } = await open(options.model);
     if (!tokenizer) throw new InputError(`'${folder}' has no tokenizer, so it reads no text.`);
-    const { policy, schedule } = await namedPolicy(options.policy, options);
+    const { policy, schedule } = await namedPolicy(options.memory, options);
     const { from, characters, threads } = options;
     const text = options.text ?? corpusText(loadCorpus(options.textPath)).slice(from, from + characters);
     const engine = await createEngine('auto', threads === undefined ? {} : { threads });
     try {
       const read = await readText({
         engine,
-        model: transformerOf(model, options.policy),
+        model: transformerOf(model, options.memory),
         params: params as ToHost<TransformerParameters>,
         policy,
         schedule,
@@ -54,7 +57,7 @@ export const inspectVerb: MechanismVerb<typeof schema> = {
       });
       const inspection = inspectionOf(
         read,
-        { policy: options.policy, updateInterval: read.updates[0]! },
+        { policy: options.memory, updateInterval: read.updates[0]! },
         tokenizer,
       );
       writeFileSync(options.out, await draw(inspection, folder));

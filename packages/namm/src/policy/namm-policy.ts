@@ -6,6 +6,7 @@ import { padTokens } from '../features/attention-rows.js';
 import { type FeatureStatistics, normaliseFeatures } from '../features/statistics.js';
 import { advanceStream, readRows } from '../features/stream.js';
 import { averageOverTime } from '../features/temporal-average.js';
+import { scoreInBlocks } from '../scorer/hierarchy.js';
 import { learnedThreshold } from '../scorer/layout.js';
 import { prepareParameters, scoreFrame, scoreTokens } from '../scorer/score-tokens.js';
 import type { CachePolicy, CacheView, PolicyState } from './policy.js';
@@ -25,20 +26,25 @@ export function nammPolicy(config: NAMMConfig, parameters: NAMMParameters): Cach
   const { vectors, statistics } = parameters;
   const prepared = prepareParameters(config, vectors);
   const { kind, cacheSize } = config.selection;
+  const thresholdOf = (vector: Float32Array) => learnedThreshold(config, vector) + config.thresholdShift;
   const watch = {
     name: 'namm',
     config: { policy: 'namm', ...config },
     needs: { rows: 'all', queries: false },
     hopLength: config.hopLength,
-    parameters: ({ layer, heads }) => ({
-      flat: prepared.layer(layer, heads),
-      ...(config.normalise && statistics && statisticsOf(statistics, layer)),
-    }),
+    parameters: ({ layer, heads }): Record<string, NDArray> => {
+      const own = {
+        flat: prepared.layer(layer, heads),
+        ...(config.normalise && statistics && statisticsOf(statistics, layer)),
+      };
+      if (!config.hierarchy) return own;
+      return { ...own, threshold: ndarray(Float32Array.from(vectors, thresholdOf), [vectors.length, 1, 1]) };
+    },
     retention: {
       kind: 'threshold',
       rule: {
         ...{ kind, cacheSize },
-        threshold: (row) => learnedThreshold(config, vectors[row] ?? vectors[0]!) + config.thresholdShift,
+        threshold: (row) => thresholdOf(vectors[row] ?? vectors[0]!),
         parity: config.eviction === 'parity',
       },
     },
@@ -61,11 +67,15 @@ export function nammPolicy(config: NAMMConfig, parameters: NAMMParameters): Cach
         },
         score: (view) => {
           const { positions, valid, isPacked } = view;
+          const { flat, threshold } = view.parameters;
           const features = featuresOf(config, view, view.state!.tokens.average!);
+          if (config.hierarchy) {
+            return scoreInBlocks(prepared.config, flat!, { features, positions, valid }, threshold!);
+          }
           // Tokens that look at newer ones alone never meet what stands before the oldest.
           const seesAll = isPacked && config.bam.maskingStrategy === 'backward';
           const shown = seesAll ? undefined : valid;
-          return scoreTokens(prepared.config, view.parameters.flat!, { features, positions, valid: shown });
+          return scoreTokens(prepared.config, flat!, { features, positions, valid: shown });
         },
       };
 }

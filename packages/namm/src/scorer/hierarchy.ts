@@ -1,0 +1,57 @@
+import { tf } from '@palimpsest/tensor-core';
+import type { NAMMConfig } from '../config.js';
+import type { TokenView } from './bam.js';
+import { scoreTokens } from './score-tokens.js';
+
+/** Less than any threshold, and more than what no token has. */
+const FALLEN = -1e29;
+
+/**
+ * Scores of blocks of neighbours first, then of the tokens in the blocks that are left; the rest falls with its block
+ * (DERIVATION.md, "Blocks before tokens").
+ * @param flat `[1 or batch, 1 or heads, size]`
+ * @param threshold `[1 or batch, 1, 1]`: a block below it falls
+ * @returns `[batch, heads, tokens]`
+ */
+export function scoreInBlocks(
+  config: NAMMConfig,
+  flat: tf.Tensor,
+  { features, positions, valid }: Required<TokenView>,
+  threshold: tf.Tensor,
+): tf.Tensor {
+  const { block } = config.hierarchy!;
+  const [batch, heads, tokens, width] = features.shape as [number, number, number, number];
+  const blocks = Math.ceil(tokens / block);
+  // The newest block is whole, the oldest may be short.
+  const missing = blocks * block - tokens;
+  const before: [number, number] = [missing, 0];
+  const ones = tf.reshape(
+    tf.pad(tf.cast(tf.broadcastTo(valid, positions.shape), 'float32'), [[0, 0], [0, 0], before]),
+    [batch, heads, blocks, block, 1],
+  );
+  const members = tf.reshape(tf.pad(features, [[0, 0], [0, 0], before, [0, 0]]), [
+    ...[batch, heads, blocks, block, width],
+  ]);
+  const count = tf.sum(ones, 3);
+  const blockView = {
+    features: tf.div(tf.sum(tf.mul(members, ones), 3), tf.maximum(count, 1)),
+    positions: newestOf(tf.pad(positions, [[0, 0], [0, 0], before], -1), block),
+    valid: tf.greater(tf.reshape(count, [batch, heads, blocks]), 0),
+  };
+  const stays = tf.greaterEqual(scoreTokens(config, flat, blockView), threshold);
+  const ofTokens = tf.reshape(tf.tile(tf.expandDims(tf.cast(stays, 'int32'), 3), [1, 1, 1, block]), [
+    ...[batch, heads, blocks * block],
+  ]);
+  const isLeft = tf.logicalAnd(
+    valid,
+    tf.cast(tf.slice(ofTokens, [0, 0, missing], [batch, heads, tokens]), 'bool'),
+  );
+  const scores = scoreTokens(config, flat, { features, positions, valid: isLeft });
+  return tf.where(isLeft, scores, tf.fill(scores.shape, FALLEN));
+}
+
+/** The largest position of every block: int32 `[batch, heads, blocks]`. */
+function newestOf(positions: tf.Tensor, block: number): tf.Tensor {
+  const [batch, heads, slots] = positions.shape as [number, number, number];
+  return tf.max(tf.reshape(positions, [batch, heads, slots / block, block]), 3);
+}
