@@ -9,10 +9,7 @@ import { readText } from './read-text.js';
 
 const schema = z.strictObject({
   model: z.string().optional().describe('run, checkpoint or folder of a transformer'),
-  memory: z
-    .string()
-    .default('namm')
-    .describe('rule for what its cache forgets (`palimpsest ls policies`)'),
+  memory: z.string().default('namm').describe('rule for what its cache forgets (`palimpsest ls policies`)'),
   policyFile: z.string().optional().describe('file of an evolved policy, or of its evolution'),
   budget: z.int().min(1).optional().describe('most tokens that a head may keep'),
   updateInterval: z.int().min(1).optional().describe('tokens between two updates'),
