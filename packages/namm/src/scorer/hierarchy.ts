@@ -16,7 +16,7 @@ const FALLEN = -1e29;
 export function scoreInBlocks(
   config: NAMMConfig,
   flat: tf.Tensor,
-  { features, positions, valid }: Required<TokenView>,
+  { features, positions, valid }: TokenView & { readonly valid: tf.Tensor },
   threshold: tf.Tensor,
 ): tf.Tensor {
   const { block } = config.hierarchy!;
