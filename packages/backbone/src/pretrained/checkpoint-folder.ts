@@ -52,9 +52,9 @@ export async function readCheckpointFolder(folder: string, cache: CacheOptions =
     config: named(configPath, () =>
       resolveConfig({ ...checkpoint.options, ...cacheOf(checkpoint.options, cache) }),
     ),
-    ...(tokenizer && { tokenizer }),
+    tokenizer,
     warnings: tokenizer ? tokenizerWarnings(tokenizer, checkpoint.options, tokenizerPath) : [],
-    ...(chatTemplate && { chatTemplate }),
+    chatTemplate,
     generationConfig,
   };
 }
