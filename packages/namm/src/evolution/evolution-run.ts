@@ -52,7 +52,7 @@ export class EvolutionRun {
       resume?.search,
     );
     this.#judge = new Judge(options.runner);
-    this.#statistics = resume?.policy.statistics;
+    this.#statistics = resume ? resume.policy.statistics : options.statistics;
     this.#progress = resume?.progress ?? {
       generation: 0,
       stage: 0,

@@ -8,7 +8,7 @@ import { EvolutionRun } from './evolution-run.js';
 import { savePolicy } from './policy-file.js';
 import { type EvolutionOptions, parseEvolution } from './settings.js';
 import { planStages, type Stage, type StagePlace } from './stage.js';
-import type { PopulationRunner } from './trial.js';
+import type { PopulationRunner, Statistics } from './trial.js';
 
 export interface EvolveOptions {
   /** What is evolved; `folded` parameters unless it says otherwise and they exist for it. */
@@ -20,6 +20,11 @@ export interface EvolveOptions {
   readonly settings?: EvolutionOptions | undefined;
   /** First mean of a new evolution, in the layout of the configuration. Default: zeros, which forget nothing. */
   readonly start?: ArrayLike<number>;
+  /**
+   * First statistics of the features, such as those that a start was found with. With `normalise.freezeAfter` 0 they stay. Default:
+   * none.
+   */
+  readonly statistics?: Statistics | undefined;
   /** Layers and key/value heads of the model, for parameters that are not shared. Default 1 and 1. */
   readonly layers?: number;
   readonly heads?: number;

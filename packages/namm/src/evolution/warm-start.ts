@@ -37,6 +37,11 @@ export interface SoftPolicyOptions {
   readonly statistics?: Statistics | undefined;
   /** Scores are divided by it before they weigh. Default 1. */
   readonly temperature?: number;
+  /**
+   * Nats that an entry costs at an update, in the mean over updates, layers, heads and texts, as far as it is kept:
+   * sigmoid(score). Without it nothing speaks for forgetting but what distracts. Default 0.
+   */
+  readonly price?: number;
 }
 
 /**
@@ -51,7 +56,7 @@ export interface SoftPolicyOptions {
  */
 export function softPolicyModel(
   model: Transformer,
-  { config, statistics, temperature = 1 }: SoftPolicyOptions,
+  { config, statistics, temperature = 1, price = 0 }: SoftPolicyOptions,
 ): SequenceModel<WarmStartParameters, TransformerState> {
   if (model.options.window > 0 || model.options.sinks > 0) {
     throw new InputError(
@@ -66,10 +71,10 @@ export function softPolicyModel(
       'A warm start removes nothing, so that no block can fall before its tokens; leave hierarchy out.',
     );
   }
-  const soft = new SoftPolicy(model, config, statistics, temperature);
+  const soft = new SoftPolicy(model, config, statistics, temperature, price);
   return {
     name: 'namm-warm-start',
-    config: { model: model.config, temperature },
+    config: { model: model.config, temperature, price },
     vocabSize: model.vocabSize,
     init: (rng: Rng): WarmStartParameters<NDArray> => ({
       model: model.init(rng) as TransformerParameters<NDArray>,
@@ -90,6 +95,7 @@ class SoftPolicy {
     private readonly config: NAMMConfig,
     private readonly statistics: Statistics | undefined,
     private readonly temperature: number,
+    private readonly price: number,
   ) {}
 
   forward(params: WarmStartParameters, tokens: tf.Tensor2D, start: TransformerState) {
@@ -100,6 +106,7 @@ class SoftPolicy {
     }
     const logits: tf.Tensor[] = [];
     const streams: (SpectrumStream | undefined)[] = [];
+    const kept: tf.Tensor[] = [];
     let state = start;
     let slotBias: readonly tf.Tensor[] | undefined;
     for (let from = 0; from < time; from += updateInterval) {
@@ -113,11 +120,14 @@ class SoftPolicy {
       if (length < updateInterval || from + length === time) break;
       slotBias = result.attention!.map((attention, layer) => {
         streams[layer] = this.#observe(attention, from + length, streams[layer]);
-        return this.#bias(params.policy, layer, streams[layer]!);
+        const scores = this.#scores(params.policy, layer, streams[layer]!);
+        kept.push(tf.mean(tf.sum(tf.sigmoid(scores), 2)));
+        return this.#bias(scores);
       });
     }
     const joined = logits.length === 1 ? logits[0]! : tf.concat(logits, 1);
-    return { logits: joined as tf.Tensor3D, state };
+    const cost = this.price > 0 && kept.length > 0 && tf.mul(tf.mean(tf.stack(kept)), this.price);
+    return { logits: joined as tf.Tensor3D, state, ...(cost && { auxiliaryLoss: cost }) };
   }
 
   /** Takes in the rows of an interval; the entries are the last columns, in order of age. */
@@ -128,10 +138,10 @@ class SoftPolicy {
     return advanceStream(this.config, rows, before);
   }
 
-  /** The bias of a layer's slots, `[batch, heads, slots]`; empty ones stand before the entries. */
-  #bias(policy: tf.Tensor, layer: number, { average }: SpectrumStream): tf.Tensor {
+  /** Scores of a layer's entries, `[batch, heads, entries]`. */
+  #scores(policy: tf.Tensor, layer: number, { average }: SpectrumStream): tf.Tensor {
     const [batch, heads, , entries] = average.shape as [number, number, number, number];
-    const places = tf.reshape(tf.range(0, entries, 1, 'int32'), [1, 1, entries]);
+    const places = placesOf(entries);
     const positions = tf.broadcastTo(places, [batch, heads, entries]);
     const row = this.config.normalise ? (this.statistics?.[layer] ?? this.statistics?.[0]) : undefined;
     const parameters: Record<string, tf.Tensor> = row
@@ -140,10 +150,15 @@ class SoftPolicy {
     const features = featuresOf(this.config, { positions, parameters }, average);
     const scaled = tf.mul(policy, tf.tensor1d(evolvedScales(this.config)));
     const flat = tf.reshape(scaled, [1, 1, policy.size]);
-    const scores = scoreTokens(this.config, flat, { features, positions });
+    return scoreTokens(this.config, flat, { features, positions });
+  }
+
+  /** The bias of a layer's slots, `[batch, heads, slots]`; empty ones stand before the entries. */
+  #bias(scores: tf.Tensor): tf.Tensor {
+    const entries = scores.shape[2]!;
     // log sigmoid(x), also where it is far below zero.
     const weight = tf.neg(tf.softplus(tf.div(scores, -this.temperature)));
-    const isOld = tf.less(places, tf.scalar(entries - 1, 'int32'));
+    const isOld = tf.less(placesOf(entries), tf.scalar(entries - 1, 'int32'));
     const bias = tf.mul(weight, tf.cast(isOld, 'float32'));
     return tf.pad(bias, [
       [0, 0],
@@ -152,6 +167,9 @@ class SoftPolicy {
     ]);
   }
 }
+
+const placesOf = (entries: number): tf.Tensor =>
+  tf.reshape(tf.range(0, entries, 1, 'int32'), [1, 1, entries]);
 
 export interface WarmStartOptions extends SoftPolicyOptions {
   readonly engine: Engine;

@@ -173,6 +173,20 @@ describe('an evolution', () => {
     expect(collecting.filter(({ vectors }) => vectors.length === 1)).toHaveLength(2);
   });
 
+  it('begins with statistics that it is given, and keeps them when nothing is to be collected', async () => {
+    const runner = new MadeUpRunner();
+    const given = resolveNAMMConfig({ ...config, normalise: { freezeAfter: 0 } } as never);
+    const width = 5;
+    const statistics = [
+      { mean: new Float32Array(width).fill(2), variance: new Float32Array(width).fill(3), count: 7 },
+    ];
+    await run({ runner, config: given, statistics, folder });
+    expect(runner.requests.some(({ collect }) => collect)).toBe(false);
+    const evolving = runner.requests.filter(({ vectors }) => vectors !== 'full');
+    for (const request of evolving) expect(request.statistics).toEqual(statistics);
+    expect((await loadLatest(folder)).policy.statistics).toEqual(statistics);
+  });
+
   it('ends early when evaluations stop improving', async () => {
     const worse = madeUpTask('one', 1);
     const task = {

@@ -142,6 +142,22 @@ describe('a warm start', () => {
     await engine.dispose();
   });
 
+  it('forgets what is not worth its price, and counts what is kept', async () => {
+    const engine = await createEngine('onnx');
+    const source = new RandomWindows(ids.slice(0, 29), { batch: 1, time: 28 });
+    const price = 0.01;
+    const kept: number[] = [];
+    const settings = { steps: 40, learningRate: 0.05, schedule: 'constant', seed: 3 } as const;
+    for await (const event of warmStart({ engine, model, params, config, source, price, settings })) {
+      if (event.type === 'step') kept.push(event.auxiliaryLoss! / price);
+    }
+    // Updates see 8, 16 and 24 entries; at scores around 0 half of them count.
+    expect(kept[0]!).toBeGreaterThan(7);
+    expect(kept[0]!).toBeLessThan(9);
+    expect(kept.at(-1)!).toBeLessThan(0.7 * kept[0]!);
+    await engine.dispose();
+  });
+
   it('refuses windows in which nothing is weighted, and scorers without attention', async () => {
     const engine = await createEngine('cpu');
     const source = new RandomWindows(ids, { batch: 1, time: 8 });
