@@ -1,0 +1,236 @@
+// Judges every policy at equal mean cache sizes on held-out texts: one cell for each policy, size, task and seed.
+import { readFileSync } from 'node:fs';
+import { ndarray, writeFileAtomically } from '@palimpsest/base';
+import {
+  fullPolicy,
+  loadPolicy,
+  manageTransformer,
+  nammPolicy,
+  policies,
+  policyByName,
+} from '../../dist/index.js';
+import { CONTEXT, endOf, JUDGED, kindsOf, MODEL, openBase, SCHEDULE, taskOf } from './setup.mjs';
+
+export const SHARES = [0.125, 0.0625, 0.25];
+export const SEEDS = [1, 2, 3];
+export const NAMES = ['full', ...Object.keys(policies), 'namm'];
+/** Texts of a cell, and how many are read side by side. */
+const [TEXTS, ROWS] = [8, 8];
+/** From here on every cache has forgotten something, the largest too. */
+const FROM = CONTEXT / 4 + SCHEDULE.updateInterval;
+/** Texts of the validation part by which the threshold of NAMM is set, and how near its size has to come. */
+const [CALIBRATION, TOLERANCE] = [8, 0.02];
+
+export const keyOf = ({ policy, share, task, seed }) => [policy, share, task, seed].join('/');
+
+export async function judge({ engine, text, out, policyPath, results, only, report, signal }) {
+  const document = results.read();
+  const { model, params } = await openBase(out);
+  // Another process may be judging other policies.
+  const save = () => {
+    const { cells, sizes } = results.read();
+    Object.assign(document, {
+      cells: { ...cells, ...document.cells },
+      sizes: { ...sizes, ...document.sizes },
+    });
+    return writeFileAtomically(results.path, `${JSON.stringify(document, null, 1)}\n`);
+  };
+  const bench = new Bench(engine, model, params, text);
+  for (const share of SHARES) {
+    for (const name of NAMES.filter((name) => !only || only.includes(name))) {
+      const cells = JUDGED.flatMap((task) =>
+        SEEDS.map((seed) => ({ policy: name, share: name === 'full' ? 1 : share, task, seed })),
+      );
+      const missing = cells.filter((cell) => !document.cells[keyOf(cell)]);
+      if (missing.length === 0) continue;
+      const budget = CONTEXT * share;
+      const { policy, shift } = await bench.policyOf(name, budget, policyPath, document.sizes);
+      await bench.withPolicy(policy, async (reader) => {
+        const speed = await bench.speed(reader);
+        for (const cell of missing) {
+          if (signal.aborted) return;
+          const figures = await bench.measure(reader, cell);
+          document.cells[keyOf(cell)] = {
+            ...cell,
+            ...(shift !== undefined && { shift }),
+            ...figures,
+            ...speed,
+          };
+          document.sizes[share] ??= name === 'full' ? undefined : figures.kept;
+          await save();
+          report(
+            `${keyOf(cell)}: ${(100 * mean(figures.accuracy)).toFixed(1)} %, ${mean(figures.nats).toFixed(4)} nats, ${figures.kept.toFixed(1)} tokens`,
+          );
+        }
+      });
+      if (signal.aborted) return false;
+    }
+  }
+  return true;
+}
+
+class Bench {
+  constructor(engine, model, params, text) {
+    Object.assign(this, { engine, model, params, text });
+  }
+
+  /** A policy of a mean size; that of NAMM is found by its threshold, on texts set aside for it. */
+  async policyOf(name, budget, policyPath, sizes) {
+    if (name === 'full') return { policy: fullPolicy() };
+    if (name !== 'namm') return { policy: policyByName(name, { size: budget }) };
+    const evolved = await loadPolicy(policyPath);
+    const target = sizes[budget / CONTEXT];
+    const shift = await this.#shiftFor(evolved, target);
+    return { policy: shifted(evolved, shift), shift };
+  }
+
+  async withPolicy(policy, use) {
+    const managed = manageTransformer(this.model, policy, SCHEDULE);
+    const reader = managed.compile(this.engine, this.params);
+    try {
+      await use(reader);
+    } finally {
+      await reader.dispose();
+    }
+  }
+
+  /** Accuracy of the answers at the end and nats per character of the text, for each text; mean size over updates. */
+  async measure(reader, { task, seed }) {
+    const samples = this.#samples(task, 'test', seed, TEXTS);
+    const read = await this.#read(reader, samples);
+    return {
+      kept: mean(read.map(({ kept }) => kept)),
+      layers: read[0].layers.map((_, layer) => mean(read.map(({ layers }) => layers[layer]))),
+      accuracy: read.flatMap(({ accuracy }) => accuracy),
+      nats: read.flatMap(({ nats }) => nats),
+    };
+  }
+
+  /** Bytes of one text, as allocated, and characters per second of processor time: one text, read three times. */
+  async speed(reader) {
+    const [ids] = this.#samples('plantedFacts', 'validation', 0, 1);
+    const times = [];
+    let bytes = {};
+    for (let round = 0; round < 3; round++) {
+      const [after, whole] = [[], []];
+      const texts = reader.read(1, {
+        onUpdate: () => {
+          after.push(texts.keyValueBytes);
+          whole.push(texts.stateBytes);
+        },
+      });
+      const start = process.cpuUsage();
+      await texts.readAll(ndarray(ids, [1, ids.length], 'int32'));
+      const { user, system } = process.cpuUsage(start);
+      times.push((user + system) / 1e6);
+      if (after.length === 0) [after[0], whole[0]] = [texts.keyValueBytes, texts.stateBytes];
+      bytes = { keyValueBytes: Math.round(mean(after)), stateBytes: Math.round(mean(whole)) };
+      await texts.dispose();
+    }
+    // The first reading makes the graphs.
+    return { ...bytes, charactersPerSecond: Math.round(CONTEXT / Math.min(...times.slice(1))) };
+  }
+
+  #samples(task, split, seed, count) {
+    const source = taskOf(task, this.text, undefined, { seed });
+    return Array.from({ length: count }, (_, index) => {
+      const { prompt, target } = source.sample(split, index).trial;
+      return Int32Array.of(...prompt, ...target);
+    });
+  }
+
+  async #read(reader, samples, options = {}) {
+    const results = [];
+    for (let from = 0; from < samples.length; from += ROWS) {
+      const part = samples.slice(from, from + ROWS);
+      const sizes = [];
+      const texts = reader.read(part.length, {
+        ...options,
+        extents: evenExtents,
+        onUpdate: ({ layers }) => sizes.push(layers.map(({ lengths }) => mean([...lengths.data]))),
+      });
+      const length = part[0].length;
+      const tokens = ndarray(
+        Int32Array.from(part.flatMap((ids) => [...ids])),
+        [part.length, length],
+        'int32',
+      );
+      const logits = await texts.readAll(tokens);
+      await texts.dispose();
+      const layers = Array.from({ length: MODEL.layers }, (_, layer) =>
+        sizes.length === 0 ? length : mean(sizes.map((update) => update[layer])),
+      );
+      results.push({ layers, kept: mean(layers), ...this.#figures(part, logits) });
+    }
+    return results;
+  }
+
+  #figures(texts, { data, shape: [, length, width] }) {
+    const [accuracy, nats] = [[], []];
+    texts.forEach((ids, row) => {
+      const written = this.text.tokenizer.decode(ids);
+      const [kinds, end] = [kindsOf(written), endOf(written)];
+      const [right, lost] = [[], []];
+      for (let at = FROM; at < length; at++) {
+        const logits = data.subarray((row * length + at - 1) * width, (row * length + at) * width);
+        if (kinds[at] === 'answer' && at > end) right.push(argmax(logits) === ids[at] ? 1 : 0);
+        if (kinds[at] === 'text') lost.push(-logProbability(logits, ids[at]));
+      }
+      accuracy.push(mean(right));
+      nats.push(mean(lost));
+    });
+    return { accuracy, nats };
+  }
+
+  /** Bisection: the mean size falls as the threshold rises. */
+  async #shiftFor(evolved, target) {
+    const samples = this.#samples('plantedFacts', 'validation', 0, CALIBRATION);
+    let found = 0;
+    await this.withPolicy(shifted(evolved, 0), async (reader) => {
+      const sizeAt = async (shift) => {
+        const read = await this.#read(reader, samples, { policy: shifted(evolved, shift) });
+        return mean(read.map(({ kept }) => kept));
+      };
+      let [low, high] = [-1, 1];
+      while ((await sizeAt(low)) < target) low *= 4;
+      while ((await sizeAt(high)) > target) high *= 4;
+      for (let step = 0; step < 30; step++) {
+        found = (low + high) / 2;
+        const size = await sizeAt(found);
+        if (Math.abs(size - target) <= TOLERANCE * target) return;
+        if (size > target) low = found;
+        else high = found;
+      }
+    });
+    return found;
+  }
+}
+
+const shifted = ({ config, parameters, statistics }, shift) =>
+  nammPolicy({ ...config, thresholdShift: shift }, { vectors: [parameters], statistics });
+
+/** The same slots in all layers, so that few graphs are made. */
+const evenExtents = (kept) => kept.map(() => Math.ceil(Math.max(...kept) / 64) * 64);
+
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+const argmax = (values) => values.reduce((best, value, i) => (value > values[best] ? i : best), 0);
+
+function logProbability(logits, id) {
+  const most = logits.reduce((a, b) => Math.max(a, b));
+  return logits[id] - most - Math.log(logits.reduce((sum, value) => sum + Math.exp(value - most), 0));
+}
+
+/** A file of results: what is in it is not measured again. */
+export function resultsAt(path) {
+  return {
+    path,
+    read() {
+      try {
+        return JSON.parse(readFileSync(path, 'utf8'));
+      } catch (error) {
+        if (error.code === 'ENOENT') return { cells: {}, sizes: {} };
+        throw error;
+      }
+    },
+  };
+}

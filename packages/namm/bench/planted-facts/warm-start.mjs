@@ -1,0 +1,78 @@
+// A first vector by descent: the cache is weighted instead of emptied, and every entry has its price.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { createTransformer } from '@palimpsest/backbone';
+import { GeneratedExamples } from '@palimpsest/lm';
+import {
+  InProcessRunner,
+  loadPolicy,
+  parameterCount,
+  populationModel,
+  recalibrate,
+  savePolicy,
+  warmStart,
+} from '../../dist/index.js';
+import { CONTEXT, drawFrom, openBase, policyConfig, taskOf } from './setup.mjs';
+
+/** Steps, highest rate, nats that an entry costs, and the share of characters that are no answers and count all the same. */
+const STAGES = [
+  { steps: 45, learningRate: 1e-2, price: 3e-4, textShare: 0.05 },
+  { steps: 50, learningRate: 2e-2, price: 1e-3, textShare: 0.02 },
+];
+/** Texts of a step, and how sharp the weighting is. */
+const [BATCH, TEMPERATURE] = [2, 0.5];
+/** Texts by which the features are normalised. */
+const CALIBRATION = 4;
+
+const stagePath = (out, stage) => join(out, `warm-start-${stage + 1}.safetensors`);
+
+export const openStart = (out) => loadPolicy(stagePath(out, STAGES.length - 1));
+
+export async function warmStartPolicy({ engine, text, out, seed = 0, report, signal }) {
+  const { model, params } = await openBase(out);
+  const whole = createTransformer({ ...model.options, evictable: true, capacity: CONTEXT });
+  const task = taskOf('plantedFacts', text, undefined, { size: 2 ** 20 });
+  let policy;
+  for (const [stage, { steps, learningRate, price, textShare }] of STAGES.entries()) {
+    const path = stagePath(out, stage);
+    if (existsSync(path)) {
+      policy = await loadPolicy(path);
+      continue;
+    }
+    const { config, statistics, parameters } = policy ?? (await unlearned({ engine, model, params, task }));
+    const source = new GeneratedExamples([drawFrom(task, text.tokenizer, textShare)], {
+      name: 'planted facts',
+      ...{ batch: BATCH, time: CONTEXT - 1, seed: seed + 1000 + stage },
+    });
+    const settings = { steps, learningRate, seed, warmupSteps: 5, telemetry: false };
+    const events = warmStart({
+      ...{ engine, model: whole, params, source, config, statistics, price, settings, signal },
+      ...{ temperature: TEMPERATURE, start: policy && parameters },
+    });
+    for await (const event of events) {
+      if (event.type === 'step' && event.step % 5 === 0) {
+        const kept = (event.auxiliaryLoss / price).toFixed(0);
+        report(
+          `warm start, step ${event.step} of ${steps}: ${event.loss.toFixed(3)} nats, ${kept} tokens per head`,
+        );
+      }
+      if (event.type === 'interrupted') return false;
+      if (event.type !== 'end') continue;
+      policy = { config, parameters: event.params.policy.data, statistics };
+      await savePolicy(path, policy);
+    }
+  }
+  return true;
+}
+
+/** A policy that keeps everything, with the statistics of the features under it. */
+async function unlearned({ engine, model, params, task }) {
+  const config = policyConfig();
+  const runner = new InProcessRunner(engine, populationModel(model, params, config, CALIBRATION));
+  const texts = Array.from({ length: CALIBRATION }, (_, index) => task.sample('train', index).trial.prompt);
+  try {
+    return await recalibrate({ config, parameters: new Float32Array(parameterCount(config)) }, runner, texts);
+  } finally {
+    await runner.dispose();
+  }
+}
