@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { encodeSafetensors, InputError } from '@palimpsest/base';
 import { describe, expect, it } from 'vitest';
 import { CompressedStore, KakeyaRegistry, Random, rowOf, SingleSetCodec } from '../src/index.js';
@@ -121,6 +122,18 @@ describe('compressed store', () => {
 });
 
 describe('files', () => {
+  it('of half floats are read that an earlier version wrote, whose checksum was of single ones', async () => {
+    const path = fileURLToPath(new URL('fixtures/half-floats-widened', import.meta.url));
+    const again = new CompressedStore({ dimension: 16, skeletonDtype: 'f16' });
+    for (let i = 0; i < 16; i++) again.set(i, new Random(i).normals(16));
+    expect((await CompressedStore.load(path)).get(3)).toEqual(again.get(3));
+    const torn = readFileSync(`${path}.kakeya`);
+    torn[torn.length - 5]! ^= 1;
+    const copy = join(folder(), 'torn');
+    writeFileSync(`${copy}.kakeya`, torn);
+    await expect(CompressedStore.load(copy)).rejects.toThrow(/torn/);
+  });
+
   it('torn at any length or with any byte changed are refused by name, and the codec stays as it was', async () => {
     const path = join(folder(), 'codec.safetensors');
     const one = codec();
