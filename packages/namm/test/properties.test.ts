@@ -1,5 +1,7 @@
 import { createEngine, type Engine, type NDArray, ndarray, Rng, runOnce, tf } from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { featureWidth } from '../src/check-config.js';
+import { advanceStream } from '../src/features/stream.js';
 import {
   createNAMM,
   type FeatureStatistics,
@@ -15,8 +17,6 @@ import {
   transferNamm,
   type UpdateReport,
 } from '../src/index.js';
-import { featureWidth } from '../src/check-config.js';
-import { advanceStream } from '../src/features/stream.js';
 import { scoreInBlocks } from '../src/scorer/hierarchy.js';
 import { livelyTransformer, maxDifference, smallNamm, texts } from './support/models.js';
 
@@ -39,7 +39,11 @@ const countUp = (heads: number, tokens: number, from = 0) =>
   );
 
 /** Scores of tokens with given features, `[1, 1, tokens, width]`. */
-async function scoresOf(config: ReturnType<typeof resolveNAMMConfig>, vector: Float32Array, features: NDArray) {
+async function scoresOf(
+  config: ReturnType<typeof resolveNAMMConfig>,
+  vector: Float32Array,
+  features: NDArray,
+) {
   const prepared = prepareParameters(config, [vector]);
   const score = (flat: tf.Tensor, x: tf.Tensor, positions: tf.Tensor) =>
     scoreTokens(prepared.config, flat, { features: x, positions });
@@ -51,7 +55,9 @@ async function scoresOf(config: ReturnType<typeof resolveNAMMConfig>, vector: Fl
 const attention = (rng: Rng, heads: number, queries: number, tokens: number): NDArray => {
   const data = rng.uniformArray([heads * queries, tokens]).data.map((value) => value ** 4);
   for (let row = 0; row < heads * queries; row++) {
-    const own = data.subarray(row * tokens, (row + 1) * tokens).fill(0, tokens - queries + (row % queries) + 1);
+    const own = data
+      .subarray(row * tokens, (row + 1) * tokens)
+      .fill(0, tokens - queries + (row % queries) + 1);
     const sum = own.reduce((all, value) => all + value, 0);
     for (const [i, value] of own.entries()) own[i] = value / sum;
   }
@@ -110,19 +116,36 @@ describe('the scorer', () => {
     const order = [2, 0, 1];
     const permuted = (x: NDArray, each: number): NDArray => {
       const size = x.data.length / heads;
-      const data = Float32Array.from(order.flatMap((head) => [...x.data.subarray(head * size, (head + 1) * size)]).map(Number));
+      const data = Float32Array.from(
+        order.flatMap((head) => [...x.data.subarray(head * size, (head + 1) * size)]).map(Number),
+      );
       expect(size % each).toBe(0);
       return ndarray(data, x.shape);
     };
-    const make = () => createNAMM({ ...small, normalise: false, bam: { hiddenDim: 6 }, parameters: { deviation: 0.6, seed: 6 }, engine });
+    const make = () =>
+      createNAMM({
+        ...small,
+        normalise: false,
+        bam: { hiddenDim: 6 },
+        parameters: { deviation: 0.6, seed: 6 },
+        engine,
+      });
     const [a, b] = [make(), make()];
     const plain = await a.update(0, { key, value: key }, rows, countUp(heads, tokens));
     const turned = permuted(key, width);
-    const other = await b.update(0, { key: turned, value: turned }, permuted(rows, tokens), countUp(heads, tokens));
+    const other = await b.update(
+      0,
+      { key: turned, value: turned },
+      permuted(rows, tokens),
+      countUp(heads, tokens),
+    );
     expect([...other.lengths.data]).toEqual(order.map((head) => plain.lengths.data[head]));
-    const scores = (data: ArrayLike<number>, head: number) => Array.from(data).slice(head * tokens, (head + 1) * tokens);
+    const scores = (data: ArrayLike<number>, head: number) =>
+      Array.from(data).slice(head * tokens, (head + 1) * tokens);
     order.forEach((head, place) => {
-      expect(maxDifference(scores(other.scores.data, place), scores(plain.scores.data, head))).toBeLessThan(1e-6);
+      expect(maxDifference(scores(other.scores.data, place), scores(plain.scores.data, head))).toBeLessThan(
+        1e-6,
+      );
     });
     expect(maxDifference(scores(plain.scores.data, 0), scores(plain.scores.data, 2))).toBeGreaterThan(1e-3);
     await Promise.all([a.dispose(), b.dispose()]);
@@ -138,7 +161,8 @@ describe('the scorer', () => {
       scoreInBlocks(prepared.config, flat, { features: x, positions, valid }, tf.zeros([1, 1, 1]));
     const all = ndarray(new Uint8Array(TOKENS).fill(1), [1, 1, TOKENS], 'bool');
     const { data } = await runOnce(engine, score, prepared.layer(0, 1), features, countUp(1, TOKENS), all);
-    const row = (token: number) => Array.from(features.data.subarray(token * width, (token + 1) * width), Number);
+    const row = (token: number) =>
+      Array.from(features.data.subarray(token * width, (token + 1) * width), Number);
     const blocks = [[0], ...Array.from({ length: 5 }, (_, b) => [1, 2, 3, 4].map((i) => 4 * b + i))];
     const means = blocks.flatMap((tokens) =>
       row(0).map((_, i) => tokens.reduce((sum, token) => sum + row(token)[i]!, 0) / tokens.length),
@@ -152,8 +176,14 @@ describe('the scorer', () => {
       vector,
       ndarray(Float32Array.from(left.flatMap(row)), [1, 1, left.length, width]),
     );
-    expect(maxDifference(left.map((token) => Number(data[token])), alone)).toBeLessThan(1e-5);
-    for (let token = 0; token < TOKENS; token++) if (!left.includes(token)) expect(data[token]).toBeLessThan(-1e28);
+    expect(
+      maxDifference(
+        left.map((token) => Number(data[token])),
+        alone,
+      ),
+    ).toBeLessThan(1e-5);
+    for (let token = 0; token < TOKENS; token++)
+      if (!left.includes(token)) expect(data[token]).toBeLessThan(-1e28);
   });
 });
 
@@ -165,13 +195,21 @@ describe('features', () => {
       const run = (x: tf.Tensor) => advanceStream(config, x, undefined).average;
       const { data, shape } = await runOnce(engine, run, rows);
       const list = data.length / 2;
-      return [0, 1].map((head) => ({ bins: shape[2]!, values: Array.from(data.subarray(head * list, (head + 1) * list), Number) }));
+      return [0, 1].map((head) => ({
+        bins: shape[2]!,
+        values: Array.from(data.subarray(head * list, (head + 1) * list), Number),
+      }));
     };
     const together = await average({ scales: [8, 16, 4] });
     const single = await Promise.all([8, 16, 4].map((nFft) => average({ nFft })));
     together.forEach(({ bins, values }, head) => {
       expect(bins).toBe(5 + 9 + 3);
-      expect(maxDifference(values, single.flatMap((scale) => scale[head]!.values))).toBeLessThan(1e-6);
+      expect(
+        maxDifference(
+          values,
+          single.flatMap((scale) => scale[head]!.values),
+        ),
+      ).toBeLessThan(1e-6);
     });
     expect(featureWidth(resolveNAMMConfig({ ...small, scales: [8, 16, 4] }))).toBe(4 + 17);
   });
@@ -186,9 +224,18 @@ describe('features', () => {
       count: 9,
     });
     const pair = [statistics(20), statistics(30)];
-    const update = async (layer: number, given: FeatureStatistics | FeatureStatistics[], perLayer: boolean) => {
+    const update = async (
+      layer: number,
+      given: FeatureStatistics | FeatureStatistics[],
+      perLayer: boolean,
+    ) => {
       const options = { ...small, normalise: { perLayer }, bam: { hiddenDim: 6 } };
-      const namm = createNAMM({ ...options, parameters: { deviation: 0.6, seed: 6 }, statistics: given, engine });
+      const namm = createNAMM({
+        ...options,
+        parameters: { deviation: 0.6, seed: 6 },
+        statistics: given,
+        engine,
+      });
       const { scores } = await namm.update(layer, { key, value: key }, rows, countUp(1, 16));
       await namm.dispose();
       return scores.data;
@@ -200,11 +247,13 @@ describe('features', () => {
   });
 
   it('have statistics that merge in any order', () => {
-    const sets = [1, 2, 3].map((seed): FeatureStatistics => ({
-      mean: Rng.fromSeed(seed).normalArray([6]).data as Float32Array,
-      variance: Rng.fromSeed(seed + 9).uniformArray([6]).data as Float32Array,
-      count: 5 * seed ** 3,
-    }));
+    const sets = [1, 2, 3].map(
+      (seed): FeatureStatistics => ({
+        mean: Rng.fromSeed(seed).normalArray([6]).data as Float32Array,
+        variance: Rng.fromSeed(seed + 9).uniformArray([6]).data as Float32Array,
+        count: 5 * seed ** 3,
+      }),
+    );
     const [a, b, c] = sets as [FeatureStatistics, FeatureStatistics, FeatureStatistics];
     const orders = [
       mergeStatistics(mergeStatistics(a, b), c),
