@@ -103,7 +103,8 @@ export function transformerOver<P>(
       const result = run(params, { tokens }, state, { training, dropoutKey, logits: places ?? 'all' });
       return {
         logits: result.logits!,
-        onlyPlaces: places !== undefined,
+        // Absent otherwise: whoever traces a forward pass may return its result whole, which then is tensors alone.
+        onlyPlaces: places === undefined ? undefined : true,
         state: result.state,
         telemetry: telemetry ? { cacheFill: cacheFill(result.state) } : undefined,
       };
