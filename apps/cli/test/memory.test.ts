@@ -18,15 +18,24 @@ describe('palimpsest memory', () => {
     const lines = (await run('export')).stdout.trim().split('\n');
     expect(lines.map((line) => JSON.parse(line).id)).toEqual([0, 1]);
     expect((await run('forget', '0')).code).toBe(0);
+    expect(await run('forget', '7')).toMatchObject({
+      code: 2,
+      stderr: "error: There is no memory 7; 'memory list' shows all.\n",
+    });
+    expect((await run('search', 'dog', '--where', 'pet')).stderr).toContain(
+      '--where takes pairs as in kind=pet',
+    );
+    expect((await run('ask', 'Who?')).stderr).toContain('this memory has none; use search');
     expect((await run('list', '--where', 'kind=pet')).stdout).not.toContain('Rufus');
   });
 
   it.each([
-    [['forget', '7'], "There is no memory 7; 'memory list' shows all."],
+    [['search', 'dog'], "There is no memory in 'memory' (--folder); `palimpsest memory add` begins one."],
+    [['list', '--folder', 'elsewhere'], "There is no memory in 'elsewhere'"],
     [['add', ''], 'Give the text to remember.'],
-    [['ask', 'Who?'], 'this memory has none; use search'],
-    [['search', 'dog', '--where', 'pet'], '--where takes pairs as in kind=pet'],
-    [['search', 'dog', '--model', 'folder'], 'needs both --model and --adapters'],
+    [['ask', 'Who?'], "There is no memory in 'memory'"],
+    [['add', 'dog', '--metadata', 'pet'], '--metadata takes pairs as in kind=pet'],
+    [['add', 'dog', '--model', 'folder'], 'needs both --model and --adapters'],
   ])('%j is refused in one sentence with code 2', async (words, message) => {
     const { code, stderr } = await palimpsest(['memory', ...words], { cwd: emptyFolder() });
     expect(code).toBe(2);

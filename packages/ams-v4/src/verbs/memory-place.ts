@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { loadPretrained } from '@palimpsest/backbone';
 import type { VerbExit } from '@palimpsest/lm';
 import { createEngine, InputError } from '@palimpsest/tensor-core';
@@ -30,7 +31,21 @@ type Place = {
   adapters?: string | undefined;
   threads?: number | undefined;
 };
-/** Opens the memory of a folder, uses it and closes it. */
+/**
+ * Opens the memory of a folder that has one, uses it and closes it.
+ * @throws InputError when nothing was remembered there: asking elsewhere by mistake shall not look like having forgotten.
+ */
+export async function withKeptMemory(
+  asked: Place,
+  use: (memory: AgentMemory) => Promise<VerbExit>,
+): Promise<VerbExit> {
+  if (existsSync(asked.folder)) return withMemory(asked, use);
+  throw new InputError(
+    `There is no memory in '${asked.folder}' (--folder); \`palimpsest memory add\` begins one.`,
+  );
+}
+
+/** Opens the memory of a folder, which begins when there is none, uses it and closes it. */
 export async function withMemory(
   { folder, model, adapters, threads }: Place,
   use: (memory: AgentMemory) => Promise<VerbExit>,

@@ -2,7 +2,7 @@ import type { MechanismVerb, VerbOutput } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import type { MemoryFilter, MemoryRecord } from '../agent/record.js';
-import { place, printing, withMemory } from './memory-place.js';
+import { place, printing, withKeptMemory, withMemory } from './memory-place.js';
 
 const filter = {
   namespace: z.string().optional().describe('only memories of this namespace'),
@@ -109,7 +109,7 @@ export const searchVerb: MechanismVerb<typeof searchSchema> = {
   schema: searchSchema,
   examples: ['palimpsest memory search "what is my dog called" --k 3'],
   run: (options, { output }, positional) =>
-    withMemory(options, async (memory) => {
+    withKeptMemory(options, async (memory) => {
       const hits = await memory.search(textOf(positional, 'words to look for'), {
         k: options.k,
         ...filterOf(options),
@@ -134,7 +134,7 @@ export const askVerb: MechanismVerb<typeof askSchema> = {
   schema: askSchema,
   examples: ['palimpsest memory ask "What is my dog called?" --model pocket --adapters pocket-memory'],
   run: (options, { output }, positional) =>
-    withMemory(options, async (memory) => {
+    withKeptMemory(options, async (memory) => {
       const question = textOf(positional, 'question');
       const answer = await memory.ask(question, { maxTokens: options.maxNewTokens, ...filterOf(options) });
       output.print(answer.text);
@@ -152,7 +152,7 @@ export const listVerb: MechanismVerb<typeof listSchema> = {
   schema: listSchema,
   examples: ['palimpsest memory list --since 2026-01-01'],
   run: (options, { output }) =>
-    withMemory(options, async (memory) => {
+    withKeptMemory(options, async (memory) => {
       printAll(output, memory.list(filterOf(options)));
       return 0;
     }),
@@ -167,7 +167,7 @@ export const forgetVerb: MechanismVerb<typeof forgetSchema> = {
   schema: forgetSchema,
   examples: ['palimpsest memory forget 3'],
   run: (options, { output }, positional) =>
-    withMemory(options, async (memory) => {
+    withKeptMemory(options, async (memory) => {
       const id = numberOf(positional);
       if (!(await memory.forget(id)))
         throw new InputError(`There is no memory ${id}; 'memory list' shows all.`);
@@ -185,7 +185,7 @@ export const exportVerb: MechanismVerb<typeof exportSchema> = {
   schema: exportSchema,
   examples: ['palimpsest memory export > memories.jsonl'],
   run: (options, { output }) =>
-    withMemory(options, async (memory) => {
+    withKeptMemory(options, async (memory) => {
       const records = memory.list(filterOf(options));
       output.write(memory.export(filterOf(options)));
       output.emit(records);
