@@ -9,7 +9,7 @@ import { evolutionConfig } from './convert-parameters.js';
 import type { EvolutionEvent } from './evolution-event.js';
 import type { EvolutionState } from './evolution-file.js';
 import { evolveNamm, loadLatest } from './evolve.js';
-import { populationModel } from './population/population-model.js';
+import { DEFAULT_ROWS, populationModel } from './population/population-model.js';
 import { ProcessRunner } from './population/process-runner.js';
 import { type EvolutionOptions, evolutionSchema } from './settings.js';
 import type { Stage } from './stage.js';
@@ -64,7 +64,7 @@ const runShape = {
   evalOnly: z.boolean().default(false).describe('evaluate what there is and stop'),
   workers: z.int().min(1).default(2).describe('processes that judge members; results do not depend on it'),
   threads: z.int().min(1).default(1).describe('threads of the engine in each of them'),
-  rows: z.int().min(1).default(4).describe('texts that are read side by side'),
+  rows: z.int().min(1).default(DEFAULT_ROWS).describe('texts that are read side by side'),
 };
 /** Defaults of the published program are for weeks; these are for an evening. */
 const searchShape = {

@@ -8,6 +8,7 @@ import { InProcessRunner } from '../../src/evolution/population/in-process-runne
 import { populationModel } from '../../src/evolution/population/population-model.js';
 import { ProcessRunner } from '../../src/evolution/population/process-runner.js';
 import type { PopulationReply, Trial } from '../../src/evolution/trial.js';
+import { evolveVerb } from '../../src/evolution/verb.js';
 import { manageTransformer } from '../../src/managed/managed-transformer.js';
 import { nammPolicy } from '../../src/policy/namm-policy.js';
 import { parameterCount } from '../../src/scorer/layout.js';
@@ -216,6 +217,10 @@ describe('a population', () => {
         expect(spread).toBeGreaterThan(0);
       });
     });
+  });
+
+  it('has as many texts side by side by the command line as in code, where nobody says otherwise', () => {
+    expect(evolveVerb.schema.parse({}).rows).toBe(populationModel(transformer, params, config).rows);
   });
 
   it('is cut into batches by the request alone, longest trials first', () => {

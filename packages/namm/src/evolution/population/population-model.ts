@@ -15,7 +15,7 @@ export interface PopulationModel {
 }
 
 /** Texts that are judged together, where nobody says otherwise: half a generation of 16 members on 4 samples. */
-const DEFAULT_ROWS = 32;
+export const DEFAULT_ROWS = 32;
 
 /**
  * @param rows texts that are judged together. Default 32; memory grows with them, results do not depend on who runs them
