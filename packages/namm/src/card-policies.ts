@@ -7,7 +7,7 @@ import { policyModel } from './managed/policy-model.js';
 import type { Schedule } from './managed/schedule.js';
 import { fullPolicy } from './policy/full.js';
 import { nammPolicy } from './policy/namm-policy.js';
-import { policies, policyByName } from './policy/policies.js';
+import { checkPolicyName, policies, policyByName } from './policy/policies.js';
 import type { CachePolicy } from './policy/policy.js';
 
 const interval = {
@@ -28,8 +28,8 @@ const handMade: EvictionPolicy[] = Object.entries(watching).map(([name, { title,
   description,
   options: budgeted,
   apply: (model, options) => {
-    const { budget, updateInterval } = budgeted.parse(options);
-    return policyModel(transformerOf(model, name), policyByName(name, { size: budget }), { updateInterval });
+    const { policy, schedule } = budgetedPolicy(name, budgeted.parse(options));
+    return policyModel(transformerOf(model, name), policy, schedule);
   },
 }));
 
@@ -68,6 +68,16 @@ export interface ScheduledPolicy {
   readonly schedule: Partial<Schedule>;
 }
 
+function budgetedPolicy(
+  name: string,
+  { budget, updateInterval }: { readonly budget: number; readonly updateInterval?: number | undefined },
+): ScheduledPolicy {
+  return {
+    policy: policyByName(name, { size: budget }),
+    schedule: updateInterval === undefined ? {} : { updateInterval },
+  };
+}
+
 async function evolvedPolicy(options: EvolvedOptions): Promise<ScheduledPolicy> {
   const { policyFile, budget, updateInterval } = options;
   const { config, parameters, statistics } = await loadPolicy(policyFile);
@@ -83,8 +93,8 @@ async function evolvedPolicy(options: EvolvedOptions): Promise<ScheduledPolicy> 
 }
 
 /**
- * The policy that options of the command line name.
- * @throws InputError for a name that nobody has, or an option that is missing or means nothing.
+ * The policy that options of the command line name, of those that forget something.
+ * @throws InputError for 'full' and a name that nobody has, or an option that is missing or means nothing.
  */
 export async function namedPolicy(
   name: string,
@@ -97,14 +107,16 @@ export async function namedPolicy(
       "The policy 'namm' needs --policy-file, a file of an evolved policy or of its evolution.",
     );
   }
+  if (checkPolicyName(name) === 'full') {
+    throw new InputError(
+      "The policy 'full' forgets nothing, so that there is nothing to see; name another one.",
+    );
+  }
   if (policyFile !== undefined) {
     throw new InputError(`--policy-file belongs to the policy 'namm'; '${name}' has learned nothing.`);
   }
   if (budget === undefined) throw new InputError(`The policy '${name}' needs --budget, tokens per head.`);
-  return {
-    policy: policyByName(name, { size: budget }),
-    schedule: updateInterval === undefined ? {} : { updateInterval },
-  };
+  return budgetedPolicy(name, { budget, updateInterval });
 }
 
 /** Every rule for what a transformer's cache forgets. */

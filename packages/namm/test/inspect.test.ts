@@ -1,4 +1,4 @@
-import { CharacterTokenizer } from '@palimpsest/lm';
+import { ByteTokenizer, CharacterTokenizer } from '@palimpsest/lm';
 import { createEngine } from '@palimpsest/tensor-core';
 import { expect, it } from 'vitest';
 import { policyByName } from '../src/index.js';
@@ -54,4 +54,21 @@ it('shows what every update made of every token, and its spectrum', async () => 
     }),
   ).rejects.toThrow('Nothing is forgotten before 16 tokens, but this text has 9');
   await engine.dispose();
+});
+
+it('draws a text that ends inside a character, and spectra of negative parts by their magnitudes', () => {
+  const tokens = Int32Array.from([...new TextEncoder().encode('aé')].slice(0, 2));
+  const lives = Array.from(tokens, () => ({
+    verdicts: [{ seen: 2, score: 1, stays: true }],
+    spectrum: [-4, 2, -0.5],
+  }));
+  const { sections } = inspectionOf(
+    { tokens, updates: [2], heads: [{ layer: 0, head: 0, lives }] },
+    { policy: 'namm', updateInterval: 2 },
+    new ByteTokenizer(),
+  );
+  const [picture] = sections[2]!.pictures;
+  const pieces = picture?.kind === 'text' ? picture.pieces : [];
+  expect(pieces.map(({ text }) => text)).toEqual(['a', '\ufffd']);
+  expect(pieces[0]!.note).toContain('spectrum █▅▂, largest 4.00');
 });

@@ -20,6 +20,9 @@ export function inspectionOf(
   const { tokens, updates, heads } = read;
   const decoder = tokenizer.streamingDecoder();
   const texts = Array.from(tokens, (id) => decoder.push(id));
+  // A character that the text breaks off in.
+  const rest = decoder.flush();
+  if (rest !== '') texts[texts.length - 1] += rest;
   const layers = [...new Set(heads.map(({ layer }) => layer))];
   const kept = heads.map((head) => keptAfter(head, updates));
   const last = kept.map((counts) => counts.at(-1)!);
@@ -121,7 +124,7 @@ function told({ verdicts, spectrum }: TokenLife): string {
   );
   const line = `scores at ${scores.join('; ')}`;
   return spectrum
-    ? `${line}\nspectrum ${bars(spectrum)}, largest ${Math.max(...spectrum).toPrecision(3)}`
+    ? `${line}\nspectrum ${bars(spectrum)}, largest ${Math.max(...spectrum.map(Math.abs)).toPrecision(3)}`
     : line;
 }
 
@@ -135,10 +138,11 @@ function toldOfAll(heads: readonly HeadLives[], position: number): string {
 
 const scoreText = (score: number) => (Math.abs(score) >= 1e4 ? score.toExponential(1) : score.toFixed(3));
 
-/** A spectrum as bars, from the lowest bin on, its largest the highest. */
+/** The magnitudes of a spectrum as bars, from the lowest bin on, the largest the highest; raw parts may be negative. */
 function bars(spectrum: readonly number[]): string {
-  const largest = Math.max(...spectrum, 1e-30);
-  return spectrum
+  const magnitudes = spectrum.map(Math.abs);
+  const largest = Math.max(...magnitudes, 1e-30);
+  return magnitudes
     .map((value) => BARS[Math.min(BARS.length - 1, Math.floor((value / largest) * BARS.length))])
     .join('');
 }

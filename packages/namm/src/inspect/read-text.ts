@@ -49,10 +49,13 @@ type OpenLife = { verdicts: Verdict[]; spectrum?: number[] };
 
 /**
  * Reads a text under a policy and keeps what every update made of every token.
- * @throws InputError for a text that ends before the first update.
+ * @throws InputError for a policy that forgets nothing, or a text that ends before the first update.
  */
 export async function readText(options: ReadTextOptions): Promise<ReadText> {
   const { engine, model, params, policy, tokens } = options;
+  if (policy.retention.kind === 'everything') {
+    throw new InputError(`The policy '${policy.name}' forgets nothing, so that no update could be shown.`);
+  }
   const managed = manageTransformer(model, policy, options.schedule);
   const { updateInterval } = managed.schedule;
   if (tokens.length < updateInterval) {

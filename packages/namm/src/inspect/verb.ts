@@ -33,13 +33,18 @@ export const inspectVerb: MechanismVerb<typeof schema> = {
     'palimpsest inspect namm --model runs/base --policy-file runs/policy/best.safetensors --text-path my.txt',
     'palimpsest inspect namm --model runs/base --memory h2o --budget 128 --update-interval 128',
   ],
-  async run(options, { output, open, draw }) {
+  async run(options, { output, given, open, draw }) {
     if (options.model === undefined) {
       throw new InputError('Give --model, the transformer whose cache shall be shown.');
     }
+    if (options.text !== undefined && ['textPath', 'from', 'characters'].some((key) => given.has(key))) {
+      throw new InputError(
+        '--text is read as it is: leave out --text-path, --from and --characters beside it.',
+      );
+    }
+    const { policy, schedule } = await namedPolicy(options.memory, options);
     const { folder, model, params, tokenizer } = await open(options.model);
     if (!tokenizer) throw new InputError(`'${folder}' has no tokenizer, so it reads no text.`);
-    const { policy, schedule } = await namedPolicy(options.memory, options);
     const { from, characters, threads } = options;
     const text = options.text ?? corpusText(loadCorpus(options.textPath)).slice(from, from + characters);
     const engine = await createEngine('auto', threads === undefined ? {} : { threads });

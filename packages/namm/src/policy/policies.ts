@@ -65,14 +65,19 @@ export type PolicyName = keyof typeof policies | 'full';
 
 const isPolicyName = (name: string): name is keyof typeof policies => Object.hasOwn(policies, name);
 
+/** @throws InputError for a name that nobody has. */
+export function checkPolicyName(name: string): PolicyName {
+  if (name === 'full' || isPolicyName(name)) return name;
+  throw new InputError(
+    `There is no eviction policy '${name}'; the policies are full, ${Object.keys(policies).join(', ')}, and NAMM's own.`,
+  );
+}
+
 /**
  * A policy by its name.
  * @throws InputError for a name that nobody has.
  */
 export function policyByName(name: string, budget: Budget, seed = 0): CachePolicy {
-  if (name === 'full') return fullPolicy();
-  if (isPolicyName(name)) return policies[name].make(budget, seed);
-  throw new InputError(
-    `There is no eviction policy '${name}'; the policies are full, ${Object.keys(policies).join(', ')}, and NAMM's own.`,
-  );
+  const known = checkPolicyName(name);
+  return known === 'full' ? fullPolicy() : policies[known].make(budget, seed);
 }
