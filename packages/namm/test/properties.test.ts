@@ -114,12 +114,11 @@ describe('the scorer', () => {
     const rows = attention(rng, heads * group, tokens, tokens);
     const key = rng.normalArray([1, heads, tokens, width]);
     const order = [2, 0, 1];
-    const permuted = (x: NDArray, each: number): NDArray => {
+    const permuted = (x: NDArray): NDArray => {
       const size = x.data.length / heads;
       const data = Float32Array.from(
         order.flatMap((head) => [...x.data.subarray(head * size, (head + 1) * size)]).map(Number),
       );
-      expect(size % each).toBe(0);
       return ndarray(data, x.shape);
     };
     const make = () =>
@@ -132,13 +131,8 @@ describe('the scorer', () => {
       });
     const [a, b] = [make(), make()];
     const plain = await a.update(0, { key, value: key }, rows, countUp(heads, tokens));
-    const turned = permuted(key, width);
-    const other = await b.update(
-      0,
-      { key: turned, value: turned },
-      permuted(rows, tokens),
-      countUp(heads, tokens),
-    );
+    const turned = permuted(key);
+    const other = await b.update(0, { key: turned, value: turned }, permuted(rows), countUp(heads, tokens));
     expect([...other.lengths.data]).toEqual(order.map((head) => plain.lengths.data[head]));
     const scores = (data: ArrayLike<number>, head: number) =>
       Array.from(data).slice(head * tokens, (head + 1) * tokens);
@@ -182,8 +176,62 @@ describe('the scorer', () => {
         alone,
       ),
     ).toBeLessThan(1e-5);
-    for (let token = 0; token < TOKENS; token++)
-      if (!left.includes(token)) expect(data[token]).toBeLessThan(-1e28);
+    // What falls with its block has the block's score, which is below the threshold and no sentinel.
+    blocks.forEach((tokens, block) => {
+      if (ofBlocks[block]! >= 0) return;
+      for (const token of tokens) {
+        expect(data[token]).toBeCloseTo(ofBlocks[block]!, 5);
+        expect(data[token]).toBeLessThan(0);
+      }
+    });
+  });
+
+  it('gives finite scores with blocks, all that leave below the threshold, in reports and summaries', async () => {
+    const { model, params } = livelyTransformer();
+    const { policy } = smallNamm({ hierarchy: { block: 4 } });
+    const reports: UpdateReport[] = [];
+    const reader = manageTransformer(model, policy, { updateInterval: 16, maxTokensPerForward: 8 }).compile(
+      engine,
+      params,
+    );
+    const reading = reader.read(1, { onUpdate: (report) => reports.push(report) });
+    (await reading.read(texts(1, 48))).dispose();
+    await reading.dispose();
+    await reader.dispose();
+    let dropped = 0;
+    for (const { scores, positions, kept } of reports.flatMap(({ layers }) => layers)) {
+      const [, heads, slots] = positions.shape as [number, number, number];
+      const most = kept.shape[2]!;
+      for (let at = 0; at < heads * slots; at++) {
+        expect(Math.abs(Number(scores.data[at]))).toBeLessThan(1e3);
+        const head = Math.floor(at / slots);
+        const stays = kept.data.subarray(head * most, (head + 1) * most).includes(at % slots);
+        if (positions.data[at]! < 0 || stays) continue;
+        expect(scores.data[at]).toBeLessThan(0);
+        dropped += 1;
+      }
+    }
+    expect(dropped).toBeGreaterThan(10);
+
+    const namm = createNAMM({
+      ...{ ...small, normalise: false, bam: { hiddenDim: 6 }, hierarchy: { block: 4 }, engine },
+      parameters: { deviation: 0.6, seed: 8 },
+    });
+    const rng = Rng.fromSeed(12);
+    const key = rng.normalArray([1, TOKENS, 4]);
+    const rows = attention(rng, 1, 16, TOKENS);
+    const received = ndarray(
+      Float32Array.from(
+        { length: TOKENS * 16 },
+        (_, i) => rows.data[(i % 16) * TOKENS + Math.floor(i / 16)]!,
+      ),
+      [1, TOKENS, 16],
+    );
+    const summary = await namm.evaluateRetention({ key, value: key }, received);
+    expect(summary.retentionRate).toBeLessThan(1);
+    expect(Math.abs(summary.meanScore!)).toBeLessThan(1e3);
+    expect(Math.abs(summary.minScore!)).toBeLessThan(1e3);
+    await namm.dispose();
   });
 });
 

@@ -3,15 +3,12 @@ import type { NAMMConfig } from '../config.js';
 import type { TokenView } from './bam.js';
 import { scoreTokens } from './score-tokens.js';
 
-/** Less than any threshold, and more than what no token has. */
-const FALLEN = -1e29;
-
 /**
  * Scores of blocks of neighbours first, then of the tokens in the blocks that are left; the rest falls with its block
  * (DERIVATION.md, "Blocks before tokens").
  * @param flat `[1 or batch, 1 or heads, size]`
  * @param threshold `[1 or batch, 1, 1]`: a block below it falls
- * @returns `[batch, heads, tokens]`
+ * @returns `[batch, heads, tokens]`; a token that falls with its block has the score of the block
  */
 export function scoreInBlocks(
   config: NAMMConfig,
@@ -38,16 +35,15 @@ export function scoreInBlocks(
     positions: newestOf(tf.pad(positions, [[0, 0], [0, 0], before], -1), block),
     valid: tf.greater(tf.reshape(count, [batch, heads, blocks]), 0),
   };
-  const stays = tf.greaterEqual(scoreTokens(config, flat, blockView), threshold);
-  const ofTokens = tf.reshape(tf.tile(tf.expandDims(tf.cast(stays, 'int32'), 3), [1, 1, 1, block]), [
-    ...[batch, heads, blocks * block],
-  ]);
-  const isLeft = tf.logicalAnd(
-    valid,
-    tf.cast(tf.slice(ofTokens, [0, 0, missing], [batch, heads, tokens]), 'bool'),
+  const ofBlocks = tf.tile(tf.expandDims(scoreTokens(config, flat, blockView), 3), [1, 1, 1, block]);
+  const blockScores = tf.slice(
+    tf.reshape(ofBlocks, [batch, heads, blocks * block]),
+    [0, 0, missing],
+    [batch, heads, tokens],
   );
+  const isLeft = tf.logicalAnd(valid, tf.greaterEqual(blockScores, threshold));
   const scores = scoreTokens(config, flat, { features, positions, valid: isLeft });
-  return tf.where(isLeft, scores, tf.fill(scores.shape, FALLEN));
+  return tf.where(isLeft, scores, blockScores);
 }
 
 /** The largest position of every block: int32 `[batch, heads, blocks]`. */
