@@ -1,7 +1,21 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fnv1a, hex32, InputError } from '@palimpsest/base';
+import { FolderLock } from '@palimpsest/lm';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   type ConversationAdapters,
   conversationConfig,
@@ -18,6 +32,14 @@ import { talks, wordModel } from './support/word-model.js';
 const root = mkdtempSync(join(tmpdir(), 'palimpsest-agent-'));
 afterAll(() => rmSync(root, { recursive: true }));
 let folders = 0;
+/** The file of a descriptor; the one that was read with is gone by then. */
+const linkOf = (descriptor: string): string | undefined => {
+  try {
+    return readlinkSync(join('/proc/self/fd', descriptor));
+  } catch {
+    return undefined;
+  }
+};
 const newFolder = () => join(root, String(folders++));
 const engine = withEngine();
 let clock = 1000;
@@ -118,6 +140,40 @@ describe('a memory in a folder', () => {
     await expect(createAgentMemory('none', { folder: join(root, 'file') })).rejects.toThrow('cannot be made');
   });
 
+  it('is given back when it cannot be opened', async () => {
+    const folder = newFolder();
+    await fill(folder);
+    const path = join(folder, 'memory.jsonl');
+    const text = readFileSync(path, 'utf8');
+    // Whole lines, but the first one is of no memory, so that it fails when it is taken.
+    const json = JSON.stringify({ seq: 1, op: 'add' });
+    writeFileSync(path, `${hex32(fnv1a(json))} ${json}\n${text}`);
+    const open = () => readdirSync('/proc/self/fd').flatMap((fd) => linkOf(fd) ?? []);
+    await expect(createAgentMemory('none', { folder })).rejects.toThrow();
+    expect(existsSync(join(folder, 'memory.lock'))).toBe(false);
+    if (existsSync('/proc/self/fd')) expect(open()).not.toContain(realpathSync(path));
+    writeFileSync(path, text);
+    await (await createAgentMemory('none', { folder, now })).close();
+  });
+
+  it('is refused in one sentence where nothing may be written', async () => {
+    const folder = newFolder();
+    mkdirSync(folder);
+    const denied = Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' });
+    const claim = vi.spyOn(FolderLock, 'claim').mockImplementation(() => {
+      throw denied;
+    });
+    try {
+      await expect(createAgentMemory('none', { folder })).rejects.toThrow(
+        new InputError(
+          `The folder of a memory cannot be used '${folder}': that is not permitted there; choose another one (--folder).`,
+        ),
+      );
+    } finally {
+      claim.mockRestore();
+    }
+  });
+
   it('is written anew when most of it no longer counts, and ids go on', async () => {
     const folder = newFolder();
     const memory = await createAgentMemory('none', { folder, now });
@@ -130,6 +186,66 @@ describe('a memory in a folder', () => {
     const again = await createAgentMemory('none', { folder, now });
     expect((await again.add('next')).id).toBe(50);
     await again.close();
+  });
+});
+
+describe('calls that are made side by side', () => {
+  const reopened = async (folder: string) => {
+    const memory = await createAgentMemory('none', { folder, now });
+    await memory.close();
+    return memory.list();
+  };
+  const some = Array.from({ length: 20 }, (_, i) => `text ${i}`);
+
+  it('give every text an id of its own, and write none of them twice', async () => {
+    const folder = newFolder();
+    const memory = await createAgentMemory('none', { folder, now });
+    const added = await Promise.all([...some, ...some].map((text) => memory.add(text)));
+    expect(added.map(({ known }) => known)).toEqual([...some.map(() => false), ...some.map(() => true)]);
+    expect(added.map(({ id }) => id)).toEqual([...some.keys(), ...some.keys()]);
+    await memory.close();
+    expect((await reopened(folder)).map(({ id, text }) => [id, text])).toEqual([...some.entries()]);
+  });
+
+  it('lose nothing while the journal is written anew', async () => {
+    const folder = newFolder();
+    const memory = await createAgentMemory('none', { folder, now });
+    await Promise.all(some.map((text) => memory.add(text)));
+    // 120 lines more than the 20 of the texts: the journal is written anew on the way.
+    await Promise.all(
+      Array.from({ length: 120 }, (_, i) =>
+        i % 4 === 0 ? memory.add(`later ${i}`) : memory.update(i % 20, `text ${i % 20} of turn ${i}`),
+      ),
+    );
+    const before = memory.list();
+    await memory.close();
+    expect(before).toHaveLength(50);
+    expect(readFileSync(join(folder, 'memory.jsonl'), 'utf8').split('\n').length).toBeLessThan(140);
+    expect(await reopened(folder)).toEqual(before);
+  });
+
+  it('are done before the memory closes, and refused after it', async () => {
+    const folder = newFolder();
+    const memory = await createAgentMemory('none', { folder, now });
+    const added = memory.add('said at the last moment');
+    const closed = memory.close();
+    const late = memory.add('too late');
+    await expect(late).rejects.toThrow(`The memory in '${folder}' is closed; open it again.`);
+    expect(await added).toEqual({ id: 0, known: false });
+    await closed;
+    await expect(memory.search('moment')).rejects.toThrow('is closed');
+    await expect(memory.update(0, 'x')).rejects.toThrow('is closed');
+    await memory.close();
+    expect((await reopened(folder)).map(({ text }) => text)).toEqual(['said at the last moment']);
+  });
+
+  it('go on after one that was refused', async () => {
+    const memory = await createAgentMemory('none', { now });
+    const [bad, good] = [memory.add(' '), memory.add('a text')];
+    await expect(bad).rejects.toThrow('this one is empty');
+    expect(await good).toEqual({ id: 0, known: false });
+    await memory.close();
+    expect((await memory.search('text')).map(({ id }) => id)).toEqual([0]);
   });
 });
 

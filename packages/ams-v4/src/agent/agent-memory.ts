@@ -1,10 +1,10 @@
 import { InputError } from '@palimpsest/base';
-import { FolderLock } from '@palimpsest/lm';
+import { FolderLock, storageError } from '@palimpsest/lm';
 import type { KeyValueMemory } from '../conversation/key-value-memory.js';
 import type { StoredMemory } from '../conversation/memory-records.js';
 import { Bm25 } from '../retrieval/bm25.js';
 import { gate } from '../retrieval/gate.js';
-import { Journal, type JournalEvent } from './journal.js';
+import { JOURNAL, Journal, type JournalEvent } from './journal.js';
 import { type MemoryFilter, type MemoryRecord, matches } from './record.js';
 import { type PackedMemory, packStored, unpackStored } from './stored-memory.js';
 
@@ -62,7 +62,11 @@ const ownUse = {
 
 type Known = { record: MemoryRecord; mid: number | undefined };
 
-/** What an agent remembers, with a language model or by words alone. @see createAgentMemory */
+/**
+ * What an agent remembers, with a language model or by words alone. Calls may be made side by side: each runs when those before it are
+ * done, so that none works on what another one is changing.
+ * @see createAgentMemory
+ */
 export class AgentMemory {
   readonly #known = new Map<number, Known>();
   readonly #idOf = new Map<number, number>();
@@ -71,10 +75,13 @@ export class AgentMemory {
   #journal: Journal | undefined;
   #lock: FolderLock | undefined;
   #nextId = 0;
+  /** Settles when the last call that was made is done, whatever came of it. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
 
   private constructor(
     private readonly model: KeyValueMemory | undefined,
-    options: AgentMemoryOptions,
+    private readonly options: AgentMemoryOptions,
   ) {
     this.#now = options.now ?? Date.now;
   }
@@ -98,10 +105,82 @@ export class AgentMemory {
   /**
    * Remembers a text. One that its namespace holds word for word is not written again, but counts as told again.
    * @returns the id, and whether the text was known
-   * @throws InputError for an empty text.
+   * @throws InputError for an empty text, and after `close` of a memory with a folder.
    */
-  async add(text: string, options: AddOptions = {}): Promise<{ id: number; known: boolean }> {
-    const { namespace = 'default', metadata = {}, force = false } = options;
+  add(text: string, options: AddOptions = {}): Promise<{ id: number; known: boolean }> {
+    return this.#inTurn(() => this.#add(text, options));
+  }
+
+  /** Memories for a query, best first. @throws InputError after `close` of a memory with a folder. */
+  search(query: string, { k = 5, updateStats = true, ...filter }: SearchOptions = {}): Promise<MemoryHit[]> {
+    return this.#inTurn(async () => {
+      const hits = (await this.#scored(query, filter)).slice(0, k);
+      if (updateStats) await this.#touch(hits.map(({ id }) => id));
+      return hits;
+    });
+  }
+
+  /**
+   * Answers a question with the language model, behind the memories that it finds.
+   * @throws InputError without a language model, and after `close` of a memory with a folder.
+   */
+  ask(question: string, options: AskOptions = {}): Promise<AskedAnswer> {
+    return this.#inTurn(() => this.#ask(question, options));
+  }
+
+  get(id: number): MemoryRecord | undefined {
+    return this.#known.get(id)?.record;
+  }
+
+  /** Memories that a filter means, in the order in which they were added. */
+  list(filter: MemoryFilter = {}): MemoryRecord[] {
+    return [...this.#known.values()]
+      .map(({ record }) => record)
+      .filter((record) => matches(record, filter))
+      .sort((a, b) => a.id - b.id);
+  }
+
+  /**
+   * Puts another text in the place of a memory.
+   * @throws InputError for an id that is not there, an empty text, and after `close` of a memory with a folder.
+   */
+  update(id: number, text: string): Promise<MemoryRecord> {
+    return this.#inTurn(() => this.#update(id, text));
+  }
+
+  /** Forgets a memory; says whether it was there. @throws InputError after `close` of a memory with a folder. */
+  forget(id: number): Promise<boolean> {
+    return this.#inTurn(() => this.#forget(id));
+  }
+
+  /** All memories as lines of JSON. */
+  export(filter: MemoryFilter = {}): string {
+    return this.list(filter)
+      .map((record) => `${JSON.stringify(record)}\n`)
+      .join('');
+  }
+
+  /** Ends the use of the folder when the calls before it are done; the language model stays. */
+  close(): Promise<void> {
+    const closed = this.#turn.then(() => this.#close());
+    this.#turn = closed.catch(() => undefined);
+    return closed;
+  }
+
+  /** One call after the other; none of them may wait for another one within its work. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(() => {
+      if (!this.#isClosed) return work();
+      throw new InputError(`The memory in '${this.options.folder}' is closed; open it again.`);
+    });
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+
+  async #add(
+    text: string,
+    { namespace = 'default', metadata = {}, force = false, time }: AddOptions,
+  ): Promise<{ id: number; known: boolean }> {
     if (text.trim() === '') throw new InputError('A memory needs a text, but this one is empty.');
     const same = force
       ? undefined
@@ -119,7 +198,7 @@ export class AgentMemory {
       text,
       namespace,
       metadata,
-      time: options.time ?? now,
+      time: time ?? now,
       lastUsed: now,
       uses: 0,
       version: 0,
@@ -129,19 +208,7 @@ export class AgentMemory {
     return { id, known: false };
   }
 
-  /** Memories for a query, best first. */
-  async search(query: string, options: SearchOptions = {}): Promise<MemoryHit[]> {
-    const { k = 5, updateStats = true, ...filter } = options;
-    const hits = (await this.#scored(query, filter)).slice(0, k);
-    if (updateStats) await this.#touch(hits.map(({ id }) => id));
-    return hits;
-  }
-
-  /**
-   * Answers a question with the language model, behind the memories that it finds.
-   * @throws InputError without a language model.
-   */
-  async ask(question: string, { maxTokens = 30, ...filter }: AskOptions = {}): Promise<AskedAnswer> {
+  async #ask(question: string, { maxTokens = 30, ...filter }: AskOptions): Promise<AskedAnswer> {
     const { model } = this;
     if (!model)
       throw new InputError(
@@ -163,20 +230,7 @@ export class AgentMemory {
     return { text: answer!.text, memories, positions: answer!.positions };
   }
 
-  get(id: number): MemoryRecord | undefined {
-    return this.#known.get(id)?.record;
-  }
-
-  /** Memories that a filter means, in the order in which they were added. */
-  list(filter: MemoryFilter = {}): MemoryRecord[] {
-    return [...this.#known.values()]
-      .map(({ record }) => record)
-      .filter((record) => matches(record, filter))
-      .sort((a, b) => a.id - b.id);
-  }
-
-  /** Puts another text in the place of a memory. @throws InputError for an id that is not there, or an empty text. */
-  async update(id: number, text: string): Promise<MemoryRecord> {
+  async #update(id: number, text: string): Promise<MemoryRecord> {
     const known = this.#require(id);
     if (text.trim() === '') throw new InputError('A memory needs a text, but this one is empty.');
     if (this.model && known.mid !== undefined) await this.model.update(known.mid, text);
@@ -188,8 +242,7 @@ export class AgentMemory {
     return record;
   }
 
-  /** Forgets a memory; says whether it was there. */
-  async forget(id: number): Promise<boolean> {
+  async #forget(id: number): Promise<boolean> {
     const known = this.#known.get(id);
     if (!known) return false;
     await this.#journal?.append('forget', { id });
@@ -198,19 +251,16 @@ export class AgentMemory {
     return true;
   }
 
-  /** All memories as lines of JSON. */
-  export(filter: MemoryFilter = {}): string {
-    return this.list(filter)
-      .map((record) => `${JSON.stringify(record)}\n`)
-      .join('');
-  }
-
-  /** Ends the use of the folder; the language model stays. */
-  async close(): Promise<void> {
-    await this.#journal?.close();
+  async #close(): Promise<void> {
+    const [journal, lock] = [this.#journal, this.#lock];
+    this.#isClosed = this.options.folder !== undefined;
     this.#journal = undefined;
-    this.#lock?.release();
     this.#lock = undefined;
+    try {
+      await journal?.close();
+    } finally {
+      lock?.release();
+    }
   }
 
   async #toldAgain(id: number): Promise<{ id: number; known: true }> {
@@ -274,13 +324,13 @@ export class AgentMemory {
     await mkdir(folder, { recursive: true }).catch((error: Error) => {
       throw new InputError(`The folder '${folder}' of a memory cannot be made: ${error.message}.`);
     });
-    this.#lock = FolderLock.claim(folder, ownUse);
+    this.#lock = claimed(folder);
     try {
-      const { journal, events } = await Journal.open(join(folder, 'memory.jsonl'));
-      for (const event of events) await this.#replay(event);
+      const { journal, events } = await Journal.open(join(folder, JOURNAL));
       this.#journal = journal;
+      for (const event of events) await this.#replay(event);
     } catch (error) {
-      await this.close();
+      await this.#close();
       throw error;
     }
   }
@@ -314,6 +364,21 @@ export class AgentMemory {
     const known = this.#known.get(id);
     if (!known) throw new InputError(`There is no memory ${id}.`);
     return known;
+  }
+}
+
+/** @throws InputError when another process has the folder, or the system refuses it. */
+function claimed(folder: string): FolderLock {
+  try {
+    return FolderLock.claim(folder, ownUse);
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+    throw storageError(
+      'The folder of a memory cannot be used',
+      folder,
+      error,
+      'choose another one (--folder)',
+    );
   }
 }
 

@@ -7,6 +7,9 @@ export interface JournalEvent {
   readonly [member: string]: unknown;
 }
 
+/** The file of a folder in which a memory is: where it is, a memory is. */
+export const JOURNAL = 'memory.jsonl';
+
 const files = () => import('node:fs/promises');
 
 const checksum = (line: string): string => hex32(fnv1a(line));
@@ -46,7 +49,12 @@ export class Journal {
       throw new InputError(`The memory '${path}' cannot be written: ${error.message}.`);
     });
     // What was cut off would run into the next event.
-    if (whole < Buffer.byteLength(text)) await journal.#handle.truncate(whole);
+    if (whole < Buffer.byteLength(text)) {
+      await journal.#handle.truncate(whole).catch(async (error: Error) => {
+        await journal.close();
+        throw new InputError(`The memory '${path}' cannot be written: ${error.message}.`);
+      });
+    }
     return { journal, events };
   }
 
@@ -68,15 +76,16 @@ export class Journal {
   async compact(events: readonly Readonly<Record<string, unknown>>[]): Promise<void> {
     const lines = events.map((members, i) => lineOf({ seq: this.#seq + 1 + i, op: 'add', ...members }));
     await writeFileAtomically(this.path, new TextEncoder().encode(lines.join('')));
-    await this.#handle?.close();
+    await this.close();
     this.#handle = await (await files()).open(this.path, 'a');
     this.#seq += lines.length;
     this.#lines = lines.length;
   }
 
   async close(): Promise<void> {
-    await this.#handle?.close();
+    const handle = this.#handle;
     this.#handle = undefined;
+    await handle?.close();
   }
 }
 
