@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { emptyFolder, palimpsest } from './support/cli.js';
 
@@ -31,14 +32,17 @@ describe('palimpsest memory', () => {
 
   it.each([
     [['search', 'dog'], "There is no memory in 'memory' (--folder); `palimpsest memory add` begins one."],
+    [['search', 'dog', '--folder', '.'], "There is no memory in '.'"],
     [['list', '--folder', 'elsewhere'], "There is no memory in 'elsewhere'"],
     [['add', ''], 'Give the text to remember.'],
     [['ask', 'Who?'], "There is no memory in 'memory'"],
     [['add', 'dog', '--metadata', 'pet'], '--metadata takes pairs as in kind=pet'],
     [['add', 'dog', '--model', 'folder'], 'needs both --model and --adapters'],
   ])('%j is refused in one sentence with code 2', async (words, message) => {
-    const { code, stderr } = await palimpsest(['memory', ...words], { cwd: emptyFolder() });
+    const cwd = emptyFolder();
+    const { code, stderr } = await palimpsest(['memory', ...words], { cwd });
     expect(code).toBe(2);
+    if (words[0] !== 'add') expect(readdirSync(cwd)).toEqual([]);
     expect(stderr).toContain(message);
     expect(stderr).not.toContain(' at ');
   });

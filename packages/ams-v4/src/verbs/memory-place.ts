@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { loadPretrained } from '@palimpsest/backbone';
 import type { VerbExit } from '@palimpsest/lm';
 import { createEngine, InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { type AgentMemory, createAgentMemory } from '../agent/agent-memory.js';
+import { JOURNAL } from '../agent/journal.js';
 import { loadConversation } from '../conversation/adapters-folder.js';
 import { KeyValueMemory } from '../conversation/key-value-memory.js';
 import { TextModel } from '../model/text-model.js';
@@ -39,7 +41,7 @@ export async function withKeptMemory(
   asked: Place,
   use: (memory: AgentMemory) => Promise<VerbExit>,
 ): Promise<VerbExit> {
-  if (existsSync(asked.folder)) return withMemory(asked, use);
+  if (existsSync(join(asked.folder, JOURNAL))) return withMemory(asked, use);
   throw new InputError(
     `There is no memory in '${asked.folder}' (--folder); \`palimpsest memory add\` begins one.`,
   );
