@@ -1,6 +1,8 @@
 import { readdirSync } from 'node:fs';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { describe, expect, it } from 'vitest';
-import { emptyFolder, palimpsest } from './support/cli.js';
+import { emptyFolder, palimpsest, program } from './support/cli.js';
 
 describe('palimpsest memory', () => {
   it('remembers from one call to the next, finds, lists, exports and forgets', async () => {
@@ -45,5 +47,37 @@ describe('palimpsest memory', () => {
     if (words[0] !== 'add') expect(readdirSync(cwd)).toEqual([]);
     expect(stderr).toContain(message);
     expect(stderr).not.toContain(' at ');
+  });
+});
+
+describe('palimpsest memory serve', () => {
+  it('serves the official client over standard input, call beside call, and keeps what it was told', async () => {
+    const cwd = emptyFolder();
+    const open = async () => {
+      const client = new Client({ name: 'test', version: '1.0.0' });
+      const args = [program, 'memory', 'serve', '--folder', 'kept'];
+      await client.connect(new StdioClientTransport({ command: process.execPath, args, cwd }));
+      return client;
+    };
+    const texts = Array.from({ length: 20 }, (_, i) => `The locker ${i} opens with ${4580 + i}.`);
+    const first = await open();
+    const added = await Promise.all(
+      texts.map((text) => first.callTool({ name: 'memory_add', arguments: { text } })),
+    );
+    expect(added.map(({ structuredContent }) => structuredContent)).toEqual(
+      texts.map((_, id) => ({ id, known: false })),
+    );
+    await first.close();
+    const again = await open();
+    const { structuredContent } = await again.callTool({ name: 'memory_list', arguments: {} });
+    expect(structuredContent).toMatchObject({ memories: texts.map((text, id) => ({ id, text })) });
+    await again.close();
+    // The server is gone with its client, and the folder is free.
+    expect((await palimpsest(['memory', 'list', '--folder', 'kept'], { cwd })).code).toBe(0);
+  });
+
+  it('ends when its input does', async () => {
+    const { code, stderr } = await palimpsest(['memory', 'serve'], { cwd: emptyFolder() });
+    expect([code, stderr]).toEqual([0, '']);
   });
 });

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
+import { InputError } from '@palimpsest/base';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createAgentMemory } from '../src/agent/agent-memory.js';
 import { memoryServer } from '../src/mcp/memory-server.js';
-import { serveHttp } from '../src/mcp/serve.js';
+import { serveHttp, serveStdio } from '../src/mcp/serve.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'palimpsest-mcp-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -38,6 +39,10 @@ async function exercise({ client, call }: Awaited<ReturnType<typeof use>>) {
     'memory_forget',
     'memory_list',
   ]);
+  const hints = Object.fromEntries(tools.map(({ name, annotations }) => [name, annotations]));
+  // Whoever is asked before something is changed may let these through.
+  expect(Object.keys(hints).filter((name) => hints[name]?.readOnlyHint)).toEqual(['memory_list']);
+  expect(Object.keys(hints).filter((name) => hints[name]?.idempotentHint)).toEqual([]);
   expect(await call('memory_add', { text: 'My dog is called Rufus.', metadata: { kind: 'pet' } })).toEqual({
     id: 0,
     known: false,
@@ -105,6 +110,28 @@ describe('a memory served by the Model Context Protocol', () => {
       await serving.close();
       await memory.close();
     }
+  });
+});
+
+describe('a port', () => {
+  it('that another program uses is refused in one sentence', async () => {
+    const memory = await createAgentMemory('none');
+    const serving = await serveHttp(memory, '1.0.0', 0);
+    const { port } = new URL(serving.url);
+    await expect(serveHttp(memory, '1.0.0', Number(port))).rejects.toThrow(
+      new InputError(
+        `The port ${port} of 127.0.0.1 cannot be had: another program uses it; choose another one (--http).`,
+      ),
+    );
+    await serving.close();
+  });
+});
+
+describe('standard input', () => {
+  it('is not waited for when the end was asked for already', async () => {
+    const memory = await createAgentMemory('none');
+    await serveStdio(memory, '1.0.0', AbortSignal.abort());
+    expect(process.stdin.listenerCount('data')).toBe(0);
   });
 });
 

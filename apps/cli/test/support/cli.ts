@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
 
-const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+/** The built program. */
+export const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const folders: string[] = [];
 afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });

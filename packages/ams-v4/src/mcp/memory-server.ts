@@ -45,7 +45,8 @@ export function memoryServer(memory: AgentMemory, version: string): McpServer {
         metadata: metadata.optional().describe('what else is known of it'),
         time: when.optional().describe('when it was said, default now'),
       },
-      annotations: { destructiveHint: false, idempotentHint: true, openWorldHint: false },
+      // Telling it again counts as a use.
+      annotations: { destructiveHint: false, openWorldHint: false },
     },
     async ({ text, time, ...options }) =>
       told(await memory.add(text, { ...options, time: time === undefined ? undefined : Date.parse(time) })),
@@ -59,7 +60,8 @@ export function memoryServer(memory: AgentMemory, version: string): McpServer {
         k: z.number().int().min(1).optional().describe('most memories, default 5'),
         ...filter,
       },
-      annotations: { readOnlyHint: true, openWorldHint: false },
+      // What is found counts as used.
+      annotations: { destructiveHint: false, openWorldHint: false },
     },
     async ({ query, k, ...rest }) => told({ memories: await memory.search(query, { k, ...filterOf(rest) }) }),
   );
@@ -96,7 +98,7 @@ export function memoryServer(memory: AgentMemory, version: string): McpServer {
       {
         description: 'Answer a question from memory, with the memories that the answer stands on.',
         inputSchema: { question: z.string(), ...filter },
-        annotations: { readOnlyHint: true, openWorldHint: false },
+        annotations: { destructiveHint: false, openWorldHint: false },
       },
       async ({ question, ...rest }) => told(await memory.ask(question, filterOf(rest))),
     );

@@ -2,19 +2,35 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
+import { InputError, isSystemError, systemReason } from '@palimpsest/base';
 import type { AgentMemory } from '../agent/agent-memory.js';
 import { memoryServer } from './memory-server.js';
 
-/** Serves a memory over standard input and output, until the other side ends it or the signal does. */
+/**
+ * Serves a memory over standard input and output, until the other side ends it or the signal does.
+ * @throws whatever the start of the transport throws.
+ */
 export async function serveStdio(memory: AgentMemory, version: string, signal: AbortSignal): Promise<void> {
   const server = memoryServer(memory, version);
+  // An input that breaks closes without an end.
   const ended = new Promise<void>((resolve) => {
-    process.stdin.once('end', resolve);
+    process.stdin.once('end', resolve).once('close', resolve);
     signal.addEventListener('abort', () => resolve(), { once: true });
+    if (signal.aborted || process.stdin.readableEnded || process.stdin.destroyed) resolve();
   });
-  await server.connect(new StdioServerTransport());
-  await ended;
-  await server.close();
+  try {
+    await server.connect(new StdioServerTransport());
+    await ended;
+  } finally {
+    await server.close();
+  }
+}
+
+/** The sentence for a port that cannot be had. */
+function unavailable(port: number, error: Error): unknown {
+  if (!isSystemError(error)) return error;
+  const why = error.code === 'EADDRINUSE' ? 'another program uses it' : systemReason(error);
+  return new InputError(`The port ${port} of ${HOST} cannot be had: ${why}; choose another one (--http).`);
 }
 
 export interface HttpServing {
@@ -29,6 +45,7 @@ const HOST = '127.0.0.1';
 /**
  * Serves a memory over HTTP on this machine alone, at `/mcp`. Every request stands for itself: there is no session to lose.
  * @param port 0 for any that is free
+ * @throws InputError for a port that is in use, or that the system does not give.
  */
 export async function serveHttp(memory: AgentMemory, version: string, port: number): Promise<HttpServing> {
   const http = createServer((request, response) => {
@@ -38,7 +55,7 @@ export async function serveHttp(memory: AgentMemory, version: string, port: numb
     });
   });
   await new Promise<void>((resolve, reject) => {
-    http.once('error', reject);
+    http.once('error', (error) => reject(unavailable(port, error)));
     http.listen(port, HOST, resolve);
   });
   const own = (http.address() as AddressInfo).port;
@@ -57,7 +74,8 @@ export async function serveHttp(memory: AgentMemory, version: string, port: numb
       enableDnsRebindingProtection: true,
       allowedHosts,
     });
-    response.once('close', () => void server.close());
+    // Nobody waits for it any more, and the next request has a server of its own.
+    response.once('close', () => void server.close().catch(() => undefined));
     await server.connect(transport);
     await transport.handleRequest(request, response);
   }
