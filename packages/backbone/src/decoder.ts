@@ -1,4 +1,12 @@
-import { dropout, linear, QuantisedMatrix, quantisedLinear, tf } from '@palimpsest/tensor-core';
+import {
+  dropout,
+  formatShape,
+  InputError,
+  linear,
+  QuantisedMatrix,
+  quantisedLinear,
+  tf,
+} from '@palimpsest/tensor-core';
 import { blockForward, type KeyValuePrefix, normalise } from './block.js';
 import { isMarkedEmpty, type TransformerState } from './cache.js';
 import { checkState } from './check-state.js';
@@ -19,8 +27,8 @@ import { planFirstTokens, planTokens, type SlotPlan } from './slot-plan.js';
 /** What a run shall give beside the state, and how it computes. */
 export interface DecoderOptions {
   /**
-   * Positions whose logits are wanted: all (default), the last one, none, or those of a list, int32 `[count]`, counted row by
-   * row.
+   * Positions whose logits are wanted: all (default), the last one, none, or those of a list, int32 `[count]` in
+   * 0 … batch · time − 1, counted row by row.
    */
   readonly logits?: 'all' | 'last' | 'none' | tf.Tensor1D;
   /** Give the hidden states of every layer. Default false. */
@@ -86,7 +94,8 @@ export function decoderTables(config: TransformerConfig): DecoderTables {
 
 /**
  * Runs a decoder over new rows behind any cache. Pure; on engines with graphs the shapes alone decide the graph.
- * @throws InputError when the shapes of the input or of the state do not fit the model.
+ * @throws InputError when the shapes of the input or of the state do not fit the model, or a list of positions is not int32
+ * `[count]`. A position beyond the last is an error of the engine, which alone sees the values.
  */
 export function runDecoder(
   config: TransformerConfig,
@@ -274,7 +283,7 @@ function readOut(
   { logits = 'all', hidden = false }: DecoderOptions,
 ): { final: tf.Tensor; logits?: tf.Tensor3D } {
   const lastOnly = logits === 'last' && time > 1;
-  const places = typeof logits === 'string' ? undefined : logits;
+  const places = typeof logits === 'string' ? undefined : checkedPlaces(logits);
   const last = (value: tf.Tensor) =>
     tf.reshape(
       tf.slice(
@@ -303,4 +312,12 @@ function readOut(
       shape,
     ) as tf.Tensor3D,
   };
+}
+
+/** @throws InputError for what is no list of positions. */
+function checkedPlaces(places: tf.Tensor1D): tf.Tensor1D {
+  if (places.rank === 1 && places.dtype === 'int32' && places.size > 0) return places;
+  throw new InputError(
+    `The positions whose logits are wanted are int32 [count], at least one, but got ${places.dtype} ${formatShape(places.shape)}.`,
+  );
 }

@@ -101,10 +101,10 @@ export function transformerOver<P>(
     run,
     forward: (params, tokens, state, { training, dropoutKey, telemetry, places }) => {
       const result = run(params, { tokens }, state, { training, dropoutKey, logits: places ?? 'all' });
+      const logits = result.logits!;
       return {
-        logits: result.logits!,
-        // Absent otherwise: whoever traces a forward pass may return its result whole, which then is tensors alone.
-        onlyPlaces: places === undefined ? undefined : true,
+        logits,
+        placed: places && (tf.reshape(logits, [places.size, config.vocabSize]) as tf.Tensor2D),
         state: result.state,
         telemetry: telemetry ? { cacheFill: cacheFill(result.state) } : undefined,
       };

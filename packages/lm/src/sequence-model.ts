@@ -25,15 +25,21 @@ export interface ForwardContext {
   readonly telemetry?: boolean;
   /** The logits of the last position are enough, [batch, 1, vocabSize]; a model may give all. Default false. */
   readonly onlyLast?: boolean;
-  /** int32 [count]: the logits of these positions, counted row by row, are enough; a model may give all. */
+  /**
+   * int32 [count]: the logits of these positions, counted row by row, are enough. A model that computes those alone gives
+   * them as `placed`; any other gives the logits of all.
+   */
   readonly places?: tf.Tensor1D | undefined;
 }
 
 export interface ForwardResult<S> {
-  /** float32 [batch, time, vocabSize]; position t predicts token t + 1. With `onlyLast`, time may be 1. */
+  /**
+   * float32 [batch, time, vocabSize]; position t predicts token t + 1. With `onlyLast`, time may be 1; with `placed`, these
+   * are the same rows as [1, count, vocabSize].
+   */
   readonly logits: tf.Tensor3D;
-  /** The logits are those of the context's `places` alone, [1, count, vocabSize]. */
-  readonly onlyPlaces?: boolean | undefined;
+  /** float32 [count, vocabSize]: the logits of the context's `places`, of a model that computes those alone. */
+  readonly placed?: tf.Tensor2D | undefined;
   /** Memory after the last token. */
   readonly state: S;
   /** Named scalars worth watching: gate means, norms. Given when the context asks for them. */

@@ -51,7 +51,9 @@ export function compressing(
     initState: (params, batch) => model.initState((params as CompressionParams).model, batch),
     forward(params, tokens, state, context) {
       const [batch, time] = tokens.shape;
-      const result = model.forward((params as CompressionParams).model, tokens, state, context);
+      // The last token alone is decoded, and places of the result are none of the model's.
+      const whole = { ...context, places: undefined };
+      const result = model.forward((params as CompressionParams).model, tokens, state, whole);
       const last = tf.reshape(tf.slice(result.logits, [0, time - 1, 0], [batch, 1, code]), [batch, code]);
       return { ...result, logits: decode(params as CompressionParams, last) };
     },

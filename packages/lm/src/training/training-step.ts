@@ -22,7 +22,7 @@ import {
 } from '@palimpsest/tensor-core';
 import type { Torn } from '../checkpoints/check-arrays.js';
 import { treeDifference } from '../checkpoints/check-tree.js';
-import { type Batch, type BatchSource, IGNORED_TARGET } from '../data/batch.js';
+import { type Batch, type BatchSource, checkCounted, IGNORED_TARGET } from '../data/batch.js';
 import type { AnySequenceModel, ForwardContext, ForwardResult } from '../sequence-model.js';
 import { optimizerGroups, type ParameterRule } from './parameter-rules.js';
 import type { TrainingSettings } from './training-settings.js';
@@ -169,8 +169,12 @@ export class TrainingStep {
     return this.#averaged;
   }
 
-  /** One optimiser step on `accumulate` batches. */
+  /**
+   * One optimiser step on `accumulate` batches.
+   * @throws InputError for counted places that do not fit their batch.
+   */
   async run(batches: readonly Batch[], inputs: StepInputs): Promise<StepMetrics> {
+    for (const batch of batches) checkCounted(batch);
     disposeTree(this.#averaged);
     this.#averaged = undefined;
     return batches.length === 1 ? this.#runWhole(batches[0]!, inputs) : this.#runAccumulated(batches, inputs);
@@ -335,13 +339,11 @@ export class TrainingStep {
 }
 
 /** Rows of logits: of all positions, or of those that count. */
-function logitRows(
-  { logits, onlyPlaces }: ForwardResult<unknown>,
-  places: tf.Tensor1D | undefined,
-): tf.Tensor {
+function logitRows({ logits, placed }: ForwardResult<unknown>, places: tf.Tensor1D | undefined): tf.Tensor {
+  if (places && placed) return placed;
   const [batch, time, vocabSize] = logits.shape;
   const rows = tf.reshape(logits, [batch * time, vocabSize]);
-  return places && !onlyPlaces ? tf.gather(rows, places) : rows;
+  return places ? tf.gather(rows, places) : rows;
 }
 
 /** The fresh memory in the lanes that begin anew, elsewhere the carried one, cut off the tape. */
