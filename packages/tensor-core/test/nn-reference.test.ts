@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import {
+  addLayerNorm,
   applyRotary,
   crossEntropy,
   type Engine,
@@ -353,6 +354,36 @@ describe('arguments that do not fit are named', () => {
       'layer norm bias',
       () => layerNorm(a(2, 4), a(4), a(1, 4)),
       'Layer normalisation of [2, 4] needs a bias as wide as the last axis, but got [1, 4].',
+    ],
+    ...(
+      [
+        ['a gain of groups and a bias of none', [3, 5, 4], [3, 4], [4], 'gain', [3, 1, 4]],
+        ['a bias of groups and a gain of none', [3, 5, 4], [4], [3, 1, 4], 'bias', [3, 1, 4]],
+        [
+          'a gain of groups and a bias of none, as nodes have them',
+          [3, 5, 4],
+          [3, 1, 4],
+          [4],
+          'gain',
+          [3, 1, 4],
+        ],
+        ['groups of two leading axes', [3, 2, 5, 4], [3, 1, 4], [3, 1, 4], 'gain', [3, 1, 4]],
+        ['other groups than x has', [3, 5, 4], [2, 4], [2, 4], 'gain', [2, 1, 4]],
+      ] as const
+    ).map(([name, of, gain, bias, role, got]): [string, () => unknown, string] => [
+      name,
+      () => layerNorm(a(...of), a(...gain), a(...bias)),
+      `Layer normalisation of [${of.join(', ')}] needs a ${role} as wide as the last axis, but got [${got.join(', ')}].`,
+    ]),
+    [
+      'groups of a residual normalisation',
+      () => addLayerNorm(a(3, 5, 4), a(3, 5, 4), a(3, 1, 4), a(3, 1, 4)),
+      'Layer normalisation of [3, 5, 4] needs a gain as wide as the last axis, but got [3, 1, 4].',
+    ],
+    [
+      'groups of an rms gain',
+      () => rmsNorm(a(3, 5, 4), a(3, 1, 4)),
+      'RMS normalisation of [3, 5, 4] needs a gain as wide as the last axis, but got [3, 1, 4].',
     ],
     [
       'rms gain',

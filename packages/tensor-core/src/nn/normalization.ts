@@ -12,15 +12,21 @@ interface Epsilon {
 const statistic = (x: TensorSpec): TensorSpec => ({ shape: [...x.shape.slice(0, -1), 1], dtype: 'float32' });
 const leadingAxes = (x: tf.Tensor) => Array.from({ length: x.rank - 1 }, (_, axis) => axis);
 
-/** @throws InputError for a vector that is not as wide as the last axis of `x`, or has other groups than it. */
+/** @throws InputError for a vector that is not as wide as the last axis of `x`. */
 function checkWidth(name: string, role: string, x: TensorSpec, vector: TensorSpec): void {
-  const width = x.shape.at(-1);
-  const isOne = vector.shape.length === 1 && vector.shape[0] === width;
-  const isPerGroup = vector.shape.join() === `${x.shape[0]},1,${width}`;
-  if (width !== undefined && (isOne || isPerGroup)) return;
+  if (vector.shape.length === 1 && vector.shape[0] === x.shape.at(-1)) return;
   throw new InputError(
     `${name} of ${formatShape(x.shape)} needs a ${role} as wide as the last axis, but got ${formatShape(vector.shape)}.`,
   );
+}
+
+/** @throws InputError unless gain and bias are both `[width]`, or both `[groups, 1, width]` for an `x` of `[groups, rows, width]`. */
+function checkGroups(x: TensorSpec, gain: TensorSpec, bias: TensorSpec): void {
+  const [groups, , width] = x.shape;
+  const isPerGroup = ({ shape }: TensorSpec) => shape.join() === `${groups},1,${width}`;
+  if (x.shape.length === 3 && isPerGroup(gain) && isPerGroup(bias)) return;
+  checkWidth('Layer normalisation', 'gain', x, gain);
+  checkWidth('Layer normalisation', 'bias', x, bias);
 }
 
 /** Wider rows are normalised by several nodes: the runtime's one adds their squares into one float32. */
@@ -52,8 +58,7 @@ const overRows = (x: tf.Tensor, gain: tf.Tensor) =>
 const layerNormOp = defineOp<Epsilon>({
   name: 'LayerNorm',
   infer: ([x, gain, bias]) => {
-    checkWidth('Layer normalisation', 'gain', x!, gain!);
-    checkWidth('Layer normalisation', 'bias', x!, bias!);
+    checkGroups(x!, gain!, bias!);
     return [x!, statistic(x!), statistic(x!)];
   },
   compose: ([x, gain, bias], { epsilon }) => {
