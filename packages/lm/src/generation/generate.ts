@@ -90,7 +90,10 @@ export async function* generate(options: GenerateOptions): AsyncGenerator<Genera
   }
 }
 
-/** Tokens of a prompt between two looks at the signal: a multiple of the pieces in which decoders and policies read. */
+/**
+ * Tokens of a prompt between two looks at the signal: a multiple of the pieces that decoders read by default. With chunks that
+ * do not divide it the last tokens of every piece are read in smaller ones, to the same memory but for rounding.
+ */
 const PROMPT_PIECE = 512;
 
 async function readPrompt(options: GenerateOptions): Promise<void> {

@@ -20,7 +20,7 @@ export interface DrawingOptions {
   /** Seed of the draws. Default 0. */
   readonly seed?: number;
   readonly sampling?: SamplingOptions;
-  /** How many of the latest tokens the penalties see. Default 256. */
+  /** How many of the latest tokens the penalties see; 0 turns them off. Default 256. */
   readonly penaltyWindow?: number;
   /** Names the parameters, so that a snapshot is refused by a model trained otherwise. */
   readonly parametersId?: string | undefined;
@@ -110,7 +110,7 @@ export class Session {
     if (this.#pending.length > 0) await this.#flush();
     const logits = this.#current();
     const how = this.#samplingOf(sampling);
-    const drawn = drawToken(logits, how, this.#rng, looksBack(how) ? this.#latest() : []);
+    const drawn = drawToken(logits, how, this.#rng, looksBack(how) ? this.#penalised() : []);
     // The token enters the memory with the next call: whoever stops here has not paid for it.
     this.#pending.push(drawn.id);
     this.#position += 1;
@@ -131,7 +131,7 @@ export class Session {
       model: this.#fingerprint(),
       parametersId,
       position: this.#position,
-      history: this.#latest(),
+      history: this.#history.slice(-this.#kept),
       rng: this.#rng.state(),
       state: treeToRecord<NDArray>(await (small ?? this.#decoder).state()),
       compact: small ? true : undefined,
@@ -230,16 +230,22 @@ export class Session {
 
   /** Keeps the latest tokens, and at most twice as many between two cuts: a token costs no copy of all of them. */
   #remember(ids: readonly number[]): void {
-    const window = this.#options.penaltyWindow ?? 256;
-    if (window <= 0) return;
     for (const id of ids) this.#history.push(id);
-    if (this.#history.length > 2 * window) this.#history = this.#history.slice(-window);
+    if (this.#history.length > 2 * this.#kept) this.#history = this.#history.slice(-this.#kept);
+  }
+
+  get #window(): number {
+    return Math.max(0, this.#options.penaltyWindow ?? 256);
+  }
+
+  /** How many tokens the session remembers: those that penalties see, and the newest whatever they see. */
+  get #kept(): number {
+    return Math.max(1, this.#window);
   }
 
   /** The tokens that penalties see. */
-  #latest(): number[] {
-    const window = this.#options.penaltyWindow ?? 256;
-    return window > 0 ? this.#history.slice(-window) : [];
+  #penalised(): number[] {
+    return this.#window > 0 ? this.#history.slice(-this.#window) : [];
   }
 
   async #flush(): Promise<void> {

@@ -8,6 +8,8 @@ import {
   generate,
   generateText,
   Session,
+  StepDecoder,
+  topTokens,
 } from '../../src/index.js';
 import { counter } from '../support/counter.js';
 import { gatedRecurrence } from '../support/gated-recurrence.js';
@@ -112,6 +114,71 @@ describe('generate', () => {
         }),
       ).toBe('hi');
     });
+  });
+
+  it('reads a long prompt in pieces, and stops between two of them when aborted', async () => {
+    const model = counter(10);
+    const params = model.init(Rng.fromSeed(0));
+    const prompt = Int32Array.from({ length: 1300 }, (_, i) => (i * i) % 10);
+    const reading = async (controller: AbortController, whenRead: () => void) => {
+      const reads: number[] = [];
+      const decoder = await StepDecoder.create(engine, model, params, {});
+      const noting = Object.assign(decoder, {
+        read: (ids: ArrayLike<number>) => {
+          reads.push(ids.length);
+          whenRead();
+          return StepDecoder.prototype.read.call(decoder, ids);
+        },
+      });
+      const session = Session.over(noting, model, { sampling: { temperature: 0 } });
+      const list: GenerationEvent[] = [];
+      const { signal } = controller;
+      for await (const event of generate({
+        session,
+        tokenizer: alphabet,
+        prompt,
+        signal,
+        maximumTokens: 1,
+      })) {
+        list.push(event);
+      }
+      const { position, lastId } = session;
+      await session.dispose();
+      return { reads, position, lastId, last: list.at(-1), count: list.length };
+    };
+    const stopping = new AbortController();
+    expect(await reading(stopping, () => stopping.abort())).toMatchObject({
+      reads: [512],
+      position: 512,
+      lastId: prompt[511],
+      last: { type: 'end', reason: 'aborted', tokens: 0, text: '' },
+      count: 1,
+    });
+    expect(await reading(new AbortController(), () => {})).toMatchObject({
+      reads: [512, 512, 276],
+      position: 1301,
+      last: { reason: 'length' },
+      count: 2,
+    });
+  });
+
+  it('names the likeliest tokens in the place of each when asked to', async () => {
+    const [first, second] = await events({ prompt: 'c', maximumTokens: 2, alternatives: 3 });
+    // One logit of 5 and nine of 0, of which the lower ids go first.
+    const total = Math.log(Math.exp(5) + 9);
+    for (const [event, best] of [
+      [first, 3],
+      [second, 4],
+    ] as const) {
+      const named = event?.type === 'token' ? event.alternatives! : [];
+      const logits = Float32Array.from({ length: 10 }, (_, id) => (id === best ? 5 : 0));
+      expect(named).toEqual(topTokens(logits, 3));
+      expect(named.map(({ id }) => id)).toEqual([best, 0, 1]);
+      expect(named[0]!.logProbability).toBeCloseTo(5 - total, 5);
+      expect(named[1]!.logProbability).toBeCloseTo(-total, 5);
+    }
+    const [plain] = await events({ prompt: 'c', maximumTokens: 1 });
+    expect(plain).toMatchObject({ type: 'token', id: 3, alternatives: undefined });
   });
 
   it('reads the last prompt token twice only when asked to', async () => {

@@ -91,6 +91,48 @@ describe('Session', () => {
     await other.dispose();
   });
 
+  it.each([
+    [0, 1],
+    [2, 2],
+  ])(
+    'with a penalty window of %i remembers %i of the newest tokens, over a snapshot too',
+    async (window, kept) => {
+      const penalty = { temperature: 0, frequencyPenalty: 50 };
+      const session = await open({ penaltyWindow: window, sampling: penalty });
+      expect(session.lastId).toBeUndefined();
+      await session.prefill(text);
+      expect(session.lastId).toBe(text.at(-1));
+      const { id } = await session.next();
+      expect(session.lastId).toBe(id);
+      const other = await open({ penaltyWindow: window, sampling: penalty });
+      const snapshot = decodeSnapshot(encodeSnapshot(await session.snapshot()));
+      expect(snapshot.history).toEqual([...text, id].slice(-kept));
+      await other.restore(snapshot);
+      expect(other.lastId).toBe(id);
+      await other.append([4]);
+      expect(other.lastId).toBe(4);
+      await other.dispose();
+      await session.dispose();
+    },
+  );
+
+  it('draws as without penalties when their window is 0', async () => {
+    const often = (options: Partial<SessionOptions>) => open({ sampling: { temperature: 0 }, ...options });
+    const penalty = { temperature: 0, frequencyPenalty: 50 };
+    const replies = [];
+    for (const session of [
+      await often({}),
+      await often({ penaltyWindow: 0, sampling: penalty }),
+      await often({ penaltyWindow: 1, sampling: penalty }),
+    ]) {
+      await session.prefill(text);
+      replies.push(await draws(session, 20));
+      await session.dispose();
+    }
+    expect(replies[1]).toEqual(replies[0]);
+    expect(replies[2]).not.toEqual(replies[0]);
+  });
+
   it('can be saved before its first token', async () => {
     const session = await open();
     const snapshot = decodeSnapshot(encodeSnapshot(await session.snapshot()));
