@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { encodeSafetensors, InputError } from '@palimpsest/base';
+import { encodeSafetensors } from '@palimpsest/base';
 import { describe, expect, it } from 'vitest';
-import { CompressedStore, KakeyaRegistry, Random, rowOf, SingleSetCodec } from '../src/index.js';
+import { CompressedStore, KakeyaError, KakeyaRegistry, Random, rowOf, SingleSetCodec } from '../src/index.js';
 import { lowRank, relativeError } from './vectors.js';
 
 const rows = lowRank(120, 64, 6, 0.1, 1);
@@ -164,7 +164,7 @@ describe('files', () => {
         (error: unknown) => error,
       );
       // A changed name or shape may still be caught further on, but always as bad input.
-      expect(outcome).toBeInstanceOf(InputError);
+      expect(outcome).toBeInstanceOf(KakeyaError);
     }
     expect({ ...one.getStats(), totalDecoded: 0 }).toEqual({ ...stats, totalDecoded: 0 });
     expect(one.decode(3)).toEqual(codec().decode(3));

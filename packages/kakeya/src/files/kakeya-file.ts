@@ -35,7 +35,7 @@ export function decodeKakeyaFile<T>(
   source: string,
   shape: z.ZodType<unknown>,
 ): KakeyaFile<T> {
-  const { tensors: byName, metadata } = decodeSafetensors(bytes, source);
+  const { tensors: byName, metadata } = fromFile(source, () => decodeSafetensors(bytes, source));
   const tensors = Object.fromEntries(byName);
   expect(
     metadata.format === FORMAT,
