@@ -10,8 +10,9 @@ const size = z.strictObject({
 });
 
 /**
- * Decay factors of the value memories, by name. Characters want heads that forget at once, long distances some that never
- * do: neither wins on both (README, "How its settings were found").
+ * Decay factors of the value memories, by name. No choice wins everywhere: the next character hangs on the last few, which a
+ * sum that never forgets drowns, so text wants heads that forget at once; a needle must still be there after any distance, which
+ * only a head of factor 1 gives.
  */
 const forgetting = {
   slow: spreadDecays(4),
