@@ -53,27 +53,33 @@ describe('the kernels of decoding on the processor', () => {
   });
 
   it.each([
-    [1, 4, 1],
-    [3, 8, 0.3],
-    [6, 32, 40],
-    [257, 12, 5],
-  ])('attend to %i rows of %i, also where scores are far apart', (count, width, scale) => {
-    const kernels = new DecodingKernels();
-    const [query, keys, values] = [draw(width), draw(count * width), draw(count * width)];
-    const places = [query, keys, values].map((numbers) => kernels.store(numbers));
-    const [scores, output] = [kernels.allocate(count + 3), kernels.allocate(width)];
-    // What lies behind the last score has no effect.
-    kernels.view(scores, count + 3).fill(Number.NaN);
-    kernels.attend(output, places[0]!, places[1]!, places[2]!, scores, count, width, width, scale);
-    const raw = Array.from({ length: count }, (_, row) =>
-      sum(query.map((value, i) => value * keys[row * width + i]! * scale)),
-    );
-    const weights = raw.map((score) => Math.exp(score - Math.max(...raw)));
-    const expected = Array.from(query, (_, i) =>
-      sum(weights.map((weight, row) => (weight / sum(weights)) * values[row * width + i]!)),
-    );
-    expectClose(kernels.view(output, width), expected, 2e-5);
-  });
+    [1, 4, 4, 1],
+    [3, 8, 8, 0.3],
+    [6, 32, 32, 40],
+    [257, 12, 12, 5],
+    [4, 8, 12, 1],
+    [5, 16, 4, 1],
+    [257, 12, 20, 5],
+  ])(
+    'attend to %i rows, keys of %i and values of %i, also where scores are far apart',
+    (count, width, valueWidth, scale) => {
+      const kernels = new DecodingKernels();
+      const [query, keys, values] = [draw(width), draw(count * width), draw(count * valueWidth)];
+      const places = [query, keys, values].map((numbers) => kernels.store(numbers));
+      const [scores, output] = [kernels.allocate(count + 3), kernels.allocate(valueWidth)];
+      // What lies behind the last score has no effect.
+      kernels.view(scores, count + 3).fill(Number.NaN);
+      kernels.attend(output, places[0]!, places[1]!, places[2]!, scores, count, width, valueWidth, scale);
+      const raw = Array.from({ length: count }, (_, row) =>
+        sum(query.map((value, i) => value * keys[row * width + i]! * scale)),
+      );
+      const weights = raw.map((score) => Math.exp(score - Math.max(...raw)));
+      const expected = Array.from({ length: valueWidth }, (_, i) =>
+        sum(weights.map((weight, row) => (weight / sum(weights)) * values[row * valueWidth + i]!)),
+      );
+      expectClose(kernels.view(output, valueWidth), expected, 2e-5);
+    },
+  );
 
   it.each([
     [1, 4, 0.3],
