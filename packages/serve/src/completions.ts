@@ -64,7 +64,7 @@ async function sendPieces(
   reply: FastifyReply,
   signal: AbortSignal,
 ): Promise<FastifyReply> {
-  const events = new EventStream(reply.raw);
+  const events = new EventStream(reply.raw, signal);
   // Tokens whose text is not certain yet go with the next one that has some.
   let waiting: TokenEvent[] = [];
   const open = async () => {

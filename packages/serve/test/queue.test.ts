@@ -1,5 +1,7 @@
+import { readdirSync } from 'node:fs';
+import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { metric, serving, until } from './support/serving.js';
+import { metric, newFolder, serving, until } from './support/serving.js';
 
 const { start } = serving();
 const long = { model: 'tiny-llama3', prompt: 'Hello', max_tokens: 4096, temperature: 0 };
@@ -48,6 +50,32 @@ describe('a busy server', () => {
     expect(await metric(url, 'cancelled_total')).toBe(1);
     expect(await metric(url, 'tokens_written_total')).toBeLessThan(4096);
   });
+
+  it('shuts down and saves its sessions although a reader of a stream has stopped reading', async () => {
+    const sessions = newFolder();
+    const { url, client, close } = await start({ sessions, parallel: 2, maximumTokens: 1_000_000 });
+    await client.completions.create({ ...long, max_tokens: 2, ...{ session: 'kept' } });
+    const body = JSON.stringify({ ...long, max_tokens: 1_000_000, logprobs: 20, stream: true });
+    const { port } = new URL(url);
+    const socket = connect(Number(port), '127.0.0.1', () =>
+      socket.write(
+        `POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+      ),
+    );
+    socket.on('error', () => {}).pause();
+    let written = 0;
+    // Everything between the two is full when no token is written any more.
+    await until(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const before = written;
+      written = await metric(url, 'tokens_written_total');
+      return written > 10 && written === before;
+    }, 60_000);
+    expect(await metric(url, 'requests_running')).toBe(1);
+    expect(await close()).toBe(1);
+    expect(readdirSync(sessions)).toEqual(['kept.session']);
+    socket.destroy();
+  }, 90_000);
 
   it('ends what is being written when it shuts down', async () => {
     const { url, client, close } = await start({ parallel: 1 });

@@ -77,11 +77,11 @@ export async function metric(url: string, name: string): Promise<number> {
   return Number(new RegExp(`^palimpsest_${name} (\\S+)$`, 'm').exec(text)![1]);
 }
 
-/** Waits until something is so, at most ten seconds. */
-export async function until(isSo: () => Promise<boolean> | boolean): Promise<void> {
-  const end = performance.now() + 10_000;
+/** Waits until something is so. @param limit milliseconds */
+export async function until(isSo: () => Promise<boolean> | boolean, limit = 10_000): Promise<void> {
+  const end = performance.now() + limit;
   while (!(await isSo())) {
-    if (performance.now() > end) throw new Error('What was waited for did not happen within ten seconds.');
+    if (performance.now() > end) throw new Error(`What was waited for did not happen within ${limit} ms.`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
