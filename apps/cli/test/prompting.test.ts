@@ -24,70 +24,90 @@ const prompting = (render = chatTemplate.render, forgets = false) =>
   );
 
 type Prompting = ReturnType<typeof prompting>;
-function asker(chat: Prompting) {
+/** A chat with a memory that reads what it is asked, at most so many ids at once. */
+function talk(chat: Prompting) {
   let position = 0;
-  return (line: string, fresh = false, lastId?: number) => {
-    const { ids, keepContext } = chat.read(line, fresh, { position, lastId });
-    position += ids.length;
-    return `${keepContext ? '…' : ''}${tokenizer.decode(ids)}`;
+  return {
+    ask: (line: string, fresh = false, lastId?: number, most = Number.POSITIVE_INFINITY) => {
+      const { ids, keepContext } = chat.read(line, fresh, { position, lastId });
+      position = (keepContext ? position : 0) + Math.min(ids.length, most);
+      return `${keepContext ? '…' : ''}${tokenizer.decode(ids)}`;
+    },
+    reply: (written: string, text = written) => {
+      const ids = Array.from(tokenizer.encode(written));
+      position += ids.length;
+      chat.replied(ids, text);
+    },
   };
 }
-const reply = (chat: Prompting, written: string, text = written) =>
-  chat.replied(Array.from(tokenizer.encode(written)), text);
 
 describe('prompts of a chat with a template', () => {
   it('hold only what the memory has not read', () => {
     const chat = prompting();
-    const ask = asker(chat);
+    const { ask, reply } = talk(chat);
     expect(ask('a')).toBe('…[a]|');
-    reply(chat, 'b]', 'b');
+    reply('b]', 'b');
     expect(ask('c')).toBe('…[c]|');
-    reply(chat, 'd');
+    reply('d');
     expect(ask('e')).toBe('…][e]|');
   });
 
   it('go on after a reply of any length', () => {
     const chat = prompting();
-    const ask = asker(chat);
+    const { ask, reply } = talk(chat);
     ask('a');
     const written = 'b'.repeat(200_000);
-    reply(chat, written);
+    reply(written);
     expect(ask('c')).toBe('…][c]|');
+  });
+
+  it('hold everything again when one was interrupted before it was read', () => {
+    const chat = prompting();
+    const { ask, reply } = talk(chat);
+    ask('a');
+    reply('b]', 'b');
+    const long = 'c'.repeat(1000);
+    expect(ask(long, false, END, 512)).toBe(`…[${long}]|`);
+    // Nothing was written.
+    reply('');
+    expect(ask('d')).toBe(`[a]|b][${long}]|][d]|`);
+    reply('e]', 'e');
+    expect(ask('f')).toBe('…[f]|');
   });
 
   it('begin anew when lines shall stand alone', () => {
     const chat = prompting();
-    const ask = asker(chat);
+    const { ask, reply } = talk(chat);
     expect(ask('a', true)).toBe('[a]|');
-    reply(chat, 'b]', 'b');
+    reply('b]', 'b');
     expect(ask('c', true)).toBe('[c]|');
   });
 
   it('hold everything when the template changed a former turn', () => {
     const chat = prompting((turns) => chatTemplate.render(turns.slice(-1)));
-    const ask = asker(chat);
+    const { ask, reply } = talk(chat);
     ask('a');
-    reply(chat, 'b]', 'b');
+    reply('b]', 'b');
     expect(ask('c')).toBe('[c]|');
   });
 
   it('stand behind a memory that came from elsewhere', () => {
     const chat = prompting((turns) => chatTemplate.render(turns.slice(-1)));
-    const ask = asker(chat);
+    const { ask, reply } = talk(chat);
     ask('a');
     chat.forget();
     expect(ask('c', false, END)).toBe('…[c]|');
-    reply(chat, 'b]', 'b');
+    reply('b]', 'b');
     expect(ask('d', false, 0)).toBe('…][d]|');
   });
 
   it('stand one by one behind a memory that forgets, and end a reply that has no end', () => {
     const chat = prompting(chatTemplate.render, true);
-    const ask = asker(chat);
+    const { ask, reply } = talk(chat);
     expect(ask('a')).toBe('…[a]|');
-    reply(chat, 'b]', 'b');
+    reply('b]', 'b');
     expect(ask('c', false, END)).toBe('…[c]|');
-    reply(chat, 'd');
+    reply('d');
     expect(ask('e', false, tokenizer.encode('d')[0])).toBe('…][e]|');
     expect(ask('f', true)).toBe('[f]|');
   });

@@ -72,8 +72,10 @@ interface Turn {
  */
 class WholeConversation implements Prompting {
   #turns: Turn[] = [];
-  /** Ids that the memory has read of these turns. */
+  /** Ids that the memory has been given of these turns. */
   #read: number[] = [];
+  /** Position of the memory once it has read all of them. */
+  #due = 0;
   /** The memory holds more than these turns: it cannot be read again. */
   #isBehind = false;
 
@@ -84,15 +86,20 @@ class WholeConversation implements Prompting {
     if (this.#isBehind) return turnByTurn(this.language).read(line, false, memory);
     this.#turns.push({ role: 'user', content: line });
     const ids = this.#render();
-    const goesOn = this.#read.every((id, index) => ids[index] === id);
+    // Whoever interrupts within a long prompt leaves its rest unread: going on would leave a hole in the memory.
+    const isWhole = memory.position >= this.#due;
+    const goesOn = isWhole && this.#read.every((id, index) => ids[index] === id);
     const unread = goesOn ? ids.slice(this.#read.length) : ids;
+    const keepContext = goesOn && !fresh;
     this.#read = ids;
-    return { ids: unread, keepContext: goesOn && !fresh };
+    this.#due = (keepContext ? memory.position : 0) + unread.length;
+    return { ids: unread, keepContext };
   }
 
   replied(ids: readonly number[], text: string): void {
     if (this.#isBehind) return;
     for (const id of ids) this.#read.push(id);
+    this.#due += ids.length;
     this.#turns.push({ role: 'assistant', content: text });
   }
 
@@ -103,6 +110,7 @@ class WholeConversation implements Prompting {
   #restart(isBehind: boolean): void {
     this.#turns = [];
     this.#read = [];
+    this.#due = 0;
     this.#isBehind = isBehind;
   }
 
