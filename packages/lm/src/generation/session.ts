@@ -171,10 +171,16 @@ export class Session {
   async fork(count: number): Promise<Session[]> {
     const snapshot = await this.snapshot();
     const forks: Session[] = [];
-    for (let i = 0; i < count; i++) {
-      const fork = new Session(await this.#decoder.fork(), this.#model, this.#options);
-      await fork.restore({ ...snapshot, rng: this.#rng.split().state() });
-      forks.push(fork);
+    try {
+      for (let i = 0; i < count; i++) {
+        const fork = new Session(await this.#decoder.fork(), this.#model, this.#options);
+        forks.push(fork);
+        await fork.restore({ ...snapshot, rng: this.#rng.split().state() });
+      }
+    } catch (error) {
+      // Nobody else knows of those that were made.
+      for (const fork of forks) await fork.dispose();
+      throw error;
     }
     return forks;
   }
