@@ -49,7 +49,7 @@ const textPart = z.strictObject({ type: z.literal('text'), text: z.string() });
 const messageSchema = z.strictObject({
   role: z.enum(['system', 'developer', 'user', 'assistant']),
   content: z.union([z.string(), z.array(textPart).min(1)], { error: 'must be a text or parts of text' }),
-  name: z.string().nullish(),
+  name: nothing('names of speakers'),
   refusal: z.null().optional(),
 });
 

@@ -46,6 +46,13 @@ const refused: readonly (readonly [string, string, unknown, number, string | nul
     400,
     'messages.0.role',
   ],
+  [
+    'a name of a speaker',
+    '/v1/chat/completions',
+    { ...chat, messages: [{ role: 'user', content: '', name: 'Ada' }] },
+    400,
+    'messages.0.name',
+  ],
   ['tools', '/v1/chat/completions', { ...chat, tools: [{}] }, 400, 'tools'],
   [
     'JSON replies',
