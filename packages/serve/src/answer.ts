@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { InputError } from '@palimpsest/base';
 import type { LanguageModel } from '@palimpsest/harness';
 import {
   type GenerationEnd,
@@ -20,6 +21,8 @@ export interface Desk {
   readonly store: SessionStore;
   readonly metrics: Metrics;
   readonly limits: Limits;
+  /** Told what went wrong inside. */
+  readonly onFailure: (error: unknown) => void;
 }
 
 /** What a reply was. */
@@ -43,7 +46,7 @@ export async function answer(
   let result: Answer | undefined;
   const work = (before: SessionSnapshot | undefined, keep: boolean) =>
     desk.pool.use(signal, async (session) => {
-      if (before) await session.restore(before);
+      if (before) await restore(session, before, ask.sessionId!);
       else await session.prefill([]);
       result = await write(desk, session, ask, signal, before === undefined, onEvent);
       return keep && result.end.reason !== 'aborted' ? session.snapshot() : undefined;
@@ -51,6 +54,20 @@ export async function answer(
   if (ask.sessionId === undefined) await work(undefined, false);
   else await desk.store.use(ask.sessionId, (before) => work(before, true));
   return result!;
+}
+
+async function restore(session: Session, memory: SessionSnapshot, id: string): Promise<void> {
+  try {
+    await session.restore(memory);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw new ApiError(
+      409,
+      'session_of_another_model',
+      `The session '${id}' was written by another model or with other parameters; take another id, or remove it.`,
+      'session',
+    );
+  }
 }
 
 async function write(

@@ -1,7 +1,7 @@
 import type { TokenEvent } from '@palimpsest/lm';
 import type { FastifyReply } from 'fastify';
 import { type Answer, answer, type Desk } from './answer.js';
-import { ApiError, describeError } from './errors.js';
+import { ApiError, describeError, isInternal } from './errors.js';
 import { EventStream } from './event-stream.js';
 import type { Ask } from './served-model.js';
 import { finishReason, type Shape, usageOf } from './shapes.js';
@@ -93,6 +93,8 @@ async function sendPieces(
     await events.send('[DONE]');
   } catch (error) {
     if (!events.isOpen) throw error;
+    // The status is sent already, so that no other place sees this error.
+    if (isInternal(error)) desk.onFailure(error);
     await events.send(describeError(error).body);
   }
   reply.hijack();

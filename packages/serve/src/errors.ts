@@ -40,6 +40,12 @@ export function describeError(error: unknown): { readonly status: number; readon
   return { status, body: { error: { message, type, param, code } } };
 }
 
+/** Whether an error is the server's own fault, which its log should tell. */
+export function isInternal(error: unknown): boolean {
+  const { status } = asApiError(error);
+  return status >= 500 && status !== 503;
+}
+
 function asApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof InputError) return new ApiError(400, 'invalid_request', error.message);

@@ -86,7 +86,7 @@ function addSessionRoutes(app: FastifyInstance, { store }: Desk): void {
     object: 'session',
   }));
   app.delete<{ Params: { id: string } }>('/v1/sessions/:id', async ({ params: { id } }) => {
-    store.remove(id);
+    await store.remove(id);
     return { id, object: 'session', deleted: true };
   });
   app.post<{ Params: { id: string } }>('/v1/sessions/:id/fork', async ({ params, body }) => ({

@@ -1,13 +1,13 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { basename } from 'node:path';
 import { InputError } from '@palimpsest/base';
 import type { LanguageModel } from '@palimpsest/harness';
 import { Session } from '@palimpsest/lm';
 import type { Engine } from '@palimpsest/tensor-core';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Desk } from './answer.js';
-import { describeError } from './errors.js';
+import { isLoopback, requireKey, requireOwnHost } from './callers.js';
+import { ApiError, describeError, isInternal } from './errors.js';
 import { Metrics } from './metrics.js';
 import { addRoutes } from './routes.js';
 import { SessionPool } from './session-pool.js';
@@ -56,45 +56,64 @@ export interface RunningServer {
 
 /**
  * Serves a model over HTTP with OpenAI's shapes, and sessions whose memory is kept by id.
- * @throws InputError for an address that cannot be listened at.
+ * @throws InputError for an address that cannot be listened at, and a folder for sessions that cannot be used or that
+ * another server uses.
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { sessions = 'palimpsest-sessions', heldSessions = 64, onFailure = () => {} } = options;
+  const store = SessionStore.open(sessions, heldSessions, onFailure);
+  try {
+    return await startWith(store, options, onFailure);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function startWith(
+  store: SessionStore,
+  options: ServerOptions,
+  onFailure: (error: unknown) => void,
+): Promise<RunningServer> {
   const { engine, language, host = '127.0.0.1', port = 8080 } = options;
   const { model, params, parametersId } = language;
   const first = await Session.create({ engine, model, params, parametersId });
-  const desk: Desk = {
-    language,
-    pool: await SessionPool.create(first, options.parallel ?? 4, options.queue ?? 64),
-    store: new SessionStore(options.sessions ?? 'palimpsest-sessions', options.heldSessions ?? 64),
-    metrics: new Metrics(),
-    limits: {
-      maximumTokens: options.maximumTokens ?? 4096,
-      maximumPromptTokens: options.maximumPromptTokens ?? 16_384,
-    },
+  const pool = await SessionPool.create(first, options.parallel ?? 4, options.queue ?? 64);
+  const limits = {
+    maximumTokens: options.maximumTokens ?? 4096,
+    maximumPromptTokens: options.maximumPromptTokens ?? 16_384,
   };
+  const desk: Desk = { language, pool, store, metrics: new Metrics(), limits, onFailure };
   const name = options.name ?? basename(language.folder).replace(/\.gguf$/i, '');
   const closing = new AbortController();
   // Every request listens.
   setMaxListeners(0, closing.signal);
-  const app = createApp(options, desk);
+  const app = createApp(options, host, desk);
   addRoutes(app, desk, name, closing.signal);
   try {
     const url = await app.listen({ host, port });
-    return {
-      url,
-      model: name,
-      close: async () => {
-        closing.abort();
-        await desk.pool.close();
-        await allAnswered(desk.metrics);
-        await app.close();
-        return desk.store.save();
-      },
-    };
+    return { url, model: name, close: () => end(app, desk, closing) };
   } catch (error) {
-    await desk.pool.close();
+    await app.close();
+    await pool.close();
     throw new InputError(`Nothing can listen at ${host}, port ${port}: ${(error as Error).message}.`);
   }
+}
+
+/** Ends what is being written, and saves the sessions whatever else goes wrong. */
+async function end(app: FastifyInstance, { pool, metrics, store }: Desk, closing: AbortController) {
+  let saved = 0;
+  try {
+    // Whoever waits is told so before those leave who are being answered.
+    const emptied = pool.close();
+    closing.abort();
+    await emptied;
+    await allAnswered(metrics);
+    await app.close();
+  } finally {
+    saved = await store.close();
+  }
+  return saved;
 }
 
 /** Waits until what was answered is on its way, but not for clients that do not finish what they ask. */
@@ -103,12 +122,19 @@ async function allAnswered(metrics: Metrics): Promise<void> {
   while (metrics.open > 0 && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
-function createApp(options: ServerOptions, { metrics }: Desk): FastifyInstance {
+function createApp(options: ServerOptions, host: string, { metrics, onFailure }: Desk): FastifyInstance {
+  const answerError = async (error: unknown, reply: FastifyReply) => {
+    if (reply.raw.destroyed) return reply;
+    const { status, body } = describeError(error);
+    if (isInternal(error)) onFailure(error);
+    return reply.status(status).send(body);
+  };
   const app = fastify({
     bodyLimit: options.bodyLimit ?? 1024 * 1024,
     // A client that sends its request byte by byte holds a connection no longer than this.
     requestTimeout: 30_000,
     forceCloseConnections: true,
+    frameworkErrors: (error, _request, reply) => answerError(error, reply),
   });
   // Pages of other sites may send plain text without asking, and nobody needs to.
   app.removeContentTypeParser('text/plain');
@@ -121,31 +147,12 @@ function createApp(options: ServerOptions, { metrics }: Desk): FastifyInstance {
   app.addHook('onResponse', async ({ routeOptions: { url } }, { statusCode }) => {
     metrics.answered(url ?? 'unknown', statusCode);
   });
-  const { apiKey, onFailure } = options;
-  if (apiKey !== undefined) {
-    const expected = digest(`Bearer ${apiKey}`);
-    app.addHook('onRequest', async ({ headers, routeOptions: { url } }, reply) => {
-      if (url === '/health' || timingSafeEqual(digest(headers.authorization ?? ''), expected)) return;
-      const message = 'This server needs its key as a bearer token, and another one or none was sent.';
-      await reply
-        .status(401)
-        .send({ error: { message, type: 'authentication_error', param: null, code: 'invalid_api_key' } });
-    });
-  }
-  app.setErrorHandler(async (error, _request, reply) => {
-    if (reply.raw.destroyed) return reply;
-    const { status, body } = describeError(error);
-    if (status >= 500 && status !== 503) onFailure?.(error);
-    return reply.status(status).send(body);
-  });
-  app.setNotFoundHandler(async ({ method, url }, reply) => {
-    const message = `There is no ${method} ${url.split('?')[0]} here.`;
-    return reply
-      .status(404)
-      .send({ error: { message, type: 'invalid_request_error', param: null, code: 'not_found' } });
+  const { apiKey } = options;
+  if (apiKey !== undefined) requireKey(app, apiKey);
+  else if (isLoopback(host)) requireOwnHost(app);
+  app.setErrorHandler((error, _request, reply) => answerError(error, reply));
+  app.setNotFoundHandler(async ({ method, url }) => {
+    throw new ApiError(404, 'not_found', `There is no ${method} ${url.split('?')[0]} here.`);
   });
   return app;
 }
-
-/** Texts of one length, which take equally long to compare. */
-const digest = (text: string) => createHash('sha256').update(text).digest();

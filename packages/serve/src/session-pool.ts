@@ -28,7 +28,12 @@ export class SessionPool {
    * @param queue most requests that wait for one
    */
   static async create(first: Session, size: number, queue: number): Promise<SessionPool> {
-    return new SessionPool([first, ...(await first.fork(size - 1))], queue);
+    try {
+      return new SessionPool([first, ...(await first.fork(size - 1))], queue);
+    } catch (error) {
+      await first.dispose();
+      throw error;
+    }
   }
 
   /** Requests that wait. */
@@ -111,9 +116,4 @@ export class SessionPool {
 const shuttingDown = () =>
   new ApiError(503, 'shutting_down', 'The server is shutting down; ask again when it is back.');
 
-const leftEarly = () =>
-  new ApiError(
-    503,
-    'request_ended',
-    'The request ended before it was its turn; the server is shutting down.',
-  );
+const leftEarly = () => new ApiError(503, 'request_ended', 'The client left before it was its turn.');

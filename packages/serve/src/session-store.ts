@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { readRegularFile } from '@palimpsest/base';
-import { decodeSnapshot, encodeSnapshot, type SessionSnapshot } from '@palimpsest/lm';
-import { Rng, writeFileAtomically } from '@palimpsest/tensor-core';
+import { InputError, readRegularFile, systemReason, writeFileAtomically } from '@palimpsest/base';
+import { decodeSnapshot, encodeSnapshot, FolderLock, type SessionSnapshot } from '@palimpsest/lm';
+import { Rng } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { ApiError } from './errors.js';
 
@@ -12,6 +12,12 @@ export const sessionIdSchema: z.ZodString = z
   .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'an id has 1 to 64 small letters, digits, hyphens and underscores');
 
 const ENDING = '.session';
+
+const ownUse = {
+  file: 'server.lock',
+  use: 'is being served from',
+  advice: 'end that server, or choose another folder for the sessions (--sessions)',
+};
 
 interface Kept {
   readonly snapshot: SessionSnapshot;
@@ -30,20 +36,38 @@ export interface SessionFacts {
 
 /**
  * Memories of conversations by id. The latest ones are held in memory, older ones in files of a folder, and all of them
- * after `save`. A request has the session to itself; one that fails leaves it as it was.
+ * after `close`. A request has the session to itself; one that fails leaves it as it was.
  */
 export class SessionStore {
   readonly #kept = new Map<string, Kept>();
   readonly #busy = new Set<string>();
+  /** The newest change of each session's file that is not done yet. */
+  readonly #changing = new Map<string, Promise<void>>();
 
-  /**
-   * @param folder made when it is needed
-   * @param limit most sessions that are held in memory
-   */
-  constructor(
+  private constructor(
     readonly folder: string,
     readonly limit: number,
+    private readonly lock: FolderLock,
+    private readonly onFailure: (error: unknown) => void,
   ) {}
+
+  /**
+   * Takes a folder for this process alone, and makes it when there is none.
+   * @param limit most sessions that are held in memory
+   * @param onFailure told why a session could not be written before it had to be
+   * @throws InputError when the folder cannot be used, or another server uses it.
+   */
+  static open(folder: string, limit: number, onFailure: (error: unknown) => void): SessionStore {
+    let lock: FolderLock;
+    try {
+      mkdirSync(folder, { recursive: true });
+      lock = FolderLock.claim(folder, ownUse);
+    } catch (error) {
+      if (error instanceof InputError) throw error;
+      throw new InputError(`Sessions cannot be saved in '${folder}': ${systemReason(error)}.`);
+    }
+    return new SessionStore(folder, limit, lock, onFailure);
+  }
 
   /** Sessions held in memory. */
   get held(): number {
@@ -57,8 +81,7 @@ export class SessionStore {
 
   /** Ids of all sessions, in order. */
   ids(): string[] {
-    const files = existsSync(this.folder) ? readdirSync(this.folder) : [];
-    const stored = files
+    const stored = readdirSync(this.folder)
       .filter((name) => name.endsWith(ENDING))
       .map((name) => name.slice(0, -ENDING.length))
       .filter((id) => sessionIdSchema.safeParse(id).success);
@@ -95,31 +118,56 @@ export class SessionStore {
    */
   async fork(id: string, copy: string): Promise<SessionFacts> {
     const snapshot = this.#require(id);
-    if (this.#find(copy))
-      throw new ApiError(409, 'session_exists', `There is a session '${copy}' already.`, 'id');
     const rng = Rng.fromState(snapshot.rng).split().state();
-    await this.use(copy, async () => ({ ...snapshot, rng }));
+    await this.use(copy, async () => {
+      if (!this.#has(copy)) return { ...snapshot, rng };
+      throw new ApiError(409, 'session_exists', `There is a session '${copy}' already.`, 'id');
+    });
     return this.facts(copy);
   }
 
   /** @throws ApiError 404 when there is none, 409 while a request has it. */
-  remove(id: string): void {
-    this.#require(id);
+  async remove(id: string): Promise<void> {
+    this.#requireAny(id);
     this.#claim(id);
-    this.#kept.delete(id);
-    rmSync(this.#pathOf(id), { force: true });
-    this.#busy.delete(id);
+    try {
+      await this.#change(id, () => {
+        rmSync(this.#pathOf(id), { force: true });
+        this.#kept.delete(id);
+      });
+    } finally {
+      this.#busy.delete(id);
+    }
   }
 
-  /** Writes every session that changed to its file. @returns how many */
+  /**
+   * Writes every session that changed to its file.
+   * @returns how many
+   * @throws InputError when one of them cannot be written; all others are then.
+   */
   async save(): Promise<number> {
+    const failures: unknown[] = [];
     let count = 0;
-    for (const [id, kept] of this.#kept) {
+    for (const [id, kept] of [...this.#kept]) {
       if (kept.isSaved) continue;
-      await this.#write(id, kept);
-      count += 1;
+      try {
+        await this.#write(id, kept);
+        count += 1;
+      } catch (error) {
+        failures.push(error);
+      }
     }
+    if (failures.length > 0) throw failures[0];
     return count;
+  }
+
+  /** Saves, and gives the folder back. @returns sessions that were written */
+  async close(): Promise<number> {
+    try {
+      return await this.save();
+    } finally {
+      this.lock.release();
+    }
   }
 
   #claim(id: string): void {
@@ -133,34 +181,71 @@ export class SessionStore {
     this.#busy.add(id);
   }
 
-  #require(id: string): SessionSnapshot {
-    const snapshot = sessionIdSchema.safeParse(id).success ? this.#find(id) : undefined;
-    if (snapshot) return snapshot;
+  #requireAny(id: string): void {
+    if (sessionIdSchema.safeParse(id).success && this.#has(id)) return;
     throw new ApiError(404, 'session_not_found', `There is no session '${id}'.`);
+  }
+
+  #require(id: string): SessionSnapshot {
+    this.#requireAny(id);
+    return this.#find(id)!;
+  }
+
+  #has(id: string): boolean {
+    return this.#kept.has(id) || existsSync(this.#pathOf(id));
   }
 
   #find(id: string): SessionSnapshot | undefined {
     const kept = this.#kept.get(id);
     if (kept) return kept.snapshot;
     const path = this.#pathOf(id);
-    return existsSync(path) ? decodeSnapshot(readRegularFile(path), path) : undefined;
+    if (!existsSync(path)) return undefined;
+    try {
+      return decodeSnapshot(readRegularFile(path), path);
+    } catch (error) {
+      // No client is to blame for the files of this server.
+      throw new Error(`The session '${id}' cannot be read: ${systemReason(error)}.`, { cause: error });
+    }
   }
 
   async #keep(id: string, snapshot: SessionSnapshot): Promise<void> {
     // Those used last stand at the end.
     this.#kept.delete(id);
     this.#kept.set(id, { snapshot, isSaved: false });
-    while (this.#kept.size > this.limit) {
-      const [oldest, kept] = this.#kept.entries().next().value!;
-      if (!kept.isSaved) await this.#write(oldest, kept);
-      if (this.#kept.get(oldest) === kept) this.#kept.delete(oldest);
+    try {
+      await this.#makeRoom();
+    } catch (error) {
+      // The request is done all the same: more sessions are held than should be, until a file can be written again.
+      this.onFailure(error);
     }
   }
 
-  async #write(id: string, kept: Kept): Promise<void> {
-    mkdirSync(this.folder, { recursive: true });
-    await writeFileAtomically(this.#pathOf(id), encodeSnapshot(kept.snapshot));
-    kept.isSaved = true;
+  async #makeRoom(): Promise<void> {
+    while (this.#kept.size > this.limit) {
+      const [oldest, kept] = this.#kept.entries().next().value!;
+      await this.#write(oldest, kept);
+      if (kept.isSaved && this.#kept.get(oldest) === kept) this.#kept.delete(oldest);
+    }
+  }
+
+  /** Writes a memory to its file, unless it is there, or has been replaced or removed before its turn. */
+  #write(id: string, kept: Kept): Promise<void> {
+    return this.#change(id, async () => {
+      if (kept.isSaved || this.#kept.get(id) !== kept) return;
+      await writeFileAtomically(this.#pathOf(id), encodeSnapshot(kept.snapshot));
+      kept.isSaved = true;
+    });
+  }
+
+  /** Changes the file of a session after the changes that were asked for before, so that the newest is the last. */
+  #change(id: string, change: () => void | Promise<void>): Promise<void> {
+    const done = (this.#changing.get(id) ?? Promise.resolve()).then(change);
+    const settled = done.catch(() => {});
+    this.#changing.set(id, settled);
+    settled.then(() => {
+      if (this.#changing.get(id) === settled) this.#changing.delete(id);
+    });
+    return done;
   }
 
   #pathOf(id: string): string {
@@ -168,5 +253,5 @@ export class SessionStore {
   }
 }
 
-const bytesOf = ({ state }: SessionSnapshot): number =>
-  Object.values(state).reduce((sum, { data }) => sum + data.byteLength, 0);
+const bytesOf = ({ state, logits }: SessionSnapshot): number =>
+  Object.values(state).reduce((sum, { data }) => sum + data.byteLength, logits?.byteLength ?? 0);

@@ -85,6 +85,6 @@ describe('a busy server', () => {
     await until(async () => (await metric(url, 'requests_waiting')) === 1);
     await close();
     expect(await whole).toMatchObject({ status: 503, code: 'reply_stopped' });
-    expect(await waiting).toMatchObject({ status: 503 });
+    expect(await waiting).toMatchObject({ status: 503, code: 'shutting_down' });
   });
 });

@@ -72,7 +72,7 @@ describe('sessions', () => {
     const server = await start({ sessions, heldSessions: 2 });
     for (const id of ['a', 'b', 'c', 'd']) await say(server, id, 'Hello');
     expect(await metric(server.url, 'sessions_held')).toBe(2);
-    expect(readdirSync(sessions).sort()).toEqual(['a.session', 'b.session']);
+    expect(readdirSync(sessions).sort()).toEqual(['a.session', 'b.session', 'server.lock']);
     const { position } = await facts(server, 'a');
     await say(server, 'a', 'again');
     expect((await facts(server, 'a')).position).toBeGreaterThan(position);
