@@ -105,6 +105,21 @@ describe('the judgement of trials', () => {
     expect(judgeTrials([slow, fast], [result('language', slow, [9])], standardRegistry)[1]!.score).toBe(0);
   });
 
+  it('counts a trial that failed with one of its seeds as failed in that task', () => {
+    const failed = { ...result('language', slow, [], 1002), outcome: undefined } as CellResult;
+    const [first, last] = judgeTrials(
+      [slow, fast],
+      [
+        result('language', slow, [1]),
+        failed,
+        result('language', fast, [2]),
+        result('language', fast, [2], 1002),
+      ],
+      standardRegistry,
+    );
+    expect([first!.learningRate, last!.values, last!.score]).toEqual([4e-3, {}, 0]);
+  });
+
   it('is written down whole, in the same bytes for the same trials', () => {
     const judged = judgeTrials([slow], [result('language', slow, [2])], standardRegistry);
     const log = searchLog(plan, judged);

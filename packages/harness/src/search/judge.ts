@@ -1,3 +1,4 @@
+import { mean } from '@palimpsest/base';
 import { canonicalJson } from '../cells/canonical-json.js';
 import type { CellResult } from '../cells/cell.js';
 import type { EvaluationRegistry } from '../cells/task.js';
@@ -5,15 +6,15 @@ import type { Trial } from './trials.js';
 
 /** What a trial reached. */
 export interface JudgedTrial extends Trial {
-  /** Mean over seeds per task, in the task's own unit; tasks that could not be computed are absent. */
+  /** Mean over seeds per task, in the task's own unit; tasks that could not be computed with every seed are absent. */
   readonly values: Readonly<Record<string, number>>;
   /** Mean over the tasks of where the value stands between the worst (0) and the best (1) of all trials of all models. */
   readonly score: number;
 }
 
 /**
- * Judges trials by their results, best first within each model. A trial that lacks a task, since it failed there, has
- * the worst place in it.
+ * Judges trials by their results, best first within each model. A trial that lacks a task, since it failed there with
+ * one seed or with all, has the worst place in it: a mean of the seeds that went well would favour settings that often fail.
  */
 export function judgeTrials(
   trials: readonly Trial[],
@@ -30,7 +31,7 @@ export function judgeTrials(
   });
   const judged = valued.map(({ trial, values }): JudgedTrial => {
     const places = ranges.map(({ name, worst, best }) => placeOf(values[name], worst, best));
-    return { ...trial, values, score: places.reduce((sum, place) => sum + place, 0) / places.length };
+    return { ...trial, values, score: mean(places) };
   });
   const models = [...new Set(trials.map(({ model }) => model))];
   return models.flatMap((model) =>
@@ -54,13 +55,14 @@ function valuesOf(
       spec.learningRate === trial.learningRate &&
       canonicalJson(spec.modelOptions) === canonicalJson(trial.modelOptions),
   );
-  const byTask = new Map<string, number[]>();
+  const byTask = new Map<string, (number | undefined)[]>();
   for (const result of own) {
-    const value = measured(result, tasks);
-    if (value !== undefined) byTask.set(result.spec.task, [...(byTask.get(result.spec.task) ?? []), value]);
+    byTask.set(result.spec.task, [...(byTask.get(result.spec.task) ?? []), measured(result, tasks)]);
   }
   return Object.fromEntries(
-    [...byTask].map(([task, values]) => [task, values.reduce((sum, value) => sum + value) / values.length]),
+    [...byTask].flatMap(([task, values]) =>
+      values.every((value) => value !== undefined) ? [[task, mean(values)]] : [],
+    ),
   );
 }
 
@@ -68,7 +70,7 @@ function valuesOf(
 function measured({ spec, outcome }: CellResult, tasks: EvaluationRegistry['tasks']): number | undefined {
   if (!outcome) return undefined;
   const slices = outcome.metrics.filter(({ name }) => name === 'accuracy by slice');
-  if (slices.length > 0) return slices.reduce((sum, { value }) => sum + value, 0) / slices.length;
+  if (slices.length > 0) return mean(slices.map(({ value }) => value));
   const headline = tasks.find(({ name }) => name === spec.task)?.headline.metric;
   return outcome.metrics.find(({ name }) => name === headline)?.value;
 }

@@ -44,7 +44,8 @@ export function drawTrials(contender: Contender, count: number, seed: number): T
     );
   });
   const rest = others.filter((trial) => !isSame(trial, standard));
-  return [standard, ...shuffled(rest, Rng.fromSeed(seed))].slice(0, count);
+  const order = Rng.fromSeed(seed).permutation(rest.length);
+  return [standard, ...Array.from(order, (place) => rest[place]!)].slice(0, count);
 }
 
 function combinations(space: NonNullable<TrainedContender['search']>): JsonOptions[] {
@@ -57,13 +58,4 @@ function combinations(space: NonNullable<TrainedContender['search']>): JsonOptio
 function isSame(a: Trial, b: Trial): boolean {
   const text = ({ learningRate, modelOptions }: Trial) => canonicalJson([learningRate, modelOptions]);
   return text(a) === text(b);
-}
-
-function shuffled<T>(items: readonly T[], rng: Rng): T[] {
-  const all = [...items];
-  for (let last = all.length - 1; last > 0; last--) {
-    const other = rng.int(last + 1);
-    [all[last], all[other]] = [all[other]!, all[last]!];
-  }
-  return all;
 }
