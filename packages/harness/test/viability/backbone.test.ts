@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTransformer, loadPretrained, PretrainedTokenizer } from '@palimpsest/backbone';
@@ -141,7 +141,7 @@ describe('the first parameters', () => {
 });
 
 describe('training', () => {
-  it('goes on exactly where it was stopped, and leaves a folder that loads', async () => {
+  it('goes on exactly where it was stopped, within a write too, and leaves a folder that loads', async () => {
     const run = async (out: string, stopAt?: number, seed = 3) => {
       const stop = new AbortController();
       const events: TrainingEvent[] = [];
@@ -156,6 +156,9 @@ describe('training', () => {
     const losses = await run(whole);
     const before = await run(parts, 3);
     await expect(run(parts, 3, 4)).rejects.toThrow('has another seed (3, and not 4)');
+    // As a kill between the two renames of a checkpoint leaves it.
+    const latest = join(parts, 'training', 'latest');
+    renameSync(latest, `${latest}.previous`);
     const after = await run(parts);
     expect([...before, ...after]).toEqual(losses);
     const weights = (out: string) => readFileSync(join(out, 'model.safetensors'));

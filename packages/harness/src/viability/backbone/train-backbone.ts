@@ -10,6 +10,7 @@ import {
 import { canonicalJson, fnv1a, hex32, type NDArray, Rng } from '@palimpsest/base';
 import {
   type AnySequenceModel,
+  currentFolder,
   type JsonObject,
   type LoadedCheckpoint,
   loadCheckpoint,
@@ -56,7 +57,7 @@ export async function* trainBackbone(
   }
   const notes = { pack: hex32(fnv1a(canonicalJson(pack))), seed, steps };
   const latest = join(trainingOf(folder), 'latest');
-  const resume = existsSync(latest) ? await begun(latest, notes) : undefined;
+  const resume = existsSync(currentFolder(latest)) ? await begun(latest, notes) : undefined;
   const json = resume ? undefined : trainPocketTokenizer(pack);
   const tokenizer = json ? new PretrainedTokenizer(json, { eos_token: END_TOKEN }) : tokenizerOf(resume!);
   const endId = tokenizer.endId!;
