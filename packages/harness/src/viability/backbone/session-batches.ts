@@ -29,7 +29,7 @@ const FIRST_SEED = 1e9;
 const TRIES = 1000;
 
 export interface SessionBatchesOptions {
-  readonly samples: SampleMaker;
+  readonly samples: Pick<SampleMaker, 'told' | 'unknown'>;
   readonly vocabulary: number;
   readonly endId: number;
   readonly steps: number;
