@@ -6,12 +6,13 @@ import {
   type NDArray,
   ndarray,
   Rng,
+  type SafeTensor,
   toNDArray,
   treeToRecord,
   writeSafetensors,
 } from '@palimpsest/tensor-core';
 import { describe, expect, it } from 'vitest';
-import { describeFolder, loadPretrained } from '../src/index.js';
+import { describeFolder, loadPretrained, loadQuantised } from '../src/index.js';
 import { copyOf, editJson, editTensors, golden, grownCheckpoint, peakMemory } from './checkpoint-copies.js';
 
 /** The message of a failed load, which names the folder's own file. */
@@ -40,7 +41,8 @@ describe('a checkpoint folder', () => {
         for (const [key, tensor] of Object.entries(tensors))
           tensors[key] = fromNDArray(toNDArray(tensor), storage);
       });
-      const loaded = treeToRecord<NDArray>((await loadPretrained(folder)).params);
+      const { params: own, parametersId } = await loadPretrained(folder);
+      const loaded = treeToRecord<NDArray>(own);
       const tolerance = storage === 'BF16' ? 2 ** -8 : 0;
       for (const [path, { data }] of Object.entries(plain)) {
         data.forEach((value, i) => {
@@ -58,9 +60,39 @@ describe('a checkpoint folder', () => {
       }
       rmSync(join(folder, 'model.safetensors'));
       writeFileSync(join(folder, 'model.safetensors.index.json'), JSON.stringify({ weight_map: weightMap }));
-      expect(treeToRecord((await loadPretrained(folder)).params)).toEqual(loaded);
+      const parted = await loadPretrained(folder);
+      expect(treeToRecord(parted.params)).toEqual(loaded);
+      expect(parted.parametersId).toBe(parametersId);
       expect((await describeFolder(folder)).files.length).toBe(tensors.size);
     }
+  });
+
+  it('names its parameters by what is in them, wherever they stand', async () => {
+    const idOf = async (edit: (tensors: Record<string, SafeTensor>) => void) => {
+      const folder = copyOf('tiny-llama3');
+      await editTensors(folder, edit);
+      return (await loadPretrained(folder)).parametersId;
+    };
+    const original = await idOf(() => {});
+    expect(original).toMatch(/^[0-9a-f]{64}$/);
+    expect((await loadPretrained(join(golden, 'tiny-llama3'))).parametersId).toBe(original);
+    const gain = 'model.norm.weight';
+    const changed = await idOf((tensors) => {
+      const { data, shape } = toNDArray(tensors[gain]!);
+      tensors[gain] = fromNDArray(
+        ndarray(
+          Float32Array.from(data, (value) => value + 1),
+          shape,
+        ),
+      );
+    });
+    const swapped = await idOf((tensors) => {
+      const [first, second] = ['model.layers.0.mlp.up_proj.weight', 'model.layers.0.mlp.gate_proj.weight'];
+      [tensors[first!], tensors[second!]] = [tensors[second!]!, tensors[first!]!];
+    });
+    const coarse = (await loadQuantised(join(golden, 'tiny-llama3'), 4)).parametersId;
+    const finer = (await loadQuantised(join(golden, 'tiny-llama3'), 8)).parametersId;
+    expect(new Set([original, changed, swapped, coarse, finer]).size).toBe(5);
   });
 
   it('puts every weight of GPT-2 where the other way of multiplying wants it', async () => {

@@ -75,9 +75,11 @@ describe('a session of another model', () => {
     const first = await start({ sessions });
     expect((await first.post('/v1/completions', { ...ask, session: 'kept' })).status).toBe(200);
     await first.close();
+    expect(first.language.parametersId).toMatch(/^[0-9a-f]{64}$/);
     const language = { ...first.language, parametersId: '/secret/place' };
     const own = { ...language, parametersId: '/another/place' };
     const second = await start({ sessions, language });
+    expect((await second.post('/v1/completions', { ...ask, session: 'kept' })).status).toBe(409);
     expect((await second.post('/v1/completions', { ...ask, session: 'own' })).status).toBe(200);
     await second.close();
     const third = await start({ sessions, language: own });

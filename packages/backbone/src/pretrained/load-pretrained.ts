@@ -14,6 +14,7 @@ import type { Family } from './checkpoint-config.js';
 import type { Checkpoint } from './checkpoint-folder.js';
 import { type LoadProgress, loadWeights, type WeightPlan } from './load-weights.js';
 import { openCheckpoint } from './open-checkpoint.js';
+import { namedTensors } from './parameters-id.js';
 import { quantiseWeights } from './quantise-weights.js';
 
 export interface LoadOptions extends CacheOptions {
@@ -25,6 +26,8 @@ export interface LoadOptions extends CacheOptions {
 export interface PretrainedText {
   /** The path that was given. */
   readonly folder: string;
+  /** Names the parameters, so that what a model remembers is not given to another one. */
+  readonly parametersId: string;
   readonly family: Family;
   /** Absent when the folder has no tokenizer.json: the model then reads ids, and no text. */
   readonly tokenizer?: HuggingFaceTokenizer | undefined;
@@ -64,8 +67,14 @@ export async function loadPretrained(path: string, options: LoadOptions = {}): P
   const { onProgress, ...cache } = options;
   const { files, plan, ...checkpoint } = await openCheckpoint(path, cache);
   try {
-    const params = await loadWeights(checkpoint.config, plan, files, onProgress);
-    return { ...textOf(path, checkpoint, plan), model: createTransformer(checkpoint.config), params };
+    const named = await namedTensors(files, 'float32');
+    const params = await loadWeights(checkpoint.config, plan, named, onProgress);
+    return {
+      ...textOf(path, checkpoint, plan),
+      parametersId: named.parametersId(),
+      model: createTransformer(checkpoint.config),
+      params,
+    };
   } finally {
     await files.close();
   }
@@ -84,9 +93,11 @@ export async function loadQuantised(
   const { onProgress, ...cache } = options;
   const { files, plan, ...checkpoint } = await openCheckpoint(path, cache);
   try {
-    const { matrices, params } = await quantiseWeights(checkpoint.config, bits, plan, files, onProgress);
+    const named = await namedTensors(files, `${bits} bits`);
+    const { matrices, params } = await quantiseWeights(checkpoint.config, bits, plan, named, onProgress);
     return {
       ...textOf(path, checkpoint, plan),
+      parametersId: named.parametersId(),
       model: createQuantisedTransformer(checkpoint.config, matrices),
       params,
       matrixBytes: [...matrices.values()].reduce((sum, { byteLength }) => sum + byteLength, 0),
@@ -96,7 +107,11 @@ export async function loadQuantised(
   }
 }
 
-function textOf(path: string, checkpoint: Checkpoint, plan: WeightPlan): PretrainedText {
+function textOf(
+  path: string,
+  checkpoint: Checkpoint,
+  plan: WeightPlan,
+): Omit<PretrainedText, 'parametersId'> {
   const { family, tokenizer, chatTemplate, endIds, generationConfig, warnings } = checkpoint;
   return {
     folder: path,

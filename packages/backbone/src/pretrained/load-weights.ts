@@ -70,7 +70,7 @@ export interface LoadProgress {
 export async function loadWeights(
   config: TransformerConfig,
   plan: WeightPlan,
-  files: WeightSource,
+  files: Pick<WeightSource, 'tensors'>,
   onProgress?: (progress: LoadProgress) => void,
 ): Promise<TransformerParameters<NDArray>> {
   const parameters = makeParameters<NDArray>(config, (shape) => zeros(shape));

@@ -23,7 +23,7 @@ export async function quantiseWeights(
   config: TransformerConfig,
   bits: QuantisedBits,
   plan: WeightPlan,
-  files: WeightSource,
+  files: Pick<WeightSource, 'tensors'>,
   onProgress?: (progress: LoadProgress) => void,
 ): Promise<QuantisedWeights> {
   const matrices = new Map<string, QuantisedMatrix>();

@@ -61,7 +61,7 @@ export interface LanguageModel {
   readonly model: AnySequenceModel;
   /** On the host. */
   readonly params: unknown;
-  /** Names the parameters, when their file states a checksum. */
+  /** Names the parameters. */
   readonly parametersId?: string;
   readonly tokenizer: Tokenizer;
   /** Ids of the beginning of a text: with the begin token of models that were trained with one. */
@@ -113,10 +113,11 @@ export async function openLanguageModel(
 
 async function openPretrained(folder: string, options: PretrainedOptions): Promise<LanguageModel> {
   const { weights = '32bit', ...loading } = options;
-  const { model, params, tokenizer, endIds, chatTemplate, generationConfig, warnings } =
+  const { parametersId, generationConfig, ...loaded } =
     weights === '32bit'
       ? await loadPretrained(folder, loading)
       : await loadQuantised(folder, weights === '8bit' ? 8 : 4, loading);
+  const { model, params, tokenizer, endIds, chatTemplate, warnings } = loaded;
   if (!tokenizer) {
     throw new InputError(
       `'${folder}' has no tokenizer, so its model reads ids and no text; a folder has it in tokenizer.json, a GGUF file in its metadata.`,
@@ -126,6 +127,7 @@ async function openPretrained(folder: string, options: PretrainedOptions): Promi
     folder,
     model,
     params,
+    parametersId,
     tokenizer,
     encodeStart: (text) => tokenizer.encode(text, { addSpecialTokens: true }),
     endIds,
