@@ -1,8 +1,9 @@
 import { defineTask } from '@palimpsest/lm';
 import { z } from 'zod';
 import { type Mode, modes } from '../viability/modes.js';
-import { QUICK_SESSIONS, quickViability } from '../viability/quick-viability.js';
+import { GATE_FACTS, QUICK_SESSIONS, quickViability } from '../viability/quick-viability.js';
 import { clauseLines, madeOf } from '../viability/viability-report.js';
+import { standardErrorOf } from '../viability/wilson.js';
 
 const options = z.strictObject({
   sessions: z.int().min(1).default(QUICK_SESSIONS).describe('sessions per number of facts'),
@@ -19,16 +20,21 @@ export const sessionViabilityTask = defineTask({
   contenders: 'none',
   headline: { metric: 'first hits', unit: '%', higherIsBetter: true },
   async run({ engine, signal, progress }, { sessions }) {
+    // One more for what comes behind the sessions.
+    const all = GATE_FACTS.length * sessions + 1;
+    let told = 0;
     const report = await quickViability(engine, {
       sessions,
       signal,
-      onSession: (facts, done) =>
-        progress(done / (sessions + 1), `${facts} facts: ${done} of ${sessions} sessions`),
+      onSession: (facts, done) => {
+        told += 1;
+        progress(told / all, `${facts} facts: ${done} of ${sessions} sessions`);
+      },
     });
     signal?.throwIfAborted();
     const metrics = report.results.flatMap(({ facts, modes: results }) =>
       Object.entries(results).flatMap(([mode, { rates, inputTokens, prefixPositions }]) => {
-        const { rate, count } = rates.first;
+        const { rate, count, interval } = rates.first;
         const slice = { facts, mode: modeTitle(mode) };
         const shared = { slice, samples: count };
         return [
@@ -37,7 +43,7 @@ export const sessionViabilityTask = defineTask({
             name: 'first hits',
             value: 100 * rate,
             unit: '%',
-            standardError: 100 * Math.sqrt((rate * (1 - rate)) / count),
+            standardError: 100 * standardErrorOf(interval),
             higherIsBetter: mode !== 'Z_no_memory' && mode !== 'X_wrong_memory',
           },
           {

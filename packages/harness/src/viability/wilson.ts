@@ -10,3 +10,7 @@ export function wilsonInterval(hits: number, count: number): readonly [low: numb
   const half = (Z * Math.sqrt((share * (1 - share)) / count + Z ** 2 / (4 * count ** 2))) / denominator;
   return [Math.max(0, centre - half), centre + half];
 }
+
+/** The standard error that such an interval stands for: half its width over the quantile. Never zero, as that of a plain share is at 0 and 1. */
+export const standardErrorOf = ([low, high]: readonly [low: number, high: number]): number =>
+  (high - low) / (2 * Z);
