@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { KeyValueMemory, TextModel, trainConversation } from '../src/index.js';
+import { bundleScores } from '../src/locomo/bundle-scores.js';
 import {
   evidenceRecall,
   leaveOneOut,
@@ -9,8 +11,11 @@ import {
   withNeighbours,
   wordScores,
 } from '../src/locomo/evidence-recall.js';
-import { readLocomo } from '../src/locomo/read-locomo.js';
+import { type LongConversation, readLocomo } from '../src/locomo/read-locomo.js';
+import { withEngine } from './support/engine.js';
+import { talks, wordModel } from './support/word-model.js';
 
+const engine = withEngine();
 const folder = mkdtempSync(join(tmpdir(), 'palimpsest-locomo-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -99,6 +104,47 @@ describe('conversations of LoCoMo', () => {
       Math.sqrt(shares.reduce((a, b) => a + (b - mean) ** 2, 0) / 3 / 4),
       12,
     );
-    expect(() => leaveOneOut(both.slice(0, 1), [0], scored, 1)).toThrow('give two at least');
+    const one = both.slice(0, 1);
+    const refusal = 'give at least two that have questions with evidence, not 1.';
+    expect(() => leaveOneOut(one, [0], scored, 1)).toThrow(refusal);
+    // Of others there are none to choose by.
+    const withMute = [both[0]!, { ...both[1]!, questions: [] }];
+    expect(() => leaveOneOut(withMute, [0], scored, 1)).toThrow(refusal);
+    const three = leaveOneOut([...both, withMute[1]!], [0, 1], (c, s) => (c < 2 ? scored(c, s) : []), 1);
+    expect(three).toEqual({ chosen: [1, 0, 0], recalls: [...recalls, []] });
   });
+});
+
+describe('the bundles of a memory', () => {
+  it('score every turn for every question, turns in more than one portion and the same words said twice', async () => {
+    const text = new TextModel(engine(), wordModel());
+    const adapters = await trainConversation(text, talks(6, 1), { steps: 10, memory: { lexicalWeight: 3 } });
+    const told = talks(9, 40).flatMap(({ facts }) => facts);
+    const turns = [...told, told[0]!].map((said, i) => ({ speaker: 'AB'[i % 2]!, text: said, session: 1 }));
+    const questions = talks(1, 40)[0]!.queries.map(({ text: question, target }) => ({
+      text: question,
+      category: 'single-hop' as const,
+      evidence: [target],
+    }));
+    const conversation: LongConversation = { id: 'one', turns, questions };
+    const scores = await bundleScores(text, adapters, conversation);
+    expect(turns.length).toBeGreaterThan(64);
+    expect(scores.map((own) => own.length)).toEqual(questions.map(() => turns.length));
+    // A memory that keeps keys and values finds by the same scores, once words count for nothing.
+    const config = { ...adapters.config, lexicalWeight: 0 };
+    const whole = new KeyValueMemory(text, { ...adapters, config });
+    for (const { speaker, text: said } of turns) await whole.write(`${speaker}: ${said}`, { force: true });
+    const found = await whole.retrieve(
+      questions.map((question) => question.text),
+      turns.length,
+    );
+    for (const [i, list] of found.entries()) {
+      expect(list).toHaveLength(turns.length);
+      for (const { mid, score } of list) expect(scores[i]![mid]).toBeCloseTo(score, 4);
+      const order = new Set(Array.from(scores[i]!, (score) => score.toFixed(4)));
+      expect(order.size).toBeGreaterThan(turns.length / 2);
+    }
+    await whole.dispose();
+    await text.dispose();
+  }, 60_000);
 });

@@ -91,7 +91,7 @@ function figureOf(name: RecallFigure['name'], shares: readonly number[]): Recall
  * Scores every conversation with the setting that is best on all the others, so that no conversation has a part in how it is scored.
  * @param settings ways of scoring; the first one of equals is taken
  * @returns shares of evidence per conversation and question, and the settings that were chosen
- * @throws InputError for fewer than two conversations.
+ * @throws InputError for fewer than two conversations that have questions.
  */
 export function leaveOneOut<S>(
   conversations: readonly LongConversation[],
@@ -99,9 +99,10 @@ export function leaveOneOut<S>(
   scored: (conversation: number, setting: S) => QuestionScores,
   k: number,
 ): { recalls: number[][]; chosen: S[] } {
-  if (conversations.length < 2) {
+  const usable = conversations.filter(({ questions }) => questions.length > 0).length;
+  if (usable < 2) {
     throw new InputError(
-      'Settings are chosen on other conversations than the one that is scored; give two at least.',
+      `Settings are chosen on other conversations than the one that is scored; give at least two that have questions with evidence, not ${usable}.`,
     );
   }
   const shares = settings.map((setting) =>
