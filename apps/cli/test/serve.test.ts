@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { emptyFolder, palimpsest } from './support/cli.js';
 import { trainedRun } from './support/trained.js';
@@ -22,11 +22,11 @@ async function served<T>(args: readonly string[], cwd: string, use: (url: string
   return { ...finished, result: await result };
 }
 
-const say = (prompt: string) => async (url: string) => {
+const say = (model: string, prompt: string) => async (url: string) => {
   const response = await fetch(`${url}/completions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ model: 'it', prompt, max_tokens: 8, temperature: 0, session: 'kept' }),
+    body: JSON.stringify({ model, prompt, max_tokens: 8, temperature: 0, session: 'kept' }),
   });
   return JSON.parse(await response.text()).choices[0].text as string;
 };
@@ -35,14 +35,14 @@ describe('palimpsest serve', () => {
   it('serves a saved run, saves its sessions when it is told to end, and goes on with them', async () => {
     const run = await trainedRun();
     const cwd = emptyFolder();
-    const flags = [run, '--name', 'it', '--parallel', '1'];
-    const first = await served(flags, cwd, say('hello '));
+    const flags = [run, '--parallel', '1'];
+    const first = await served(flags, cwd, say(basename(run), 'hello '));
     expect(first).toMatchObject({
       code: 143,
       stderr: expect.stringContaining('Saved 1 session in palimpsest-sessions.'),
     });
     expect(readdirSync(join(cwd, 'palimpsest-sessions'))).toEqual(['kept.session']);
-    const second = await served(flags, cwd, say(''));
+    const second = await served([...flags, '--name', 'it'], cwd, say('it', ''));
     const whole = await palimpsest([
       ...['generate', run, '--prompt', 'hello ', '--greedy', '--max-new-tokens', '16', '--json', '--quiet'],
     ]);

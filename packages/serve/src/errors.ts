@@ -17,6 +17,10 @@ export class ApiError extends Error {
   }
 }
 
+/** Why nothing is begun any more. */
+export const shuttingDown = (): ApiError =>
+  new ApiError(503, 'shutting_down', 'The server is shutting down; ask again when it is back.');
+
 /** What is sent for an error. */
 export interface ErrorBody {
   readonly error: {

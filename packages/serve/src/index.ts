@@ -1,1 +1,2 @@
+export { isLoopback } from './callers.js';
 export { type RunningServer, type ServerOptions, startServer } from './server.js';

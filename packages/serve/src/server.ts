@@ -1,13 +1,13 @@
 import { setMaxListeners } from 'node:events';
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { InputError } from '@palimpsest/base';
 import type { LanguageModel } from '@palimpsest/harness';
 import { Session } from '@palimpsest/lm';
 import type { Engine } from '@palimpsest/tensor-core';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Desk } from './answer.js';
-import { isLoopback, requireKey, requireOwnHost } from './callers.js';
-import { ApiError, describeError, isInternal } from './errors.js';
+import { isLoopback, refuseConnection, requireKey, requireOwnHost } from './callers.js';
+import { ApiError, describeError, isInternal, shuttingDown } from './errors.js';
 import { Metrics } from './metrics.js';
 import { addRoutes } from './routes.js';
 import { SessionPool } from './session-pool.js';
@@ -84,18 +84,26 @@ async function startWith(
     maximumPromptTokens: options.maximumPromptTokens ?? 16_384,
   };
   const desk: Desk = { language, pool, store, metrics: new Metrics(), limits, onFailure };
-  const name = options.name ?? basename(language.folder).replace(/\.gguf$/i, '');
+  const name = options.name ?? basename(resolve(language.folder)).replace(/\.gguf$/i, '');
   const closing = new AbortController();
   // Every request listens.
   setMaxListeners(0, closing.signal);
-  const app = createApp(options, host, desk);
-  addRoutes(app, desk, name, closing.signal);
   try {
-    const url = await app.listen({ host, port });
+    const app = createApp(options, host, desk, closing.signal);
+    addRoutes(app, desk, name, closing.signal);
+    const url = await listen(app, host, port);
     return { url, model: name, close: () => end(app, desk, closing) };
   } catch (error) {
-    await app.close();
     await pool.close();
+    throw error;
+  }
+}
+
+async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (error) {
+    await app.close();
     throw new InputError(`Nothing can listen at ${host}, port ${port}: ${(error as Error).message}.`);
   }
 }
@@ -122,7 +130,12 @@ async function allAnswered(metrics: Metrics): Promise<void> {
   while (metrics.open > 0 && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
-function createApp(options: ServerOptions, host: string, { metrics, onFailure }: Desk): FastifyInstance {
+function createApp(
+  options: ServerOptions,
+  host: string,
+  { metrics, onFailure }: Desk,
+  closing: AbortSignal,
+): FastifyInstance {
   const answerError = async (error: unknown, reply: FastifyReply) => {
     if (reply.raw.destroyed) return reply;
     const { status, body } = describeError(error);
@@ -135,6 +148,9 @@ function createApp(options: ServerOptions, host: string, { metrics, onFailure }:
     requestTimeout: 30_000,
     forceCloseConnections: true,
     frameworkErrors: (error, _request, reply) => answerError(error, reply),
+    clientErrorHandler: refuseConnection,
+    // What comes during a shutdown is refused below, in the shape of all errors.
+    return503OnClosing: false,
   });
   // Pages of other sites may send plain text without asking, and nobody needs to.
   app.removeContentTypeParser('text/plain');
@@ -143,6 +159,7 @@ function createApp(options: ServerOptions, host: string, { metrics, onFailure }:
     raw.once('close', () => {
       metrics.open -= 1;
     });
+    if (closing.aborted) throw shuttingDown();
   });
   app.addHook('onResponse', async ({ routeOptions: { url } }, { statusCode }) => {
     metrics.answered(url ?? 'unknown', statusCode);

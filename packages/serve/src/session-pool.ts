@@ -1,5 +1,5 @@
 import type { Session } from '@palimpsest/lm';
-import { ApiError } from './errors.js';
+import { ApiError, shuttingDown } from './errors.js';
 
 interface Waiting {
   readonly take: (session: Session) => void;
@@ -112,8 +112,5 @@ export class SessionPool {
     else this.#free.push(session);
   }
 }
-
-const shuttingDown = () =>
-  new ApiError(503, 'shutting_down', 'The server is shutting down; ask again when it is back.');
 
 const leftEarly = () => new ApiError(503, 'request_ended', 'The client left before it was its turn.');

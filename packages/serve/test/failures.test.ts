@@ -1,11 +1,13 @@
 import { readdirSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
+import { Agent, get, request } from 'node:http';
+import { connect } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { standardRegistry } from '@palimpsest/harness';
-import { ByteTokenizer } from '@palimpsest/lm';
+import { type AnySequenceModel, ByteTokenizer, type Decoder } from '@palimpsest/lm';
 import { Rng } from '@palimpsest/tensor-core';
 import { describe, expect, it } from 'vitest';
-import { newFolder, serving } from './support/serving.js';
+import { metric, newFolder, serving, until } from './support/serving.js';
 
 const { start } = serving();
 const model = 'tiny-llama3';
@@ -39,6 +41,26 @@ function failing() {
     sampling: {},
     warnings: [],
   };
+}
+
+/** A model whose decoders stand in a set until they are given back. */
+function counted(held: Set<Decoder>): AnySequenceModel {
+  const decoder = (): Decoder => {
+    const own: Decoder = {
+      read: async () => new Float32Array(256),
+      state: async () => ({}),
+      restore: async () => {},
+      reset: async () => {},
+      fork: async () => decoder(),
+      stateBytes: 0,
+      dispose: async () => {
+        held.delete(own);
+      },
+    };
+    held.add(own);
+    return own;
+  };
+  return { ...failing().model, decoder: async () => decoder() };
 }
 
 describe('what goes wrong inside', () => {
@@ -116,6 +138,23 @@ describe('callers', () => {
     expect(await named(keyed.url, 'example.org', 'Bearer secret')).toBe(200);
   });
 
+  it('who speak no HTTP, or send too many headers, get errors of that shape too', async () => {
+    const { url } = await start();
+    const send = (request: string) =>
+      new Promise<string>((resolve, reject) => {
+        const socket = connect(Number(new URL(url).port), '127.0.0.1', () => socket.write(request));
+        socket.on('error', reject);
+        text(socket).then(resolve, reject);
+      });
+    const garbage = await send('what is this\r\n\r\n');
+    expect(garbage).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+    expect(JSON.parse(garbage.split('\r\n\r\n')[1]!)).toMatchObject({
+      error: { type: 'invalid_request_error', code: 'no_http', param: null },
+    });
+    const large = await send(`GET /health HTTP/1.1\r\nhost: localhost\r\nx: ${'a'.repeat(100_000)}\r\n\r\n`);
+    expect(large).toMatch(/^HTTP\/1\.1 431 .*"code":"headers_too_large"/s);
+  });
+
   it('get errors of one shape, also for addresses that are none', async () => {
     const { url } = await start();
     const response = await fetch(`${url}/v1/models/%ZZ`);
@@ -124,7 +163,62 @@ describe('callers', () => {
   });
 });
 
+describe('the name of the model', () => {
+  it.each([
+    ['runs/mine', 'mine'],
+    ['runs/mine/', 'mine'],
+    ['runs/mine/.', 'mine'],
+    ['models/small.GGUF', 'small'],
+  ])('for %s is %s', async (folder, expected) => {
+    const { model: name } = await start({ language: { ...failing(), folder } });
+    expect(name).toBe(expected);
+  });
+});
+
+describe('a server that shuts down', () => {
+  it('refuses what comes then, on connections that are there', async () => {
+    const { url, client, close } = await start({ parallel: 1 });
+    const connection = new Agent({ keepAlive: true, maxSockets: 1 });
+    const health = () =>
+      new Promise<[number | undefined, string]>((resolve, reject) => {
+        get(`${url}/health`, { agent: connection }, async (response) =>
+          resolve([response.statusCode, await text(response)]),
+        ).on('error', reject);
+      });
+    expect(await health()).toEqual([200, '{"status":"ok"}']);
+    const long = client.completions.create({ ...ask, max_tokens: 4096 }).catch((error: unknown) => error);
+    await until(async () => (await metric(url, 'requests_running')) === 1);
+    const closed = close();
+    const [status, body] = await health();
+    expect([status, JSON.parse(body)]).toEqual([
+      503,
+      { error: expect.objectContaining({ type: 'server_error', code: 'shutting_down' }) },
+    ]);
+    await closed;
+    expect(await long).toMatchObject({ status: 503, code: 'reply_stopped' });
+    connection.destroy();
+  });
+});
+
 describe('a server that cannot start', () => {
+  it.each([
+    [
+      'a port that is taken',
+      (port: number) => ({ port }),
+      /Nothing can listen at 127.0.0.1, port \d+: .*in use/,
+    ],
+    ['a limit that is none', () => ({ bodyLimit: -1 }), /bodyLimit/],
+  ])('gives its memories back: %s', async (_what, options, message) => {
+    const { url } = await start();
+    const held = new Set<Decoder>();
+    const port = Number(new URL(url).port);
+    const language = { ...failing(), model: counted(held) };
+    await expect(start({ language, ...options(port) })).rejects.toThrow(message);
+    expect(held.size).toBe(0);
+    await (await start({ language })).close();
+    expect(held.size).toBe(0);
+  });
+
   it('gives the folder of its sessions back', async () => {
     const sessions = newFolder();
     await expect(start({ sessions, host: '203.0.113.7' })).rejects.toThrow(/Nothing can listen/);

@@ -60,7 +60,7 @@ export const serve = defineVerb({
     const apiKey = options.apiKey ?? (process.env[KEY] || undefined);
     const path = placeOf(options, positional);
     // The one verb that needs an HTTP server.
-    const { startServer } = await import('@palimpsest/serve');
+    const { isLoopback, startServer } = await import('@palimpsest/serve');
     const engine = await createEngine(options.engine, engineSettings(options));
     const release = interrupts.saves();
     try {
@@ -93,5 +93,3 @@ export const serve = defineVerb({
     }
   },
 });
-
-const isLoopback = (host: string) => host === 'localhost' || host === '::1' || /^127\./.test(host);

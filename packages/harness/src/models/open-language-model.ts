@@ -57,6 +57,7 @@ export interface PretrainedOptions extends LoadOptions {
 
 /** A model that reads and writes text, from a checkpoint of this program, a Hugging Face folder or a GGUF file. */
 export interface LanguageModel {
+  /** The path that was given, also for the latest checkpoint of a run folder. */
   readonly folder: string;
   readonly model: AnySequenceModel;
   /** On the host. */
@@ -97,9 +98,9 @@ export async function openLanguageModel(
       `'${folder}' is no Hugging Face folder and no GGUF file: only weights of such can be read with ${options.weights}; leave weights away.`,
     );
   }
-  const { model, params, parametersId, tokenizer, folder: place } = await openCheckpoint(folder, registry);
+  const { model, params, parametersId, tokenizer } = await openCheckpoint(folder, registry);
   return {
-    folder: place,
+    folder,
     model,
     params,
     parametersId,
