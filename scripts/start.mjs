@@ -6,7 +6,7 @@ requireNode();
 if (!(await install())) process.exit(1);
 if (
   !(await step('Build every package', () =>
-    pnpm(['exec', 'turbo', 'run', 'build', '--output-logs=errors-only']),
+    pnpm(['exec', 'turbo', 'run', 'build', '--output-logs=hash-only']),
   ))
 ) {
   process.exit(1);

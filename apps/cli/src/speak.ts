@@ -64,7 +64,7 @@ export async function openModel(
   const language = await openLanguageModel(path, registry, {
     ...cacheOf(options),
     onProgress: ({ done, total }) => {
-      progress ??= createProgress({ title: 'load', total, unit: 'tensors', quiet: output.quiet });
+      progress ??= createProgress({ title: 'load', total, unit: 'tensors', output });
       progress.update(done);
     },
   });

@@ -19,5 +19,6 @@ export * from './safetensors.js';
 export * from './statistics.js';
 export { formatBytes, formatNumber } from './text/format.js';
 export { type Alignment, textTable } from './text/table.js';
+export { displayWidth, wrapLine } from './text/wrap.js';
 export * from './tree.js';
 export { type WasmMemory, wasmKernels } from './wasm-kernels.js';

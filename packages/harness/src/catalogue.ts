@@ -136,8 +136,11 @@ export function optionsOf(schema: z.ZodObject): OptionDescription[] {
   });
 }
 
-/** A description as text for a terminal. */
-export function formatEntry(description: CatalogueEntry): string {
+/**
+ * A description as text for a terminal.
+ * @param width most characters of a line of the table. Default: no limit.
+ */
+export function formatEntry(description: CatalogueEntry, width?: number): string {
   const facts = factsOf(description).map(([name, value]) => `${name}: ${value}`);
   const title = 'title' in description ? `, ${description.title}` : '';
   const parts = [
@@ -151,7 +154,7 @@ export function formatEntry(description: CatalogueEntry): string {
       standard === undefined ? '' : typeof standard === 'string' ? standard : JSON.stringify(standard),
       choices ? `${meaning} (${choices.join(', ')})` : meaning,
     ]);
-    parts.push(textTable(['option', 'default', 'meaning'], rows));
+    parts.push(textTable(['option', 'default', 'meaning'], rows, [], width));
   }
   return parts.join('\n\n');
 }

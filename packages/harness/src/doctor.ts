@@ -93,8 +93,11 @@ async function productAndGradient(
   return [[...(await product.data())], [...(await gradient.data())]];
 }
 
-/** The diagnosis for people: machine, engines with remedies, and the self-test. */
-export function formatDiagnosis(diagnosis: Diagnosis): string {
+/**
+ * The diagnosis for people: machine, engines with remedies, and the self-test.
+ * @param width most characters of a line of the table. Default: no limit.
+ */
+export function formatDiagnosis(diagnosis: Diagnosis, width?: number): string {
   const { chosen, selfTest } = diagnosis;
   const engines = diagnosis.engines.map(({ name, available, reason, remedy }) => [
     available ? '✓' : '✗',
@@ -112,7 +115,7 @@ export function formatDiagnosis(diagnosis: Diagnosis): string {
     `engine in use: ${used}`,
     `self-test: ${selfTest.passed ? 'passed' : 'failed'} in ${selfTest.milliseconds.toFixed(0)} ms, ${selfTest.detail}`,
     '',
-    textTable(['', 'engine', 'what was found', 'what helps'], engines),
+    textTable(['', 'engine', 'what was found', 'what helps'], engines, [], width),
     '',
     `packages: ${Object.entries(diagnosis.packages)
       .map(([name, version]) => `${name} ${version}`)

@@ -84,14 +84,19 @@ export {
 } from './models/open-language-model.js';
 export { byName, nearestName, unknownName } from './names.js';
 export { embeddedGoldenFolder } from './parity/golden.js';
-export { formatParityReport } from './parity/table.js';
+export { formatParityReport, type ParityFormat } from './parity/table.js';
 export { registryWith } from './plugins/load-plugins.js';
 export { type Profile, profilesOf } from './profiles/profiles.js';
 export { standardRegistry } from './registry.js';
 export { type ChartSpec, renderChart } from './report/charts/chart.js';
 export { type Axes, lineChart, type Series } from './report/charts/line-chart.js';
 export { formatMetric, formatNumber } from './report/format.js';
-export { type CurvePoint, type LearningCurveOptions, learningCurveSvg } from './report/learning-curve.js';
+export {
+  type CurvePoint,
+  exponentialAverage,
+  type LearningCurveOptions,
+  learningCurveSvg,
+} from './report/learning-curve.js';
 export { type RenderedPage, renderPage } from './report/page.js';
 export { type Alignment, textTable } from './report/table.js';
 export { formatDocument } from './report/terminal.js';
@@ -102,7 +107,7 @@ export type { AggregatedMetric, Entry, FailedCell, Rate } from './results/entry.
 export { renderMarkdown } from './results/markdown.js';
 export { packageVersions } from './results/provenance.js';
 export type { AskedOfRun, ResumedRun } from './runs/resume-run.js';
-export { RunFolder } from './runs/run-folder.js';
+export { learningCurve, RunFolder } from './runs/run-folder.js';
 export { type NewRun, type TrainRunOptions, trainRun } from './runs/train-run.js';
 export { type JudgedTrial, judgeTrials } from './search/judge.js';
 export {

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   describeCheckpoint,
   exportOnnx,
+  learningCurve,
   openCheckpoint,
   RunFolder,
   standardRegistry,
@@ -127,7 +128,7 @@ describe('RunFolder', () => {
     const step = (number: number, loss: number) => ({ type: 'step', step: number, loss }) as TrainingEvent;
     for (const event of [step(1, 3), step(2, 2), step(2, 2.5), step(3, 1)]) folder.record(event);
     folder.record({ type: 'validation', step: 3, isBest: true, result: { loss: 1.5 } } as TrainingEvent);
-    expect(folder.curve()).toEqual([
+    expect(learningCurve(folder.path)).toEqual([
       { step: 1, loss: 3 },
       { step: 2, loss: 2.5 },
       { step: 3, loss: 1, validationLoss: 1.5 },

@@ -32,6 +32,8 @@ export interface EvictionPolicy<Schema extends z.ZodObject = z.ZodObject> {
 export interface VerbOutput {
   readonly json: boolean;
   readonly quiet: boolean;
+  /** Characters of a line of the terminal that results are printed to; Infinity where they go elsewhere. */
+  readonly width: number;
   /** A result for people; not printed with `--json`. */
   print(text: string): void;
   /** A piece of a result that comes bit by bit; not printed with `--json`. */

@@ -20,7 +20,14 @@ async function inspect(given: Record<string, unknown>): Promise<{ printed: strin
   let printed = '';
   const context: MechanismVerbContext = {
     output: {
-      ...{ json: false, quiet: false, write: () => {}, emit: () => {}, note: () => {} },
+      ...{
+        json: false,
+        quiet: false,
+        width: Number.POSITIVE_INFINITY,
+        write: () => {},
+        emit: () => {},
+        note: () => {},
+      },
       print: (text) => {
         printed += text;
       },

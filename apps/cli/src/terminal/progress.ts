@@ -1,10 +1,13 @@
-import { Presets, SingleBar } from 'cli-progress';
-import { mayColour } from './output.js';
+import { openLiveLine } from './live-line.js';
+import type { Output } from './output.js';
 
 /** Shows how far long work is, how fast it goes and how long it will take. */
 export interface Progress {
-  /** @param done work finished so far, in the unit of `total`. */
-  update(done: number, note?: string): void;
+  /**
+   * @param done work finished so far, in the unit of `total`.
+   * @param notes what else is to be said, the most needed first: a narrow terminal leaves out the last ones
+   */
+  update(done: number, ...notes: readonly string[]): void;
   stop(): void;
 }
 
@@ -15,39 +18,42 @@ export interface ProgressOptions {
   readonly from?: number;
   /** What is counted, as in 'steps'; without it only the share is shown. */
   readonly unit?: string;
-  readonly quiet?: boolean;
+  /** Where it is shown, remarks above it. */
+  readonly output: Output;
 }
 
 const SECONDS_BETWEEN_LINES = 5;
 
 /** A bar on a terminal, a plain line now and then elsewhere, nothing when quiet. Always on standard error. */
 export function createProgress(options: ProgressOptions): Progress {
-  if (options.quiet === true) return { update() {}, stop() {} };
+  if (options.output.quiet) return { update() {}, stop() {} };
   return process.stderr.isTTY ? barProgress(options) : lineProgress(options);
 }
 
-function barProgress({ title, total, unit, from = 0 }: ProgressOptions): Progress {
-  const bar = new SingleBar(
-    {
-      format:
-        unit === undefined
-          ? `${title} {bar} {percentage} %, {left} left {note}`
-          : `${title} {bar} {value}/{total} ${unit}, {rate}, {left} left {note}`,
-      stream: process.stderr,
-      hideCursor: true,
-      clearOnComplete: false,
-      ...(mayColour(process.stderr) ? {} : { barsize: 24 }),
-    },
-    Presets.shades_classic,
-  );
+function barProgress({ title, total, unit, from = 0, output }: ProgressOptions): Progress {
   const pace = createPace(total, from);
-  bar.start(total, from, { rate: '-', left: '-', note: '' });
+  let share = from / Math.max(1, total);
+  let parts: readonly string[] = unit === undefined ? [] : [`${from}/${total} ${unit}`];
+  const line = openLiveLine(() => ({ title, share, parts }));
+  const end = output.during(line);
+  let isOpen = true;
   return {
-    update(done, note = '') {
+    update(done, ...notes) {
       const { rate, secondsLeft } = pace(done);
-      bar.update(done, { rate: `${formatRate(rate)}/s`, left: formatDuration(secondsLeft), note });
+      share = done / Math.max(1, total);
+      const amount =
+        unit === undefined
+          ? `${Math.round(share * 100)} %`
+          : `${done}/${total} ${unit}, ${formatRate(rate)}/s`;
+      const left = done < total ? [`${formatDuration(secondsLeft)} left`] : [];
+      parts = [amount, ...left, ...notes.filter((note) => note !== '')];
     },
-    stop: () => bar.stop(),
+    stop() {
+      if (!isOpen) return;
+      isOpen = false;
+      end();
+      line.stop();
+    },
   };
 }
 
@@ -56,7 +62,7 @@ function lineProgress({ title, total, unit, from = 0 }: ProgressOptions): Progre
   let lastLine = performance.now();
   let lastDone = 0;
   return {
-    update(done, note = '') {
+    update(done, ...notes) {
       const now = performance.now();
       const finished = done >= total && lastDone < total;
       if (!finished && now - lastLine < SECONDS_BETWEEN_LINES * 1000) return;
@@ -69,7 +75,7 @@ function lineProgress({ title, total, unit, from = 0 }: ProgressOptions): Progre
           ? [`${percent} %`]
           : [`${done}/${total} ${unit} (${percent} %)`, `${formatRate(rate)}/s`];
       if (done < total) parts.push(`${formatDuration(secondsLeft)} left`);
-      process.stderr.write(`${title}: ${[...parts, ...(note === '' ? [] : [note])].join(', ')}\n`);
+      process.stderr.write(`${title}: ${[...parts, ...notes.filter((note) => note !== '')].join(', ')}\n`);
     },
     stop() {},
   };

@@ -1,10 +1,7 @@
 import { cellLabel, type SweepEvent, type SweepStatus } from '@palimpsest/harness';
-import { MultiBar, Presets, type SingleBar } from 'cli-progress';
+import { openLiveLine } from './live-line.js';
 import type { Output } from './output.js';
 import { formatDuration } from './progress.js';
-
-/** Milliseconds between two drawings of the bar while nothing happens but time. */
-const TICK = 1000;
 
 /** Shows cells as they are computed. */
 export interface SweepReport {
@@ -15,7 +12,7 @@ export interface SweepReport {
 /** A bar on a terminal, a line per finished cell elsewhere, nothing when quiet. Always on standard error. */
 export function createSweepReport(output: Output): SweepReport {
   if (output.quiet) return { show() {}, stop() {} };
-  return process.stderr.isTTY ? barReport() : lineReport(output);
+  return process.stderr.isTTY ? barReport(output) : lineReport(output);
 }
 
 function lineReport(output: Output): SweepReport {
@@ -28,52 +25,40 @@ function lineReport(output: Output): SweepReport {
   };
 }
 
-function barReport(): SweepReport {
-  let bars: MultiBar | undefined;
-  let bar: SingleBar | undefined;
-  let timer: NodeJS.Timeout | undefined;
+function barReport(output: Output): SweepReport {
   const running = new Map<string, string>();
   let current: { readonly status: SweepStatus; readonly since: number } | undefined;
-  const draw = () => {
-    if (!bar || !current) return;
+  let stop = () => {};
+  const contents = () => {
+    if (!current) return { share: 0, parts: [] };
     const { status, since } = current;
     const passed = (performance.now() - since) / 1000;
     const left = status.secondsLeft === undefined ? undefined : Math.max(0, status.secondsLeft - passed);
-    bar.update(status.done + status.failed, {
-      counts: countsOf({ ...status, secondsLeft: left }),
-      note: [...running.values()].at(-1) ?? '',
-    });
+    return {
+      share: (status.done + status.failed) / Math.max(1, status.total),
+      parts: [countsOf({ ...status, secondsLeft: left }), ...[...running.values()].slice(-1)],
+    };
   };
   return {
     show(event, status) {
       current = { status, since: performance.now() };
       if (event.type === 'plan') {
-        bars = new MultiBar(
-          {
-            format: '{bar} {counts}  {note}',
-            stream: process.stderr,
-            hideCursor: true,
-            barsize: 20,
-            linewrap: false,
-          },
-          Presets.shades_classic,
-        );
-        bars.log(`${planOf(event)}\n`);
-        bar = bars.create(status.total, status.done, { counts: '', note: '' });
-        timer = setInterval(draw, TICK);
+        const line = openLiveLine(contents);
+        const end = output.during(line);
+        stop = () => {
+          end();
+          line.stop();
+        };
+        output.note(planOf(event));
       } else if (event.type === 'result') {
         running.delete(event.cell.key);
-        if (event.result.status === 'failed') bars?.log(`${resultLine(event)}\n`);
+        if (event.result.status === 'failed') output.note(resultLine(event));
       } else {
         const label = cellLabel(event.cell.spec);
         running.set(event.cell.key, event.type === 'start' ? label : `${label}: ${event.note}`);
       }
-      draw();
     },
-    stop() {
-      clearInterval(timer);
-      bars?.stop();
-    },
+    stop: () => stop(),
   };
 }
 

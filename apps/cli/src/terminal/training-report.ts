@@ -1,5 +1,8 @@
 import { join } from 'node:path';
+import { exponentialAverage, learningCurve } from '@palimpsest/harness';
 import type { TrainingEvent, TrainingStart, TrainingStepEvent, ValidationEvent } from '@palimpsest/lm';
+import { plotLines } from './loss-plot.js';
+import { nextCommands } from './next-commands.js';
 import type { Output } from './output.js';
 import { createProgress, type Progress } from './progress.js';
 
@@ -28,7 +31,9 @@ export function createTrainingReport(output: Output, folder: string): TrainingRe
     const rate = `${event.tokensPerSecond.toFixed(0)} tokens/s`;
     progress?.update(
       event.step,
-      `loss ${smoothedLoss.toFixed(3)}, gradient ${event.gradientNorm.toFixed(2)}, ${rate}`,
+      `loss ${smoothedLoss.toFixed(3)}`,
+      rate,
+      `gradient ${event.gradientNorm.toFixed(2)}`,
     );
   };
   return {
@@ -45,7 +50,7 @@ export function createTrainingReport(output: Output, folder: string): TrainingRe
           total: steps,
           from: event.step,
           unit: 'steps',
-          quiet: output.quiet,
+          output,
         });
       }
       if (event.type === 'step') onStep(event);
@@ -83,8 +88,24 @@ export function createTrainingReport(output: Output, folder: string): TrainingRe
         `step ${summary.step}${trained}${result}, in ${elapsed.toFixed(1)} s; checkpoint ${summary.checkpoint}`,
       );
       output.emit(summary);
+      if (output.json || output.quiet) return;
+      const plot = Number.isFinite(output.width) ? plotOf(folder, Math.min(output.width, 100)) : undefined;
+      if (plot !== undefined) output.print(`\n${plot}`);
+      output.print(`\n${nextCommands(folder, summary).join('\n')}`);
     },
   };
+}
+
+/** The smoothed loss of the whole run, and what it was on held-out text. */
+function plotOf(folder: string, columns: number): string | undefined {
+  const curve = learningCurve(folder);
+  const heldOut = curve.flatMap(({ step, validationLoss: y }) => (y === undefined ? [] : [{ x: step, y }]));
+  const lines = plotLines(
+    [{ points: exponentialAverage(curve, SMOOTHING) }, { points: heldOut, mark: '●' }],
+    columns,
+    'steps',
+  );
+  return lines && `loss in nats per token: a line in training, ● on held-out text\n${lines}`;
 }
 
 function describe({ loss, bitsPerCharacter, accuracy }: ValidationEvent['result']): string {

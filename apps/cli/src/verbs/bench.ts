@@ -30,7 +30,7 @@ export const bench = defineVerb({
       title: 'bench',
       total: chosen.length,
       unit: 'benchmarks',
-      quiet: output.quiet,
+      output,
     });
     const results = [];
     for (const [index, benchmark] of chosen.entries()) {
@@ -39,7 +39,7 @@ export const bench = defineVerb({
     }
     progress.update(chosen.length);
     progress.stop();
-    output.print(formatBenchmarks(results));
+    output.print(formatBenchmarks(results, output.width));
     output.emit(results);
     return ExitCode.ok;
   },

@@ -13,7 +13,7 @@ export const describe = defineVerb({
   examples: ['palimpsest describe mqar', 'palimpsest describe osam --json', 'palimpsest describe quick'],
   async run(_, { output, registry }, [name]) {
     const entry = describeEntry(registry, await profilesOf(registry), name!);
-    output.print(formatEntry(entry));
+    output.print(formatEntry(entry, output.width));
     output.emit(entry);
     return ExitCode.ok;
   },

@@ -12,7 +12,7 @@ export const doctor = defineVerb({
   examples: ['palimpsest doctor', 'palimpsest doctor --engine onnx-web --json'],
   async run(options, { output }) {
     const diagnosis = await diagnose(options.engine, engineSettings(options));
-    output.print(formatDiagnosis(diagnosis));
+    output.print(formatDiagnosis(diagnosis, output.width));
     output.emit(diagnosis);
     return diagnosis.healthy ? ExitCode.ok : ExitCode.failed;
   },

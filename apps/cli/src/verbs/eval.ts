@@ -73,7 +73,7 @@ export const evaluate = defineVerb({
     const title = `Palimpsest: ${name} evaluation`;
     const document = await writeReport(results, { folder: options.out, registry, title });
     const report = join(options.out, 'report.html');
-    output.print(`\n${formatDocument(document, registry)}`);
+    output.print(`\n${formatDocument(document, registry, output.width)}`);
     output.print(
       `\n${counts.done} of ${counts.total} cells done, ${counts.failed} failed. Report: ${report}`,
     );

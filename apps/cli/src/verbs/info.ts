@@ -18,7 +18,7 @@ export const info = defineVerb({
   schema: z.object({ ...outputOptions }),
   examples: ['palimpsest info runs/my-run --json'],
   async run(_options, { output, registry }, [path]) {
-    const { text, data } = await describeModel(path!, registry);
+    const { text, data } = await describeModel(path!, registry, output.width);
     output.print(text);
     output.emit(data);
     return ExitCode.ok;

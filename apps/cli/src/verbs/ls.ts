@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import {
+  type Alignment,
   formatCells,
   nearestName,
   profilesOf,
@@ -16,7 +17,9 @@ import { defineVerb } from '../verb.js';
 
 interface Listing {
   readonly entries: readonly object[];
-  readonly table: string;
+  readonly headings: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  readonly alignments?: readonly Alignment[];
 }
 
 /** What can be listed, in the order of the list of everything. */
@@ -29,7 +32,7 @@ const listings: Readonly<Record<string, (registry: Registry) => Listing | Promis
       title,
     }));
     const rows = entries.map(({ name, family, models, title }) => [name, family, models, title]);
-    return { entries, table: textTable(['task', 'family', 'models', 'about'], rows) };
+    return { entries, headings: ['task', 'family', 'models', 'about'], rows };
   },
   models({ contenders: all }) {
     const entries = all.map(({ name, mechanism, kind, title, description }) => ({
@@ -40,7 +43,7 @@ const listings: Readonly<Record<string, (registry: Registry) => Listing | Promis
       description,
     }));
     const rows = entries.map(({ name, kind, description }) => [name, kind, description]);
-    return { entries, table: textTable(['model', 'learning', 'about'], rows) };
+    return { entries, headings: ['model', 'learning', 'about'], rows };
   },
   async profiles(registry) {
     const entries = (await profilesOf(registry)).map(({ name, description, cells }) => ({
@@ -49,17 +52,17 @@ const listings: Readonly<Record<string, (registry: Registry) => Listing | Promis
       description,
     }));
     const rows = entries.map(({ name, cells, description }) => [name, String(cells), description]);
-    return { entries, table: textTable(['profile', 'cells', 'about'], rows, ['left', 'right']) };
+    return { entries, headings: ['profile', 'cells', 'about'], rows, alignments: ['left', 'right'] };
   },
   policies({ policies }) {
     const entries = policies.map(({ name, title, description }) => ({ name, title, description }));
     const rows = entries.map(({ name, description }) => [name, description]);
-    return { entries, table: textTable(['policy', 'about'], rows) };
+    return { entries, headings: ['policy', 'about'], rows };
   },
   async engines() {
     const entries = await probeEngines();
     const rows = entries.map(({ name, available, reason }) => [name, available ? 'yes' : 'no', reason]);
-    return { entries, table: textTable(['engine', 'loads here', 'why'], rows) };
+    return { entries, headings: ['engine', 'loads here', 'why'], rows };
   },
 };
 
@@ -75,20 +78,23 @@ export const list = defineVerb({
   async run(_, { output, registry }, [what]) {
     if (what === undefined) await listEverything(output, registry);
     else if (what in listings) {
-      const { entries, table } = await listings[what]!(registry);
-      output.print(table);
-      output.emit(entries);
+      const listing = await listings[what]!(registry);
+      output.print(tableOf(listing, output));
+      output.emit(listing.entries);
     } else await listFolder(what, output, registry);
     return ExitCode.ok;
   },
 });
 
+const tableOf = ({ headings, rows, alignments }: Listing, { width }: Output) =>
+  textTable(headings, rows, alignments, width);
+
 async function listEverything(output: Output, registry: Registry): Promise<void> {
   const everything: Record<string, readonly object[]> = {};
   for (const [name, make] of Object.entries(listings)) {
-    const { entries, table } = await make(registry);
-    everything[name] = entries;
-    output.print(`${table}\n`);
+    const listing = await make(registry);
+    everything[name] = listing.entries;
+    output.print(`${tableOf(listing, output)}\n`);
   }
   output.print('`palimpsest describe <name>` tells more about one of them.');
   output.emit(everything);
@@ -103,6 +109,8 @@ async function listFolder(folder: string, output: Output, registry: Registry): P
     );
   }
   const results = await (await ResultStore.openExisting(folder)).list();
-  output.print(results.length === 0 ? `'${folder}' holds no cell.` : formatCells(results, registry));
+  output.print(
+    results.length === 0 ? `'${folder}' holds no cell.` : formatCells(results, registry, output.width),
+  );
   output.emit(results);
 }

@@ -17,10 +17,18 @@ export const parity = defineVerb({
       value: 'folder',
     }),
     system: z.string().optional().meta({ description: 'only the cases of this system', value: 'name' }),
+    all: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'a row per compared output, not one per kind of case' }),
     ...engineOptions,
     ...outputOptions,
   }),
-  examples: ['palimpsest parity', 'palimpsest parity --golden ./golden --engine cpu --json'],
+  examples: [
+    'palimpsest parity',
+    'palimpsest parity --system osam --all',
+    'palimpsest parity --golden ./golden --engine cpu --json',
+  ],
   async run(options, { output, signal, registry }) {
     const engine = await createEngine(options.engine, engineSettings(options));
     const folder = options.golden ?? embeddedGoldenFolder();
@@ -33,12 +41,12 @@ export const parity = defineVerb({
         system: options.system,
         onCase(result, done, total) {
           signal.throwIfAborted();
-          progress ??= createProgress({ title: 'parity', total, unit: 'cases', quiet: output.quiet });
+          progress ??= createProgress({ title: 'parity', total, unit: 'cases', output });
           progress.update(done, `${result.system}/${result.name}`);
         },
       });
       progress?.stop();
-      output.print(formatParityReport(report));
+      output.print(formatParityReport(report, { all: options.all, width: output.width }));
       output.emit(report);
       return report.failed === 0 && report.passed > 0 ? ExitCode.ok : ExitCode.failed;
     } finally {

@@ -56,7 +56,7 @@ export const search = defineVerb({
     const summary = await runCells(plan.cells, options.out, options, context);
     const judged = judgeTrials(plan.trials, summary.results, registry);
     writeFileSync(join(options.out, LOG), searchLog(options, judged));
-    output.print(formatSearch(judged, options.tasks));
+    output.print(formatSearch(judged, options.tasks, output.width));
     output.print(
       `\n${summary.done} of ${summary.total} cells done, ${summary.failed} failed; everything tried: ${join(options.out, LOG)}`,
     );

@@ -75,7 +75,7 @@ const sweep = defineVerb({
     }
     const summary = await runCells(cells, options.out, options, context);
     const { results, ...counts } = summary;
-    output.print(formatCells(results, registry));
+    output.print(formatCells(results, registry, output.width));
     output.print(
       `\n${counts.done} of ${counts.total} cells done, ${counts.failed} failed; folder ${options.out}`,
     );

@@ -63,6 +63,8 @@ export const locomoVerb: MechanismVerb<typeof schema> = {
       textTable(
         ['way', ...names],
         ways.map(({ name, figures }) => [name, ...figures.map(shown)]),
+        [],
+        output.width,
       ),
     );
     output.emit({ k, ways });

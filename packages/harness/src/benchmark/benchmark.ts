@@ -87,8 +87,11 @@ function medianOf(result: unknown): number {
   return latency.p50;
 }
 
-/** Benchmark results for people: times, and ratios to the baseline of the same run. */
-export function formatBenchmarks(results: readonly BenchmarkResult[]): string {
+/**
+ * Benchmark results for people: times, and ratios to the baseline of the same run.
+ * @param width most characters of a line of the table. Default: no limit.
+ */
+export function formatBenchmarks(results: readonly BenchmarkResult[], width?: number): string {
   return results
     .map(({ title, work, timings }) => {
       const rows = timings.map((timing) => [
@@ -97,12 +100,12 @@ export function formatBenchmarks(results: readonly BenchmarkResult[]): string {
         timing.medianMilliseconds.toPrecision(3),
         timing.isBaseline ? 'baseline' : `${timing.speedup.toPrecision(3)}x`,
       ]);
-      const table = textTable(['case', 'runs', 'median ms', 'speed'], rows, [
-        'left',
-        'right',
-        'right',
-        'right',
-      ]);
+      const table = textTable(
+        ['case', 'runs', 'median ms', 'speed'],
+        rows,
+        ['left', 'right', 'right', 'right'],
+        width,
+      );
       return `${title} (${work})\n${table}`;
     })
     .join('\n\n');

@@ -4,8 +4,15 @@ import type { CellResult } from './cell.js';
 import { cellLabel } from './label.js';
 import type { EvaluationRegistry } from './task.js';
 
-/** One row per cell: its headline, or why it failed. */
-export function formatCells(results: readonly CellResult[], registry: EvaluationRegistry): string {
+/**
+ * One row per cell: its headline, or why it failed.
+ * @param width most characters of a line. Default: no limit.
+ */
+export function formatCells(
+  results: readonly CellResult[],
+  registry: EvaluationRegistry,
+  width?: number,
+): string {
   const rows = results.map((result) => [
     result.status === 'done' && result.outcome?.passed !== false ? '✓' : '✗',
     cellLabel(result.spec),
@@ -13,13 +20,12 @@ export function formatCells(results: readonly CellResult[], registry: Evaluation
     `${result.seconds.toFixed(1)} s`,
     result.spec.engine,
   ]);
-  return textTable(['', 'cell', 'measured', 'value', 'time', 'engine'], rows, [
-    'left',
-    'left',
-    'left',
-    'right',
-    'right',
-  ]);
+  return textTable(
+    ['', 'cell', 'measured', 'value', 'time', 'engine'],
+    rows,
+    ['left', 'left', 'left', 'right', 'right'],
+    width,
+  );
 }
 
 function headlineOf({ spec, outcome, error }: CellResult, { tasks }: EvaluationRegistry): [string, string] {

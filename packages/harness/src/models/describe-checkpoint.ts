@@ -1,3 +1,4 @@
+import { wrapLine } from '@palimpsest/base';
 import { countParameters, type JsonObject, loadCheckpoint, stateBytes } from '@palimpsest/lm';
 import { formatShape, type NDArray, treeLeaves } from '@palimpsest/tensor-core';
 import type { Registry } from '../create-registry.js';
@@ -45,8 +46,11 @@ export async function describeCheckpoint(
   };
 }
 
-/** The description for people. */
-export function formatCheckpoint(description: CheckpointDescription): string {
+/**
+ * The description for people.
+ * @param width most characters of a line. Default: no limit.
+ */
+export function formatCheckpoint(description: CheckpointDescription, width?: number): string {
   const { training, tokenizer } = description;
   const facts = [
     ['checkpoint', description.folder],
@@ -58,13 +62,17 @@ export function formatCheckpoint(description: CheckpointDescription): string {
     ['configuration', JSON.stringify(description.config)],
   ];
   const tensors = description.tensors.map(({ path, shape }) => [path, formatShape(shape)]);
-  return [formatFacts(facts as [string, string][]), '', textTable(['parameter', 'shape'], tensors)].join(
-    '\n',
-  );
+  return [
+    formatFacts(facts as [string, string][], width),
+    '',
+    textTable(['parameter', 'shape'], tensors, [], width),
+  ].join('\n');
 }
 
-/** Terms and what is to be said about them, one a line. */
-export function formatFacts(facts: readonly (readonly [string, string])[]): string {
-  const width = Math.max(...facts.map(([term]) => term.length));
-  return facts.map(([term, fact]) => `${term.padEnd(width)}  ${fact}`).join('\n');
+/** Terms and what is to be said about them, one a line, or more where a line has not the room. */
+export function formatFacts(facts: readonly (readonly [string, string])[], width = Infinity): string {
+  const room = Math.max(...facts.map(([term]) => term.length));
+  return facts
+    .flatMap(([term, fact]) => wrapLine(`${term.padEnd(room)}  ${fact}`, width, room + 2))
+    .join('\n');
 }

@@ -13,18 +13,20 @@ export interface Description {
 /**
  * Says what a checkpoint, a run folder, a Hugging Face folder or a GGUF file holds. Of the latter two the weights are checked
  * against what is said of them and not read.
+ * @param width most characters of a line of the text. Default: no limit.
  * @throws InputError when it is missing, torn or foreign.
  */
 export async function describeModel(
   folder: string,
   registry: Registry = standardRegistry,
+  width?: number,
 ): Promise<Description> {
   if (isPretrainedFolder(folder)) {
     const data = await describeFolder(folder);
-    return { data, text: formatPretrained(data) };
+    return { data, text: formatPretrained(data, width) };
   }
   const data = await describeCheckpoint(folder, registry);
-  return { data, text: formatCheckpoint(data) };
+  return { data, text: formatCheckpoint(data, width) };
 }
 
 const FAMILY_NAMES: Readonly<Record<FolderDescription['family'], string>> = {
@@ -37,8 +39,11 @@ const FAMILY_NAMES: Readonly<Record<FolderDescription['family'], string>> = {
   gemma3: 'Gemma 3',
 };
 
-/** The description for people. */
-export function formatPretrained(description: FolderDescription): string {
+/**
+ * The description for people.
+ * @param width most characters of a line. Default: no limit.
+ */
+export function formatPretrained(description: FolderDescription, width?: number): string {
   const { config, family, dtypes, files, endIds } = description;
   const heads = `${config.heads} heads of ${config.headWidth} over ${config.keyValueHeads} key/value heads`;
   const facts = [
@@ -65,5 +70,5 @@ export function formatPretrained(description: FolderDescription): string {
     ['configuration', JSON.stringify(config)],
     ...description.warnings.map((warning) => ['warning', warning]),
   ];
-  return formatFacts(facts as [string, string][]);
+  return formatFacts(facts as [string, string][], width);
 }

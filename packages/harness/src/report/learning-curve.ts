@@ -42,7 +42,8 @@ export async function learningCurveSvg(
   return renderChart(lineChart(series, axes), '#ffffff');
 }
 
-function exponentialAverage(points: readonly CurvePoint[], weight: number): Point[] {
+/** The training loss of every step, averaged with weights that fade: `weight` is that of the newest one. */
+export function exponentialAverage(points: readonly CurvePoint[], weight: number): Point[] {
   let average: number | undefined;
   return points.map(({ step, loss }) => {
     average = average === undefined ? loss : average + weight * (loss - average);

@@ -4,17 +4,24 @@ import { Labels } from '../results/labels.js';
 import { headlineColumns, headlineRow, taskGroups } from '../results/tables.js';
 import { textTable } from './table.js';
 
-/** The table that ends an evaluation on the terminal: one row per model and task, and what failed. */
-export function formatDocument(document: ResultsDocument, registry: EvaluationRegistry): string {
+/**
+ * The table that ends an evaluation on the terminal: one row per model and task, and what failed.
+ * @param width most characters of a line. Default: no limit.
+ */
+export function formatDocument(
+  document: ResultsDocument,
+  registry: EvaluationRegistry,
+  width?: number,
+): string {
   const labels = new Labels(registry);
   const groups = taskGroups(document, registry);
   const rows = groups.flatMap((group) => {
     const headline = group.task?.headline;
     const better = headline
-      ? `${headline.metric}, ${headline.higherIsBetter ? 'higher' : 'lower'} is better`
+      ? `: ${headline.metric}, ${headline.higherIsBetter ? 'higher' : 'lower'} is better`
       : '';
     return [
-      [group.title, better],
+      [`${group.title}${better}`],
       ...group.entries.map((entry) => {
         const mark = entry.passed === false ? '✗ ' : entry.passed ? '✓ ' : '  ';
         const [name, ...rest] = headlineRow(entry, group.task, labels);
@@ -25,15 +32,12 @@ export function formatDocument(document: ResultsDocument, registry: EvaluationRe
   });
   const failed = document.failed.map(({ label, error }) => `✗ ${label}: ${error}`);
   return [
-    textTable(headlineColumns, rows, [
-      'left',
-      'right',
-      'right',
-      'right',
-      'right',
-      'right',
-      'right',
-    ]).trimEnd(),
+    textTable(
+      headlineColumns,
+      rows,
+      ['left', ...headlineColumns.slice(1).map(() => 'right' as const)],
+      width,
+    ).trimEnd(),
     ...(failed.length > 0 ? ['', `${failed.length} cells failed:`, ...failed] : []),
   ].join('\n');
 }

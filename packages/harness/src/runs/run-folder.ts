@@ -79,22 +79,10 @@ export class RunFolder {
     }
   }
 
-  /** The learning curve of everything recorded, the steps before a resume among it. */
-  curve(): CurvePoint[] {
-    const points = new Map<number, { step: number; loss: number; validationLoss?: number }>();
-    for (const event of readMetrics(this.#metrics)) {
-      if (event.type === 'step') points.set(event.step, { step: event.step, loss: event.loss });
-      if (event.type !== 'validation') continue;
-      const point = points.get(event.step);
-      if (point) point.validationLoss = event.result.loss;
-    }
-    return [...points.values()].sort((a, b) => a.step - b.step);
-  }
-
   /** Draws the learning curve. Returns the path of the picture. */
   async drawCurve(title: string): Promise<string> {
     const path = join(this.path, CURVE);
-    writeFileSync(path, await learningCurveSvg(this.curve(), { title }));
+    writeFileSync(path, await learningCurveSvg(learningCurve(this.path), { title }));
     return path;
   }
 
@@ -130,6 +118,18 @@ function occupied(path: string, goesOn: boolean): InputError {
       ? `The folder '${path}' holds another run, whose checkpoint would be lost; choose another folder (--out), or go on with that run (--load ${path}).`
       : `The folder '${path}' holds a run already; go on with it (--load ${path}) or choose another folder (--out).`,
   );
+}
+
+/** The learning curve of everything that a run recorded, the steps before a resume among it. */
+export function learningCurve(folder: string): CurvePoint[] {
+  const points = new Map<number, { step: number; loss: number; validationLoss?: number }>();
+  for (const event of readMetrics(join(folder, METRICS))) {
+    if (event.type === 'step') points.set(event.step, { step: event.step, loss: event.loss });
+    if (event.type !== 'validation') continue;
+    const point = points.get(event.step);
+    if (point) point.validationLoss = event.result.loss;
+  }
+  return [...points.values()].sort((a, b) => a.step - b.step);
 }
 
 /**

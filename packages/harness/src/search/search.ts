@@ -94,8 +94,15 @@ export function searchLog(
   return `${JSON.stringify(searchLogSchema.parse(JSON.parse(canonicalJson(log))), undefined, 1)}\n`;
 }
 
-/** The defaults and the best trial of every model. */
-export function formatSearch(judged: readonly JudgedTrial[], tasks: readonly string[]): string {
+/**
+ * The defaults and the best trial of every model.
+ * @param width most characters of a line. Default: no limit.
+ */
+export function formatSearch(
+  judged: readonly JudgedTrial[],
+  tasks: readonly string[],
+  width?: number,
+): string {
   const models = [...new Set(judged.map(({ model }) => model))];
   const rows = models.flatMap((model) => {
     const own = judged.filter((trial) => trial.model === model);
@@ -105,14 +112,12 @@ export function formatSearch(judged: readonly JudgedTrial[], tasks: readonly str
       row(`best of ${own.length}`, own[0]!, tasks),
     ];
   });
-  return textTable(['model', 'trial', 'score', ...tasks, 'rate', 'options'], rows, [
-    'left',
-    'left',
-    'right',
-    ...tasks.map(() => 'right' as const),
-    'right',
-    'left',
-  ]);
+  return textTable(
+    ['model', 'trial', 'score', ...tasks, 'rate', 'options'],
+    rows,
+    ['left', 'left', 'right', ...tasks.map(() => 'right' as const), 'right', 'left'],
+    width,
+  );
 }
 
 function row(

@@ -39,14 +39,17 @@ export const clauseLines = ({ gate }: ViabilityReport): string[] =>
       `${holds === true ? 'holds' : holds === false ? 'FAILS' : '     '}  ${name}: ${text}`,
   );
 
-/** The report for a terminal. */
-export function viabilityText(report: ViabilityReport): string {
+/**
+ * The report for a terminal.
+ * @param width most characters of a line of the table. Default: no limit.
+ */
+export function viabilityText(report: ViabilityReport, width?: number): string {
   return [
     report.gate.passed ? 'The gate is passed.' : 'The gate is not passed.',
     ...clauseLines(report),
     madeOf(report),
     '',
-    textTable(HEADER, rowsOf(report)),
+    textTable(HEADER, rowsOf(report), [], width),
   ].join('\n');
 }
 

@@ -117,7 +117,7 @@ export const runVerb: MechanismVerb<typeof runSchema> = {
       writeFileSync(join(options.out, 'report.json'), `${JSON.stringify(report, null, 1)}\n`);
       writeFileSync(join(options.out, 'report.md'), viabilityMarkdown(report));
     }
-    output.print(viabilityText(report));
+    output.print(viabilityText(report, output.width));
     output.emit(report);
     return report.gate.passed ? 0 : 1;
   },
