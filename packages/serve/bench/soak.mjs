@@ -30,7 +30,8 @@ const end = performance.now() + 1000 * seconds;
 
 async function ask(client, turn) {
   const stream = turn % 3 === 1;
-  const leaves = turn % 10 === 9;
+  // Of chats, completions, streams and sessions some of each.
+  const leaves = turn % 5 === 4;
   const isChat = turn % 2 === 0;
   const body = {
     ...{ model: server.model, stream, max_tokens: 16, seed: turn },

@@ -112,6 +112,8 @@ async function write(
     }
     const read = Math.max(0, session.position - begun - event.tokens);
     metrics.tokensRead += read;
+    // The one that ended it was written, too, and is told to nobody.
+    if (event.stopId !== undefined) metrics.tokensWritten += 1;
     if (event.reason === 'aborted') metrics.cancelled += 1;
     await onEvent(event);
     return { end: event, read };

@@ -107,7 +107,8 @@ function commonOf(
 function samplingOf(request: Common, usual: SamplingOptions): SamplingOptions {
   const asked = {
     temperature: request.temperature,
-    topP: request.top_p,
+    // In these requests 0 leaves the likeliest token alone; in the house's options it leaves all.
+    topP: request.top_p === 0 ? Number.MIN_VALUE : request.top_p,
     topK: request.top_k,
     minP: request.min_p,
     frequencyPenalty: request.frequency_penalty,

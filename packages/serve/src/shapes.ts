@@ -23,23 +23,27 @@ type Finish = ReturnType<typeof finishReason> | null;
 
 /** How one kind of completion is written down, whole or piece by piece. */
 export interface Shape {
-  /** Fields of every document of the reply. */
-  readonly head: { readonly id: string; readonly created: number; readonly model: string };
   /** What comes before the first token, piece by piece. */
   opening(): object[];
   piece(text: string, tokens: readonly TokenEvent[], finish: Finish): object;
   whole(text: string, tokens: readonly TokenEvent[], finish: Finish): object;
 }
 
-const headOf = (prefix: string, model: string): Shape['head'] => ({
+/** Fields of every document of a reply. */
+const headOf = (prefix: string, model: string) => ({
   id: `${prefix}-${randomUUID()}`,
   created: Math.floor(Date.now() / 1000),
   model,
 });
 
+/** The least log-probability that is told: JSON has no infinity, and clients read numbers. */
+const LEAST = -9999;
+
+const told = (logProbability: number) => Math.max(logProbability, LEAST);
+
 /** `/v1/completions`. @param withProbabilities the request asks for them */
 export function completionShape(
-  { tokenizer }: LanguageModel,
+  { tokenizer }: Pick<LanguageModel, 'tokenizer'>,
   model: string,
   withProbabilities: boolean,
 ): Shape {
@@ -50,10 +54,10 @@ export function completionShape(
     const texts = tokens.map(({ id }) => tokenizer.decode([id]));
     return {
       tokens: texts,
-      token_logprobs: tokens.map(({ logProbability }) => logProbability),
+      token_logprobs: tokens.map(({ logProbability }) => told(logProbability)),
       top_logprobs: tokens.map(({ alternatives = [] }) =>
         Object.fromEntries(
-          alternatives.map(({ id, logProbability }) => [tokenizer.decode([id]), logProbability]),
+          alternatives.map(({ id, logProbability }) => [tokenizer.decode([id]), told(logProbability)]),
         ),
       ),
       text_offset: texts.map((text) => {
@@ -67,17 +71,21 @@ export function completionShape(
     object: 'text_completion',
     choices: [{ index: 0, text, logprobs: probabilities(tokens), finish_reason: finish }],
   });
-  return { head, opening: () => [], piece: document, whole: document };
+  return { opening: () => [], piece: document, whole: document };
 }
 
 /** `/v1/chat/completions`. */
-export function chatShape({ tokenizer }: LanguageModel, model: string, withProbabilities: boolean): Shape {
+export function chatShape(
+  { tokenizer }: Pick<LanguageModel, 'tokenizer'>,
+  model: string,
+  withProbabilities: boolean,
+): Shape {
   const head = headOf('chatcmpl', model);
   const entry = ({ id, logProbability }: DrawnToken) => {
     const token = tokenizer.decode([id]);
     // A part of a character is no text, and its bytes are not known here.
     const bytes = token.includes('\uFFFD') ? null : [...new TextEncoder().encode(token)];
-    return { token, logprob: logProbability, bytes };
+    return { token, logprob: told(logProbability), bytes };
   };
   const probabilities = (tokens: readonly TokenEvent[]) =>
     withProbabilities
@@ -95,7 +103,6 @@ export function chatShape({ tokenizer }: LanguageModel, model: string, withProba
     choices: [{ index: 0, delta, logprobs: probabilities(tokens), finish_reason: finish }],
   });
   return {
-    head,
     opening: () => [piece({ role: 'assistant', content: '' }, [], null)],
     piece: (content, tokens, finish) => piece(content === '' ? {} : { content }, tokens, finish),
     whole: (content, tokens, finish) => ({

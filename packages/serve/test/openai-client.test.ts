@@ -81,6 +81,50 @@ describe('the official client', () => {
     });
   });
 
+  it('ends at an id that ends texts, which is counted but not told, and which a session has read', async () => {
+    const { language, client } = await start();
+    const session = await Session.create({
+      engine: engine(),
+      model: language.model,
+      params: language.params,
+      seed: 5,
+    });
+    const prompt = language.encodeStart('Hello');
+    const drawn: number[] = [];
+    await session.prefill(prompt);
+    for (let i = 0; i < 12; i++) drawn.push((await session.next({ temperature: 1 })).id);
+    await session.dispose();
+    // An id that comes for the first time behind some others.
+    const at = drawn.findIndex((id, i) => i >= 3 && drawn.indexOf(id) === i);
+    expect(at).toBeGreaterThan(0);
+    const ending = await start({ language: { ...language, endIds: [drawn[at]!] } });
+    const ask = { ...greedy, prompt: 'Hello', ...{ session: 'ended' } };
+    const reply = await ending.client.completions.create({ ...ask, temperature: 1, seed: 5 });
+    expect(reply.choices[0]).toMatchObject({
+      text: language.tokenizer.decode(drawn.slice(0, at)),
+      finish_reason: 'stop',
+    });
+    expect(reply.usage).toMatchObject({ prompt_tokens: prompt.length, completion_tokens: at + 1 });
+    expect(await metric(ending.url, 'tokens_written_total')).toBe(at + 1);
+    const next = await ending.client.completions.create({ ...ask, prompt: '', max_tokens: 1 });
+    const expected = await client.completions.create({
+      ...greedy,
+      prompt: [...prompt, ...drawn.slice(0, at + 1)],
+      max_tokens: 1,
+    });
+    expect(next.choices[0]!.text).toBe(expected.choices[0]!.text);
+  });
+
+  it('takes the likeliest token alone for a top_p of 0, as for a temperature of 0', async () => {
+    const { client } = await start();
+    const ask = { model, prompt: 'Hello', max_tokens: 12 };
+    const cold = await client.completions.create({ ...ask, temperature: 0 });
+    const narrow = await client.completions.create({ ...ask, top_p: 0, seed: 3 });
+    const coldest = await client.completions.create({ ...ask, temperature: 1e-300, top_p: 0.9, seed: 3 });
+    expect(narrow.choices[0]!.text).toBe(cold.choices[0]!.text);
+    expect(coldest.choices[0]!.text).toBe(cold.choices[0]!.text);
+  });
+
   it('gives equal replies for equal seeds, and others otherwise', async () => {
     const { client } = await start();
     const ask = async (seed?: number) => {

@@ -37,7 +37,8 @@ const cutsByProbability = ({ topP, topPRule, minP }: Sampling) =>
 /** The probabilities that top-k, top-p and min-p leave. */
 function cut(scores: Float64Array, sampling: Sampling): Float64Array {
   let kept = rank(scores, sampling);
-  let probabilities = softmax(kept.map((id) => scores[id]! / sampling.temperature));
+  const largest = scores[kept[0]!]!;
+  let probabilities = normalise(kept.map((id) => weightOf(scores[id]!, largest, sampling.temperature)));
   const count = Math.min(topPCount(probabilities, sampling), minPCount(probabilities, sampling.minP));
   kept = kept.slice(0, count);
   probabilities = probabilities.slice(0, count);
@@ -53,9 +54,7 @@ function cut(scores: Float64Array, sampling: Sampling): Float64Array {
 function softmaxOf(scores: Float64Array, largest: number, temperature: number): Float64Array {
   let sum = 0;
   for (let id = 0; id < scores.length; id++) {
-    const score = scores[id]!;
-    // Also where the largest is infinite.
-    const weight = score === largest ? 1 : Math.exp((score - largest) / temperature);
+    const weight = weightOf(scores[id]!, largest, temperature);
     scores[id] = weight;
     sum += weight;
   }
@@ -125,9 +124,11 @@ function rank(scores: Float64Array, { topK, topKRule }: Sampling): number[] {
   return topK > 0 && topKRule === 'exact' ? ids.slice(0, topK) : ids;
 }
 
-function softmax(scores: readonly number[]): number[] {
-  const largest = scores[0]!;
-  const weights = scores.map((score) => (score === largest ? 1 : Math.exp(score - largest)));
+/** The share of a score beside the largest one, which may be infinite; a quotient by a small temperature would be, too. */
+const weightOf = (score: number, largest: number, temperature: number) =>
+  score === largest ? 1 : Math.exp((score - largest) / temperature);
+
+function normalise(weights: readonly number[]): number[] {
   const sum = weights.reduce((total, weight) => total + weight, 0);
   return weights.map((weight) => weight / sum);
 }

@@ -75,6 +75,11 @@ describe('nextTokenDistribution', () => {
     expectClose(distribution(logs([0.5, 0.3, 0.2]), { minP: 0.5, topP: 0.4 }), [1, 0, 0]);
   });
 
+  it('stays a distribution for the smallest temperature, whatever cuts', () => {
+    for (const cut of [{}, { topP: 0.9 }, { minP: 0.1 }, { topK: 2 }])
+      expect(distribution([1, 3, 2], { temperature: Number.MIN_VALUE, ...cut })).toEqual([0, 1, 0]);
+  });
+
   it('applies top-p to what top-k left, after the temperature', () => {
     // Squared and cut to three: 16, 9, 4 of 29; 16 / 29 = 0.55 does not reach 0.6, 25 / 29 does.
     expectClose(distribution(logs([0.1, 0.4, 0.3, 0.2]), { temperature: 0.5, topK: 3, topP: 0.6 }), [
