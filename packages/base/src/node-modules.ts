@@ -5,9 +5,7 @@ import { PalimpsestError } from './errors.js';
  * browsers have nothing to resolve.
  * @throws PalimpsestError where there is none (a browser).
  */
-export function nodeModule<Name extends 'node:fs' | 'node:path' | 'node:crypto' | 'node:os'>(
-  name: Name,
-): NodeModules[Name] {
+export function nodeModule<Name extends keyof NodeModules>(name: Name): NodeModules[Name] {
   const builtin = globalThis.process?.getBuiltinModule?.(name);
   if (builtin === undefined) {
     throw new PalimpsestError(`Files need Node.js 20.19 or newer: '${name}' does not exist in this runtime.`);
@@ -20,4 +18,6 @@ interface NodeModules {
   'node:path': typeof import('node:path');
   'node:crypto': typeof import('node:crypto');
   'node:os': typeof import('node:os');
+  'node:url': typeof import('node:url');
+  'node:child_process': typeof import('node:child_process');
 }

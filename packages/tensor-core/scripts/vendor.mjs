@@ -44,7 +44,6 @@ await build({
       ),
       "export { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';",
       "export { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';",
-      'export const bundleUrl = import.meta.url;',
     ].join('\n'),
   },
   outfile: join(out, 'tfjs.mjs'),
@@ -92,12 +91,8 @@ const declarations = output[0].code
   .replace(/^\/\/\/ <reference.*$/gm, '')
   .replace(/ReadableStream<[^>]*>/g, 'unknown')
   .replaceAll('typeof fetch;', '(...args: unknown[]) => Promise<unknown>;');
-await writeFile(
-  join(out, 'tfjs.d.mts'),
-  `${browserTypes}\n${declarations}\n/** Address of this bundle; the .wasm files lie beside it. */\nexport declare const bundleUrl: string;\n`,
-);
+await writeFile(join(out, 'tfjs.d.mts'), `${browserTypes}\n${declarations}\n`);
 
+const file = 'tfjs-backend-wasm-simd.wasm';
 const wasmFolder = join(dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json')), 'wasm-out');
-for (const file of ['tfjs-backend-wasm.wasm', 'tfjs-backend-wasm-simd.wasm']) {
-  await cp(join(wasmFolder, file), join(out, file));
-}
+await cp(join(wasmFolder, file), join(out, file));

@@ -1,4 +1,5 @@
 import { EngineError } from '@palimpsest/base';
+import { platform } from '#platform';
 import type { Engine, EngineDescription, EngineName, EngineProbe } from './engine.js';
 import { EagerEngine } from './engines/eager.js';
 import { type GraphLimits, graphLimits } from './engines/graph-limits.js';
@@ -6,10 +7,11 @@ import { OnnxEngine } from './engines/onnx.js';
 import { loadNodeRuntime, loadWebRuntime, type OnnxRuntime } from './engines/onnx-runtime.js';
 import { loadTensorflowNode } from './engines/tensorflow-node.js';
 import { prepareCpu, prepareWasm } from './engines/tfjs-backends.js';
+import type { WebRuntime } from './platform/platform.js';
 
 /** Options of `createEngine`. */
 export interface EngineOptions {
-  /** Threads for one op; graphs with little work use one. Default: `PALIMPSEST_THREADS` or all cores for `onnx`, 1 for `onnx-web`; the TensorFlow.js backends choose themselves. */
+  /** Threads for one op; graphs with little work use one. Default: `PALIMPSEST_THREADS` or all cores for `onnx`; 1 for `onnx-web`, in pages that are isolated from other origins half the cores, at most 4; the TensorFlow.js backends choose themselves. */
   readonly threads?: number | undefined;
   /** Execution provider of ONNX Runtime: `cpu` (default), `webgpu`, `cuda` in Node; `wasm` (default), `webgpu` in browsers. */
   readonly provider?: string;
@@ -23,15 +25,32 @@ export interface EngineOptions {
    * default 64 MiB. Larger ones stay where they are, one copy for all graphs. `onnx-web` copies them into every graph.
    */
   readonly bakedBytes?: number;
+  /**
+   * Address of the folder with the WASM files of `wasm` (`tfjs-backend-wasm-simd.wasm`) or `onnx-web`
+   * (`ort-wasm-simd-threaded.wasm` and `.mjs`, or those of another build), for bundlers that do not bring them along.
+   * Default: where they lie beside their modules.
+   */
+  readonly assets?: string | URL;
+  /**
+   * The build of ONNX Runtime that `onnx-web` runs on: the module `onnxruntime-web/wasm`, or `onnxruntime-web/webgpu`, which the
+   * provider `webgpu` needs. A page imports it itself, so that no other page ships its 14 or 27 MB; in Node the default is
+   * `onnxruntime-web` where that is installed.
+   */
+  readonly onnxRuntime?: WebRuntime | Promise<WebRuntime>;
 }
 
 type EngineParts = Pick<EngineDescription, 'runtime' | 'device' | 'threads'> & {
+  /** What the description has to say about them. */
+  readonly note?: string | undefined;
   make(description: EngineDescription): Engine;
 };
 
 interface EngineKind {
   readonly name: EngineName;
+  /** What helps in Node.js. */
   readonly remedy: string;
+  /** What helps in a page; nothing for engines that need Node.js. */
+  readonly pageRemedy?: string;
   load(options: EngineOptions): Promise<EngineParts>;
 }
 
@@ -39,6 +58,7 @@ const onnxParts = (name: EngineName, runtime: OnnxRuntime, limits: GraphLimits):
   runtime: `${runtime.library} ${runtime.version}`,
   device: runtime.provider,
   threads: runtime.threads,
+  note: runtime.note,
   make: (description) => new OnnxEngine(name, runtime, description, limits),
 });
 
@@ -62,6 +82,8 @@ const KINDS: readonly EngineKind[] = [
   {
     name: 'onnx-web',
     remedy: 'npm install onnxruntime-web@1.30',
+    pageRemedy:
+      "npm install onnxruntime-web@1.30, give its module 'onnxruntime-web/wasm' as 'onnxRuntime', and serve its ort-wasm-simd-threaded.* beside your program or from the folder that you name as 'assets'",
     load: async (options) => {
       await prepareCpu();
       return onnxParts('onnx-web', await loadWebRuntime(options), graphLimits(options));
@@ -91,8 +113,11 @@ const KINDS: readonly EngineKind[] = [
   },
   {
     name: 'wasm',
-    remedy: 'reinstall @palimpsest/tensor-core: its .wasm files are missing',
-    load: async () => eagerParts('wasm', 'wasm', `TensorFlow.js ${await prepareWasm()}`, 'WebAssembly SIMD'),
+    remedy: 'reinstall @palimpsest/tensor-core: its .wasm file is missing',
+    pageRemedy:
+      "serve tfjs-backend-wasm-simd.wasm of node_modules/@palimpsest/tensor-core/dist there, or name the folder that has it as 'assets'",
+    load: async ({ assets }) =>
+      eagerParts('wasm', 'wasm', `TensorFlow.js ${await prepareWasm(assets)}`, 'WebAssembly SIMD'),
   },
   {
     name: 'cpu',
@@ -104,6 +129,8 @@ const KINDS: readonly EngineKind[] = [
 /** The names of all engines, best first. */
 export const engineNames: readonly EngineName[] = KINDS.map(({ name }) => name);
 
+const remedyOf = ({ remedy, pageRemedy = '' }: EngineKind) => (platform.fetchesAssets ? pageRemedy : remedy);
+
 /** One line of a loader's failure. */
 function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
@@ -114,7 +141,7 @@ async function tryLoad(kind: EngineKind, options: EngineOptions): Promise<Engine
   try {
     return await kind.load(options);
   } catch (error) {
-    return { name: kind.name, available: false, reason: reasonOf(error), remedy: kind.remedy };
+    return { name: kind.name, available: false, reason: reasonOf(error), remedy: remedyOf(kind) };
   }
 }
 
@@ -151,8 +178,9 @@ export async function createEngine(
       unavailable.push(loaded);
       continue;
     }
-    const reason = name === 'auto' ? `the best engine that loads here` : 'asked for by name';
-    const { make, ...parts } = loaded;
+    const { make, note, ...parts } = loaded;
+    const asked = name === 'auto' ? 'the best engine that loads here' : 'asked for by name';
+    const reason = note === undefined ? asked : `${asked}; ${note}`;
     return make({ name: kind.name, ...parts, reason, unavailable });
   }
   const [failure] = unavailable;

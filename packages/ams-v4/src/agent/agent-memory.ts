@@ -1,4 +1,4 @@
-import { InputError } from '@palimpsest/base';
+import { InputError, nodeModule } from '@palimpsest/base';
 import { FolderLock, storageError } from '@palimpsest/lm';
 import type { KeyValueMemory } from '../conversation/key-value-memory.js';
 import type { StoredMemory } from '../conversation/memory-records.js';
@@ -320,7 +320,8 @@ export class AgentMemory {
   }
 
   async #openFolder(folder: string): Promise<void> {
-    const [{ mkdir }, { join }] = await Promise.all([import('node:fs/promises'), import('node:path')]);
+    const { join } = nodeModule('node:path');
+    const { mkdir } = nodeModule('node:fs').promises;
     await mkdir(folder, { recursive: true }).catch((error: Error) => {
       throw new InputError(`The folder '${folder}' of a memory cannot be made: ${error.message}.`);
     });

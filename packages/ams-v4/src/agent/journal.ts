@@ -1,4 +1,4 @@
-import { fnv1a, hex32, InputError, writeFileAtomically } from '@palimpsest/base';
+import { fnv1a, hex32, InputError, nodeModule, writeFileAtomically } from '@palimpsest/base';
 
 /** Something that happened to a memory; numbers of events rise by one. */
 export interface JournalEvent {
@@ -10,7 +10,7 @@ export interface JournalEvent {
 /** The file of a folder in which a memory is: where it is, a memory is. */
 export const JOURNAL = 'memory.jsonl';
 
-const files = () => import('node:fs/promises');
+const files = () => nodeModule('node:fs').promises;
 
 const checksum = (line: string): string => hex32(fnv1a(line));
 
@@ -27,7 +27,7 @@ const lineOf = (event: object): string => {
 export class Journal {
   #seq = 0;
   #lines = 0;
-  #handle: Awaited<ReturnType<Awaited<ReturnType<typeof files>>['open']>> | undefined;
+  #handle: Awaited<ReturnType<ReturnType<typeof files>['open']>> | undefined;
 
   private constructor(readonly path: string) {}
 
@@ -36,7 +36,7 @@ export class Journal {
    * @throws InputError naming the line for a file that is no journal, or damaged before its last line.
    */
   static async open(path: string): Promise<{ journal: Journal; events: JournalEvent[] }> {
-    const { readFile, open } = await files();
+    const { readFile, open } = files();
     const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return '';
       throw new InputError(`The memory '${path}' cannot be read: ${error.message}.`);
@@ -77,7 +77,7 @@ export class Journal {
     const lines = events.map((members, i) => lineOf({ seq: this.#seq + 1 + i, op: 'add', ...members }));
     await writeFileAtomically(this.path, new TextEncoder().encode(lines.join('')));
     await this.close();
-    this.#handle = await (await files()).open(this.path, 'a');
+    this.#handle = await files().open(this.path, 'a');
     this.#seq += lines.length;
     this.#lines = lines.length;
   }

@@ -1,6 +1,7 @@
 import type { TransformerConfig } from '@palimpsest/backbone';
 import {
   InputError,
+  nodeModule,
   readSafetensors,
   type SafeTensor,
   writeFileAtomically,
@@ -20,13 +21,13 @@ const SETS = 'key-value-sets.safetensors';
 const VERSION = 1;
 
 const paths = async (folder: string) => {
-  const { join } = await import('node:path');
+  const { join } = nodeModule('node:path');
   return { settings: join(folder, SETTINGS), arrays: join(folder, ARRAYS), sets: join(folder, SETS) };
 };
 
 /** Writes what was trained to a folder: settings, arrays, and the sets of keys and values. */
 export async function saveConversation(folder: string, adapters: ConversationAdapters): Promise<void> {
-  const { mkdir } = await import('node:fs/promises');
+  const { mkdir } = nodeModule('node:fs').promises;
   await mkdir(folder, { recursive: true });
   const { settings, arrays, sets } = await paths(folder);
   const standard = ({ centroid, hidden }: FeatureStandard) => ({
@@ -66,7 +67,7 @@ export async function loadConversation(
   folder: string,
   model: TransformerConfig,
 ): Promise<ConversationAdapters> {
-  const { readFile } = await import('node:fs/promises');
+  const { readFile } = nodeModule('node:fs').promises;
   const { settings, arrays, sets } = await paths(folder);
   const text = await readFile(settings, 'utf8').catch(() => {
     throw new InputError(

@@ -5,6 +5,7 @@ import {
   type TransformerParameters,
   type TransformerState,
 } from '@palimpsest/backbone';
+import { nodeModule } from '@palimpsest/base';
 import type { GoldenHandler, GoldenOutputs } from '@palimpsest/base/golden';
 import { InputError, type NDArray, ndarray, type tf } from '@palimpsest/tensor-core';
 import { joinRows, rowsAt } from '../key-values/token-rows.js';
@@ -12,7 +13,8 @@ import { runCase } from './case-parts.js';
 
 /** The checkpoint of the case: beside it, or with the cases of the backbone. */
 async function folderOf(testCase: Parameters<GoldenHandler['run']>[0]): Promise<string> {
-  const [{ existsSync }, { join }] = await Promise.all([import('node:fs'), import('node:path')]);
+  const { existsSync } = nodeModule('node:fs');
+  const { join } = nodeModule('node:path');
   const name = testCase.member('folder', '');
   const places = [join(testCase.folder, name), join(testCase.folder, '..', 'backbone', name)];
   const found = places.find((place) => existsSync(place));

@@ -1,5 +1,5 @@
 import { loadPretrained, type Pretrained } from '@palimpsest/backbone';
-import { readSafetensors, writeSafetensors } from '@palimpsest/base';
+import { nodeModule, readSafetensors, writeSafetensors } from '@palimpsest/base';
 import type { GoldenCase, GoldenContext } from '@palimpsest/base/golden';
 import { defaultRouting, type Matrix, mapKey, matrix } from '@palimpsest/kakeya';
 import { type Engine, InputError, type NDArray, Rng } from '@palimpsest/tensor-core';
@@ -25,11 +25,9 @@ export function idRows(testCase: GoldenCase, name: string, lengths: string): num
 
 /** The GPT-2 model that a case holds, read as a checkpoint folder. */
 async function languageModelOf(testCase: GoldenCase): Promise<Pretrained> {
-  const [{ mkdtemp, rm, writeFile }, { tmpdir }, { join }] = await Promise.all([
-    import('node:fs/promises'),
-    import('node:os'),
-    import('node:path'),
-  ]);
+  const { mkdtemp, rm, writeFile } = nodeModule('node:fs').promises;
+  const { tmpdir } = nodeModule('node:os');
+  const { join } = nodeModule('node:path');
   const folder = await mkdtemp(join(tmpdir(), 'palimpsest-golden-'));
   try {
     const config = { model_type: 'gpt2', ...testCase.member('hfConfig', {}) };
@@ -50,7 +48,7 @@ export const adaptersOf = (testCase: GoldenCase): AdapterParameters<NDArray> =>
 
 /** Base-to-field maps of the case of writing, which holds them for all cases of its seed. */
 async function mapsOf(testCase: GoldenCase): Promise<Record<string, Matrix>> {
-  const { join } = await import('node:path');
+  const { join } = nodeModule('node:path');
   const { tensors } = await readSafetensors(join(testCase.folder, 'memllm-write-generate.safetensors'));
   const maps = defaultRouting.map((entry, k) => {
     const found = tensors.get(`in/kakeya${k}.baseToField`);

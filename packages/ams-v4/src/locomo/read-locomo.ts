@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { InputError } from '@palimpsest/base';
+import { InputError, nodeModule } from '@palimpsest/base';
 import { z } from 'zod';
 
 /** A long conversation of two people, and questions about it. */
@@ -58,9 +57,11 @@ const SESSION = /^session_(\d+)$/;
  * @throws InputError for a file that is missing or of another form.
  */
 export async function readLocomo(path: string): Promise<LongConversation[]> {
-  const text = await readFile(path, 'utf8').catch((error: Error) => {
-    throw new InputError(`The conversations '${path}' cannot be read: ${error.message}.`);
-  });
+  const text = await nodeModule('node:fs')
+    .promises.readFile(path, 'utf8')
+    .catch((error: Error) => {
+      throw new InputError(`The conversations '${path}' cannot be read: ${error.message}.`);
+    });
   let json: unknown;
   try {
     json = JSON.parse(text);

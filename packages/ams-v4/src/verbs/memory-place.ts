@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { loadPretrained } from '@palimpsest/backbone';
+import { nodeModule } from '@palimpsest/base';
 import type { VerbExit } from '@palimpsest/lm';
 import { createEngine, InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
@@ -41,7 +40,8 @@ export async function withKeptMemory(
   asked: Place,
   use: (memory: AgentMemory) => Promise<VerbExit>,
 ): Promise<VerbExit> {
-  if (existsSync(join(asked.folder, JOURNAL))) return withMemory(asked, use);
+  const journal = nodeModule('node:path').join(asked.folder, JOURNAL);
+  if (nodeModule('node:fs').existsSync(journal)) return withMemory(asked, use);
   throw new InputError(
     `There is no memory in '${asked.folder}' (--folder); \`palimpsest memory add\` begins one.`,
   );

@@ -23,7 +23,7 @@ export const serveVerb: MechanismVerb<typeof schema> = {
   examples: ['palimpsest memory serve --folder memory', 'palimpsest memory serve --http 8700'],
   run: (options, { output, signal }) =>
     withMemory(options, async (memory) => {
-      const { serveHttp, serveStdio } = await import('../mcp/serve.js');
+      const { serveHttp, serveStdio } = await import('#mcp');
       if (options.http === undefined) {
         await serveStdio(memory, VERSION, signal);
         return 0;

@@ -1,4 +1,4 @@
-import { appendFileSync } from 'node:fs';
+import { nodeModule } from '@palimpsest/base';
 import type { MechanismVerb } from '@palimpsest/lm';
 import { createEngine } from '@palimpsest/tensor-core';
 import { z } from 'zod';
@@ -37,7 +37,7 @@ export const trainVerb: MechanismVerb<typeof schema> = {
           `step ${step + 1} of ${steps}: ${total.toFixed(4)} ${shown(components)} ${seconds.toFixed(2)} s`,
         );
         const line = { step, total, dt_s: seconds, ...components };
-        if (log !== undefined) appendFileSync(log, `${JSON.stringify(line)}\n`);
+        if (log !== undefined) nodeModule('node:fs').appendFileSync(log, `${JSON.stringify(line)}\n`);
       };
       const trained = await trainAdapters(memory, { steps, batch, learningRate, onStep, signal });
       await memory.saveTrainedWeights(out, { provenance: `memory train, seed ${seed}`, ...trained });

@@ -1,3 +1,4 @@
+import { nodeModule } from '@palimpsest/base';
 import {
   type GoldenCase,
   type GoldenHandler,
@@ -24,7 +25,7 @@ import type { Transformer } from '../transformer.js';
 export async function folderOf(testCase: GoldenCase, name: unknown): Promise<string> {
   if (typeof name !== 'string')
     throw new InputError(`The case '${testCase.name}' names no checkpoint folder.`);
-  const { resolve } = await import('node:path');
+  const { resolve } = nodeModule('node:path');
   return resolve(testCase.folder, name);
 }
 

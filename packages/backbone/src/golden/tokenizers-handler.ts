@@ -1,3 +1,4 @@
+import { nodeModule } from '@palimpsest/base';
 import type { GoldenHandler, GoldenOutputs } from '@palimpsest/base/golden';
 import { HuggingFaceTokenizer } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
@@ -20,7 +21,7 @@ export const tokenizersHandler: GoldenHandler = {
     const folders = testCase.member('folders', {} as Record<string, string>);
     const cases = testCase.member('cases', {} as Record<string, readonly TextCase[]>);
     const outputs: Record<string, GoldenOutputs[string]> = {};
-    const { join } = await import('node:path');
+    const { join } = nodeModule('node:path');
     for (const [family, texts] of Object.entries(cases)) {
       if (!folders[family]) {
         throw new InputError(`The case '${testCase.name}' names no folder for the family '${family}'.`);

@@ -1,4 +1,4 @@
-import { InputError } from '@palimpsest/base';
+import { InputError, nodeModule } from '@palimpsest/base';
 import { HuggingFaceTokenizer, type JsonObject, type JsonValue } from '@palimpsest/lm';
 import {
   type CacheOptions,
@@ -27,7 +27,7 @@ const DEFAULT_CAPACITY = 4096;
 
 /** @throws InputError naming the file and the key that is missing or wrong. */
 export async function readCheckpointFolder(folder: string, cache: CacheOptions = {}): Promise<Checkpoint> {
-  const { join } = await import('node:path');
+  const { join } = nodeModule('node:path');
   const configPath = join(folder, 'config.json');
   const checkpoint = parseCheckpointConfig(
     await requireJsonFile(configPath, 'describes the architecture'),

@@ -1,4 +1,4 @@
-import { foreignCause, InputError, parseJson, systemReason } from '@palimpsest/base';
+import { foreignCause, InputError, nodeModule, parseJson, systemReason } from '@palimpsest/base';
 import type { JsonObject } from '@palimpsest/lm';
 
 export const isObject = (value: unknown): value is JsonObject =>
@@ -23,7 +23,7 @@ export async function readTextFile(path: string): Promise<string | undefined> {
 }
 
 async function readOptional(path: string): Promise<Uint8Array | undefined> {
-  const { readFile } = await import('node:fs/promises');
+  const { readFile } = nodeModule('node:fs').promises;
   return readFile(path).catch((error: { code?: string }) => {
     if (error.code === 'ENOENT') return undefined;
     throw new InputError(`${path} cannot be read: ${systemReason(error)}.`);

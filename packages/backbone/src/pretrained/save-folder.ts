@@ -1,6 +1,7 @@
 import {
   InputError,
   type NDArray,
+  nodeModule,
   type SafeTensor,
   treeToRecord,
   writeFileAtomically,
@@ -39,7 +40,8 @@ export async function saveFolder(folder: string, saved: SavedModel): Promise<voi
   const { family, model, params, tokenizer, tokenizerConfig, endIds = [] } = saved;
   const config = configJson(family, model.options, endIds);
   checkDescribed(family, model.options, config);
-  const [{ mkdir }, { join }] = await Promise.all([import('node:fs/promises'), import('node:path')]);
+  const { join } = nodeModule('node:path');
+  const { mkdir } = nodeModule('node:fs').promises;
   await mkdir(folder, { recursive: true }).catch((error: Error) => {
     throw new InputError(`The folder '${folder}' cannot be made: ${error.message}.`);
   });

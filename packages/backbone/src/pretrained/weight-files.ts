@@ -2,6 +2,7 @@ import {
   FIRST_BYTES,
   headerLength,
   InputError,
+  nodeModule,
   parseHeader,
   type SafeEntry,
   systemReason,
@@ -59,8 +60,8 @@ export class WeightFiles implements WeightSource {
 
   /** @throws InputError naming the file that is missing, torn or foreign, or the key that is not where the index says. */
   static async open(folder: string): Promise<WeightFiles> {
-    const { join } = await import('node:path');
-    const { readdir } = await import('node:fs/promises');
+    const { join } = nodeModule('node:path');
+    const { readdir } = nodeModule('node:fs').promises;
     const names = await readdir(folder).catch(() => [] as string[]);
     const indexPath = join(folder, INDEX);
     if (names.includes(SINGLE) || !names.includes(INDEX)) {
@@ -138,7 +139,7 @@ async function openFile(path: string, where: string): Promise<OpenFile> {
 
 /** @param where why the file is looked for, as the end of a sentence. @throws InputError when it cannot be opened. */
 export async function openForReading(path: string, where: string): Promise<FileHandle> {
-  const { open } = await import('node:fs/promises');
+  const { open } = nodeModule('node:fs').promises;
   return open(path, 'r').catch((error: { code?: string }) => {
     throw new InputError(
       error.code === 'ENOENT'

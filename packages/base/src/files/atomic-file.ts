@@ -1,9 +1,9 @@
 import { InputError } from '../errors.js';
+import { nodeModule } from '../node-modules.js';
 import { requireRegularFile } from './regular-file.js';
 import { systemReason } from './system-error.js';
 
-// Node's file modules load on use, so that the package itself also loads in browsers.
-const files = () => import('node:fs/promises');
+const files = () => nodeModule('node:fs').promises;
 
 /** The refusal of a file that cannot be read: its path and the reason. */
 export function unreadable(path: string, error: unknown): InputError {
@@ -16,7 +16,7 @@ export function unreadable(path: string, error: unknown): InputError {
 /** The bytes of a file. @throws InputError naming the file when it is missing or cannot be read. */
 export async function readBytes(path: string): Promise<Uint8Array> {
   requireRegularFile(path);
-  const { readFile } = await files();
+  const { readFile } = files();
   return readFile(path).catch((error: unknown) => {
     throw unreadable(path, error);
   });
@@ -36,8 +36,8 @@ export async function writeFileAtomically(
   path: string,
   contents: Uint8Array | string | readonly Uint8Array[],
 ): Promise<void> {
-  const { open, rename, rm } = await files();
-  const { hostname } = await import('node:os');
+  const { open, rename, rm } = files();
+  const { hostname } = nodeModule('node:os');
   writes += 1;
   const temporary = `${path}.${machine(hostname())}.${process.pid}-${writes}.tmp`;
   const parts = Array.isArray(contents)
@@ -63,8 +63,8 @@ const machine = (hostname: string) => hostname.replace(/[^A-Za-z0-9-]/g, '_');
 
 /** Removes temporary files of a path whose process is gone, or that another machine has long left alone. */
 async function sweep(path: string, here: string): Promise<void> {
-  const { readdir, rm, stat } = await files();
-  const { basename, dirname, join } = await import('node:path');
+  const { readdir, rm, stat } = files();
+  const { basename, dirname, join } = nodeModule('node:path');
   const start = `${basename(path)}.`;
   for (const name of await readdir(dirname(path))) {
     const [, place = here, pid] =

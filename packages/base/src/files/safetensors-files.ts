@@ -1,5 +1,6 @@
 import { InputError } from '../errors.js';
 import { FIRST_BYTES } from '../foreign-cause.js';
+import { nodeModule } from '../node-modules.js';
 import {
   decodeSafetensors,
   headerLength,
@@ -12,9 +13,6 @@ import {
   tensorFromBuffer,
 } from '../safetensors.js';
 import { readBytes, unreadable, writeFileAtomically } from './atomic-file.js';
-
-// Node's file modules load on use, so that the package itself also loads in browsers.
-const files = () => import('node:fs/promises');
 
 /** Reads a whole file. @throws InputError naming the file when it is missing, torn or foreign. */
 export async function readSafetensors(path: string): Promise<SafeTensors> {
@@ -34,7 +32,7 @@ export async function writeSafetensors(
   await writeFileAtomically(path, safetensorsChunks(tensors, metadata));
 }
 
-type FileHandle = Awaited<ReturnType<Awaited<ReturnType<typeof files>>['open']>>;
+type FileHandle = Awaited<ReturnType<typeof import('node:fs')['promises']['open']>>;
 
 /** An open file whose tensors are read one at a time; memory holds one tensor, not the file. Close it after use. */
 export class SafetensorsFile {
@@ -46,7 +44,7 @@ export class SafetensorsFile {
 
   /** Opens a file and reads its header. @throws InputError for a missing, torn or foreign file. */
   static async open(path: string): Promise<SafetensorsFile> {
-    const { open } = await files();
+    const { open } = nodeModule('node:fs').promises;
     const handle = await open(path, 'r').catch((error: unknown) => {
       throw unreadable(path, error);
     });

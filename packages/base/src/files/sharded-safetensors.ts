@@ -1,5 +1,6 @@
 import { InputError } from '../errors.js';
 import { parseJson } from '../lenient-json.js';
+import { nodeModule } from '../node-modules.js';
 import { unreadable } from './atomic-file.js';
 import { SafetensorsFile } from './safetensors-files.js';
 
@@ -15,8 +16,8 @@ export interface ShardedSafetensors {
  * @throws InputError naming the file or key that is missing.
  */
 export async function openSharded(folder: string): Promise<ShardedSafetensors> {
-  const { readFile } = await import('node:fs/promises');
-  const { join } = await import('node:path');
+  const { readFile } = nodeModule('node:fs').promises;
+  const { join } = nodeModule('node:path');
   const indexPath = join(folder, 'model.safetensors.index.json');
   const text = await readFile(indexPath, 'utf8').catch((error: { code?: string }) => {
     if (error.code === 'ENOENT') return undefined;

@@ -1,6 +1,4 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { InputError, writeFileAtomically } from '@palimpsest/base';
+import { InputError, nodeModule, writeFileAtomically } from '@palimpsest/base';
 import type { NAMMConfig } from '../config.js';
 import type { EvaluationEvent, EvolutionEvent } from './evolution-event.js';
 import { type EvolutionState, loadEvolution, saveEvolution } from './evolution-file.js';
@@ -9,6 +7,8 @@ import { savePolicy } from './policy-file.js';
 import { type EvolutionOptions, parseEvolution } from './settings.js';
 import { planStages, type Stage, type StagePlace } from './stage.js';
 import type { PopulationRunner, Statistics } from './trial.js';
+
+const paths = () => nodeModule('node:path');
 
 export interface EvolveOptions {
   /** What is evolved; `folded` parameters unless it says otherwise and they exist for it. */
@@ -68,7 +68,7 @@ export async function* evolveNamm(options: EvolveOptions): AsyncGenerator<Evolut
     generations,
     settings,
   };
-  if (folder !== undefined) await mkdir(folder, { recursive: true });
+  if (folder !== undefined) await nodeModule('node:fs').promises.mkdir(folder, { recursive: true });
   if (!evalOnly) yield* saver.save('latest');
   for (const stage of stages) {
     const isOver = run.generation >= stage.to && !(evalOnly && stage === stages.at(-1));
@@ -157,7 +157,7 @@ class Saver {
   async report(event: EvaluationEvent): Promise<void> {
     if (this.#folder === undefined) return;
     await writeFileAtomically(
-      join(this.#folder, `eval-${event.generation}.json`),
+      paths().join(this.#folder, `eval-${event.generation}.json`),
       `${JSON.stringify(event, null, 2)}\n`,
     );
   }
@@ -166,7 +166,7 @@ class Saver {
     if (this.#folder === undefined) return;
     const { generation } = this.#run;
     const name = kind === 'numbered' ? `generation-${generation}.safetensors` : EVOLUTION_FILES[kind];
-    const path = join(this.#folder, name);
+    const path = paths().join(this.#folder, name);
     if (kind === 'best') await savePolicy(path, this.#run.bestPolicy);
     else await saveEvolution(path, this.#run.state());
     yield { type: 'checkpoint', generation, kind, path };
@@ -175,7 +175,7 @@ class Saver {
 
 /** The latest state in the folder of an evolution. @throws InputError when there is none. */
 export async function loadLatest(folder: string): Promise<EvolutionState> {
-  const path = join(folder, EVOLUTION_FILES.latest);
+  const path = paths().join(folder, EVOLUTION_FILES.latest);
   try {
     return await loadEvolution(path);
   } catch (error) {

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { createTransformer, type Transformer, type TransformerParameters } from '@palimpsest/backbone';
+import { nodeModule } from '@palimpsest/base';
 import type { BaseModel, MechanismVerb, MechanismVerbContext, Tokenizer, VerbExit } from '@palimpsest/lm';
 import { loadCorpus } from '@palimpsest/lm';
 import { InputError, type NDArray } from '@palimpsest/tensor-core';
@@ -254,7 +254,7 @@ function stagesOf(options: VerbOptions, tokenizer: Tokenizer): Stage[] {
 
 function textOf(path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return nodeModule('node:fs').readFileSync(path, 'utf8');
   } catch (error) {
     throw new InputError(
       `The file '${path}' cannot be read: ${error instanceof Error ? error.message : error}.`,

@@ -1,5 +1,5 @@
-import { writeFileSync } from 'node:fs';
 import { type TransformerParameters, transformerOf } from '@palimpsest/backbone';
+import { nodeModule } from '@palimpsest/base';
 import { corpusText, loadCorpus, type MechanismVerb } from '@palimpsest/lm';
 import { createEngine, InputError, type ToHost } from '@palimpsest/tensor-core';
 import { z } from 'zod';
@@ -62,7 +62,7 @@ export const inspectVerb: MechanismVerb<typeof schema> = {
         { policy: options.memory, updateInterval: read.updates[0]! },
         tokenizer,
       );
-      writeFileSync(options.out, await draw(inspection, folder));
+      nodeModule('node:fs').writeFileSync(options.out, await draw(inspection, folder));
       output.print([...inspection.summary, `page: ${options.out}`].join('\n'));
       output.emit({ ...inspection.data, page: options.out });
       return 0;

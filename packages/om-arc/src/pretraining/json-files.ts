@@ -1,8 +1,9 @@
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { parseJson, readRegularFile, systemReason } from '@palimpsest/base';
+import { nodeModule, parseJson, readRegularFile, systemReason } from '@palimpsest/base';
 import { InputError } from '@palimpsest/tensor-core';
 import type { z } from 'zod';
+
+const fileSystem = () => nodeModule('node:fs');
+const paths = () => nodeModule('node:path');
 
 /** Reads a JSON file and checks it. @throws InputError naming the file, the field and what was expected. */
 export function readJson<Schema extends z.ZodType>(path: string, schema: Schema): z.output<Schema> {
@@ -26,12 +27,12 @@ function bytesOf(path: string): Uint8Array {
 export function jsonFiles(folder: string): string[] {
   const files = namesIn(folder).filter((file) => file.endsWith('.json') && !file.startsWith('._'));
   if (files.length === 0) throw new InputError(`The folder '${folder}' holds no .json files.`);
-  return files.sort().map((file) => join(folder, file));
+  return files.sort().map((file) => paths().join(folder, file));
 }
 
 function namesIn(folder: string): string[] {
   try {
-    return readdirSync(folder);
+    return fileSystem().readdirSync(folder);
   } catch (error) {
     throw new InputError(`The folder '${folder}' cannot be read: ${systemReason(error)}.`);
   }

@@ -1,10 +1,12 @@
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { nodeModule } from '@palimpsest/base';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { binDocuments, countChunk, type TokensSummary } from '../data/binning.js';
 import { byteTokenizer, encodeWithSpecials, tokenizerWithSpecials } from '../data/special-tokens.js';
 import { jsonFiles, readJson } from './json-files.js';
+
+const fileSystem = () => nodeModule('node:fs');
+const paths = () => nodeModule('node:path');
 
 /** Settings of the preprocessing. */
 export const preprocessSchema = z.strictObject({
@@ -28,7 +30,7 @@ export type PreprocessSettings = z.output<typeof preprocessSchema>;
 export function preprocess(settings: PreprocessSettings): TokensSummary {
   const { input, output, tokenizerPath, prependStr, appendStr } = settings;
   if (!input || !output) throw new InputError('Preprocessing needs an input and an output folder.');
-  if (existsSync(output))
+  if (fileSystem().existsSync(output))
     throw new InputError(`'${output}' exists; remove it or choose another output folder.`);
   const tokenizer = tokenizerPath
     ? tokenizerWithSpecials(readJson(tokenizerPath, z.unknown()))
@@ -42,17 +44,20 @@ export function preprocess(settings: PreprocessSettings): TokensSummary {
     }
   }
   const folder = `${output}.part`;
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
+  fileSystem().rmSync(folder, { recursive: true, force: true });
+  fileSystem().mkdirSync(folder, { recursive: true });
   const summary: TokensSummary = {};
   for (const chunk of binDocuments(documents(), settings)) {
-    const path = join(folder, chunk.bin, chunk.file);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, JSON.stringify(chunk.documents));
+    const path = paths().join(folder, chunk.bin, chunk.file);
+    fileSystem().mkdirSync(paths().dirname(path), { recursive: true });
+    fileSystem().writeFileSync(path, JSON.stringify(chunk.documents));
     countChunk(summary, chunk);
   }
-  writeFileSync(join(folder, 'tokens_summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
-  writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(tokenizer.toJSON()));
-  renameSync(folder, output);
+  fileSystem().writeFileSync(
+    paths().join(folder, 'tokens_summary.json'),
+    `${JSON.stringify(summary, null, 2)}\n`,
+  );
+  fileSystem().writeFileSync(paths().join(folder, 'tokenizer.json'), JSON.stringify(tokenizer.toJSON()));
+  fileSystem().renameSync(folder, output);
   return summary;
 }

@@ -1,5 +1,4 @@
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { nodeModule } from '@palimpsest/base';
 import { type BpeTokenizer, loadCheckpoint, type TrainingEvent, train, trainingSchema } from '@palimpsest/lm';
 import { type Engine, InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
@@ -11,6 +10,9 @@ import { type OmFlags, optionsFromFlags } from '../presets.js';
 import { createOmModel, type OmModel } from '../sequence-model.js';
 import { jsonFiles, readJson } from './json-files.js';
 import { PackedSamples, type Samples } from './packed-samples.js';
+
+const fileSystem = () => nodeModule('node:fs');
+const paths = () => nodeModule('node:path');
 
 const count = z.int().min(1);
 
@@ -56,20 +58,20 @@ export async function* pretrain(
   folder: string,
   signal?: AbortSignal,
 ): AsyncGenerator<StageEvent, void, undefined> {
-  const at = (file: string) => join(folder, file);
+  const at = (file: string) => paths().join(folder, file);
   const data = readJson(at('data.json'), dataSchema);
   const { preset, options } = readJson(at('model.json'), modelSchema);
   const { settings, stages } = readJson(at('training.json'), trainingFile);
   const { checkpoints } = readJson(at('paths.json'), pathsSchema);
-  const folders = data.sources.map((source) => resolve(folder, source.folder));
-  const tokenizer = tokenizerWithSpecials(readJson(join(folders[0]!, 'tokenizer.json'), z.unknown()));
+  const folders = data.sources.map((source) => paths().resolve(folder, source.folder));
+  const tokenizer = tokenizerWithSpecials(readJson(paths().join(folders[0]!, 'tokenizer.json'), z.unknown()));
   const flags = { ...options, padId: specialId(tokenizer, '<|pad|>') } as OmFlags;
   const model = createOmModel(optionsFromFlags(tokenizer.vocabSize, flags, preset));
-  const stageFolder = (stage: number) => join(resolve(folder, checkpoints), `stage${stage}`);
+  const stageFolder = (stage: number) => paths().join(paths().resolve(folder, checkpoints), `stage${stage}`);
   const models = { 'om-arc': (config: unknown) => createOmModel(config as OmOptions) as never };
   for (const [stage, { segments, batchSize, ...own }] of stages.entries()) {
     const place = stageFolder(stage);
-    if (existsSync(join(place, FINAL))) {
+    if (fileSystem().existsSync(paths().join(place, FINAL))) {
       yield { stage, stages: stages.length };
       continue;
     }
@@ -79,7 +81,7 @@ export async function* pretrain(
       proportions: data.sources.map(({ proportion }) => proportion),
       numPad: contextIds(model.options),
     });
-    const isBegun = existsSync(join(place, 'latest'));
+    const isBegun = fileSystem().existsSync(paths().join(place, 'latest'));
     const resume = isBegun ? await loadCheckpoint(place, models) : undefined;
     const before = stage > 0 && !resume ? await loadCheckpoint(stageFolder(stage - 1), models) : undefined;
     const run = train({
@@ -98,7 +100,10 @@ export async function* pretrain(
       yield { stage, stages: stages.length, event };
       isDone = event.type === 'end';
       if (event.type === 'end')
-        writeFileSync(join(place, FINAL), `${JSON.stringify({ step: event.step, tokens: event.tokens })}\n`);
+        fileSystem().writeFileSync(
+          paths().join(place, FINAL),
+          `${JSON.stringify({ step: event.step, tokens: event.tokens })}\n`,
+        );
     }
     if (!isDone) return;
   }
@@ -112,8 +117,9 @@ function samplesOf(
   segments: number,
   tokenizer: BpeTokenizer,
 ): Samples {
-  const bins = existsSync(folder)
-    ? readdirSync(folder, { withFileTypes: true })
+  const bins = fileSystem().existsSync(folder)
+    ? fileSystem()
+        .readdirSync(folder, { withFileTypes: true })
         .filter((entry) => entry.isDirectory())
         .map(({ name }) => name)
         .sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10))
@@ -128,7 +134,7 @@ function samplesOf(
         .max(tokenizer.vocabSize - 1),
     ),
   );
-  const files = jsonFiles(join(folder, bin)).map((file) => readJson(file, documents));
+  const files = jsonFiles(paths().join(folder, bin)).map((file) => readJson(file, documents));
   const numPad = contextIds(model.options);
   const sampleLength = numPad + 1 + segments * model.options.segmentLen;
   return [...packDocuments(files, { sampleLength, numPad, padId: model.options.padId })];

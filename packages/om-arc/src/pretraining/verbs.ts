@@ -1,11 +1,13 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { nodeModule } from '@palimpsest/base';
 import type { MechanismVerb, MechanismVerbContext, TrainingEvent, VerbExit } from '@palimpsest/lm';
 import { createEngine, InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { finetune } from './finetune.js';
 import { type PreprocessSettings, preprocess, preprocessSchema } from './preprocess.js';
 import { configTemplates, pretrain } from './stages.js';
+
+const fileSystem = () => nodeModule('node:fs');
+const paths = () => nodeModule('node:path');
 
 /** `preprocess`: texts into bins of ids. */
 export const preprocessVerb: MechanismVerb = {
@@ -40,11 +42,11 @@ export const pretrainVerb: MechanismVerb<typeof pretrainSchema> = {
 };
 
 async function writeTemplates(folder: string, { output }: MechanismVerbContext): Promise<VerbExit> {
-  mkdirSync(folder, { recursive: true });
+  fileSystem().mkdirSync(folder, { recursive: true });
   for (const [file, contents] of Object.entries(configTemplates())) {
-    const path = join(folder, file);
-    if (existsSync(path)) throw new InputError(`'${path}' exists; it is left as it is.`);
-    writeFileSync(path, `${JSON.stringify(contents, null, 2)}\n`);
+    const path = paths().join(folder, file);
+    if (fileSystem().existsSync(path)) throw new InputError(`'${path}' exists; it is left as it is.`);
+    fileSystem().writeFileSync(path, `${JSON.stringify(contents, null, 2)}\n`);
     output.print(`wrote ${path}`);
   }
   return 0;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { nodeModule } from '@palimpsest/base';
 import type { GoldenHandler, GoldenOutputs } from '@palimpsest/base/golden';
 import {
   CharacterTokenizer,
@@ -58,7 +58,7 @@ function preparedText(text: string): string {
 function corpusFacts(text: string) {
   return {
     chars: text.length,
-    sha256: createHash('sha256').update(text, 'utf8').digest('hex'),
+    sha256: nodeModule('node:crypto').createHash('sha256').update(text, 'utf8').digest('hex'),
     vocab: [...CharacterTokenizer.fromText(text).characters],
     head: text.slice(0, HEAD),
   };

@@ -1,5 +1,11 @@
+import { EngineError } from '@palimpsest/base';
 import type { InferenceSession, Tensor, TensorConstructor } from 'onnxruntime-common';
+import { platform } from '#platform';
 import type { ExternalTensor } from '../onnx/constants.js';
+import { encodeModel } from '../onnx/protobuf.js';
+import type { WebRuntime } from '../platform/platform.js';
+import { GraphBuilder } from '../trace/graph.js';
+import { assetFolder } from './asset-folder.js';
 
 /** A graph as the runtime is given it. */
 export interface SessionModel {
@@ -20,6 +26,8 @@ export interface OnnxRuntime {
   readonly version: string;
   readonly provider: string;
   readonly threads: number;
+  /** Why there are fewer threads than asked for. */
+  readonly note?: string | undefined;
   readonly Tensor: TensorConstructor;
   /** Whether the runtime computes in the caller's memory: it reads inputs where they lie and writes outputs where it is told. */
   readonly sharesMemory: boolean;
@@ -32,6 +40,10 @@ export interface OnnxRuntimeOptions {
   readonly threads?: number | undefined;
   /** Execution provider of the runtime, such as `cpu`, `webgpu`, `cuda` or `wasm`. */
   readonly provider?: string;
+  /** Folder of the WASM build, as an address. */
+  readonly assets?: string | URL;
+  /** A build of `onnxruntime-web`. */
+  readonly onnxRuntime?: WebRuntime | Promise<WebRuntime>;
 }
 
 /** `PALIMPSEST_THREADS`, for several processes that share one machine. */
@@ -46,12 +58,10 @@ const externalData = ({ external }: SessionModel): Pick<InferenceSession.Session
     ? {}
     : { externalData: external.map(({ location, data }) => ({ path: location, data })) };
 
-/** Loads `onnxruntime-node`. @throws when the package or its native library is missing. */
+/** Loads `onnxruntime-node`. @throws EngineError when the package or its native library is missing. */
 export async function loadNodeRuntime(options: OnnxRuntimeOptions): Promise<OnnxRuntime> {
-  const module = await import('onnxruntime-node');
-  const ort = 'default' in module ? (module.default as typeof module) : module;
-  const { availableParallelism } = await import('node:os');
-  const threads = options.threads ?? threadsFromEnvironment() ?? availableParallelism();
+  const ort = await platform.importNative();
+  const threads = options.threads ?? threadsFromEnvironment() ?? platform.nativeThreads();
   const provider = options.provider ?? 'cpu';
   return {
     library: 'onnxruntime-node',
@@ -77,18 +87,27 @@ export async function loadNodeRuntime(options: OnnxRuntimeOptions): Promise<Onnx
   };
 }
 
-/** Loads `onnxruntime-web`, whose WASM build runs in Node and in browsers. */
+/**
+ * Loads `onnxruntime-web`, whose WASM build runs in Node and in browsers.
+ * @throws EngineError when the package is missing, or in browsers when its WASM build or the provider does not start.
+ */
 export async function loadWebRuntime(options: OnnxRuntimeOptions): Promise<OnnxRuntime> {
-  const ort = await import('onnxruntime-web');
-  const threads = options.threads ?? 1;
+  const provider = options.provider ?? 'wasm';
+  const ort = await (options.onnxRuntime ?? platform.importWeb());
+  if (provider === 'webgpu' && platform.fetchesAssets && !platform.hasWebGpu)
+    throw new EngineError('this page has no WebGPU');
+  const { threads, note } = platform.webThreads(options.threads);
   ort.env.wasm.numThreads = threads;
   ort.env.logLevel = 'error';
-  const provider = options.provider ?? 'wasm';
-  return {
+  if (options.assets !== undefined) {
+    ort.env.wasm.wasmPaths = assetFolder(options.assets);
+  }
+  const runtime: OnnxRuntime = {
     library: 'onnxruntime-web',
     version: ort.env.versions.web ?? ort.env.versions.common,
     provider,
     threads,
+    note,
     Tensor: ort.Tensor,
     sharesMemory: false,
     createSession: (model, { ownsMemory }) =>
@@ -101,4 +120,20 @@ export async function loadWebRuntime(options: OnnxRuntimeOptions): Promise<OnnxR
         logSeverityLevel: 3,
       }),
   };
+  if (platform.fetchesAssets) await start(runtime);
+  return runtime;
+}
+
+/** Runs the smallest graph there is: only then is it known that the binary was found and that the provider is there. */
+async function start(runtime: OnnxRuntime): Promise<void> {
+  const graph = new GraphBuilder('start');
+  const value = graph.input([1], 'float32');
+  const model = encodeModel('start', [{ name: 'in', value }], [{ name: 'out', value }]);
+  try {
+    const session = await runtime.createSession(model, { isSmall: true, ownsMemory: false });
+    await session.run({ in: new runtime.Tensor('float32', new Float32Array(1), [1]) });
+    await session.release();
+  } catch (error) {
+    throw new EngineError(`it did not start: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }

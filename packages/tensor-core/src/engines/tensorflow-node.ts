@@ -1,11 +1,7 @@
-import { EngineError } from '@palimpsest/base';
+import { platform } from '#platform';
 import { tf } from '../tf.js';
 import { registerKernelFallbacks } from './kernel-fallback.js';
 import { initialise, prepareCpu } from './tfjs-backends.js';
-
-interface TensorflowNode {
-  readonly version?: Readonly<Record<string, string>>;
-}
 
 /**
  * Loads `@tensorflow/tfjs-node` or its GPU twin when the user has installed it.
@@ -13,21 +9,7 @@ interface TensorflowNode {
  */
 export async function loadTensorflowNode(packageName: string): Promise<string> {
   await prepareCpu();
-  const util = await import('node:util');
-  const legacy = util.default as { isNullOrUndefined?: (value: unknown) => boolean };
-  // Removed in Node 23, still called by tfjs-node 4.22.
-  legacy.isNullOrUndefined ??= (value) => value === null || value === undefined;
-  // The library greets with lines about instructions of the processor.
-  process.env.TF_CPP_MIN_LOG_LEVEL ??= '1';
-  let module: TensorflowNode;
-  try {
-    module = await keepingRegistries(() => import(packageName) as Promise<TensorflowNode>);
-  } catch (error) {
-    const message = error instanceof Error ? error.message.split('\n')[0] : String(error);
-    throw new EngineError(
-      /Cannot find package/.test(message ?? '') ? `${packageName} is not installed` : `${message}`,
-    );
-  }
+  const module = await keepingRegistries(() => platform.importTensorflow(packageName));
   await initialise('tensorflow');
   registerKernelFallbacks('tensorflow');
   return module.version?.['tfjs-node'] ?? module.version?.['tfjs-node-gpu'] ?? '4.x';

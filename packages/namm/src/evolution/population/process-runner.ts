@@ -1,7 +1,5 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { InputError, PalimpsestError } from '@palimpsest/base';
+import type { ChildProcess } from 'node:child_process';
+import { InputError, nodeModule, PalimpsestError } from '@palimpsest/base';
 import type { PopulationReply, PopulationRequest, PopulationRunner } from '../trial.js';
 import { assemble, type ChunkOrder, type ChunkResult, orderOf, planChunks } from './chunk.js';
 import type { PopulationModel } from './population-model.js';
@@ -95,7 +93,7 @@ class Worker {
   #death: Error | undefined;
 
   constructor(model: PopulationModel, threads: number) {
-    this.#child = fork(programPath(), [], {
+    this.#child = nodeModule('node:child_process').fork(programPath(), [], {
       execArgv: [],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -146,8 +144,9 @@ class Worker {
 
 /** The built program, which lies beside this module in the package and is built from its neighbour. */
 function programPath(): string {
-  const here = fileURLToPath(new URL('./population-process.js', import.meta.url));
-  return existsSync(here)
-    ? here
-    : fileURLToPath(new URL('../../../dist/population-process.js', import.meta.url));
+  const { existsSync } = nodeModule('node:fs');
+  // No literal beside `import.meta.url`, which bundlers for browsers would take for a file that they have to bring along.
+  const at = (place: string) => nodeModule('node:url').fileURLToPath(new URL(place, import.meta.url));
+  const here = at('./population-process.js');
+  return existsSync(here) ? here : at('../../../dist/population-process.js');
 }

@@ -1,0 +1,43 @@
+import { EngineError } from '@palimpsest/base';
+import type { Platform } from './platform.js';
+
+/** The part of a page's or worker's global scope that is asked here. */
+interface PageScope {
+  readonly crossOriginIsolated?: boolean;
+  readonly navigator?: { readonly hardwareConcurrency?: number; readonly gpu?: object };
+  readonly location?: { readonly href: string };
+}
+const scope: PageScope = Object(globalThis);
+
+/** More threads wait for each other longer than they compute: the graphs of small models are short. */
+const MOST_THREADS = 4;
+
+const needsNode = async () => {
+  throw new EngineError('it needs Node.js');
+};
+
+export const platform: Platform = {
+  importNative: needsNode,
+  importTensorflow: needsNode,
+
+  // Not imported here: bundlers would ship 14 MB to pages that use another engine, and fail where it is not installed.
+  async importWeb() {
+    throw new EngineError("the page gave no 'onnxRuntime'");
+  },
+
+  nativeThreads: () => 1,
+
+  webThreads(asked) {
+    // Threads share their memory, which browsers allow to pages that are isolated from other origins alone.
+    if (!scope.crossOriginIsolated)
+      return { threads: 1, note: 'one thread, because the page is not cross-origin isolated' };
+    const cores = scope.navigator?.hardwareConcurrency ?? 1;
+    return { threads: asked ?? Math.min(MOST_THREADS, Math.max(1, Math.floor(cores / 2))) };
+  },
+
+  hasWebGpu: scope.navigator?.gpu !== undefined,
+  baseAddress: () => scope.location?.href ?? import.meta.url,
+  fetchesAssets: true,
+  wasmBinary: () => new URL('./tfjs-backend-wasm-simd.wasm', import.meta.url).href,
+  readFile: undefined,
+};
