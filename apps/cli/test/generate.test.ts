@@ -1,3 +1,5 @@
+import { cpSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { emptyFolder, palimpsest } from './support/cli.js';
 import { trainedRun } from './support/trained.js';
@@ -52,5 +54,26 @@ describe('palimpsest generate', () => {
     expect(wrong.code).toBe(2);
     expect(wrong.stderr).toMatch(/^error: --top-p: /);
     expect((await palimpsest(['generate'])).code).toBe(2);
+  });
+
+  it('takes the newest run when none is named, says which, and says what to give when there is none', async () => {
+    const cwd = emptyFolder();
+    for (const [name, hour] of [
+      ['old', 1],
+      ['new', 3],
+      ['older', 0],
+    ] as const) {
+      cpSync(run, join(cwd, 'runs', name), { recursive: true });
+      utimesSync(join(cwd, 'runs', name, 'latest', 'config.json'), hour, hour);
+    }
+    const flags = ['--prompt', 'hello', '--max-new-tokens', '2'];
+    const { code, stdout, stderr } = await palimpsest(['generate', ...flags], { cwd });
+    expect(stderr).toContain(`the newest run: ${join('runs', 'new')}\n`);
+    expect(stdout.startsWith('hello')).toBe(true);
+    expect(code).toBe(0);
+    expect(await palimpsest(['generate', ...flags])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^error: Which model\? /),
+    });
   });
 });

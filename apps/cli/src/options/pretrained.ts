@@ -1,6 +1,7 @@
-import { type PretrainedOptions, type WeightFormat, weightFormats } from '@palimpsest/harness';
+import { newestRun, type PretrainedOptions, type WeightFormat, weightFormats } from '@palimpsest/harness';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
+import type { Output } from '../terminal/output.js';
 import type { VerbArgument } from '../verb.js';
 
 /** What a verb that opens a model of any kind is given: a place, or `--model`. */
@@ -8,6 +9,12 @@ export const modelArgument: VerbArgument = {
   name: 'checkpoint',
   description: 'run folder, checkpoint, Hugging Face folder or GGUF file',
   required: false,
+};
+
+/** The same for a verb that takes the newest run when nothing is named. */
+export const newestOrNamed: VerbArgument = {
+  ...modelArgument,
+  description: `${modelArgument.description} (default: the newest run in runs/)`,
 };
 
 /** The place of a model, and how a model from elsewhere gets its cache. */
@@ -28,6 +35,18 @@ export const pretrainedOptions = {
 };
 
 type Values = Readonly<Record<string, unknown>>;
+
+/** Where `train` puts its runs. */
+export const RUNS = 'runs';
+
+/** The folder that a verb shall open: without a name that of the newest run, which is said. */
+export function placeOrNewest(options: Values, positional: readonly string[], { note }: Output): string {
+  const named = positional[0] ?? options.model;
+  const newest = named === undefined ? newestRun(RUNS) : undefined;
+  if (newest === undefined) return placeOf(options, positional);
+  note(`the newest run: ${newest}`);
+  return newest;
+}
 
 /** The folder that a verb shall open. @throws InputError when there is none, or more than one. */
 export function placeOf(options: Values, [argument]: readonly string[]): string {

@@ -12,6 +12,7 @@ export function nextCommands(folder: string, { model, step = 0 }: EndedRun): str
     'What comes next:',
     `  ${palimpsest} generate ${place} --prompt "Once"`,
     `  ${palimpsest} chat ${place}`,
+    `  ${palimpsest} score ${place} --text-path other.txt`,
     ...(model === undefined ? [] : [`  ${palimpsest} train ${model} --load ${place} --steps ${step * 2}`]),
   ];
 }

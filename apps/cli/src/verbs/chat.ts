@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { engineOptions, outputOptions } from '../options/common.js';
 import { memoryOptions } from '../options/memory.js';
-import { modelArgument, placeOf, pretrainedOptions } from '../options/pretrained.js';
+import { newestOrNamed, placeOrNewest, pretrainedOptions } from '../options/pretrained.js';
 import { primingOption, samplingAliases, samplingOptions, seedOption } from '../options/sampling.js';
 import { speak } from '../speak.js';
 import { defineVerb } from '../verb.js';
@@ -10,7 +10,7 @@ import { defineVerb } from '../verb.js';
 export const chat = defineVerb({
   path: ['chat'],
   description: 'talk with a model; its memory is kept from line to line (:help lists the commands)',
-  arguments: [modelArgument],
+  arguments: [newestOrNamed],
   aliases: samplingAliases,
   schema: z.object({
     conversation: z.boolean().default(true).meta({ description: 'keep the memory from line to line' }),
@@ -28,7 +28,7 @@ export const chat = defineVerb({
     'echo "To be" | palimpsest chat runs/my-run --no-conversation',
   ],
   run: (options, context, positional) =>
-    speak(placeOf(options, positional), options, context, {
+    speak(placeOrNewest(options, positional, context.output), options, context, {
       interactive: true,
       conversation: options.conversation,
     }),

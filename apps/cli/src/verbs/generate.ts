@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { engineOptions, outputOptions } from '../options/common.js';
 import { memoryOptions } from '../options/memory.js';
-import { modelArgument, placeOf, pretrainedOptions } from '../options/pretrained.js';
+import { newestOrNamed, placeOrNewest, pretrainedOptions } from '../options/pretrained.js';
 import { primingOption, samplingAliases, samplingOptions, seedOption } from '../options/sampling.js';
 import { speak } from '../speak.js';
 import { defineVerb } from '../verb.js';
@@ -10,7 +10,7 @@ import { defineVerb } from '../verb.js';
 export const generate = defineVerb({
   path: ['generate'],
   description: 'continue a prompt, token by token',
-  arguments: [modelArgument],
+  arguments: [newestOrNamed],
   aliases: samplingAliases,
   schema: z.object({
     prompt: z.string().default('').meta({ description: 'text to go on from', value: 'text' }),
@@ -35,5 +35,8 @@ export const generate = defineVerb({
     'palimpsest generate --model models/Qwen2.5-0.5B --prompt "To be" --memory sinks --budget 1024',
   ],
   run: (options, context, positional) =>
-    speak(placeOf(options, positional), options, context, { interactive: false, conversation: false }),
+    speak(placeOrNewest(options, positional, context.output), options, context, {
+      interactive: false,
+      conversation: false,
+    }),
 });

@@ -13,6 +13,7 @@ import { list } from './ls.js';
 import { mechanismVerbs } from './mechanism-verbs.js';
 import { parity } from './parity.js';
 import { report } from './report.js';
+import { score } from './score.js';
 import { search } from './search.js';
 import { serve } from './serve.js';
 import { sweepVerbs } from './sweep.js';
@@ -25,6 +26,7 @@ export const verbsOf = (registry: Registry): readonly Verb[] => [
   chat,
   serve,
   info,
+  score,
   inspect,
   exportModel,
   evaluate,

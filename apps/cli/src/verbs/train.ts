@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { ExitCode } from '../exit.js';
 import { engineOptions, engineSettings, outputOptions } from '../options/common.js';
 import { kebab } from '../options/fields.js';
+import { RUNS } from '../options/pretrained.js';
 import { folderOf, resumedRun } from '../options/resumed.js';
 import { samplingAliases, samplingOptions } from '../options/sampling.js';
 import { frozenSets, runOptions, settingsOf, trainingAliases, trainingOptions } from '../options/training.js';
@@ -60,7 +61,7 @@ function trainVerb(architecture: Architecture): Verb {
             ? await newRun(architecture, modelKeys, options, context)
             : await resumedRun(architecture, modelKeys, options, context);
         const own =
-          options.load === undefined ? `runs/${name}-${timeStamp()}` : folderOf(options.load as string);
+          options.load === undefined ? `${RUNS}/${name}-${timeStamp()}` : folderOf(options.load as string);
         const folder = (options.out ?? own) as string;
         const { signal, registry } = context;
         const onRemark = (remark: string) => context.output.note(`warning: ${remark}`);

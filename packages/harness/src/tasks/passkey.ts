@@ -57,6 +57,7 @@ export const passkey = recallTask({
       .default([0, 0.25, 0.5, 0.75, 1])
       .describe('where the key stands, from first (0) to last (1)'),
   },
+  texts: ALPHABET,
   defaults: { examples: 128 },
   plan({ digits, trainLength, factors, depths }) {
     const asking = (length: number, depth: number) => ({

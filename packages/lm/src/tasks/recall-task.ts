@@ -62,6 +62,8 @@ export interface RecallDefinition<Shape extends z.ZodRawShape> {
   readonly title: string;
   readonly description: string;
   readonly shape: Shape;
+  /** The text of every id, for a task that is made of characters. */
+  readonly texts?: readonly string[];
   /** Replaces defaults of the options that every generated task has. */
   readonly defaults?: Partial<RecallOptions>;
   plan(options: z.output<z.ZodObject<Shape>>): RecallPlan;
@@ -80,13 +82,14 @@ export interface RecallDefinition<Shape extends z.ZodRawShape> {
  */
 export function recallTask<Shape extends z.ZodRawShape>(definition: RecallDefinition<Shape>): Task;
 export function recallTask(definition: RecallDefinition<ReturnType<typeof trainingShape>>): Task {
-  const { name, title, description, shape, defaults } = definition;
+  const { name, title, description, shape, defaults, texts } = definition;
   return defineTask({
     name,
     family: 'recall',
     title,
     description,
     options: z.strictObject({ ...shape, ...trainingShape(defaults) }),
+    ...(texts && { texts }),
     contenders: 'trained',
     headline: { metric: 'accuracy', unit: '%', higherIsBetter: true },
     chance: (options) => 100 * definition.plan(options).chance,

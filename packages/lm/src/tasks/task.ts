@@ -33,6 +33,8 @@ export interface Task<Schema extends z.ZodObject = z.ZodObject> {
   readonly contenders: 'none' | 'trained' | 'any';
   /** The number that stands for the task in tables. */
   readonly headline: { readonly metric: string; readonly unit: string; readonly higherIsBetter: boolean };
+  /** The text of every id, for a task that is made of characters: a trained model can be asked it in its own tokens. */
+  readonly texts?: readonly string[];
   /** Headline of a blind guess, when there is one. */
   chance?(options: z.output<Schema>): number;
   run(context: TaskContext, options: z.output<Schema>): Promise<TaskOutcomeInput>;
