@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { emptyFolder, palimpsest } from './support/cli.js';
@@ -12,18 +12,22 @@ const search = (cwd: string, ...more: string[]) =>
 describe('palimpsest search', () => {
   it('tries settings, says the best, writes everything down and repeats nothing', async () => {
     const cwd = emptyFolder();
-    const { code, stdout } = await search(cwd);
+    const part = await search(cwd, '--shard', '1/2');
+    expect(part.stdout).toMatch(/search\.json is written when all cells of the search have a result\.$/m);
+    expect(existsSync(join(cwd, 'search-results', 'search.json'))).toBe(false);
+    const { code, stdout } = await search(cwd, '--finalists', '1', '--final-seeds', '1002');
     expect(code).toBe(0);
     expect(stdout).toMatch(/^osam +best of 2 +[01]\.\d{3} +\d/m);
     expect(stdout).toContain(
-      `2 of 2 cells done, 0 failed; everything tried: ${join('search-results', 'search.json')}`,
+      `3 of 3 cells done, 0 failed; everything tried: ${join('search-results', 'search.json')}`,
     );
     const log = readFileSync(join(cwd, 'search-results', 'search.json'), 'utf8');
     const { trials } = JSON.parse(log);
     expect(trials).toHaveLength(2);
     expect(trials.filter(({ isDefault }: { isDefault: boolean }) => isDefault)).toHaveLength(1);
-    const again = await search(cwd, '--json');
-    expect(JSON.parse(again.stdout)).toMatchObject({ total: 2, failed: 0, trials });
+    expect(trials.filter(({ isFinalist }: { isFinalist: boolean }) => isFinalist)).toHaveLength(1);
+    const again = await search(cwd, '--finalists', '1', '--final-seeds', '1002', '--json');
+    expect(JSON.parse(again.stdout)).toMatchObject({ total: 3, failed: 0, trials });
     expect(readFileSync(join(cwd, 'search-results', 'search.json'), 'utf8')).toBe(log);
   }, 240_000);
 

@@ -116,6 +116,7 @@ export { type JudgedTrial, judgeTrials } from './search/judge.js';
 export {
   FIRST_SEARCH_SEED,
   formatSearch,
+  planFinals,
   planSearch,
   type SearchPlan,
   searchedTasks,

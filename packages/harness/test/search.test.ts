@@ -3,6 +3,7 @@ import {
   type CellResult,
   drawTrials,
   judgeTrials,
+  planFinals,
   planSearch,
   searchedTasks,
   searchLog,
@@ -11,7 +12,14 @@ import {
 } from '../src/index.js';
 
 const contender = (name: string) => standardRegistry.contenders.find((one) => one.name === name)!;
-const plan = { tasks: searchedTasks, trials: 6, seeds: [1001], engine: 'onnx' };
+const plan = {
+  tasks: searchedTasks,
+  trials: 6,
+  seeds: [1001],
+  finalists: 1,
+  finalSeeds: [1002],
+  engine: 'onnx',
+};
 
 describe('the trials of a search', () => {
   it('are the defaults, then others without repetition, the same for the same seed', () => {
@@ -45,6 +53,8 @@ describe('the trials of a search', () => {
 
   it.each([
     [{ seeds: [1] }, 'The seed 1 is one that tables use; a search takes seeds from 1001 on.'],
+    [{ finalSeeds: [2] }, 'The seed 2 is one that tables use; a search takes seeds from 1001 on.'],
+    [{ finalSeeds: [1001] }, 'The seed 1001 stands among the seeds and among the final seeds.'],
     [{ trials: 0 }, 'A search needs at least one trial, not 0.'],
     [{ tasks: ['sketch-error'] }, "The task 'sketch-error' takes no model."],
     [{ models: ['ngram'] }, "'ngram' is counted, not trained, so that there is nothing to search."],
@@ -120,12 +130,43 @@ describe('the judgement of trials', () => {
     expect([first!.learningRate, last!.values, last!.score]).toEqual([4e-3, {}, 0]);
   });
 
+  it('is made again for the best of every model with more seeds, and those come first', () => {
+    const trials = [slow, fast, other];
+    const first = [
+      result('language', slow, [2]),
+      result('language', fast, [1.5]),
+      result('language', other, [0.5]),
+    ];
+    const judged = judgeTrials(trials, first, standardRegistry);
+    const { finalists, cells } = planFinals(judged, { ...plan, tasks: ['language'] });
+    expect(finalists.map(({ model, learningRate }) => [model, learningRate])).toEqual([
+      ['gru', 4e-3],
+      ['osam', 3e-3],
+    ]);
+    expect(cells).toMatchObject([
+      { task: 'language', model: 'gru', learningRate: 4e-3, seed: 1002 },
+      { task: 'language', model: 'osam', learningRate: 3e-3, seed: 1002 },
+    ]);
+    expect(planFinals(judged, { ...plan, finalists: 0 }).cells).toEqual([]);
+
+    const all = [...first, result('language', fast, [2.5], 1002), result('language', other, [0.7], 1002)];
+    const isBest = ({ learningRate, model }: Trial) => model === 'osam' || learningRate === 4e-3;
+    const again = judgeTrials(trials, all, standardRegistry, trials.filter(isBest));
+    expect(again.map((one) => [one.learningRate, one.isFinalist])).toEqual([
+      [4e-3, true],
+      [1e-3, false],
+      [3e-3, true],
+    ]);
+    expect(again[0]!.values).toEqual({ language: 2 });
+  });
+
   it('is written down whole, in the same bytes for the same trials', () => {
     const judged = judgeTrials([slow], [result('language', slow, [2])], standardRegistry);
     const log = searchLog(plan, judged);
     expect(JSON.parse(log)).toMatchObject({
       format: 'palimpsest-search',
       seeds: [1001],
+      finalSeeds: [1002],
       tasks: { language: { storySeed: 1001, steps: 350 } },
       trials: [{ model: 'gru', learningRate: 1e-3, values: { language: 2 } }],
     });

@@ -1,10 +1,12 @@
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeFileAtomically } from '@palimpsest/base';
 import {
   FIRST_SEARCH_SEED,
   formatSearch,
   judgeTrials,
+  planFinals,
   planSearch,
+  type SweepSummary,
   searchedTasks,
   searchLog,
 } from '@palimpsest/harness';
@@ -37,6 +39,13 @@ export const search = defineVerb({
       .min(1)
       .default([FIRST_SEARCH_SEED])
       .meta({ description: `seeds that no table uses, from ${FIRST_SEARCH_SEED} on` }),
+    finalists: z.int().min(0).default(3).meta({
+      description: 'the best settings of every model, which the final seeds decide between; 0 for none',
+    }),
+    finalSeeds: z
+      .array(z.int().min(0))
+      .default([FIRST_SEARCH_SEED + 1, FIRST_SEARCH_SEED + 2])
+      .meta({ description: 'more seeds that no table uses, for these alone' }),
     out: z
       .string()
       .default('search-results')
@@ -53,14 +62,29 @@ export const search = defineVerb({
   async run(options, context) {
     const { output, registry } = context;
     const plan = planSearch(registry, options);
-    const summary = await runCells(plan.cells, options.out, options, context);
-    const judged = judgeTrials(plan.trials, summary.results, registry);
-    writeFileSync(join(options.out, LOG), searchLog(options, judged));
+    const trials = await runCells(plan.cells, options.out, options, context);
+    const first = judgeTrials(plan.trials, trials.results, registry);
+    // A part of the trials is no search: what is missing would count as the worst.
+    const isWhole = options.shard === undefined && hasAll(trials);
+    const finals = planFinals(first, options);
+    const hasFinals = isWhole && finals.cells.length > 0;
+    const summary = hasFinals
+      ? await runCells([...plan.cells, ...finals.cells], options.out, options, context)
+      : trials;
+    const judged = hasFinals ? judgeTrials(plan.trials, summary.results, registry, finals.finalists) : first;
+    const isComplete = isWhole && hasAll(summary);
+    const log = join(options.out, LOG);
+    if (isComplete) await writeFileAtomically(log, searchLog(options, judged));
     output.print(formatSearch(judged, options.tasks, output.width));
     output.print(
-      `\n${summary.done} of ${summary.total} cells done, ${summary.failed} failed; everything tried: ${join(options.out, LOG)}`,
+      `\n${summary.done} of ${summary.total} cells done, ${summary.failed} failed; ${isComplete ? `everything tried: ${log}` : `${log} is written when all cells of the search have a result.`}`,
     );
-    output.emit({ folder: options.out, total: summary.total, failed: summary.failed, trials: judged });
+    const { total, failed } = summary;
+    output.emit({ folder: options.out, isComplete, total, failed, trials: judged });
     return exitCodeOf(summary);
   },
 });
+
+function hasAll({ results, total }: SweepSummary): boolean {
+  return results.length === total;
+}

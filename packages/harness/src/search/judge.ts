@@ -2,7 +2,7 @@ import { mean } from '@palimpsest/base';
 import { canonicalJson } from '../cells/canonical-json.js';
 import type { CellResult } from '../cells/cell.js';
 import type { EvaluationRegistry } from '../cells/task.js';
-import type { Trial } from './trials.js';
+import { isSame, type Trial } from './trials.js';
 
 /** What a trial reached. */
 export interface JudgedTrial extends Trial {
@@ -10,16 +10,21 @@ export interface JudgedTrial extends Trial {
   readonly values: Readonly<Record<string, number>>;
   /** Mean over the tasks of where the value stands between the worst (0) and the best (1) of all trials of all models. */
   readonly score: number;
+  /** Whether it was computed again with the final seeds. */
+  readonly isFinalist: boolean;
 }
 
 /**
  * Judges trials by their results, best first within each model. A trial that lacks a task, since it failed there with
  * one seed or with all, has the worst place in it: a mean of the seeds that went well would favour settings that often fail.
+ *
+ * @param finalists those of the trials that were computed with more seeds than the others; they come before these
  */
 export function judgeTrials(
   trials: readonly Trial[],
   results: readonly CellResult[],
   { tasks }: EvaluationRegistry,
+  finalists: readonly Trial[] = [],
 ): JudgedTrial[] {
   const names = [...new Set(results.map(({ spec }) => spec.task))];
   const valued = trials.map((trial) => ({ trial, values: valuesOf(trial, results, tasks) }));
@@ -31,11 +36,14 @@ export function judgeTrials(
   });
   const judged = valued.map(({ trial, values }): JudgedTrial => {
     const places = ranges.map(({ name, worst, best }) => placeOf(values[name], worst, best));
-    return { ...trial, values, score: mean(places) };
+    const isFinalist = finalists.some((finalist) => isSame(finalist, trial));
+    return { ...trial, values, score: mean(places), isFinalist };
   });
   const models = [...new Set(trials.map(({ model }) => model))];
   return models.flatMap((model) =>
-    judged.filter((trial) => trial.model === model).sort((a, b) => b.score - a.score),
+    judged
+      .filter((trial) => trial.model === model)
+      .sort((a, b) => Number(b.isFinalist) - Number(a.isFinalist) || b.score - a.score),
   );
 }
 

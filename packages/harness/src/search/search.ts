@@ -33,6 +33,10 @@ export interface SearchPlan {
   readonly trials: number;
   /** Seeds of data and parameters; each at least {@link FIRST_SEARCH_SEED}. */
   readonly seeds: readonly number[];
+  /** The best trials of every model that are computed again. */
+  readonly finalists: number;
+  /** Seeds that finalists are computed with besides the others; each at least {@link FIRST_SEARCH_SEED}. */
+  readonly finalSeeds: readonly number[];
   readonly engine: string;
 }
 
@@ -42,13 +46,17 @@ export interface SearchPlan {
  */
 export function planSearch(
   registry: EvaluationRegistry,
-  { models, tasks, trials, seeds, engine }: SearchPlan,
+  { models, tasks, trials, seeds, finalSeeds, engine }: SearchPlan,
 ): { readonly trials: readonly Trial[]; readonly cells: readonly CellSpecInput[] } {
-  const early = seeds.find((seed) => seed < FIRST_SEARCH_SEED);
+  const early = [...seeds, ...finalSeeds].find((seed) => seed < FIRST_SEARCH_SEED);
   if (early !== undefined) {
     throw new InputError(
       `The seed ${early} is one that tables use; a search takes seeds from ${FIRST_SEARCH_SEED} on.`,
     );
+  }
+  const twice = finalSeeds.find((seed) => seeds.includes(seed));
+  if (twice !== undefined) {
+    throw new InputError(`The seed ${twice} stands among the seeds and among the final seeds.`);
   }
   for (const name of tasks) {
     const task = byName('task', registry.tasks, name);
@@ -58,12 +66,44 @@ export function planSearch(
     ? models.map((name) => byName('model', registry.contenders, name))
     : registry.contenders.filter(({ kind }) => kind === 'trained');
   const drawn = chosen.flatMap((contender) => drawTrials(contender, trials, seeds[0]!));
-  const cells = drawn.flatMap(({ isDefault: _, ...model }) =>
+  return { trials: drawn, cells: cellsOf(drawn, tasks, seeds, engine) };
+}
+
+/**
+ * The best trials of every model and the cells that they need besides: a choice among many by few seeds favours whoever was
+ * lucky with them.
+ * @param judged all trials, best first within each model
+ */
+export function planFinals<T extends Trial>(
+  judged: readonly T[],
+  { tasks, finalists, finalSeeds, engine }: SearchPlan,
+): { readonly finalists: readonly T[]; readonly cells: readonly CellSpecInput[] } {
+  const models = [...new Set(judged.map(({ model }) => model))];
+  const best = models.flatMap((model) =>
+    judged.filter((trial) => trial.model === model).slice(0, finalSeeds.length > 0 ? finalists : 0),
+  );
+  return { finalists: best, cells: cellsOf(best, tasks, finalSeeds, engine) };
+}
+
+function cellsOf(
+  trials: readonly Trial[],
+  tasks: readonly string[],
+  seeds: readonly number[],
+  engine: string,
+): CellSpecInput[] {
+  return trials.flatMap(({ model, learningRate, modelOptions }) =>
     tasks.flatMap((task) =>
-      seeds.map((seed) => ({ task, taskOptions: SEARCHED_TASKS[task] ?? {}, ...model, seed, engine })),
+      seeds.map((seed) => ({
+        task,
+        taskOptions: SEARCHED_TASKS[task] ?? {},
+        model,
+        learningRate,
+        modelOptions,
+        seed,
+        engine,
+      })),
     ),
   );
-  return { trials: drawn, cells };
 }
 
 const trialSchema = z.strictObject({
@@ -73,6 +113,7 @@ const trialSchema = z.strictObject({
   isDefault: z.boolean(),
   values: z.record(z.string(), z.number()),
   score: z.number(),
+  isFinalist: z.boolean(),
 });
 
 /** The log of a search: `search.json` of its folder. */
@@ -81,16 +122,17 @@ export const searchLogSchema = z.strictObject({
   version: z.literal(1),
   tasks: z.record(z.string(), z.record(z.string(), z.json())),
   seeds: z.array(z.int()),
+  finalSeeds: z.array(z.int()),
   trials: z.array(trialSchema),
 });
 
 /** Everything that was tried, as the text of a file; the same trials give the same bytes. */
 export function searchLog(
-  { tasks, seeds }: Pick<SearchPlan, 'tasks' | 'seeds'>,
+  { tasks, seeds, finalSeeds }: Pick<SearchPlan, 'tasks' | 'seeds' | 'finalSeeds'>,
   trials: readonly JudgedTrial[],
 ): string {
   const asked = Object.fromEntries(tasks.map((name) => [name, SEARCHED_TASKS[name] ?? {}]));
-  const log = { format: 'palimpsest-search', version: 1, tasks: asked, seeds, trials };
+  const log = { format: 'palimpsest-search', version: 1, tasks: asked, seeds, finalSeeds, trials };
   return `${JSON.stringify(searchLogSchema.parse(JSON.parse(canonicalJson(log))), undefined, 1)}\n`;
 }
 

@@ -55,7 +55,9 @@ function combinations(space: NonNullable<TrainedContender['search']>): JsonOptio
   );
 }
 
-function isSame(a: Trial, b: Trial): boolean {
-  const text = ({ learningRate, modelOptions }: Trial) => canonicalJson([learningRate, modelOptions]);
+/** Whether two settings are one. */
+export function isSame(a: Trial, b: Trial): boolean {
+  const text = ({ model, learningRate, modelOptions }: Trial) =>
+    canonicalJson([model, learningRate, modelOptions]);
   return text(a) === text(b);
 }
