@@ -2,13 +2,14 @@
 # Vocabularies of SentencePiece hold tokens that are, or begin with, the character U+FEFF. @huggingface/gguf
 # decodes every string with a TextDecoder that takes a leading U+FEFF for a byte order mark and drops it: two tokens of the list
 # come back as '' and 'a', equal to others, so that ids no longer tell texts apart. The file is valid: version 3, little-endian,
-# one list of strings, no tensors. Ends with 1 when the library behaves in another way.
+# one list of strings, no tensors. Ends with 1 when the library behaves in another
+# way, with 2 when the packages cannot be installed.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 echo '{}' > package.json
-npm install --silent --no-audit --no-fund --ignore-scripts @huggingface/gguf@0.4.6 >/dev/null
+npm install --silent --no-audit --no-fund --ignore-scripts @huggingface/gguf@0.4.6 >/dev/null || { echo "not tried: the packages cannot be installed" >&2; exit 2; }
 cat > run.mjs <<'EOF'
 import { readFileSync, writeFileSync } from 'node:fs';
 import { gguf } from '@huggingface/gguf';

@@ -2,12 +2,12 @@
 # onnxruntime-node and onnxruntime-web: long float32 sums go into one float32 accumulator.
 # Expected: the mean of 2^20 times 0.1 is 0.1, and a running sum of ones counts on beyond 2^24. Observed: on the web the mean is
 # 0.10099 (1 % off), on Node a ReduceSum over the first axis is off likewise, and CumSum stands still at 2^24 on both.
-# Fails (exit 1) when that is no longer so. Run: bash findings/onnxruntime-float32-accumulation.sh [version]
+# Fails (exit 1) when that is no longer so, and cannot be tried (exit 2) without the packages. Run: bash findings/onnxruntime-float32-accumulation.sh [version]
 set -euo pipefail
 version="${1:-1.30.0}"
 folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT; cd "$folder"
 npm init -y >/dev/null
-ONNXRUNTIME_NODE_INSTALL=skip npm install --silent --no-audit --no-fund "onnxruntime-node@$version" "onnxruntime-web@$version"
+ONNXRUNTIME_NODE_INSTALL=skip npm install --silent --no-audit --no-fund "onnxruntime-node@$version" "onnxruntime-web@$version" >/dev/null || { echo "not tried: the packages cannot be installed" >&2; exit 2; }
 cat > model.cjs <<'JS'
 // A minimal writer of ONNX messages: fields are [number, value]; strings and nested messages are length-delimited.
 const varint = (n) => { const out = []; let v = BigInt.asUintN(64, BigInt(n)); do { out.push(Number(v & 127n) | (v > 127n ? 128 : 0)); v >>= 7n; } while (v > 0n); return out; };

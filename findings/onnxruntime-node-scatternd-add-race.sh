@@ -2,12 +2,12 @@
 # onnxruntime-node: ScatterND with reduction "add" loses updates when rows repeat and the session has two threads.
 # Expected (ONNX: "the add is atomic with respect to repeated indices"): every row is counted. Observed: rows are missing,
 # other ones on every run; with one thread, and with ScatterElements, all are there.
-# Fails (exit 1) when that is no longer so. Run: bash findings/onnxruntime-node-scatternd-add-race.sh [version]
+# Fails (exit 1) when that is no longer so, and cannot be tried (exit 2) without the packages. Run: bash findings/onnxruntime-node-scatternd-add-race.sh [version]
 set -euo pipefail
 version="${1:-1.30.0}"
 folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT; cd "$folder"
 npm init -y >/dev/null
-ONNXRUNTIME_NODE_INSTALL=skip npm install --silent --no-audit --no-fund "onnxruntime-node@$version"
+ONNXRUNTIME_NODE_INSTALL=skip npm install --silent --no-audit --no-fund "onnxruntime-node@$version" >/dev/null || { echo "not tried: the packages cannot be installed" >&2; exit 2; }
 cat > model.cjs <<'JS'
 // A minimal writer of ONNX messages: fields are [number, value]; strings and nested messages are length-delimited.
 const varint = (n) => { const out = []; let v = BigInt.asUintN(64, BigInt(n)); do { out.push(Number(v & 127n) | (v > 127n ? 128 : 0)); v >>= 7n; } while (v > 0n); return out; };

@@ -2,12 +2,12 @@
 # onnxruntime-node and onnxruntime-web: Sigmoid keeps absolute digits only, Elu loses all digits near zero.
 # Expected: sigmoid(-15) = 3.059e-7, sigmoid(-20) = 2.061e-9, elu(-1e-9) = -1e-9 (float32 holds all of these).
 # Observed: sigmoid is off by percents from -13 down and exactly 0 from -18 down, so that a logarithm of it is -Infinity; elu is 0.
-# Fails (exit 1) when that is no longer so. Run: bash findings/onnxruntime-sigmoid-and-elu-tails.sh [version]
+# Fails (exit 1) when that is no longer so, and cannot be tried (exit 2) without the packages. Run: bash findings/onnxruntime-sigmoid-and-elu-tails.sh [version]
 set -euo pipefail
 version="${1:-1.30.0}"
 folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT; cd "$folder"
 npm init -y >/dev/null
-ONNXRUNTIME_NODE_INSTALL=skip npm install --silent --no-audit --no-fund "onnxruntime-node@$version" "onnxruntime-web@$version"
+ONNXRUNTIME_NODE_INSTALL=skip npm install --silent --no-audit --no-fund "onnxruntime-node@$version" "onnxruntime-web@$version" >/dev/null || { echo "not tried: the packages cannot be installed" >&2; exit 2; }
 cat > model.cjs <<'JS'
 // A minimal writer of ONNX messages: fields are [number, value]; strings and nested messages are length-delimited.
 const varint = (n) => { const out = []; let v = BigInt.asUintN(64, BigInt(n)); do { out.push(Number(v & 127n) | (v > 127n ? 128 : 0)); v >>= 7n; } while (v > 0n); return out; };

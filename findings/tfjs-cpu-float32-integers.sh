@@ -2,12 +2,12 @@
 # @tensorflow/tfjs-backend-cpu: abs of int32 goes through float32, cumsum adds each float32 to the float32 before it, and erf
 # is a polynomial with 7 absolute digits.
 # Expected: |-1000000007| = 1000000007; a running sum of 2^24 + 64 ones ends at 2^24 + 64; erf(1e-12) = 1.1284e-12.
-# Fails (exit 1) when that is no longer so. Run: bash findings/tfjs-cpu-float32-integers.sh [version]
+# Fails (exit 1) when that is no longer so, and cannot be tried (exit 2) without the packages. Run: bash findings/tfjs-cpu-float32-integers.sh [version]
 set -euo pipefail
 version="${1:-4.22.0}"
 folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT; cd "$folder"
 npm init -y >/dev/null
-npm install --silent --no-audit --no-fund "@tensorflow/tfjs-core@$version" "@tensorflow/tfjs-backend-cpu@$version"
+npm install --silent --no-audit --no-fund "@tensorflow/tfjs-core@$version" "@tensorflow/tfjs-backend-cpu@$version" >/dev/null || { echo "not tried: the packages cannot be installed" >&2; exit 2; }
 cat > run.cjs <<'JS'
 const tf = require('@tensorflow/tfjs-core');
 function finish(checks) {

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # @tensorflow/tfjs-backend-wasm: clipByValue takes the bits of int32 for float32 and turns NaN into the lower bound.
 # Expected (as on the cpu backend): [-9, 0, 9] clipped to [-3, 5] is [-3, 0, 5], and NaN stays NaN.
-# Fails (exit 1) when that is no longer so. Run: bash findings/tfjs-wasm-clipbyvalue-of-integers.sh [version]
+# Fails (exit 1) when that is no longer so, and cannot be tried (exit 2) without the packages. Run: bash findings/tfjs-wasm-clipbyvalue-of-integers.sh [version]
 set -euo pipefail
 version="${1:-4.22.0}"
 folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT; cd "$folder"
 npm init -y >/dev/null
-npm install --silent --no-audit --no-fund "@tensorflow/tfjs-core@$version" "@tensorflow/tfjs-backend-cpu@$version" "@tensorflow/tfjs-backend-wasm@$version"
+npm install --silent --no-audit --no-fund "@tensorflow/tfjs-core@$version" "@tensorflow/tfjs-backend-cpu@$version" "@tensorflow/tfjs-backend-wasm@$version" >/dev/null || { echo "not tried: the packages cannot be installed" >&2; exit 2; }
 cat > run.cjs <<'JS'
 const tf = require('@tensorflow/tfjs-core');
 function finish(checks) {
