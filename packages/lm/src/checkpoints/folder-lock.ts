@@ -1,6 +1,6 @@
-import { InputError, nodeModule } from '@palimpsest/base';
+import { InputError, nodeModule, systemReason } from '@palimpsest/base';
 import { z } from 'zod';
-import { processStart } from './process-start.js';
+import { processStart, THERE } from './process-start.js';
 
 const files = () => nodeModule('node:fs');
 const newToken = () => nodeModule('node:crypto').randomUUID();
@@ -13,6 +13,10 @@ const TOUCH_EVERY = 10_000;
  * touching its lock for minutes.
  */
 const STALE_AFTER = 15 * 60_000;
+/** For how long a lock without its contents counts as one that is being written, milliseconds. */
+const WRITTEN_AFTER = 2000;
+/** Milliseconds between two looks at such a lock. */
+const LOOK_EVERY = 20;
 
 const ownerSchema = z.object({
   token: z.string(),
@@ -48,7 +52,10 @@ export class FolderLock {
     this.#timer.unref();
   }
 
-  /** @throws InputError naming the owner when another process works in the folder. */
+  /**
+   * @throws InputError naming the owner when another process works in the folder, and the lock when it can be neither read nor
+   * removed; the system's own error when nothing can be written there.
+   */
   static claim(folder: string, { file, use, advice }: FolderLockOptions): FolderLock {
     const path = nodeModule('node:path').join(folder, file);
     const owner: Owner = {
@@ -60,7 +67,7 @@ export class FolderLock {
     };
     for (let attempt = 0; attempt < 5; attempt++) {
       if (place(path, owner)) return new FolderLock(path, owner);
-      const other = readOwner(path);
+      const other = settledOwner(path);
       if (other === undefined) continue;
       if (other !== 'unreadable' && isAlive(other, path)) {
         throw new InputError(
@@ -77,10 +84,7 @@ export class FolderLock {
   /** Gives the folder back. */
   release(): void {
     clearInterval(this.#timer);
-    const current = readOwner(this.path);
-    if (current !== undefined && current !== 'unreadable' && current.token === this.owner.token) {
-      files().rmSync(this.path, { force: true });
-    }
+    if (tokenOf(this.path) === this.owner.token) files().rmSync(this.path, { force: true });
   }
 
   #touch(): void {
@@ -96,37 +100,57 @@ export class FolderLock {
 /** Puts the whole lock in place at once, unless there is one. */
 function place(path: string, owner: Owner): boolean {
   const own = `${path}.${owner.token}`;
-  files().writeFileSync(own, `${JSON.stringify(owner)}\n`);
+  files().writeFileSync(own, textOf(owner));
   try {
-    files().linkSync(own, path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    return placeWithoutLinks(path, owner, error);
+    return link(own, path, owner);
   } finally {
     files().rmSync(own, { force: true });
   }
 }
 
-/** File systems without hard links: exclusive creation, whose contents come a moment later. */
-function placeWithoutLinks(path: string, owner: Owner, cause: unknown): boolean {
-  if (!['EPERM', 'ENOTSUP', 'ENOSYS', 'EOPNOTSUPP'].includes((cause as NodeJS.ErrnoException).code ?? ''))
-    throw cause;
+/**
+ * Gives a lock its name, unless there is one. File systems without hard links say so in many ways; there it is created
+ * exclusively, and its contents come a moment later.
+ */
+function link(from: string, path: string, owner: Owner): boolean {
   try {
-    files().writeFileSync(path, `${JSON.stringify(owner)}\n`, { flag: 'wx' });
+    files().linkSync(from, path);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    if (codeOf(error) === 'EEXIST') return false;
+  }
+  try {
+    files().writeFileSync(path, textOf(owner), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
     throw error;
   }
 }
 
+const textOf = (owner: Owner) => `${JSON.stringify(owner)}\n`;
+
+const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
+
+/** Who has a lock, once its contents are there. @throws InputError when it cannot be read at all. */
+function settledOwner(path: string): Owner | 'unreadable' | undefined {
+  const end = Date.now() + WRITTEN_AFTER;
+  for (;;) {
+    const owner = readOwner(path);
+    const isYoung = owner === 'unreadable' && Math.abs(age(path)) < WRITTEN_AFTER && Date.now() < end;
+    if (!isYoung) return owner;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_EVERY);
+  }
+}
+
+/** @throws InputError when there is a lock that the system does not let be read. */
 function readOwner(path: string): Owner | 'unreadable' | undefined {
   let text: string;
   try {
     text = files().readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw new InputError(`The lock '${path}' cannot be read: ${systemReason(error)}; see who has it.`);
   }
   try {
     return ownerSchema.parse(JSON.parse(text));
@@ -135,10 +159,23 @@ function readOwner(path: string): Owner | 'unreadable' | undefined {
   }
 }
 
+/** Whose lock it is, when that can be said. */
+function tokenOf(path: string): string | undefined {
+  try {
+    const owner = readOwner(path);
+    return owner === 'unreadable' ? undefined : owner?.token;
+  } catch {
+    return undefined;
+  }
+}
+
 function isAlive(owner: Owner, path: string): boolean {
   if (owner.host !== host()) return age(path) < STALE_AFTER;
   // A process of this machine is asked itself; its number may have been given to another one since.
-  return processStart(owner.process) === owner.processStart;
+  const start = processStart(owner.process);
+  if (start === owner.processStart) return true;
+  // Of a process that is hidden from this one no more is known than of another machine's.
+  return start === THERE && age(path) < STALE_AFTER;
 }
 
 function age(path: string): number {
@@ -149,23 +186,27 @@ function age(path: string): number {
   }
 }
 
-/** Removes a lock that was left behind, unless somebody else has put a new one there since it was read. */
+/**
+ * Removes a lock that was left behind, unless somebody else has put a new one there since it was read.
+ * @throws InputError when the system does not let it be removed.
+ */
 function discard(path: string, stale: Owner | 'unreadable'): void {
   const aside = `${path}.${newToken()}`;
   try {
     files().renameSync(path, aside);
-  } catch {
-    return;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return;
+    throw new InputError(
+      `The lock '${path}' was left behind and cannot be removed: ${systemReason(error)}; remove it.`,
+    );
   }
   const taken = readOwner(aside);
   const isOther =
     taken !== undefined && taken !== 'unreadable' && (stale === 'unreadable' || taken.token !== stale.token);
-  if (isOther) {
-    try {
-      files().linkSync(aside, path);
-    } catch {
-      // A third process has claimed the folder meanwhile: its lock stands.
-    }
+  try {
+    // Where a third process has claimed the folder meanwhile, its lock stands.
+    if (isOther) link(aside, path, taken);
+  } finally {
+    files().rmSync(aside, { force: true });
   }
-  files().rmSync(aside, { force: true });
 }
