@@ -2,7 +2,7 @@ import { defineContender, type ModelNeed, type TrainedContender } from '@palimps
 import { type NDArray, ndarray, type Rng, treeMap } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import type { TransformerOptions } from '../config.js';
-import { createTransformer } from '../transformer.js';
+import { createTransformer, type Transformer } from '../transformer.js';
 
 const attention = z.strictObject({
   width: z.int().min(8).default(64).describe('width of the residual stream'),
@@ -32,8 +32,15 @@ function transformer(
     activation: 'swiglu',
     ...more,
   });
-  return { ...model, init: (rng: Rng) => widened(model.init(rng), width) };
+  return beginningWide(model, width);
 }
+
+/** The same model, and those of the same weights with other caches, with an `init` that is widened. */
+const beginningWide = (model: Transformer, width: number): Transformer => ({
+  ...model,
+  init: (rng: Rng) => widened(model.init(rng), width),
+  withCache: (cache) => beginningWide(model.withCache(cache), width),
+});
 
 /**
  * Matrices that start at a deviation of 0.02, as large models do, brought to 1 / √width. At the widths

@@ -117,7 +117,8 @@ function nameOf(part: unknown): string {
 export function renderProgram(template: Template, variables: Readonly<Record<string, unknown>>): string {
   const environment = new Environment();
   for (const [name, value] of Object.entries({ ...CONSTANTS, ...variables })) environment.set(name, value);
-  for (const [name, value] of libraryFunctions()) environment.variables.set(name, value);
+  library ??= libraryFunctions();
+  for (const [name, value] of library) environment.variables.set(name, value);
   const result = new TemplateInterpreter(environment).run(template.parsed);
   return String(result.value);
 }
@@ -128,6 +129,9 @@ const CONSTANTS = {
     throw new Error(String(message));
   },
 };
+
+/** Made once: it takes a template of its own. */
+let library: readonly [string, Value][] | undefined;
 
 /** Functions of the library that every template has and that it gives nobody else: `range`, `strftime_now`. */
 function libraryFunctions(): [string, Value][] {
