@@ -35,6 +35,7 @@ export type {
   WriteOptions,
   WrittenMemory,
 } from './conversation/memory-records.js';
+export { integerCodec, type RowCodec } from './conversation/row-codec.js';
 export {
   type TrainConversationOptions,
   type TrainingSession,

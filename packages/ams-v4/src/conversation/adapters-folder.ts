@@ -2,12 +2,14 @@ import type { TransformerConfig } from '@palimpsest/backbone';
 import {
   InputError,
   nodeModule,
+  parseJson,
   readSafetensors,
   type SafeTensor,
   writeFileAtomically,
   writeSafetensors,
 } from '@palimpsest/base';
 import { type NDArray, ndarray, Rng, treeMap, treeToRecord } from '@palimpsest/tensor-core';
+import { z } from 'zod';
 import { WordRarity } from '../text/content-words.js';
 import type { ConversationAdapters, FeatureStandard } from './adapters.js';
 import { conversationConfig } from './config.js';
@@ -107,19 +109,19 @@ export async function loadConversation(
   };
 }
 
-interface Settings {
-  readonly config: Record<string, unknown>;
-  readonly rarity: { texts: number; frequencies: [string, number][] };
-  readonly sets: boolean;
-}
+const settingsSchema = z.object({
+  version: z.literal(VERSION),
+  config: z.record(z.string(), z.unknown()),
+  rarity: z.object({ texts: z.number(), frequencies: z.array(z.tuple([z.string(), z.number()])) }),
+  sets: z.boolean(),
+});
 
-function parseSettings(text: string, path: string): Settings {
-  let json: { version?: number } & Settings;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new InputError(`${path} is not JSON: ${(error as Error).message}.`);
-  }
-  if (json.version === VERSION) return json;
-  throw new InputError(`${path} is of version ${String(json.version)}; this version reads ${VERSION}.`);
+function parseSettings(text: string, path: string): z.output<typeof settingsSchema> {
+  const parsed = settingsSchema.safeParse(parseJson(text, path));
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  const place = issue.path.join('.');
+  throw new InputError(
+    `${path} holds no settings of a memory that this version reads: '${place}': ${issue.message}.`,
+  );
 }

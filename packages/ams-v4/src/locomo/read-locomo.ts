@@ -1,4 +1,4 @@
-import { InputError, nodeModule } from '@palimpsest/base';
+import { InputError, nodeModule, parseJson } from '@palimpsest/base';
 import { z } from 'zod';
 
 /** A long conversation of two people, and questions about it. */
@@ -62,13 +62,7 @@ export async function readLocomo(path: string): Promise<LongConversation[]> {
     .catch((error: Error) => {
       throw new InputError(`The conversations '${path}' cannot be read: ${error.message}.`);
     });
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new InputError(`${path} is not JSON: ${(error as Error).message}.`);
-  }
-  const parsed = fileSchema.safeParse(json);
+  const parsed = fileSchema.safeParse(parseJson(text, path));
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
     throw new InputError(

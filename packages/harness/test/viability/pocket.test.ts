@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTransformer, type PretrainedTokenizer, saveFolder } from '@palimpsest/backbone';
+import { readSafetensors } from '@palimpsest/base';
 import { createEngine, type Engine, type NDArray, Rng, treeToRecord } from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pocketInit, pocketOptions } from '../../src/viability/backbone/pocket-model.js';
@@ -39,6 +40,45 @@ describe('the small model that ships', () => {
 });
 
 describe('a shrunk model', () => {
+  it('is read as it ships: every weight is its whole number times the scale of its row', async () => {
+    const { tensors } = await readSafetensors(join(ASSET, 'weights.safetensors'));
+    const { frozen } = await loadPocket(ASSET);
+    for (const [name, { data }] of Object.entries(treeToRecord<NDArray>(frozen.params))) {
+      const stored = tensors.get(name)!.data as Int8Array | Float32Array;
+      const scales = tensors.get(`${name}.scale`)?.data as Float32Array | undefined;
+      const width = scales ? stored.length / scales.length : 1;
+      const expected = Float32Array.from(stored, (value, i) =>
+        scales ? value * scales[Math.floor(i / width)]! : value,
+      );
+      expect(
+        Buffer.from(data.buffer, data.byteOffset, data.byteLength).equals(Buffer.from(expected.buffer)),
+        name,
+      ).toBe(true);
+    }
+  });
+
+  // The second is an option that the backbone leaves to its default.
+  it.each([{ mlpWidth: 264 }, { headWidth: 64 }])(
+    'is made of the offline backbone alone: %o',
+    async (change) => {
+      const model = createTransformer({ ...pocketOptions, ...change });
+      const { frozen } = await loadPocket(ASSET);
+      const [name] = Object.keys(change);
+      const place = join(folder, name!);
+      await saveFolder(place, {
+        family: 'qwen2',
+        model,
+        params: model.init(Rng.fromSeed(1)),
+        tokenizer: (frozen.tokenizer as PretrainedTokenizer).tokenizer,
+        endIds: [2047],
+      });
+      await expect(shrinkPocket(place, join(ASSET, 'adapters'), join(folder, 'none'))).rejects.toThrow(
+        `has another '${name}' than the offline backbone`,
+      );
+    },
+    60_000,
+  );
+
   it('has every weight within half a step of its row, and the same tokens', async () => {
     const { frozen } = await loadPocket(ASSET);
     const tokenizer = frozen.tokenizer as PretrainedTokenizer;
@@ -69,7 +109,13 @@ describe('a shrunk model', () => {
     expect([...(small.frozen.tokenizer!.encode(text) as Int32Array)]).toEqual([...tokenizer.encode(text)]);
   }, 120_000);
 
-  it('is refused where there is none', async () => {
+  it('is refused where there is none, or its merges are torn', async () => {
     await expect(loadPocket(folder)).rejects.toThrow('holds no shrunk model');
+    const torn = join(folder, 'torn');
+    cpSync(ASSET, torn, { recursive: true });
+    writeFileSync(join(torn, 'merges.json'), '{"a": 1}');
+    await expect(loadPocket(torn)).rejects.toThrow('merges.json holds no merges of a tokenizer');
+    writeFileSync(join(torn, 'merges.json'), '["a b');
+    await expect(loadPocket(torn)).rejects.toThrow(/merges.json is not JSON/);
   });
 });
