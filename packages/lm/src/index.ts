@@ -79,3 +79,4 @@ export * from './training/train.js';
 export * from './training/training-event.js';
 export * from './training/training-settings.js';
 export * from './training/training-step.js';
+export { outputOptions, threadsOption } from './verb-options.js';

@@ -1,6 +1,6 @@
 import { loadPretrained } from '@palimpsest/backbone';
 import { textTable } from '@palimpsest/base';
-import type { MechanismVerb } from '@palimpsest/lm';
+import { type MechanismVerb, outputOptions } from '@palimpsest/lm';
 import { createEngine, InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { loadConversation } from '../conversation/adapters-folder.js';
@@ -16,10 +16,10 @@ import {
 } from '../locomo/evidence-recall.js';
 import { type LongConversation, readLocomo } from '../locomo/read-locomo.js';
 import { TextModel } from '../model/text-model.js';
-import { place, printing } from './memory-place.js';
+import { place } from './memory-place.js';
 
 const schema = z.strictObject({
-  ...printing,
+  ...outputOptions,
   file: z.string().describe('conversations in the form of LoCoMo; none ships'),
   k: z.int().min(1).default(10).describe('turns that are found for a question'),
   model: place.model,
@@ -122,7 +122,7 @@ async function scoresOfBundles(
   { model, adapters, threads }: { model: string; adapters: string; threads: number | undefined },
   note: (text: string) => void,
 ): Promise<QuestionScores[]> {
-  const engine = await createEngine('auto', threads === undefined ? {} : { threads });
+  const engine = await createEngine('auto', { threads });
   try {
     const text = new TextModel(engine, await loadPretrained(model));
     const own = await loadConversation(adapters, text.model.options);

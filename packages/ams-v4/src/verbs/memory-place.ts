@@ -1,6 +1,6 @@
 import { loadPretrained } from '@palimpsest/backbone';
 import { nodeModule } from '@palimpsest/base';
-import type { VerbExit } from '@palimpsest/lm';
+import { outputOptions, threadsOption, type VerbExit } from '@palimpsest/lm';
 import { createEngine, InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { type AgentMemory, createAgentMemory } from '../agent/agent-memory.js';
@@ -9,21 +9,16 @@ import { loadConversation } from '../conversation/adapters-folder.js';
 import { KeyValueMemory } from '../conversation/key-value-memory.js';
 import { TextModel } from '../model/text-model.js';
 
-export const printing = {
-  json: z.boolean().default(false).describe('print one JSON document'),
-  quiet: z.boolean().default(false).describe('no remarks'),
-};
-
 /** Where a memory is, and what finds and answers. */
 export const place = {
-  ...printing,
+  ...outputOptions,
   folder: z.string().default('memory').describe('folder of the memory'),
   model: z
     .string()
     .optional()
     .describe('checkpoint of a language model that finds and answers; without one words do'),
   adapters: z.string().optional().describe('folder of adapters that were trained for the language model'),
-  threads: z.int().min(1).optional().describe('threads of the engine'),
+  threads: threadsOption,
 };
 
 type Place = {
@@ -61,7 +56,7 @@ export async function withMemory(
     const memory = await createAgentMemory('none', { folder });
     return use(memory).finally(() => memory.close());
   }
-  const engine = await createEngine('auto', threads === undefined ? {} : { threads });
+  const engine = await createEngine('auto', { threads });
   try {
     const frozen = await loadPretrained(model);
     const text = new TextModel(engine, frozen);

@@ -1,8 +1,8 @@
-import type { MechanismVerb, VerbOutput } from '@palimpsest/lm';
+import { type MechanismVerb, outputOptions, type VerbOutput } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import type { MemoryFilter, MemoryRecord } from '../agent/record.js';
-import { place, printing, withKeptMemory, withMemory } from './memory-place.js';
+import { place, withKeptMemory, withMemory } from './memory-place.js';
 
 const filter = {
   namespace: z.string().optional().describe('only memories of this namespace'),
@@ -144,7 +144,7 @@ export const askVerb: MechanismVerb<typeof askSchema> = {
     }),
 };
 
-const listSchema = z.strictObject({ ...printing, folder: place.folder, ...filter });
+const listSchema = z.strictObject({ ...outputOptions, folder: place.folder, ...filter });
 
 export const listVerb: MechanismVerb<typeof listSchema> = {
   path: ['memory', 'list'],
@@ -177,7 +177,7 @@ export const forgetVerb: MechanismVerb<typeof forgetSchema> = {
     }),
 };
 
-const exportSchema = z.strictObject({ ...printing, folder: place.folder, ...filter });
+const exportSchema = z.strictObject({ ...outputOptions, folder: place.folder, ...filter });
 
 export const exportVerb: MechanismVerb<typeof exportSchema> = {
   path: ['memory', 'export'],

@@ -1,5 +1,5 @@
 import { nodeModule } from '@palimpsest/base';
-import type { MechanismVerb } from '@palimpsest/lm';
+import { type MechanismVerb, outputOptions, threadsOption } from '@palimpsest/lm';
 import { createEngine } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { presets } from '../config.js';
@@ -16,9 +16,8 @@ const schema = z.strictObject({
   learningRate: z.number().positive().default(3e-4).describe('learning rate'),
   seed: z.int().min(0).default(42).describe('seed of fresh adapters'),
   reference: z.boolean().default(false).describe('the published arithmetic in place of ours'),
-  threads: z.int().min(1).optional().describe('threads of the engine'),
-  json: z.boolean().default(false).describe('print one JSON document'),
-  quiet: z.boolean().default(false).describe('no remarks'),
+  threads: threadsOption,
+  ...outputOptions,
 });
 
 /** `memory train`: the published trainer of the fiber prefix. */
@@ -29,7 +28,7 @@ export const trainVerb: MechanismVerb<typeof schema> = {
   aliases: { learningRate: ['lr'] },
   examples: ['palimpsest memory train --model Qwen2.5-0.5B --steps 60 --log steps.jsonl'],
   async run({ model, out, log, steps, batch, learningRate, seed, reference, threads }, { output, signal }) {
-    const engine = await createEngine('auto', { ...(threads !== undefined && { threads }) });
+    const engine = await createEngine('auto', { threads });
     try {
       const memory = await MemLLM4.load(model, { engine, seed, memory: reference ? presets.reference : {} });
       const onStep = (step: number, { total, components, seconds }: StepReport) => {

@@ -23,8 +23,7 @@ export function inProcessExecutor(
           hooks.signal?.throwIfAborted();
           hooks.onStart(cell);
           const name = cell.spec.engine as EngineName;
-          const engine =
-            engines.get(name) ?? (await createEngine(name, threads === undefined ? {} : { threads }));
+          const engine = engines.get(name) ?? (await createEngine(name, { threads }));
           engines.set(name, engine);
           const result = await runCell(registry, cell.spec, {
             engine,

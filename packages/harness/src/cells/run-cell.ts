@@ -38,8 +38,7 @@ export async function runCell(
 ): Promise<CellResult> {
   options.signal?.throwIfAborted();
   const { engine: given, threads, versions = packageVersions() } = options;
-  const engine =
-    given ?? (await createEngine(input.engine as EngineName, threads === undefined ? {} : { threads }));
+  const engine = given ?? (await createEngine(input.engine as EngineName, { threads }));
   try {
     return await measure(resolveCell(registry, input, { engine: engine.name, versions }), engine, {
       ...options,

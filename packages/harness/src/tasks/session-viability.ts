@@ -2,7 +2,7 @@ import { defineTask } from '@palimpsest/lm';
 import { z } from 'zod';
 import { type Mode, modes } from '../viability/modes.js';
 import { GATE_FACTS, QUICK_SESSIONS, quickViability } from '../viability/quick-viability.js';
-import { clauseLines, madeOf } from '../viability/viability-report.js';
+import { clauseLines, madeOf, verdictLine } from '../viability/viability-report.js';
 import { standardErrorOf } from '../viability/wilson.js';
 
 const options = z.strictObject({
@@ -59,11 +59,7 @@ export const sessionViabilityTask = defineTask({
     return {
       passed: report.gate.passed,
       metrics,
-      notes: [
-        report.gate.passed ? 'The gate is passed.' : 'The gate is not passed.',
-        ...clauseLines(report).map((line) => line.trim()),
-        madeOf(report),
-      ],
+      notes: [verdictLine(report), ...clauseLines(report).map((line) => line.trim()), madeOf(report)],
     };
   },
 });

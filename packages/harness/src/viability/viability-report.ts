@@ -39,13 +39,22 @@ export const clauseLines = ({ gate }: ViabilityReport): string[] =>
       `${holds === true ? 'holds' : holds === false ? 'FAILS' : '     '}  ${name}: ${text}`,
   );
 
+/** Whether the gate is passed, and of what: a few questions of one suite are not the whole. */
+export function verdictLine({ gate, suite, results }: ViabilityReport): string {
+  const asked = results.map(({ facts, modes }) => {
+    const counts = Object.values(modes).map(({ rates }) => rates.first.count);
+    return `${Math.max(0, ...counts)} questions about ${facts} facts`;
+  });
+  return `The gate is ${gate.passed ? '' : 'not '}passed on the suite '${suite}': ${asked.join(', ')}.`;
+}
+
 /**
  * The report for a terminal.
  * @param width most characters of a line of the table. Default: no limit.
  */
 export function viabilityText(report: ViabilityReport, width?: number): string {
   return [
-    report.gate.passed ? 'The gate is passed.' : 'The gate is not passed.',
+    verdictLine(report),
     ...clauseLines(report),
     madeOf(report),
     '',
@@ -68,7 +77,7 @@ export function viabilityMarkdown(report: ViabilityReport): string {
   return [
     `# Session viability, suite ${report.suite}`,
     '',
-    report.gate.passed ? '**The gate is passed.**' : '**The gate is not passed.**',
+    `**${verdictLine(report)}**`,
     '',
     ...clauseLines(report).map((line) => `- ${line.trim()}`),
     '',

@@ -36,6 +36,9 @@ describe('the small model that ships', () => {
     }
     expect(report.keyValueForm).toBe('kakeya');
     expect(viabilityText(report)).toContain("A's positions");
+    expect(viabilityText(report)).toContain(
+      "passed on the suite 'base': 10 questions about 20 facts, 10 questions about 50 facts.",
+    );
   }, 300_000);
 });
 

@@ -2,13 +2,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConversation } from '@palimpsest/ams-v4';
 import type { MechanismVerb } from '@palimpsest/lm';
-import { InputError } from '@palimpsest/tensor-core';
+import { createEngine, InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { type Mode, modeNames } from '../modes.js';
 import { quickViability } from '../quick-viability.js';
 import { runViability, type suites, type ViabilityOptions, type ViabilityReport } from '../run-viability.js';
 import { viabilityMarkdown, viabilityText } from '../viability-report.js';
-import { engineWith, open, packOf, shared } from './shared.js';
+import { open, packOf, shared } from './shared.js';
 
 const suiteNames = [
   'base',
@@ -63,7 +63,7 @@ async function runQuick(
   if (useless !== undefined) {
     throw new InputError(`--quick decides '${useless}' itself; leave it out, or leave --quick out.`);
   }
-  const engine = await engineWith(threads);
+  const engine = await createEngine('auto', { threads });
   const chosen = given.has('sessions') ? { sessions } : {};
   return quickViability(engine, { ...told, ...chosen, firstSeed }, model).finally(() => engine.dispose());
 }

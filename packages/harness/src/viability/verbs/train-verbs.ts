@@ -1,19 +1,19 @@
 import { saveConversation, trainConversation } from '@palimpsest/ams-v4';
 import { mean } from '@palimpsest/base';
-import type { MechanismVerb } from '@palimpsest/lm';
-import { InputError, writeFileAtomically } from '@palimpsest/tensor-core';
+import { type MechanismVerb, outputOptions } from '@palimpsest/lm';
+import { createEngine, InputError, writeFileAtomically } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { budgets, trainBackbone } from '../backbone/train-backbone.js';
 import { shrinkPocket } from '../pocket.js';
 import { trainPocketTokenizer } from '../pocket-tokenizer.js';
 import { trainingSessions } from '../training-sessions.js';
-import { engineWith, open, packOf, printing, shared } from './shared.js';
+import { open, packOf, shared } from './shared.js';
 
 /** Steps between two remarks of a training. */
 const NOTED = 50;
 
 const tokenizerSchema = z.strictObject({
-  ...printing,
+  ...outputOptions,
   pack: shared.pack,
   out: z.string().default('tokenizer.json').describe('file for the tokenizer'),
 });
@@ -34,7 +34,7 @@ export const trainTokenizerVerb: MechanismVerb<typeof tokenizerSchema> = {
 };
 
 const backboneSchema = z.strictObject({
-  ...printing,
+  ...outputOptions,
   pack: shared.pack,
   threads: shared.threads,
   out: z.string().default('pocket').describe('folder for the model; a training that was begun there goes on'),
@@ -53,7 +53,7 @@ export const trainBackboneVerb: MechanismVerb<typeof backboneSchema> = {
   schema: backboneSchema,
   examples: ['palimpsest viability train-backbone --out pocket --threads 1'],
   async run({ pack, out, budget, seed, threads }, { output, signal }) {
-    const engine = await engineWith(threads);
+    const engine = await createEngine('auto', { threads });
     try {
       const steps = budgets[budget];
       const losses: number[] = [];
@@ -131,7 +131,7 @@ export const trainAdaptersVerb: MechanismVerb<typeof trainSchema> = {
 };
 
 const shrinkSchema = z.strictObject({
-  ...printing,
+  ...outputOptions,
   model: shared.model,
   adapters: z.string().default('memory-adapters').describe('folder of trained adapters'),
   out: z.string().default('pocket-8-bit').describe('folder for what is written'),
