@@ -1,29 +1,20 @@
-import { fnv1a, hex32 } from '@palimpsest/base';
-import { type FusedHit, MemStore } from '@palimpsest/fiber-geometry';
+import { MemStore } from '@palimpsest/fiber-geometry';
 import { tokenSpans } from '@palimpsest/lm';
-import {
-  type Compiled,
-  type DeviceArray,
-  disposeTree,
-  InputError,
-  type NDArray,
-  ndarray,
-  takeToHost,
-  type tf,
-} from '@palimpsest/tensor-core';
-import { joinRows, rowsAt } from '../key-values/token-rows.js';
+import { InputError } from '@palimpsest/tensor-core';
+import { rowsAt } from '../key-values/token-rows.js';
 import { updatedSummary } from '../model/session-summary.js';
 import type { TextModel } from '../model/text-model.js';
 import type { PerBundle } from '../prefix/cross-bundle-attention.js';
 import { Bm25 } from '../retrieval/bm25.js';
-import { gate } from '../retrieval/gate.js';
 import { contentTokens } from '../text/content-words.js';
 import type { ConversationAdapters } from './adapters.js';
 import { codecOf } from './codec-of-adapters.js';
 import type { ConversationConfig } from './config.js';
-import { featuresOf, stacked, type TextFeatures } from './features.js';
-import { type HeadInputs, type HeadParameters, memoryDirections, queryDirections } from './heads.js';
+import { Directions } from './directions.js';
+import { featuresOf, type TextFeatures } from './features.js';
+import { fusedSearch, type Searched } from './fused-search.js';
 import { KvBank } from './kv-bank.js';
+import { PrefixMaker } from './memory-prefix.js';
 import type {
   Answer,
   AnswerOptions,
@@ -34,14 +25,8 @@ import type {
   WrittenMemory,
 } from './memory-records.js';
 import { keptTokens } from './memory-tokens.js';
-import { SlotFrame } from './slot-frame.js';
+import { coordinatesOf, formOf, storedOf } from './stored-form.js';
 
-type Direct = Compiled<[HeadParameters, HeadInputs, tf.Tensor], PerBundle<tf.Tensor>>;
-type Ask = Compiled<[HeadParameters, HeadInputs], PerBundle<tf.Tensor>>;
-
-/** Memories up to which all are scored. */
-const SCORED_AT_ONCE = 4096;
-const LEAST_CANDIDATES = 8;
 /** Nearest memories that the write gate looks at. */
 const GATE_NEIGHBOURS = 8;
 
@@ -53,12 +38,10 @@ export class KeyValueMemory {
   readonly config: ConversationConfig;
   readonly store: MemStore;
   readonly bank: KvBank;
-  readonly #heads: HeadParameters<DeviceArray>;
-  readonly #direct: Direct;
-  readonly #ask: Ask;
+  readonly #directions: Directions;
+  readonly #prefixes: PrefixMaker;
+  readonly #searched: Searched;
   readonly #words = new Bm25();
-  readonly #weights: Readonly<PerBundle<number>>;
-  readonly #frame: SlotFrame;
   readonly #form: string;
   #summary: Float32Array | undefined;
   #written = 0;
@@ -67,19 +50,16 @@ export class KeyValueMemory {
     readonly text: TextModel,
     readonly adapters: ConversationAdapters,
   ) {
-    const { config, heads } = adapters;
+    const { config } = adapters;
     this.config = config;
     const { dTime, dTopic, dCtx } = config;
     this.store = new MemStore({ dTime, dTopic, dCtx, dFTime: 1, dFTopic: 1, dFCtx: 1 });
     this.bank = new KvBank(codecOf(text, adapters));
-    this.#frame = new SlotFrame(text, config);
-    this.#heads = text.engine.put(heads);
-    this.#direct = text.engine.compile(memoryDirections, { name: 'directions of memories' });
-    this.#ask = text.engine.compile(queryDirections, { name: 'directions of queries' });
-    const [time, topic, ctx] = Array.from(heads.rawBundleWeight.data, (raw) => Math.log1p(Math.exp(raw)));
-    this.#weights = { time: time!, topic: topic!, ctx: ctx! };
-    const { name, bytesPerRow } = this.bank.codec;
-    this.#form = `${name} ${bytesPerRow} ${config.prefixMode} ${hex32(fnv1a(heads.memory.topic.weight.data))}`;
+    this.#prefixes = new PrefixMaker(text, config, this.store, this.bank);
+    this.#directions = new Directions(text.engine, adapters, text.width);
+    const { weights } = this.#directions;
+    this.#searched = { store: this.store, words: this.#words, weights, config };
+    this.#form = formOf(this.bank.codec, adapters);
   }
 
   /** Number of memories. */
@@ -127,15 +107,8 @@ export class KeyValueMemory {
   stored(mid: number): StoredMemory {
     const entry = this.store.get(mid);
     if (!entry) throw new InputError(`There is no memory ${mid}.`);
-    return {
-      form: this.#form,
-      text: entry.sourceText,
-      ts: entry.ts,
-      directions: { time: entry.timeDirn, topic: entry.topicDirn, ctx: entry.ctxDirn },
-      tokens: entry.contentTokenIds,
-      keyValues: this.bank.bytesOf(mid) ?? new Uint8Array(0),
-      summary: this.#summary!,
-    };
+    const keyValues = this.bank.bytesOf(mid) ?? new Uint8Array(0);
+    return storedOf(entry, { form: this.#form, keyValues, summary: this.#summary! });
   }
 
   /** Whether a stored memory was made with these adapters. */
@@ -167,15 +140,8 @@ export class KeyValueMemory {
     if (this.store.length === 0) return queries.map(() => []);
     const { config, adapters } = this;
     const features = await featuresOf(this.text, config, config.queryForm, queries, adapters.tokenWeights);
-    const inputs = this.#standardised(features, adapters.queries);
-    const summary = stacked(
-      queries.map(() => this.#summary!),
-      this.text.width,
-    );
-    const asked = await takeToHost<PerBundle<DeviceArray>>(
-      await this.#ask(this.#heads, { ...inputs, summary }),
-    );
-    return queries.map((query, i) => this.#found(query, directionsAt(asked, i), k));
+    const asked = await this.#directions.ofQueries(features, this.#summary!);
+    return queries.map((query, i) => fusedSearch(this.#searched, query, asked[i]!, k));
   }
 
   /** Answers questions, each behind the memories that it finds. */
@@ -206,25 +172,13 @@ export class KeyValueMemory {
     maxTokens: number,
   ): Promise<{ ids: number[][]; positions: number[] }> {
     const prefixes = memories.map((mids) => this.prefixOf(mids));
-    const ids =
-      this.config.prefixMode === 'kv'
-        ? await this.text.continue(prompts, maxTokens, { before: prefixes.map(({ rows }) => rows) })
-        : await this.#behindSlots(prompts, prefixes, maxTokens);
+    const ids = await this.#prefixes.continue(prompts, prefixes, maxTokens);
     return { ids, positions: prefixes.map(({ positions }) => positions) };
   }
 
   /** What stands before a prompt for memories, best first: as many as fit, the best one always. */
   prefixOf(memories: readonly number[]): MemoryPrefix {
-    const slotsOf = (mid: number) => this.store.get(mid)!.contentTokenIds;
-    if (this.config.prefixMode === 'slots') {
-      const fitting = this.#fitting(memories, (mid) => this.#frame.positions(slotsOf(mid)));
-      const softPrefix = this.#frame.prefix(fitting.map(slotsOf));
-      return { positions: softPrefix?.shape[1] ?? 0, ...(softPrefix && { softPrefix }) };
-    }
-    const fitting = this.#fitting(memories, (mid) => this.bank.tokens(mid));
-    if (fitting.length === 0) return { positions: 0 };
-    const rows = joinRows(fitting.map((mid) => this.bank.get(mid)));
-    return { rows, positions: rows.shape[0]! };
+    return this.#prefixes.of(memories);
   }
 
   /** Ids of a question in its form; nothing of any memory is in it. */
@@ -253,8 +207,7 @@ export class KeyValueMemory {
 
   /** Gives graphs and maps back to the engine; the language model stays. */
   async dispose(): Promise<void> {
-    await Promise.all([this.#direct.dispose(), this.#ask.dispose()]);
-    disposeTree(this.#heads);
+    await this.#directions.dispose();
   }
 
   /** Reads texts that are about to be written, in their order: each is seen beside the summary of all before it. */
@@ -264,62 +217,13 @@ export class KeyValueMemory {
     const { config, adapters } = this;
     const { width } = this.text;
     const features = await featuresOf(this.text, config, config.memoryForm, texts, adapters.tokenWeights);
-    const inputs = this.#standardised(features, adapters.memories);
+    const inputs = this.#directions.standardMemories(features);
     const summaries = texts.map((_, i) => {
       this.#summary = updatedSummary(this.#summary, inputs.hidden.data.subarray(i * width, (i + 1) * width));
       return this.#summary;
     });
-    const times = ndarray(
-      Float32Array.from(texts, (_, i) => this.#written + i),
-      [texts.length],
-    );
-    const found = await takeToHost<PerBundle<DeviceArray>>(
-      await this.#direct(this.#heads, { ...inputs, summary: stacked(summaries, width) }, times),
-    );
-    return { features, directions: texts.map((_, i) => directionsAt(found, i)) };
-  }
-
-  async #behindSlots(
-    prompts: readonly (readonly number[])[],
-    prefixes: readonly MemoryPrefix[],
-    maxTokens: number,
-  ): Promise<number[][]> {
-    const ids: number[][] = [];
-    for (const [i, prompt] of prompts.entries()) {
-      const { softPrefix } = prefixes[i]!;
-      ids.push((await this.text.continue([prompt], maxTokens, softPrefix ? { softPrefix } : {}))[0]!);
-    }
-    return ids;
-  }
-
-  /** Memories that fit into the prefix, best last; the best one always. */
-  #fitting(bestFirst: readonly number[], sizeOf: (mid: number) => number): number[] {
-    const fitting: number[] = [];
-    let positions = 0;
-    for (const mid of bestFirst) {
-      positions += sizeOf(mid);
-      if (fitting.length > 0 && positions > this.config.lMem) break;
-      fitting.unshift(mid);
-    }
-    return fitting;
-  }
-
-  #found(query: string, asked: PerBundle<Float32Array>, k: number): FoundMemory[] {
-    const { lexicalWeight, tau, pMin } = this.config;
-    const count = this.size <= SCORED_AT_ONCE ? this.size : Math.max(k, LEAST_CANDIDATES);
-    const lexical = lexicalWeight > 0 ? this.#words.scores(query) : new Map<number, number>();
-    const hits = this.store
-      .searchFused(asked, this.#weights, count)
-      .map((hit): FusedHit => ({ ...hit, score: hit.score + lexicalWeight * (lexical.get(hit.id) ?? 0) }))
-      .sort((a, b) => a.id - b.id);
-    const gated = gate(
-      hits.map(({ score }) => score),
-      { tau, k, pMin },
-    );
-    return gated.map(({ index, score, probability, kept }) => {
-      const { id, cosines } = hits[index]!;
-      return { mid: id, text: this.store.get(id)!.sourceText, score, probability, kept, parts: cosines };
-    });
+    const times = texts.map((_, i) => this.#written + i);
+    return { features, directions: await this.#directions.ofMemories(inputs, summaries, times) };
   }
 
   #add(text: string, features: TextFeatures, dirn: PerBundle<Float32Array>, force: boolean): WrittenMemory {
@@ -360,43 +264,4 @@ export class KeyValueMemory {
     const places = contentTokens(whole.slice(start), spans, this.adapters.rarity, this.config.slotsPerMemory);
     return places.map((place) => ids[place]!);
   }
-
-  #standardised(
-    features: readonly TextFeatures[],
-    { centroid, hidden }: ConversationAdapters['memories'],
-  ): { centroid: NDArray<'float32'>; hidden: NDArray<'float32'> } {
-    const { width } = this.text;
-    return {
-      centroid: centroid.apply(
-        stacked(
-          features.map((one) => one.centroid),
-          width,
-        ),
-      ),
-      hidden: hidden.apply(
-        stacked(
-          features.map((one) => one.hidden),
-          width,
-        ),
-      ),
-    };
-  }
 }
-
-function directionsAt({ time, topic, ctx }: PerBundle<NDArray>, row: number): PerBundle<Float32Array> {
-  const at = ({ data, shape }: NDArray) =>
-    Float32Array.from(data.slice(row * shape[1]!, (row + 1) * shape[1]!));
-  return { time: at(time), topic: at(topic), ctx: at(ctx) };
-}
-
-const coordinatesOf = ({ time, topic, ctx }: PerBundle<Float32Array>) => ({
-  timeBase: time,
-  timeFiber: [0],
-  timeDirn: time,
-  topicBase: topic,
-  topicFiber: [0],
-  topicDirn: topic,
-  ctxBase: ctx,
-  ctxFiber: [0],
-  ctxDirn: ctx,
-});
