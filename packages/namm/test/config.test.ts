@@ -1,6 +1,12 @@
 import { InputError } from '@palimpsest/tensor-core';
 import { describe, expect, it } from 'vitest';
-import { createNAMM } from '../src/index.js';
+import {
+  createNAMM,
+  type FeatureStatistics,
+  nammPolicy,
+  parameterCount,
+  resolveNAMMConfig,
+} from '../src/index.js';
 
 /** Configurations that cannot be meant, and how their refusal begins. */
 const HOSTILE: readonly (readonly [config: object, sentence: RegExp])[] = [
@@ -44,5 +50,42 @@ describe('configurations that cannot be', () => {
     const { message } = refusal as InputError;
     expect(message).toMatch(sentence);
     expect(message).not.toContain('\n');
+  });
+});
+
+describe('statistics that features cannot be normalised by', () => {
+  const config = resolveNAMMConfig({ nFft: 8, hopLength: 4, updateInterval: 16, maxTokensPerForward: 8 });
+  const vectors = [new Float32Array(parameterCount(config))];
+  const good: FeatureStatistics = {
+    mean: new Float32Array(5),
+    variance: new Float32Array(5).fill(1),
+    count: 3,
+  };
+  const refused: [string, readonly FeatureStatistics[], RegExp][] = [
+    ['none', [], /there are none/],
+    [
+      'another width',
+      [good, { ...good, mean: new Float32Array(4) }],
+      /^Statistics 1 .* 4 means and 5 var.* 5 wide/,
+    ],
+    ['a mean of NaN', [{ ...good, mean: Float32Array.of(0, 0, Number.NaN, 0, 0) }], /no finite number/],
+    ['a variance below 0', [{ ...good, variance: Float32Array.of(1, 1, -1, 1, 1) }], /a variance of -1,/],
+    [
+      'an endless variance',
+      [{ ...good, variance: new Float32Array(5).fill(1 / 0) }],
+      /a variance of Infinity,/,
+    ],
+    ['a count of NaN', [{ ...good, count: Number.NaN }], /are of NaN values/],
+  ];
+
+  it.each(refused)('%s is refused in one sentence', (_name, statistics, sentence) => {
+    const make = () => nammPolicy(config, { vectors, statistics });
+    expect(make).toThrow(InputError);
+    expect(make).toThrow(sentence);
+  });
+
+  it('are not looked at where nothing is normalised, and taken where they fit', () => {
+    expect(nammPolicy(config, { vectors, statistics: [good, good] }).name).toBe('namm');
+    expect(nammPolicy({ ...config, normalise: false }, { vectors, statistics: [] }).name).toBe('namm');
   });
 });

@@ -16,8 +16,10 @@ import {
   type ToHost,
   tf,
 } from '@palimpsest/tensor-core';
+import { spectrumWidth } from '../check-config.js';
 import type { NAMMConfig } from '../config.js';
 import { groupMean } from '../features/attention-rows.js';
+import { checkStatistics } from '../features/statistics.js';
 import { advanceStream, type SpectrumStream } from '../features/stream.js';
 import { featuresOf } from '../policy/namm-policy.js';
 import { scorerSize } from '../scorer/layout.js';
@@ -35,11 +37,11 @@ export type WarmStartParameters<T = tf.Tensor> = {
 export interface SoftPolicyOptions {
   readonly config: NAMMConfig;
   readonly statistics?: Statistics | undefined;
-  /** Scores are divided by it before they weigh. Default 1. */
+  /** Scores are divided by it before they weigh; above 0. Default 1. */
   readonly temperature?: number;
   /**
    * Nats that an entry costs at an update, in the mean over updates, layers, heads and texts, as far as it is kept:
-   * sigmoid(score). Without it nothing speaks for forgetting but what distracts. Default 0.
+   * sigmoid(score); not below 0. Without it nothing speaks for forgetting but what distracts. Default 0.
    */
   readonly price?: number;
 }
@@ -52,7 +54,7 @@ export interface SoftPolicyOptions {
  *
  * It is for training on windows that begin afresh: `forward` reads a text from its first token.
  * @param model with a cache that holds a whole window, rotary or other positions, no window and no sinks
- * @throws InputError for a model or a policy that this is not defined for.
+ * @throws InputError for a model or a policy that this is not defined for, and for a temperature, a price or statistics out of range.
  */
 export function softPolicyModel(
   model: Transformer,
@@ -71,6 +73,17 @@ export function softPolicyModel(
       'A warm start removes nothing, so that no block can fall before its tokens; leave hierarchy out.',
     );
   }
+  if (!(temperature > 0 && Number.isFinite(temperature))) {
+    throw new InputError(
+      `The temperature of a warm start is a number above 0, but ${temperature} was given.`,
+    );
+  }
+  if (!(price >= 0 && Number.isFinite(price))) {
+    throw new InputError(
+      `The price of an entry is a number of nats that is not below 0, but ${price} was given.`,
+    );
+  }
+  if (config.normalise && statistics) checkStatistics(statistics, spectrumWidth(config));
   const soft = new SoftPolicy(model, config, statistics, temperature, price);
   return {
     name: 'namm-warm-start',

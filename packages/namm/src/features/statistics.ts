@@ -1,4 +1,4 @@
-import { tf } from '@palimpsest/tensor-core';
+import { InputError, tf } from '@palimpsest/tensor-core';
 
 /** Mean and biased variance of every feature, and how many values they stand for. */
 export interface FeatureStatistics {
@@ -61,6 +61,31 @@ export function mergeStatistics(a: FeatureStatistics, b: FeatureStatistics): Fea
         shareA * shareB * (at(b.mean, index) - at(a.mean, index)) ** 2,
     ),
   };
+}
+
+/**
+ * @param width of a spectrum
+ * @throws InputError for statistics of no layer, of another width, or with numbers that no values have: means and variances are
+ * finite, variances and counts not below 0.
+ */
+export function checkStatistics(statistics: readonly FeatureStatistics[], width: number): void {
+  if (statistics.length === 0) {
+    throw new InputError('Statistics stand for all layers together or for each one, but there are none.');
+  }
+  for (const [layer, { mean, variance, count }] of statistics.entries()) {
+    const refuse = (what: string) =>
+      new InputError(`Statistics ${layer} of the features ${what}; estimate them anew (recalibrate).`);
+    if (mean.length !== width || variance.length !== width) {
+      throw refuse(
+        `have ${mean.length} means and ${variance.length} variances, but a spectrum is ${width} wide`,
+      );
+    }
+    if (!mean.every(Number.isFinite)) throw refuse('have a mean that is no finite number');
+    const isNone = (value: number) => !(value >= 0 && value < Number.POSITIVE_INFINITY);
+    const wrong = variance.find(isNone);
+    if (wrong !== undefined) throw refuse(`have a variance of ${wrong}, but one is finite and not below 0`);
+    if (isNone(count)) throw refuse(`are of ${count} values, which is no number of them`);
+  }
 }
 
 /** Statistics of no values. */

@@ -3,7 +3,7 @@ import { spectrumWidth } from '../check-config.js';
 import type { NAMMConfig } from '../config.js';
 import { embedAge } from '../features/age.js';
 import { padTokens } from '../features/attention-rows.js';
-import { type FeatureStatistics, normaliseFeatures } from '../features/statistics.js';
+import { checkStatistics, type FeatureStatistics, normaliseFeatures } from '../features/statistics.js';
 import { advanceStream, readRows } from '../features/stream.js';
 import { averageOverTime } from '../features/temporal-average.js';
 import { scoreInBlocks } from '../scorer/hierarchy.js';
@@ -21,9 +21,13 @@ export interface NAMMParameters {
 
 const scoresFrames = ({ scorer }: NAMMConfig) => scorer === 'mlp' || scorer === 'linear';
 
-/** NAMM as a policy (Cetin et al. 2024): an evolved scorer decides what stays. */
+/**
+ * NAMM as a policy (Cetin et al. 2024): an evolved scorer decides what stays.
+ * @throws InputError for statistics that features cannot be normalised by.
+ */
 export function nammPolicy(config: NAMMConfig, parameters: NAMMParameters): CachePolicy {
   const { vectors, statistics } = parameters;
+  if (config.normalise && statistics) checkStatistics(statistics, spectrumWidth(config));
   const prepared = prepareParameters(config, vectors);
   const { kind, cacheSize } = config.selection;
   const thresholdOf = (vector: Float32Array) => learnedThreshold(config, vector) + config.thresholdShift;

@@ -3,6 +3,7 @@ import { RandomWindows } from '@palimpsest/lm';
 import {
   createEngine,
   crossEntropy,
+  InputError,
   type NDArray,
   ndarray,
   Rng,
@@ -156,6 +157,30 @@ describe('a warm start', () => {
     expect(kept[0]!).toBeLessThan(9);
     expect(kept.at(-1)!).toBeLessThan(0.7 * kept[0]!);
     await engine.dispose();
+  });
+
+  it.each([
+    [{ temperature: 0 }, 'The temperature of a warm start is a number above 0, but 0 was given.'],
+    [{ temperature: Number.NaN }, 'but NaN was given'],
+    [{ temperature: Number.POSITIVE_INFINITY }, 'but Infinity was given'],
+    [
+      { price: -1e-3 },
+      'The price of an entry is a number of nats that is not below 0, but -0.001 was given.',
+    ],
+    [{ price: Number.NaN }, 'but NaN was given'],
+    [{ price: Number.POSITIVE_INFINITY }, 'but Infinity was given'],
+  ])('refuses %o', (options, sentence) => {
+    const make = () => softPolicyModel(model, { config, ...options });
+    expect(make).toThrow(InputError);
+    expect(make).toThrow(sentence);
+  });
+
+  it('refuses statistics of other features', () => {
+    const other = { mean: new Float32Array(3), variance: new Float32Array(3), count: 1 };
+    const normalised = evolutionConfig({ ...config, normalise: true });
+    expect(() => softPolicyModel(model, { config: normalised, statistics: [other] })).toThrow(
+      'Statistics 0 of the features have 3 means',
+    );
   });
 
   it('refuses windows in which nothing is weighted, and scorers without attention', async () => {
