@@ -53,14 +53,16 @@ export { advanceStream, type SpectrumStream } from './features/stream.js';
 export { windowWeights } from './features/window.js';
 export { type KeyValue, LayerUpdates, type UpdateResult } from './layer-updates.js';
 export { ManagedDecoder } from './managed/managed-decoder.js';
-export { ManagedTexts, type ReadOptions, type UpdateReport } from './managed/managed-texts.js';
+export { ManagedTexts } from './managed/managed-texts.js';
 export {
   type ManagedReader,
   type ManagedTransformer,
   manageTransformer,
 } from './managed/managed-transformer.js';
 export { policyModel } from './managed/policy-model.js';
+export type { ReadOptions } from './managed/read-options.js';
 export type { Schedule } from './managed/schedule.js';
+export type { UpdateReport } from './managed/update.js';
 export { createNAMM, type NAMM, type NAMMResources } from './namm.js';
 export {
   createNAMMTransformer,

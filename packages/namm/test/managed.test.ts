@@ -187,6 +187,43 @@ describe.each(['cpu', 'onnx'] as const)('on %s', (name) => {
     await reader.dispose();
   });
 
+  it('notes how large the memory was at its most: before what waits is taken in, before updates, and restored', async () => {
+    const { policy } = smallNamm({ selection: { cacheSize: 3 } });
+    const reader = manageTransformer(model, policy, schedule).compile(engine, params);
+    const ids = texts(1, 32, 5).data;
+    const at = (from: number, to: number) =>
+      ndarray(Int32Array.from(ids.slice(from, to)), [1, to - from], 'int32');
+    const reading = reader.read(1);
+    const read = async (from: number, to: number) =>
+      (await reading.read(at(from, to), undefined, 'later')).dispose();
+    await read(0, 12);
+    const waited: number[] = [];
+    for (let token = 12; token < 16; token++) {
+      await read(token, token + 1);
+      waited.push(reading.stateBytes);
+    }
+    // The rows of the last of four tokens, 4 bytes for each slot of a key/value head, are taken in before it is seen from outside.
+    const row = waited[1]! - waited[0]!;
+    expect(row).toBe(waited[2]! - waited[1]!);
+    expect(reading.largestStateBytes).toBeGreaterThanOrEqual(waited[2]! + row);
+    // An update that a reading left for later.
+    const before = reading.stateBytes;
+    const saved = await reading.state();
+    await reading.update();
+    expect(reading.stateBytes).toBeLessThan(before);
+    expect(reading.largestStateBytes).toBeGreaterThanOrEqual(before);
+    // Another text begins with what it is given.
+    const other = reader.read(1);
+    other.restore(saved);
+    const given = other.stateBytes;
+    await other.update();
+    expect(other.stateBytes).toBeLessThan(given);
+    expect(other.largestStateBytes).toBeGreaterThanOrEqual(given);
+    other.reset();
+    expect(other.largestStateBytes).toBe(0);
+    for (const one of [reading, other, reader]) await one.dispose();
+  });
+
   it('leaves layers alone that a policy does not manage', async () => {
     const policy = keyNormPolicy({ budget: { size: 5 }, skipLayers: [0] });
     const reports: UpdateReport[] = [];

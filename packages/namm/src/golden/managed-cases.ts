@@ -1,8 +1,8 @@
 import type { GoldenHandler, GoldenOutputs } from '@palimpsest/base/golden';
 import { type Engine, type NDArray, ndarray } from '@palimpsest/tensor-core';
 import { gatherRows } from '../eviction/gather.js';
-import type { UpdateReport } from '../managed/managed-texts.js';
 import { manageTransformer } from '../managed/managed-transformer.js';
+import type { UpdateReport } from '../managed/update.js';
 import { nammPolicy } from '../policy/namm-policy.js';
 import { configOf } from './case-parts.js';
 import { languageModel } from './language-model.js';

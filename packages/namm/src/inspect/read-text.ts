@@ -1,8 +1,8 @@
 import type { Transformer, TransformerParameters } from '@palimpsest/backbone';
 import { type Engine, InputError, type NDArray, ndarray, type ToHost } from '@palimpsest/tensor-core';
-import type { UpdateReport } from '../managed/managed-texts.js';
 import { manageTransformer } from '../managed/managed-transformer.js';
 import type { Schedule } from '../managed/schedule.js';
+import type { UpdateReport } from '../managed/update.js';
 import type { CachePolicy } from '../policy/policy.js';
 
 /** What an update made of a token in one head. */

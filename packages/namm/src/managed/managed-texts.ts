@@ -9,51 +9,16 @@ import {
   type ToDevice,
   toHost,
 } from '@palimpsest/tensor-core';
-import type { CachePolicy } from '../policy/policy.js';
-import { type Candidates, retain } from '../policy/retention.js';
-import { extentsAfter, ROOM } from './extents.js';
+import { ROOM } from './extents.js';
 import type { LayerParameters, Waiting } from './functions.js';
 import type { ManagedGraphs } from './graphs.js';
-import { columns, rightAligned, roomOf, slots, validityOf } from './host-arrays.js';
+import { columns, paddingOf, roomOf, slots } from './host-arrays.js';
+import type { ReadOptions } from './read-options.js';
 import { pieces, type Schedule } from './schedule.js';
 import { emptyHostState, type HostState, type ManagedState, rowsOfState } from './state.js';
+import { updatedMemory } from './update.js';
 
 type DeviceState = ToDevice<ManagedState>;
-
-/** What an update left, for whoever watches. */
-export interface UpdateReport {
-  /** Tokens read when it ran. */
-  readonly seen: number;
-  readonly layers: readonly {
-    readonly layer: number;
-    /** float32 `[batch, heads, slots]` */
-    readonly scores: NDArray;
-    /** int32 `[batch, heads, slots]`, -1 for none */
-    readonly positions: NDArray;
-    /** int32 `[batch, heads, most]`: slots that stay, right-aligned, -1 for none */
-    readonly kept: NDArray<'int32'>;
-    /** int32 `[batch, heads]` */
-    readonly lengths: NDArray<'int32'>;
-    readonly passing: NDArray<'int32'>;
-    /** What the policy carried about the slots before the update, `[batch, heads, width, slots]` each, when it was asked for. */
-    readonly carried?: Readonly<Record<string, NDArray>> | undefined;
-  }[];
-}
-
-/** Options of one reading of texts. */
-export interface ReadOptions {
-  /**
-   * A policy of the same arithmetic with other parameters, such as those of a population, whose graphs these texts share. Default:
-   * the one that was compiled.
-   */
-  readonly policy?: CachePolicy;
-  /** Called after every update. */
-  readonly onUpdate?: (report: UpdateReport) => void;
-  /** Whether reports have what the policy carried. Default false. */
-  readonly reportsCarried?: boolean;
-  /** Slots of every layer after an update, from the longest head of each. Default: `extentsAfter`. */
-  readonly extents?: (kept: readonly number[]) => readonly number[];
-}
 
 /**
  * Texts of a batch being read by a transformer whose cache a policy manages. All rows have read equally many tokens; a shorter
@@ -96,7 +61,7 @@ export class ManagedTexts {
     return treeBytes(this.#state ?? {}) + treeBytes(this.#waiting);
   }
 
-  /** The most that these bytes were, since the texts began: they are most before an update. */
+  /** The most that these bytes were, since the texts began: before what waits is taken in, or before an update. */
   get largestStateBytes(): number {
     return Math.max(this.#largest, this.stateBytes);
   }
@@ -157,6 +122,7 @@ export class ManagedTexts {
     this.#seen = state.seen.data[0]!;
     this.#padding = Array.from(state.position.data, (position) => this.#seen - position);
     this.#room = roomOf(state);
+    this.#noteSize();
   }
 
   /** Forgets everything. */
@@ -193,24 +159,14 @@ export class ManagedTexts {
     await this.#absorb();
     await this.#takeRoom();
     const state = this.#state!;
+    this.#noteSize();
     this.#parameters ??= graphs.parametersOf(policy);
-    const scored = await graphs.score(state, this.#parameters);
     const tokensSeen = this.#padding.map((padding) => Math.max(0, this.#seen - padding));
-    const reports: UpdateReport['layers'][number][] = [];
-    for (const [index, layer] of managed.entries()) {
-      const scores = await scored.scores[index]!.toHost();
-      const positions = await state.layers[layer]!.positions.toHost();
-      const candidates: Candidates = { scores, valid: validityOf(positions), tokensSeen };
-      const { kept, lengths, passing } = retain(retention, candidates);
-      const own = this.options.reportsCarried ? state.layers[layer]!.policy?.tokens : undefined;
-      const carried = own && (await toHost(own));
-      reports.push({ layer, scores, positions, kept, lengths, passing, carried });
-    }
-    const extents = (this.options.extents ?? extentsAfter)(reports.map(({ kept }) => kept.shape[2]!));
-    const chosen = reports.map(({ kept }, index) => rightAligned(kept, extents[index]!));
-    this.#state = await graphs.gather({ state, policies: scored.policies, slots: chosen });
-    disposeTree(scored);
-    this.options.onUpdate?.({ seen: this.#seen, layers: reports });
+    const { extents, reportsCarried } = this.options;
+    const update = { state, parameters: this.#parameters, retention, tokensSeen, extents, reportsCarried };
+    const { state: next, layers } = await updatedMemory(graphs, update);
+    this.#state = next;
+    this.options.onUpdate?.({ seen: this.#seen, layers });
   }
 
   async dispose(): Promise<void> {
@@ -235,9 +191,7 @@ export class ManagedTexts {
         : await this.#readMany(part, seenPart, all);
       this.#seen += count;
       const waits = lastUpdate === 'later' && from + count === time;
-      if (!updates || waits) continue;
-      this.#largest = this.largestStateBytes;
-      await this.update();
+      if (updates && !waits) await this.update();
     }
   }
 
@@ -253,9 +207,15 @@ export class ManagedTexts {
     return result.logits;
   }
 
+  /** Notes how large the memory is, wherever it is about to get smaller. */
+  #noteSize(): void {
+    this.#largest = this.largestStateBytes;
+  }
+
   /** Lets the arrays end with the newest entry. */
   async #takeRoom(): Promise<void> {
     if (this.#room === 0) return;
+    this.#noteSize();
     this.#state = await this.graphs.takeRoom(this.#state!, slots(this.#room));
     this.#room = 0;
   }
@@ -303,6 +263,7 @@ export class ManagedTexts {
   /** Hands attention that waits to the policy. */
   async #absorb(): Promise<void> {
     if (this.#waitingTokens === 0) return;
+    this.#noteSize();
     const state = this.#state!;
     const carried = state.layers.map(({ policy }) => (policy ? { state: policy } : {}));
     const slots = state.layers.map(({ positions }) => positions);
@@ -322,7 +283,7 @@ export class ManagedTexts {
   }
 
   #check(tokens: NDArray, mask: NDArray | undefined): void {
-    const [batch, time] = tokens.shape as [number, number];
+    const batch = tokens.shape[0];
     if (batch !== this.batch) {
       throw new InputError(`${this.batch} texts are being read, but tokens of ${batch} were given.`);
     }
@@ -331,16 +292,6 @@ export class ManagedTexts {
       throw new InputError(
         'Padding stands before the beginning of a text: give a mask with the first tokens alone.',
       );
-    const { updateInterval } = this.schedule;
-    this.#padding = Array.from({ length: batch }, (_, row) => {
-      const own = mask.data.subarray(row * time, (row + 1) * time);
-      const padding = own.indexOf(1);
-      if (padding < 0 || padding % updateInterval !== 0 || own.subarray(padding).includes(0)) {
-        throw new InputError(
-          `Padding stands on the left and is a multiple of the updateInterval ${updateInterval}, so that updates fall where they would fall alone; text ${row} has another mask.`,
-        );
-      }
-      return padding;
-    });
+    this.#padding = paddingOf(mask, this.schedule.updateInterval);
   }
 }

@@ -3,7 +3,8 @@ import { type Engine, InputError, type ToDevice, type ToHost } from '@palimpsest
 import { withHeldRows } from '../policy/held-rows.js';
 import type { CachePolicy } from '../policy/policy.js';
 import { ManagedGraphs } from './graphs.js';
-import { ManagedTexts, type ReadOptions } from './managed-texts.js';
+import { ManagedTexts } from './managed-texts.js';
+import type { ReadOptions } from './read-options.js';
 import { checkSchedule, type Schedule } from './schedule.js';
 
 type Params = ToHost<TransformerParameters> | ToDevice<TransformerParameters>;

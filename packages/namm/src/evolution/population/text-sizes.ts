@@ -1,5 +1,5 @@
 import type { NDArray } from '@palimpsest/tensor-core';
-import type { UpdateReport } from '../../managed/managed-texts.js';
+import type { UpdateReport } from '../../managed/update.js';
 import type { TrialOutcome } from '../trial.js';
 
 /** What the cache of one text held, update by update. */
