@@ -10,13 +10,13 @@ import { nammPolicy } from './policy/namm-policy.js';
 import { checkPolicyName, policies, policyByName } from './policy/policies.js';
 import type { CachePolicy } from './policy/policy.js';
 
-const interval = {
-  updateInterval: z.int().min(1).default(512).describe('tokens between two looks through the cache'),
+/** How much a cache may hold and when it is looked through, where a policy leaves it open. */
+export const cacheOptions = {
+  budget: z.int().min(1).optional().describe('most tokens that a head may keep'),
+  updateInterval: z.int().min(1).optional().describe('tokens between two updates'),
 };
-const budgeted = z.strictObject({
-  budget: z.int().min(1).describe('tokens that every key/value head may keep'),
-  ...interval,
-});
+const interval = { updateInterval: cacheOptions.updateInterval.unwrap().default(512) };
+const budgeted = z.strictObject({ budget: cacheOptions.budget.unwrap(), ...interval });
 
 // The transformer's own window and sinks do the same without a look through the cache.
 const { recency: _recency, sinks: _sinks, ...watching } = policies;
@@ -44,8 +44,8 @@ const full: EvictionPolicy = {
 
 const evolvedOptions = z.strictObject({
   policyFile: z.string().describe('file of an evolved policy, or of its evolution'),
-  budget: z.int().min(1).optional().describe('most tokens that a head may keep; default: as the file says'),
-  updateInterval: z.int().min(1).optional().describe('tokens between two updates; default: as the file says'),
+  // As the file says, where they are left out.
+  ...cacheOptions,
 });
 
 type EvolvedOptions = z.output<typeof evolvedOptions>;

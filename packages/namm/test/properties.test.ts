@@ -31,9 +31,9 @@ const TOKENS = 21;
 
 const vectorOf = (config: ReturnType<typeof resolveNAMMConfig>, seed = 6) =>
   Float32Array.from(Rng.fromSeed(seed).normalArray([parameterCount(config)], 0, 0.6).data);
-const countUp = (heads: number, tokens: number, from = 0) =>
+const countUp = (heads: number, tokens: number) =>
   ndarray(
-    Int32Array.from({ length: heads * tokens }, (_, index) => from + (index % tokens)),
+    Int32Array.from({ length: heads * tokens }, (_, index) => index % tokens),
     [1, heads, tokens],
     'int32',
   );

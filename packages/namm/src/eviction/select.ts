@@ -28,10 +28,18 @@ interface Ranked {
   readonly isPassing: (index: number) => boolean;
 }
 
+/** The entries of one head, and from which score on they pass. */
+interface Entries {
+  readonly scores: NDArray['data'];
+  readonly valid: ArrayLike<number> | undefined;
+  readonly threshold: number;
+}
+
 /**
- * Applies a rule to scores (DERIVATION.md, "What stays").
+ * Applies a rule to scores (DERIVATION.md, "What stays"). The newest entry stays whatever its score, but for `topk` under parity.
  * @param scores float32 `[batch, heads, tokens]`, oldest first
  * @param valid 0/1 `[batch, 1 or heads, tokens]`; default: all
+ * @throws InputError for scores of another shape.
  */
 export function selectTokens(scores: NDArray, rule: SelectionRule, valid?: NDArray): Selection {
   if (scores.shape.length !== 3) {
@@ -39,28 +47,28 @@ export function selectTokens(scores: NDArray, rule: SelectionRule, valid?: NDArr
       `Scores have the shape [batch, heads, tokens], but ${formatShape(scores.shape)} was given.`,
     );
   }
-  if (!rule.parity) return selectOwn(scores, rule, valid);
   const [batch, heads, tokens] = scores.shape as [number, number, number];
-  const ranked = Array.from({ length: batch * heads }, (_, list) =>
-    rank(rule, rule.threshold(Math.floor(list / heads)), {
-      scores: Array.from(scores.data.subarray(list * tokens, (list + 1) * tokens)),
-      valid: valid && validityOf(valid, Math.floor(list / heads), list % heads),
-    }),
-  );
+  const lists = Array.from({ length: batch * heads }, (_, list): Entries => {
+    const row = Math.floor(list / heads);
+    return {
+      scores: scores.data.subarray(list * tokens, (list + 1) * tokens),
+      valid: valid && validityOf(valid, row, list % heads),
+      threshold: rule.threshold(row),
+    };
+  });
+  if (!rule.parity) return selectOwn(lists, rule, [batch, heads]);
+  const ranked = lists.map((entries) => rank(rule, entries));
   return assemble(ranked, keepAlike(ranked, rule), [batch, heads]);
 }
 
 /** Each head keeps what passes, and no more than the cap: the best, and of equals the newer ones. */
-function selectOwn(scores: NDArray, rule: SelectionRule, valid: NDArray | undefined): Selection {
-  const [batch, heads, tokens] = scores.shape as [number, number, number];
-  const passing = Array.from({ length: batch * heads }, (_, list) => {
-    const row = Math.floor(list / heads);
-    const own = scores.data.subarray(list * tokens, (list + 1) * tokens);
-    return passingEntries(rule, rule.threshold(row), own, valid && validityOf(valid, row, list % heads));
-  });
-  const kept = passing.map((entries, list) =>
-    bestEntries(entries, scores.data.subarray(list * tokens, (list + 1) * tokens), rule.cacheSize),
-  );
+function selectOwn(
+  lists: readonly Entries[],
+  rule: SelectionRule,
+  [batch, heads]: readonly [number, number],
+): Selection {
+  const passing = lists.map((entries) => passingEntries(rule, entries));
+  const kept = passing.map((entries, list) => bestEntries(entries, lists[list]!.scores, rule.cacheSize));
   const selection = assembleSelection(kept, [batch, heads]);
   const counts = Int32Array.from(passing, ({ length }) => length);
   return { ...selection, passing: ndarray(counts, [batch, heads], 'int32') };
@@ -92,20 +100,21 @@ function bestEntries(
 }
 
 /** Entries of a head that pass, oldest first; the newest does whatever its score. */
-function passingEntries(
-  { kind }: SelectionRule,
-  threshold: number,
-  scores: ArrayLike<number>,
-  valid: ArrayLike<number> | undefined,
-): number[] {
+function passingEntries({ kind }: SelectionRule, { scores, valid, threshold }: Entries): number[] {
   const entries: number[] = [];
-  let newest = scores.length - 1;
-  while (newest >= 0 && valid?.[newest] === 0) newest -= 1;
+  const newest = newestOf(scores, valid);
   for (let entry = 0; entry <= newest; entry++) {
     if (valid?.[entry] === 0) continue;
     if (entry === newest || kind === 'topk' || scores[entry]! >= threshold) entries.push(entry);
   }
   return entries;
+}
+
+/** The newest valid entry, -1 for none. */
+function newestOf({ length }: ArrayLike<number>, valid: ArrayLike<number> | undefined): number {
+  let newest = length - 1;
+  while (newest >= 0 && valid?.[newest] === 0) newest -= 1;
+  return newest;
 }
 
 function validityOf({ data, shape }: NDArray, row: number, head: number): ArrayLike<number> {
@@ -114,18 +123,12 @@ function validityOf({ data, shape }: NDArray, row: number, head: number): ArrayL
   return data.subarray(list * tokens, (list + 1) * tokens);
 }
 
-function rank(
-  rule: SelectionRule,
-  threshold: number,
-  { scores, valid }: { scores: number[]; valid: ArrayLike<number> | undefined },
-): Ranked {
-  const isValid = (index: number) => valid === undefined || valid[index] !== 0;
-  let newest = scores.length - 1;
-  while (newest >= 0 && !isValid(newest)) newest -= 1;
+function rank(rule: SelectionRule, { scores, valid, threshold }: Entries): Ranked {
+  const newest = newestOf(scores, valid);
   const forcesNewest = rule.kind !== 'topk';
-  const values = scores.map((score, index) => {
+  const values = Array.from(scores, (score, index) => {
     if (index === newest && forcesNewest) return Number.POSITIVE_INFINITY;
-    return isValid(index) ? score : Number.NEGATIVE_INFINITY;
+    return valid?.[index] === 0 ? Number.NEGATIVE_INFINITY : score;
   });
   const order = values.map((_, index) => index).sort((a, b) => values[a]! - values[b]! || a - b);
   const isPassing = (index: number) => rule.kind === 'topk' || values[index]! >= threshold;

@@ -1,9 +1,9 @@
 import { type TransformerParameters, transformerOf } from '@palimpsest/backbone';
 import { nodeModule } from '@palimpsest/base';
-import { corpusText, loadCorpus, type MechanismVerb } from '@palimpsest/lm';
+import { corpusText, loadCorpus, type MechanismVerb, threadsOption } from '@palimpsest/lm';
 import { createEngine, InputError, type ToHost } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import { namedPolicy } from '../card-policies.js';
+import { cacheOptions, namedPolicy } from '../card-policies.js';
 import { inspectionOf } from './inspection.js';
 import { readText } from './read-text.js';
 
@@ -11,8 +11,7 @@ const schema = z.strictObject({
   model: z.string().optional().describe('run, checkpoint or folder of a transformer'),
   memory: z.string().default('namm').describe('rule for what its cache forgets (`palimpsest ls policies`)'),
   policyFile: z.string().optional().describe('file of an evolved policy, or of its evolution'),
-  budget: z.int().min(1).optional().describe('most tokens that a head may keep'),
-  updateInterval: z.int().min(1).optional().describe('tokens between two updates'),
+  ...cacheOptions,
   text: z.string().optional().describe('text to read'),
   textPath: z
     .string()
@@ -20,7 +19,7 @@ const schema = z.strictObject({
     .describe('text file, folder or built-in text to read, without --text'),
   from: z.int().min(0).default(0).describe('first character of --text-path to read'),
   characters: z.int().min(1).default(2048).describe('most characters of --text-path to read'),
-  threads: z.int().min(1).optional().describe('threads of the engine'),
+  threads: threadsOption,
   out: z.string().default('inspection.html').describe('page to write'),
 });
 
@@ -47,7 +46,7 @@ export const inspectVerb: MechanismVerb<typeof schema> = {
     if (!tokenizer) throw new InputError(`'${folder}' has no tokenizer, so it reads no text.`);
     const { from, characters, threads } = options;
     const text = options.text ?? corpusText(loadCorpus(options.textPath)).slice(from, from + characters);
-    const engine = await createEngine('auto', threads === undefined ? {} : { threads });
+    const engine = await createEngine('auto', { threads });
     try {
       const read = await readText({
         engine,

@@ -3,7 +3,7 @@ import type { NAMMConfig } from '../config.js';
 import { activate } from './activation.js';
 import { affine, type ScorerTensors } from './parameters.js';
 import { readOut } from './readout.js';
-import { attendAmongTokens, hiddenTokens } from './tiled-attention.js';
+import { attendAmongTokens, hiddenTokens, TILE } from './tiled-attention.js';
 
 /** What a scorer sees of the tokens of a layer. */
 export interface TokenView {
@@ -14,9 +14,6 @@ export interface TokenView {
   /** bool `[batch, 1 or heads, tokens]`; absent when all are tokens */
   readonly valid?: tf.Tensor | undefined;
 }
-
-/** Queries that are handled at a time. */
-const TILE = 128;
 
 /**
  * Backward attention memory (paper, section 3.2): tokens look at themselves and newer ones before they are scored, so that a

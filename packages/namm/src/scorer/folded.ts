@@ -4,7 +4,7 @@ import type { NAMMConfig } from '../config.js';
 import type { TokenView } from './bam.js';
 import { unpack } from './layout.js';
 import type { ScorerTensors } from './parameters.js';
-import { attendAmongTokens, hiddenTokens } from './tiled-attention.js';
+import { attendAmongTokens, hiddenTokens, TILE } from './tiled-attention.js';
 
 /** The scorer of one linear attention head, multiplied out (DERIVATION.md, "Folding the scorer"). */
 export interface FoldedTensors {
@@ -112,8 +112,6 @@ export function foldedVector(config: NAMMConfig, flat: ArrayLike<number>): Float
   const threshold = unpack(config, flat).get('logThreshold') ?? [];
   return Float32Array.from([...A, ...c, ...u, ...G, ...w1, ...b1, ...threshold]);
 }
-
-const TILE = 128;
 
 /**
  * The same scores from folded tensors: features are keys and values themselves,

@@ -1,6 +1,9 @@
 import { MASKED, softmax, tf } from '@palimpsest/tensor-core';
 import type { NAMMConfig } from '../config.js';
 
+/** Queries at a time, unless it is said. */
+export const TILE = 128;
+
 export interface TokenAttention {
   readonly maskingStrategy: NAMMConfig['bam']['maskingStrategy'];
   /** Newer tokens that a token looks at, or all. */
