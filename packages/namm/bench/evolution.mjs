@@ -13,6 +13,7 @@ import {
   parameterCount,
   populationModel,
 } from '../dist/index.js';
+import { clock, ratio, summary, takesProcessorTime } from './timing.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -44,14 +45,6 @@ const trials = Array.from({ length: SAMPLES }, () => ({
 }));
 const vectors = Array.from({ length: members }, () => rng.normalArray([size], 0, 0.065).data);
 const engine = await createEngine('onnx');
-const takesProcessorTime = Boolean(process.env.PROCESSOR_TIME);
-
-/** Seconds, of the wall or of this process. */
-function clock() {
-  if (!takesProcessorTime) return performance.now() / 1000;
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1e6;
-}
 
 /** One text under one policy, read and written on as any other text. Graphs are shared, as between all texts of a reader. */
 function oneByOne() {
@@ -116,16 +109,11 @@ for (let round = 0; round <= rounds; round++) {
   }
   if (round === 0) console.log('graphs are made');
 }
-const summary = (seconds) => {
-  const sorted = seconds.toSorted((a, b) => a - b);
-  return { median: sorted[Math.floor(sorted.length / 2)], least: sorted[0] };
-};
 const baseline = summary(times[0]);
 for (const [i, { name, dispose }] of forms.entries()) {
-  const { median, least } = summary(times[i]);
-  console.log(
-    `${name}: median ${median.toFixed(1)} s, least ${least.toFixed(1)} s, ${(baseline.median / median).toFixed(2)} (least: ${(baseline.least / least).toFixed(2)}) times as fast`,
-  );
+  const own = summary(times[i]);
+  const [median, least] = [own.median, own.least].map((time) => (time / 1000).toFixed(1));
+  console.log(`${name}: median ${median} s, least ${least} s, ${ratio(baseline, own)} times as fast`);
   await dispose();
 }
 await engine.dispose();

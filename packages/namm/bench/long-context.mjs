@@ -8,6 +8,7 @@ import { createTransformer } from '@palimpsest/backbone';
 import { createDecoder } from '@palimpsest/lm';
 import { createEngine, ndarray, Rng } from '@palimpsest/tensor-core';
 import { evolutionConfig, fullPolicy, manageTransformer, nammPolicy, parameterCount } from '../dist/index.js';
+import { clock, summary } from './timing.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -35,13 +36,6 @@ const policy = nammPolicy(config, { vectors: [vector] });
 const engine = await createEngine('onnx');
 const mebibytes = (bytes) => (bytes / 2 ** 20).toFixed(2);
 
-/** Milliseconds, of the wall or of this process. */
-function clock() {
-  if (!process.env.PROCESSOR_TIME) return performance.now();
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1e3;
-}
-
 function managed(name, of) {
   const reader = manageTransformer(transformer, of).compile(engine, params);
   const texts = reader.read(1);
@@ -66,11 +60,6 @@ async function sessionForm() {
     dispose: () => decoder.dispose(),
   };
 }
-
-const summary = (times) => {
-  const sorted = times.toSorted((a, b) => a - b);
-  return { median: sorted[Math.floor(sorted.length / 2)], least: sorted[0] };
-};
 
 /** Live and allocated keys and values, piece by piece. */
 async function bytes() {

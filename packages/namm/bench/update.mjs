@@ -14,6 +14,7 @@ import {
   selectTokens,
 } from '../dist/index.js';
 import { referenceFeatures, referenceScores, referenceSelection } from './reference-update.mjs';
+import { clock, ratio, summary } from './timing.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -30,18 +31,6 @@ const rng = Rng.fromSeed(1);
 const vector = rng.normalArray([parameterCount(config)], 0, 0.3);
 const policy = nammPolicy(config, { vectors: [vector.data] });
 
-/** Milliseconds, of the wall or of this process. */
-function clock() {
-  if (!process.env.PROCESSOR_TIME) return performance.now();
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1e3;
-}
-
-const summary = (times) => {
-  const sorted = times.toSorted((a, b) => a - b);
-  return { median: sorted[Math.floor(sorted.length / 2)], least: sorted[0] };
-};
-const ratio = (a, b) => `${(a.median / b.median).toFixed(2)} (least: ${(a.least / b.least).toFixed(2)})`;
 const bytesOf = (tree) => {
   const leaves = [];
   const walk = (node) => {
