@@ -1,8 +1,10 @@
 // Evolves what the cache of the transformer forgets, for two tasks. Chosen by samples of the validation part of the text.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { mean } from '@palimpsest/base';
 import { evolveNamm, InProcessRunner, loadLatest, populationModel } from '../../dist/index.js';
-import { EVOLVED_FOR, openBase, taskOf } from './setup.mjs';
+import { bisect } from './bisect.mjs';
+import { EVOLVED_FOR, folderOf, openBase, taskOf } from './setup.mjs';
 import { openStart } from './warm-start.mjs';
 
 export const SEARCH = {
@@ -13,13 +15,13 @@ export const SEARCH = {
 const ROWS = 16;
 /** Tokens per head that the first mean keeps. */
 const ALIGNED = 128;
-
-export const policyFolder = (out, seed = 0) => join(out, `policy-${seed}`);
+/** How near its size has to come, as a share. */
+const TOLERANCE = 0.02;
 
 export async function evolvePolicy({ engine, text, out, seed = 0, report, signal }) {
-  const folder = policyFolder(out, seed);
-  const { model, params } = await openBase(out);
-  const begun = await openStart(out);
+  const folder = folderOf(out, 'policy', seed);
+  const { model, params } = await openBase(out, seed);
+  const begun = await openStart(out, seed);
   const { config, statistics } = begun;
   const runner = new InProcessRunner(engine, populationModel(model, params, config, ROWS));
   const resume = existsSync(join(folder, 'latest.safetensors')) ? await loadLatest(folder) : undefined;
@@ -54,15 +56,11 @@ export async function evolvePolicy({ engine, text, out, seed = 0, report, signal
 async function aligned(runner, { parameters, statistics }, task) {
   const trials = Array.from({ length: 4 }, (_, index) => task.sample('train', index).trial);
   const raised = (by) => parameters.map((value, i) => (i === parameters.length - 1 ? value + by : value));
-  let [low, high] = [-16, 16];
-  for (let step = 0; step < 12; step++) {
-    const middle = (low + high) / 2;
-    const { outcomes } = await runner.run({ vectors: [raised(middle)], trials, statistics });
-    const kept = outcomes[0].flatMap((outcome) => outcome.kept.flat(2));
-    if (kept.reduce((sum, count) => sum + count, 0) / kept.length > ALIGNED) high = middle;
-    else low = middle;
-  }
-  return raised((low + high) / 2);
+  const sizeAt = async (by) => {
+    const { outcomes } = await runner.run({ vectors: [raised(by)], trials, statistics });
+    return mean(outcomes[0].flatMap((outcome) => outcome.kept.flat(2)));
+  };
+  return raised(await bisect(sizeAt, ALIGNED, { range: [-16, 16], tolerance: TOLERANCE }));
 }
 
 const percent = (share) => `${(100 * share).toFixed(1)} %`;

@@ -1,6 +1,6 @@
 // Judges every policy at equal mean cache sizes on held-out texts: one cell for each policy, size, task and seed.
 import { readFileSync } from 'node:fs';
-import { ndarray, writeFileAtomically } from '@palimpsest/base';
+import { mean, ndarray, writeFileAtomically } from '@palimpsest/base';
 import {
   fullPolicy,
   loadPolicy,
@@ -9,7 +9,9 @@ import {
   policies,
   policyByName,
 } from '../../dist/index.js';
-import { CONTEXT, endOf, JUDGED, kindsOf, MODEL, openBase, SCHEDULE, taskOf } from './setup.mjs';
+import { bisect } from './bisect.mjs';
+import { madeOf, requireSame } from './made-of.mjs';
+import { CONTEXT, endOf, JUDGED, kindsOf, MODEL, openBase, policyFile, SCHEDULE, taskOf } from './setup.mjs';
 
 export const SHARES = [0.125, 0.0625, 0.25];
 export const SEEDS = [1, 2, 3];
@@ -20,16 +22,21 @@ const [TEXTS, ROWS] = [8, 8];
 const FROM = CONTEXT / 4 + SCHEDULE.updateInterval;
 /** Texts of the validation part by which the threshold of NAMM is set, and how near its size has to come. */
 const [CALIBRATION, TOLERANCE] = [8, 0.02];
+/** Scores of evolved policies lie far within. */
+const HIGHEST_SHIFT = 4096;
 
 export const keyOf = ({ policy, share, task, seed }) => [policy, share, task, seed].join('/');
 
-export async function judge({ engine, text, out, policyPath, results, only, report, signal }) {
+export async function judge({ engine, text, out, seed, results, only, report, signal }) {
   const document = results.read();
-  const { model, params } = await openBase(out);
+  const inputs = madeOf({ out, seed, text });
+  requireSame(document, inputs, results.path);
+  const { model, params } = await openBase(out, seed);
   // Another process may be judging other policies.
   const save = () => {
     const { cells, sizes } = results.read();
     Object.assign(document, {
+      madeOf: inputs,
       cells: { ...cells, ...document.cells },
       sizes: { ...sizes, ...document.sizes },
     });
@@ -39,14 +46,14 @@ export async function judge({ engine, text, out, policyPath, results, only, repo
   for (const share of SHARES) {
     for (const name of NAMES.filter((name) => !only || only.includes(name))) {
       const cells = JUDGED.flatMap((task) =>
-        SEEDS.map((seed) => ({ policy: name, share: name === 'full' ? 1 : share, task, seed })),
+        SEEDS.map((own) => ({ policy: name, share: name === 'full' ? 1 : share, task, seed: own })),
       );
       const missing = cells.filter((cell) => !document.cells[keyOf(cell)]);
       if (missing.length === 0) continue;
       const budget = CONTEXT * share;
-      const { policy, shift } = await bench.policyOf(name, budget, policyPath, document.sizes);
+      const { policy, shift } = await bench.policyOf(name, budget, policyFile(out, seed), document.sizes);
       await bench.withPolicy(policy, async (reader) => {
-        const speed = await bench.speed(reader);
+        const bytes = await bench.bytes(reader);
         for (const cell of missing) {
           if (signal.aborted) return;
           const figures = await bench.measure(reader, cell);
@@ -54,7 +61,7 @@ export async function judge({ engine, text, out, policyPath, results, only, repo
             ...cell,
             ...(shift !== undefined && { shift }),
             ...figures,
-            ...speed,
+            ...bytes,
           };
           document.sizes[share] ??= name === 'full' ? undefined : figures.kept;
           await save();
@@ -106,29 +113,21 @@ class Bench {
     };
   }
 
-  /** Bytes of one text, as allocated, and characters per second of processor time: one text, read three times. */
-  async speed(reader) {
+  /** Bytes of one text, as allocated: means over what there is after each interval. */
+  async bytes(reader) {
     const [ids] = this.#samples('plantedFacts', 'validation', 0, 1);
-    const times = [];
-    let bytes = {};
-    for (let round = 0; round < 3; round++) {
-      const [after, whole] = [[], []];
-      const texts = reader.read(1, {
-        onUpdate: () => {
-          after.push(texts.keyValueBytes);
-          whole.push(texts.stateBytes);
-        },
-      });
-      const start = process.cpuUsage();
-      await texts.readAll(ndarray(ids, [1, ids.length], 'int32'));
-      const { user, system } = process.cpuUsage(start);
-      times.push((user + system) / 1e6);
-      if (after.length === 0) [after[0], whole[0]] = [texts.keyValueBytes, texts.stateBytes];
-      bytes = { keyValueBytes: Math.round(mean(after)), stateBytes: Math.round(mean(whole)) };
-      await texts.dispose();
+    const { updateInterval } = SCHEDULE;
+    const [keyValues, whole] = [[], []];
+    const texts = reader.read(1);
+    for (let from = 0; from < ids.length; from += updateInterval) {
+      const part = ids.slice(from, from + updateInterval);
+      await texts.readAll(ndarray(part, [1, part.length], 'int32'));
+      if (part.length < updateInterval) break;
+      keyValues.push(texts.keyValueBytes);
+      whole.push(texts.stateBytes);
     }
-    // The first reading makes the graphs.
-    return { ...bytes, charactersPerSecond: Math.round(CONTEXT / Math.min(...times.slice(1))) };
+    await texts.dispose();
+    return { keyValueBytes: Math.round(mean(keyValues)), stateBytes: Math.round(mean(whole)) };
   }
 
   #samples(task, split, seed, count) {
@@ -157,8 +156,13 @@ class Bench {
       );
       const logits = await texts.readAll(tokens);
       await texts.dispose();
+      // Without updates everything is there after each interval.
+      if (sizes.length === 0) {
+        for (let seen = SCHEDULE.updateInterval; seen <= length; seen += SCHEDULE.updateInterval)
+          sizes.push(new Array(MODEL.layers).fill(seen));
+      }
       const layers = Array.from({ length: MODEL.layers }, (_, layer) =>
-        sizes.length === 0 ? length : mean(sizes.map((update) => update[layer])),
+        mean(sizes.map((update) => update[layer])),
       );
       results.push({ layers, kept: mean(layers), ...this.#figures(part, logits) });
     }
@@ -182,25 +186,16 @@ class Bench {
     return { accuracy, nats };
   }
 
-  /** Bisection: the mean size falls as the threshold rises. */
+  /** The mean size falls as the threshold rises. */
   async #shiftFor(evolved, target) {
     const samples = this.#samples('plantedFacts', 'validation', 0, CALIBRATION);
-    let found = 0;
+    let found;
     await this.withPolicy(shifted(evolved, 0), async (reader) => {
       const sizeAt = async (shift) => {
         const read = await this.#read(reader, samples, { policy: shifted(evolved, shift) });
         return mean(read.map(({ kept }) => kept));
       };
-      let [low, high] = [-1, 1];
-      while ((await sizeAt(low)) < target) low *= 4;
-      while ((await sizeAt(high)) > target) high *= 4;
-      for (let step = 0; step < 30; step++) {
-        found = (low + high) / 2;
-        const size = await sizeAt(found);
-        if (Math.abs(size - target) <= TOLERANCE * target) return;
-        if (size > target) low = found;
-        else high = found;
-      }
+      found = await bisect(sizeAt, target, { range: [HIGHEST_SHIFT, -HIGHEST_SHIFT], tolerance: TOLERANCE });
     });
     return found;
   }
@@ -212,7 +207,6 @@ const shifted = ({ config, parameters, statistics }, shift) =>
 /** The same slots in all layers, so that few graphs are made. */
 const evenExtents = (kept) => kept.map(() => Math.ceil(Math.max(...kept) / 64) * 64);
 
-const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 const argmax = (values) => values.reduce((best, value, i) => (value > values[best] ? i : best), 0);
 
 function logProbability(logits, id) {

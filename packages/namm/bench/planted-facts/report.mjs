@@ -31,7 +31,7 @@ export async function writeReport({ results, report }) {
   report(`${rows.length} rows`);
 }
 
-/** For each share and policy: accuracy by task, nats, size, bytes and speed, over all seeds. */
+/** For each share and policy: accuracy by task, nats, size and bytes, over all seeds. */
 function rowsOf(cells) {
   return [1, ...[...SHARES].sort((a, b) => b - a)].flatMap((share) =>
     NAMES.flatMap((policy) => {
@@ -43,9 +43,9 @@ function rowsOf(cells) {
       const nats = estimate(own.map((cell) => cell.nats));
       // The same texts: what is left of the differences between them is far smaller.
       const beside = estimate(own.map((cell) => besideFull(cell, cells)));
-      const { keyValueBytes, stateBytes, charactersPerSecond } = own[0];
+      const { keyValueBytes, stateBytes } = own[0];
       const kept = own.reduce((sum, cell) => sum + cell.kept, 0) / own.length;
-      return [{ share, policy, tasks, nats, beside, kept, keyValueBytes, stateBytes, charactersPerSecond }];
+      return [{ share, policy, tasks, nats, beside, kept, keyValueBytes, stateBytes }];
     }),
   );
 }
@@ -79,20 +79,17 @@ function tableOf(rows) {
     'beside the full cache',
     'Keys and values, KiB',
     "With the policy's own, KiB",
-    'Characters per second',
   ];
-  const lines = rows.map(
-    ({ share, policy, tasks, nats, beside, kept, keyValueBytes, stateBytes, charactersPerSecond }) => [
-      share === 1
-        ? 'all'
-        : `${(100 * share).toFixed(share < 0.1 ? 2 : 1).replace(/\.?0+$/, '')} % (${kept.toFixed(0)})`,
-      TITLES[policy],
-      ...tasks.map(percents),
-      `${nats.mean.toFixed(3)} ± ${nats.error.toFixed(3)}`,
-      signed(beside),
-      ...[kilobytes(keyValueBytes), kilobytes(stateBytes), String(charactersPerSecond)],
-    ],
-  );
+  const lines = rows.map(({ share, policy, tasks, nats, beside, kept, keyValueBytes, stateBytes }) => [
+    share === 1
+      ? `all (${kept.toFixed(0)})`
+      : `${(100 * share).toFixed(share < 0.1 ? 2 : 1).replace(/\.?0+$/, '')} % (${kept.toFixed(0)})`,
+    TITLES[policy],
+    ...tasks.map(percents),
+    `${nats.mean.toFixed(3)} ± ${nats.error.toFixed(3)}`,
+    signed(beside),
+    ...[kilobytes(keyValueBytes), kilobytes(stateBytes)],
+  ]);
   const right = head.map((_, i) => (i < 2 ? '---' : '--:'));
   return [head, right, ...lines].map((line) => `| ${line.join(' | ')} |`).join('\n');
 }

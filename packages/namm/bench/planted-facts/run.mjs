@@ -3,10 +3,9 @@
 //   node bench/planted-facts/run.mjs --text tinyshakespeare.txt --out runs/planted-facts [--steps train,start,evolve,judge,report]
 // One thread: PALIMPSEST_THREADS=1. Without --text the facts are planted in stories that are written here.
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createEngine } from '@palimpsest/tensor-core';
-import { evolvePolicy, policyFolder } from './evolve-policy.mjs';
+import { evolvePolicy } from './evolve-policy.mjs';
 import { judge, resultsAt } from './judge.mjs';
 import { writeReport } from './report.mjs';
 import { openText } from './setup.mjs';
@@ -18,10 +17,7 @@ const { values } = parseArgs({
   options: {
     text: { type: 'string' },
     out: { type: 'string', default: 'runs/planted-facts' },
-    results: {
-      type: 'string',
-      default: fileURLToPath(new URL('../results/planted-facts.json', import.meta.url)),
-    },
+    results: { type: 'string' },
     steps: { type: 'string', default: Object.keys(STEPS).join() },
     seed: { type: 'string', default: '0' },
     policies: { type: 'string' },
@@ -33,10 +29,10 @@ process.once('SIGTERM', () => stop.abort());
 const started = performance.now();
 const engine = await createEngine('auto');
 const seed = Number(values.seed);
+if (!Number.isInteger(seed)) throw new Error(`--seed is a whole number, but '${values.seed}' was given.`);
 const context = {
   ...{ engine, text: openText(values.text), out: values.out, seed, signal: stop.signal },
-  policyPath: join(policyFolder(values.out, seed), 'best.safetensors'),
-  results: resultsAt(values.results),
+  results: resultsAt(values.results ?? join(values.out, 'results.json')),
   only: values.policies?.split(','),
   report: (line) => {
     const processor = process.cpuUsage().user / 1e6;

@@ -32,10 +32,13 @@ export function taskOf(name, { background, tokenizer }, total = CONTEXT, options
   return probe(total - answer);
 }
 
-export const baseFolder = (out) => join(out, 'base');
+/** Where a run of a seed keeps a step's files: another seed trains and evolves beside it. */
+export const folderOf = (out, step, seed) => join(out, `${step}-${seed}`);
+export const baseFolder = (out, seed) => join(folderOf(out, 'base', seed), 'last');
+export const policyFile = (out, seed) => join(folderOf(out, 'policy', seed), 'best.safetensors');
 
-export async function openBase(out) {
-  const { model, params, tokenizer } = await loadCheckpoint(join(baseFolder(out), 'last'), {
+export async function openBase(out, seed) {
+  const { model, params, tokenizer } = await loadCheckpoint(baseFolder(out, seed), {
     transformer: (config) => createTransformer(config),
   });
   return { model, params, tokenizer };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createTransformer } from '@palimpsest/backbone';
 import { GeneratedExamples, loadCheckpoint, saveCheckpoint, train } from '@palimpsest/lm';
 import { Rng, treeLeaves } from '@palimpsest/tensor-core';
-import { baseFolder, drawFrom, FACT_TASKS, MODEL, SAMPLES, taskOf } from './setup.mjs';
+import { baseFolder, drawFrom, FACT_TASKS, folderOf, MODEL, SAMPLES, taskOf } from './setup.mjs';
 
 /** Characters of a text, texts of a step, steps, highest learning rate, and the share of the other characters that are learned. */
 export const STAGES = [
@@ -26,7 +26,7 @@ export async function trainBase({ engine, text, out, seed = 0, report, signal })
   const model = createTransformer({ ...MODEL, vocabSize: text.tokenizer.vocabSize });
   let params = wider(model.init(Rng.fromSeed(seed)));
   for (const [index, { total, batch, steps, learningRate, textShare }] of STAGES.entries()) {
-    const folder = join(baseFolder(out), `stage-${index + 1}`);
+    const folder = join(folderOf(out, 'base', seed), `stage-${index + 1}`);
     const draws = FACT_TASKS.map((name) =>
       drawFrom(taskOf(name, text, total, { size: SAMPLES }), text.tokenizer, textShare),
     );
@@ -59,6 +59,6 @@ export async function trainBase({ engine, text, out, seed = 0, report, signal })
       if (event.type === 'interrupted') return false;
     }
   }
-  await saveCheckpoint(join(baseFolder(out), 'last'), { model, params, tokenizer: text.tokenizer });
+  await saveCheckpoint(baseFolder(out, seed), { model, params, tokenizer: text.tokenizer });
   return true;
 }

@@ -1,5 +1,5 @@
 // A first vector by descent: the cache is weighted instead of emptied, and every entry has its price.
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createTransformer } from '@palimpsest/backbone';
 import { GeneratedExamples } from '@palimpsest/lm';
@@ -12,7 +12,7 @@ import {
   savePolicy,
   warmStart,
 } from '../../dist/index.js';
-import { CONTEXT, drawFrom, openBase, policyConfig, taskOf } from './setup.mjs';
+import { CONTEXT, drawFrom, folderOf, openBase, policyConfig, taskOf } from './setup.mjs';
 
 /** Steps, highest rate, nats that an entry costs, and the share of characters that are no answers and count all the same. */
 const STAGES = [
@@ -24,17 +24,18 @@ const [BATCH, TEMPERATURE] = [2, 0.5];
 /** Texts by which the features are normalised. */
 const CALIBRATION = 4;
 
-const stagePath = (out, stage) => join(out, `warm-start-${stage + 1}.safetensors`);
+const stagePath = (out, seed, stage) => join(folderOf(out, 'start', seed), `stage-${stage + 1}.safetensors`);
 
-export const openStart = (out) => loadPolicy(stagePath(out, STAGES.length - 1));
+export const openStart = (out, seed) => loadPolicy(stagePath(out, seed, STAGES.length - 1));
 
 export async function warmStartPolicy({ engine, text, out, seed = 0, report, signal }) {
-  const { model, params } = await openBase(out);
+  const { model, params } = await openBase(out, seed);
   const whole = createTransformer({ ...model.options, evictable: true, capacity: CONTEXT });
   const task = taskOf('plantedFacts', text, undefined, { size: 2 ** 20 });
+  mkdirSync(folderOf(out, 'start', seed), { recursive: true });
   let policy;
   for (const [stage, { steps, learningRate, price, textShare }] of STAGES.entries()) {
-    const path = stagePath(out, stage);
+    const path = stagePath(out, seed, stage);
     if (existsSync(path)) {
       policy = await loadPolicy(path);
       continue;
