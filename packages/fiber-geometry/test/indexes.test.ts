@@ -269,13 +269,13 @@ describe('approximate search', () => {
   });
 
   it('the graph says what no path leads to', () => {
-    const graph = new HnswGraph(2, 2, 16);
+    const graph = new HnswGraph(2, 2);
     for (const [x, y] of [
       [1, 0],
       [0, 1],
       [-1, 0],
     ] as const) {
-      graph.add([x, y], 0, 10);
+      graph.add(Float32Array.of(x, y), 0, 10);
     }
     expect(graph.unreachable()).toEqual([]);
     for (const slot of [0, 1]) graph.neighbours(slot, 0).fill(slot);

@@ -9,7 +9,7 @@ import {
   type SearchHit,
   type VectorIndex,
 } from './vector-index.js';
-import { VectorSlab } from './vector-slab.js';
+import { SCANNED_ROWS, VectorSlab } from './vector-slab.js';
 
 /** Exact search by one pass over all vectors: no build cost, the yardstick of the other indexes. */
 export class FlatIndex implements VectorIndex {
@@ -47,12 +47,17 @@ export class FlatIndex implements VectorIndex {
     const d = this.dimension;
     const q = checkedVector(query, d, 'The query');
     const best = new TopK(Math.min(k, Math.max(size, 1)));
-    let threshold = Number.NEGATIVE_INFINITY;
-    for (let row = 0; row < size; row++) {
-      const cosine = dotRow(rows, row * d, q, d);
-      if (cosine < threshold) continue;
-      best.offer(ids[row]!, cosine);
-      threshold = best.threshold;
+    const near = this.#slab.near(q);
+    // Few rows at first: until there are k, nothing can be passed by, and not much after few.
+    let most = near ? Math.min(k, SCANNED_ROWS) : size;
+    for (let from = 0, count = 0; from < size; from += count, most = Math.min(2 * most, SCANNED_ROWS)) {
+      count = Math.min(most, size - from);
+      const some = near?.(from, count, best.threshold);
+      const offered = some?.length ?? count;
+      for (let i = 0; i < offered; i++) {
+        const row = from + (some ? some[i]! : i);
+        best.offer(ids[row]!, dotRow(rows, row * d, q, d));
+      }
     }
     return best.hits();
   }
@@ -75,7 +80,7 @@ export class FlatIndex implements VectorIndex {
 
   /** Ids and normalised vectors, in no particular order. */
   *entries(): IterableIterator<[number, Float32Array]> {
-    for (const id of this.#slab.allIds()) yield [id, this.#slab.vector(id)];
+    for (const id of this.#slab.allIds()) yield [id, this.#slab.vector(id).slice()];
   }
 
   verify(ids: Iterable<number>): string[] {

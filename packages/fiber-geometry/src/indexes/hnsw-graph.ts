@@ -1,20 +1,24 @@
-import { SlotHeap } from './binary-heap.js';
-import { diverseNeighbours, dotRows } from './diverse-neighbours.js';
-import { dotRow } from './vector-index.js';
+import { InputError } from '@palimpsest/tensor-core';
+import { type IndexKernels, indexKernels } from './index-kernels.js';
 
-/** Slots that a search takes down from one layer to the next: one alone may lie in the wrong cluster. */
-const ENTRIES = 32;
-/** Lists that name a slot before a cut may drop it, as long as the list has another one to drop. */
-const LEAST_NAMED = 8;
-/** Fields of a list's first number, 10 bits each: neighbours; those of them, the first ones, that are kept; lists that name the slot. */
-const FIELD = 0x3ff;
-const KEPT = 10;
-const NAMED = 20;
-/** Largest `degree`: twice as many neighbours are counted in a field. */
-export const LARGEST_DEGREE = FIELD >> 1;
+/** Largest `degree`: a cut compares every neighbour of a list with every other one. */
+export const LARGEST_DEGREE = 511;
+
+/** What a search found, best first. */
+export interface FoundSlots {
+  readonly count: number;
+  slotAt(i: number): number;
+  /** Similarity of the i-th, summed in float32. */
+  similarityAt(i: number): number;
+  /** Where the row of a slot begins in {@link memory}. */
+  rowAt(slot: number): number;
+  /** The whole memory of the graph; valid until a slot is added. */
+  readonly memory: Float32Array;
+}
 
 /**
- * Neighbour lists per layer over slots 0…size−1, and the searches on them. Similarity is the dot product of unit rows.
+ * Neighbour lists per layer over slots 0…size−1, and the searches on them, in WebAssembly (the folder assembly/): a graph has a
+ * memory of its own, in which rows and lists lie side by side. Similarity is the dot product of unit rows.
  *
  * Lists are cut to the neighbours that lie in different directions (Malkov and Yashunin 2016, algorithm 4), which drops
  * links to newcomers among many near-duplicates until nothing leads there. So every slot but the first of a layer has a
@@ -23,73 +27,75 @@ export const LARGEST_DEGREE = FIELD >> 1;
  * near by several ways or by luck.
  */
 export class HnswGraph {
-  /** `[capacity, dimension]`, unit rows. */
-  rows: Float32Array;
-  size = 0;
-  entry = -1;
-  topLayer = -1;
-  /** Per slot of layer 0: the numbers of neighbours and of kept ones, then the neighbours. */
-  #base: Int32Array;
-  /** Per slot with a higher level: the same for layers 1, 2, … */
-  readonly #upper = new Map<number, Int32Array>();
-  #visited: Int32Array;
-  #stamp = 0;
-  readonly #candidates = new SlotHeap(256);
-  readonly #found = new SlotHeap(256);
-  readonly #baseDegree: number;
+  readonly #kernels: IndexKernels;
+  readonly #vectorAt: number;
+  #views: { readonly floats: Float32Array; readonly words: Int32Array } | undefined;
+  #size = 0;
 
+  /** @throws InputError where WebAssembly or its vectors are missing or forbidden. */
   constructor(
     readonly dimension: number,
-    readonly degree: number,
-    capacity: number,
+    degree: number,
   ) {
-    this.#baseDegree = 2 * degree;
-    this.rows = new Float32Array(capacity * dimension);
-    this.#base = new Int32Array(capacity * (this.#baseDegree + 1));
-    this.#visited = new Int32Array(capacity);
+    if (!indexKernels) {
+      throw new InputError(
+        'A graph index needs WebAssembly with 128-bit vectors, which is missing or forbidden here; the kinds flat, tree and cone work without.',
+      );
+    }
+    this.#kernels = indexKernels();
+    this.#kernels.configure(dimension, degree);
+    this.#vectorAt = this.#kernels.vectorAt() >> 2;
   }
 
-  /** Adds a slot with a unit vector and links it. */
-  add(vector: ArrayLike<number>, level: number, efConstruction: number): number {
-    if (this.size === this.#visited.length) this.#grow();
-    const slot = this.size++;
-    const d = this.dimension;
-    this.rows.set(vector, slot * d);
-    if (level > 0) this.#upper.set(slot, new Int32Array(level * (this.degree + 1)));
-    if (this.entry < 0) {
-      this.entry = slot;
-      this.topLayer = level;
-      return slot;
+  /** Whether graphs can be made here. */
+  static get isSupported(): boolean {
+    return indexKernels !== undefined;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Adds a slot with a unit vector and links it. @throws InputError when 4 GiB, all that WebAssembly addresses, are full. */
+  add(vector: Float32Array, level: number, efConstruction: number): number {
+    this.#give(vector);
+    const slot = this.#kernels.add(level, efConstruction);
+    if (slot < 0) {
+      throw new InputError(
+        `There is no memory for another vector in the index, which holds ${this.#size}; an index has room in at most 4 GiB.`,
+      );
     }
-    const query = Float64Array.from(this.rows.subarray(slot * d, (slot + 1) * d));
-    let near = this.#startsAbove(query, level);
-    for (let layer = Math.min(level, this.topLayer); layer >= 0; layer--) {
-      this.#collect(query, near, efConstruction, layer);
-      const { slots, similarities } = this.#drain();
-      this.#link(slot, layer, slots, similarities);
-      near = slots.slice(0, ENTRIES);
-    }
-    if (level > this.topLayer) {
-      this.topLayer = level;
-      this.entry = slot;
-    }
+    this.#size = slot + 1;
     return slot;
   }
 
   /** The `ef` slots found closest to a unit query, best first. */
-  search(query: Float64Array, ef: number): { slots: number[]; similarities: number[] } {
-    if (this.entry < 0) return { slots: [], similarities: [] };
-    this.#collect(query, this.#startsAbove(query, 0), ef, 0);
-    return this.#drain();
+  search(query: Float32Array, ef: number): FoundSlots {
+    this.#give(query);
+    const count = this.#kernels.search(Math.min(ef, this.#size));
+    const { floats, words } = this.#memory();
+    const first = this.#kernels.foundAt() >> 2;
+    return {
+      count,
+      slotAt: (i) => words[first + 2 * i + 1]!,
+      similarityAt: (i) => -floats[first + 2 * i]!,
+      rowAt: (slot) => this.#kernels.rowAt(slot) >>> 2,
+      memory: floats,
+    };
+  }
+
+  /** The unit row of a slot; a view, valid until the graph changes. */
+  row(slot: number): Float32Array {
+    return new Float32Array(this.#kernels.memory.buffer, this.#kernels.rowAt(slot), this.dimension);
   }
 
   /** Slots that no path of links leads to from where searches begin. */
   unreachable(): number[] {
     const reached = new Uint8Array(this.size);
-    const open = this.entry < 0 ? [] : [this.entry];
-    if (this.entry >= 0) reached[this.entry] = 1;
+    const open = this.size === 0 ? [] : [this.#kernels.entrance()];
+    for (const slot of open) reached[slot] = 1;
     for (let slot = open.pop(); slot !== undefined; slot = open.pop()) {
-      for (let layer = this.#levelOf(slot); layer >= 0; layer--) {
+      for (let layer = this.#kernels.upperLevel(slot); layer >= 0; layer--) {
         for (const neighbour of this.neighbours(slot, layer)) {
           if (neighbour >= this.size || reached[neighbour] === 1) continue;
           reached[neighbour] = 1;
@@ -100,186 +106,26 @@ export class HnswGraph {
     return [...reached.keys()].filter((slot) => reached[slot] === 0);
   }
 
-  /** Neighbours of a slot in a layer. */
+  /** Neighbours of a slot in a layer; a view, valid until the graph changes. */
   neighbours(slot: number, layer: number): Int32Array {
-    const list = this.#list(slot, layer);
-    const at = this.#offset(slot, layer);
-    return list.subarray(at + 1, at + 1 + (list[at]! & FIELD));
+    const list = this.#kernels.listAt(slot, layer);
+    const count = new Int32Array(this.#kernels.memory.buffer, list, 1)[0]!;
+    return new Int32Array(this.#kernels.memory.buffer, list + LIST_HEAD, count);
   }
 
-  /** Where a search of a layer starts: the closest slots found in the one above it. */
-  #startsAbove(query: Float64Array, layer: number): number[] {
-    const near = [this.#descend(query, this.topLayer, layer + 1)];
-    if (layer >= this.topLayer) return near;
-    this.#collect(query, near, ENTRIES, layer + 1);
-    return this.#drain().slots;
+  #give(vector: Float32Array): void {
+    this.#memory().floats.set(vector, this.#vectorAt);
   }
 
-  /** Walks greedily from the top down to just above `layer`. */
-  #descend(query: Float64Array, from: number, layer: number): number {
-    const d = this.dimension;
-    let best = this.entry;
-    let similarity = dotRow(this.rows, best * d, query, d);
-    for (let at = from; at > layer; at--) {
-      for (let moved = true; moved; ) {
-        moved = false;
-        for (const neighbour of this.neighbours(best, at)) {
-          const value = dotRow(this.rows, neighbour * d, query, d);
-          if (value <= similarity) continue;
-          similarity = value;
-          best = neighbour;
-          moved = true;
-        }
-      }
+  /** Views of the memory, made anew when it has grown: making them costs as much as a few comparisons of vectors. */
+  #memory(): { readonly floats: Float32Array; readonly words: Int32Array } {
+    const { buffer } = this.#kernels.memory;
+    if (this.#views?.floats.buffer !== buffer) {
+      this.#views = { floats: new Float32Array(buffer), words: new Int32Array(buffer) };
     }
-    return best;
-  }
-
-  /** Best-first search in one layer; leaves the `ef` best in `#found`, worst on top. */
-  #collect(query: Float64Array, starts: readonly number[], ef: number, layer: number): void {
-    const d = this.dimension;
-    const [candidates, found, visited, rows] = [this.#candidates, this.#found, this.#visited, this.rows];
-    const stamp = this.#nextStamp();
-    candidates.size = 0;
-    found.size = 0;
-    for (const start of starts) {
-      const similarity = dotRow(rows, start * d, query, d);
-      candidates.push(similarity, start);
-      if (found.size < ef) found.push(-similarity, start);
-      else if (similarity > -found.keys[0]!) found.replaceTop(-similarity, start);
-      visited[start] = stamp;
-    }
-    while (candidates.size > 0) {
-      if (found.size >= ef && candidates.keys[0]! < -found.keys[0]!) break;
-      const slot = candidates.pop();
-      const list = this.#list(slot, layer);
-      const at = this.#offset(slot, layer);
-      const end = at + (list[at]! & FIELD);
-      for (let i = at + 1; i <= end; i++) {
-        const neighbour = list[i]!;
-        if (visited[neighbour] === stamp) continue;
-        visited[neighbour] = stamp;
-        const value = dotRow(rows, neighbour * d, query, d);
-        if (found.size < ef) found.push(-value, neighbour);
-        else if (value > -found.keys[0]!) found.replaceTop(-value, neighbour);
-        else continue;
-        candidates.push(value, neighbour);
-      }
-    }
-  }
-
-  /** Empties `#found`, best first. */
-  #drain(): { slots: number[]; similarities: number[] } {
-    const count = this.#found.size;
-    const slots = new Array<number>(count);
-    const similarities = new Array<number>(count);
-    for (let i = count - 1; i >= 0; i--) {
-      similarities[i] = -this.#found.keys[0]!;
-      slots[i] = this.#found.pop();
-    }
-    return { slots, similarities };
-  }
-
-  /** Links a new slot of a layer with some of its candidates, best first, and those with it; one of the links is kept. */
-  #link(slot: number, layer: number, slots: readonly number[], similarities: readonly number[]): void {
-    const most = this.#most(layer);
-    const has = (limit: number) => slots.find((other) => this.#kept(other, layer) < limit);
-    const parent = has(most / 2) ?? has(most);
-    const chosen = diverseNeighbours(this, [], slots, similarities, this.degree).filter(
-      (other) => other !== parent,
-    );
-    const first = parent === undefined ? [] : [parent];
-    const own = [...first, ...chosen.slice(0, this.degree - first.length)];
-    this.#setNeighbours(slot, layer, own, first.length);
-    for (const neighbour of own) {
-      this.#countNamed(neighbour, layer, 1);
-      this.#linkBack(neighbour, slot, layer, neighbour === parent);
-    }
-  }
-
-  #linkBack(slot: number, neighbour: number, layer: number, isKept: boolean): void {
-    const own = [...this.neighbours(slot, layer)];
-    const kept = own.slice(0, this.#kept(slot, layer));
-    let rest = own.slice(kept.length);
-    (isKept ? kept : rest).push(neighbour);
-    this.#countNamed(neighbour, layer, 1);
-    if (own.length === this.#most(layer)) {
-      const dropped = this.#leastNeeded(slot, layer, kept, rest);
-      this.#countNamed(dropped, layer, -1);
-      rest = rest.filter((other) => other !== dropped);
-    }
-    this.#setNeighbours(slot, layer, [...kept, ...rest], kept.length);
-  }
-
-  /** The neighbour that a full list loses, of those that are not kept. */
-  #leastNeeded(slot: number, layer: number, kept: readonly number[], rest: readonly number[]): number {
-    const d = this.dimension;
-    const pool = rest
-      .map((other) => ({ other, similarity: dotRows(this.rows, slot * d, other * d, d) }))
-      .sort((a, b) => b.similarity - a.similarity);
-    const slots = pool.map(({ other }) => other);
-    const similarities = pool.map(({ similarity }) => similarity);
-    const ranked = diverseNeighbours(this, kept, slots, similarities, this.#most(layer)).slice(kept.length);
-    const last = slots.find((other) => !ranked.includes(other))!;
-    const named = (other: number) => this.#header(other, layer) >>> NAMED;
-    return [last, ...ranked.reverse()].find((other) => named(other) > LEAST_NAMED) ?? last;
-  }
-
-  #setNeighbours(slot: number, layer: number, neighbours: readonly number[], kept: number): void {
-    const list = this.#list(slot, layer);
-    const at = this.#offset(slot, layer);
-    list[at] = ((list[at]! >>> NAMED) << NAMED) | (kept << KEPT) | neighbours.length;
-    for (let i = 0; i < neighbours.length; i++) list[at + 1 + i] = neighbours[i]!;
-  }
-
-  /** Counts the lists that name a slot; what has filled its field is many for good. */
-  #countNamed(slot: number, layer: number, change: 1 | -1): void {
-    if (this.#header(slot, layer) >>> NAMED === FIELD) return;
-    this.#list(slot, layer)[this.#offset(slot, layer)]! += change << NAMED;
-  }
-
-  #header(slot: number, layer: number): number {
-    return this.#list(slot, layer)[this.#offset(slot, layer)]!;
-  }
-
-  /** Number of a slot's links in a layer that no cut drops. */
-  #kept(slot: number, layer: number): number {
-    return (this.#header(slot, layer) >>> KEPT) & FIELD;
-  }
-
-  #most(layer: number): number {
-    return layer === 0 ? this.#baseDegree : this.degree;
-  }
-
-  #levelOf(slot: number): number {
-    return (this.#upper.get(slot)?.length ?? 0) / (this.degree + 1);
-  }
-
-  #list(slot: number, layer: number): Int32Array {
-    return layer === 0 ? this.#base : this.#upper.get(slot)!;
-  }
-
-  #offset(slot: number, layer: number): number {
-    return layer === 0 ? slot * (this.#baseDegree + 1) : (layer - 1) * (this.degree + 1);
-  }
-
-  #nextStamp(): number {
-    if (this.#stamp === 0x7fffffff) {
-      this.#visited.fill(0);
-      this.#stamp = 0;
-    }
-    this.#stamp += 1;
-    return this.#stamp;
-  }
-
-  #grow(): void {
-    const bigger = <T extends Float32Array | Int32Array>(old: T): T => {
-      const copy = new (old.constructor as new (size: number) => T)(old.length * 2);
-      copy.set(old);
-      return copy;
-    };
-    this.rows = bigger(this.rows);
-    this.#base = bigger(this.#base);
-    this.#visited = bigger(this.#visited);
+    return this.#views;
   }
 }
+
+/** Bytes before the neighbours of a list: their number, that of kept ones, that of lists that name the slot. */
+const LIST_HEAD = 12;

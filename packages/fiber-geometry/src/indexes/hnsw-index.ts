@@ -1,14 +1,16 @@
 import { InputError, Rng } from '@palimpsest/tensor-core';
-import { HnswGraph, LARGEST_DEGREE } from './hnsw-graph.js';
+import { type FoundSlots, HnswGraph, LARGEST_DEGREE } from './hnsw-graph.js';
 import { TopK } from './top-k.js';
 import {
   checkCount,
   checkedVector,
   checkId,
   compareIds,
+  dotRow,
   type SearchHit,
   type VectorIndex,
 } from './vector-index.js';
+import { roundingOf } from './vector-slab.js';
 
 export interface HnswOptions {
   /** Neighbours per slot, twice that on layer 0. Default 16. */
@@ -61,7 +63,7 @@ export class HnswIndex implements VectorIndex {
     this.#efConstruction = efConstruction;
     this.#ef = ef;
     this.#rng = Rng.fromSeed(seed);
-    this.#graph = new HnswGraph(dimension, degree, 16);
+    this.#graph = new HnswGraph(dimension, degree);
   }
 
   get size(): number {
@@ -79,7 +81,7 @@ export class HnswIndex implements VectorIndex {
 
   insert(id: number, vector: ArrayLike<number>): void {
     checkId(id);
-    const unit = Float32Array.from(checkedVector(vector, this.dimension, `The vector of id ${id}`));
+    const unit = new Float32Array(checkedVector(vector, this.dimension, `The vector of id ${id}`));
     const equal = this.#equalSlot(unit);
     if (equal !== undefined && this.#slotOf.get(id) === equal) return;
     this.remove(id);
@@ -112,27 +114,23 @@ export class HnswIndex implements VectorIndex {
     checkCount(k);
     const q = checkedVector(query, this.dimension, 'The query');
     if (this.size === 0) return [];
-    let width = Math.max(ef, k);
-    for (;;) {
-      const { slots, similarities } = this.#graph.search(q, width);
+    const rounded = new Float32Array(q);
+    const slack = roundingOf(this.dimension);
+    for (let width = Math.max(ef, k); ; width *= 2) {
+      const found = this.#graph.search(rounded, width);
       const best = new TopK(k);
       let held = 0;
-      slots.forEach((slot, i) => {
-        if (this.#firstId[slot] === NO_ID) return;
-        const ids = [this.#firstId[slot]!, ...(this.#more.get(slot) ?? [])];
-        held += ids.length;
-        for (const id of ids) best.offer(id, similarities[i]!);
-      });
+      for (let i = 0; i < found.count && found.similarityAt(i) >= best.threshold - slack; i++) {
+        held += this.#offer(found, found.slotAt(i), q, best);
+      }
       // Tombstones may have taken the place of entries: look wider until enough are found.
       if (held >= Math.min(k, this.size) || width >= this.#graph.size) return best.hits();
-      width *= 2;
     }
   }
 
   /** Ids and normalised vectors, in no particular order. */
   *entries(): IterableIterator<[number, Float32Array]> {
-    const d = this.dimension;
-    for (const [id, slot] of this.#slotOf) yield [id, this.#graph.rows.subarray(slot * d, (slot + 1) * d)];
+    for (const [id, slot] of this.#slotOf) yield [id, this.#graph.row(slot).slice()];
   }
 
   verify(ids: Iterable<number>): string[] {
@@ -160,6 +158,17 @@ export class HnswIndex implements VectorIndex {
       messages.push(`The graph has ${tombstones} tombstones but counts ${this.#tombstones}`);
     }
     return messages;
+  }
+
+  /** Offers the ids of a slot with their exact cosine; says how many there are. */
+  #offer({ memory, rowAt }: FoundSlots, slot: number, query: Float64Array, best: TopK): number {
+    if (this.#firstId[slot] === NO_ID) return 0;
+    const cosine = dotRow(memory, rowAt(slot), query, this.dimension);
+    best.offer(this.#firstId[slot]!, cosine);
+    const more = this.#more.get(slot);
+    if (!more) return 1;
+    for (const id of more) best.offer(id, cosine);
+    return 1 + more.length;
   }
 
   #assign(id: number, slot: number): void {
@@ -192,22 +201,23 @@ export class HnswIndex implements VectorIndex {
   #equalSlot(unit: Float32Array): number | undefined {
     const known = this.#slotsByHash.get(hashOf(unit));
     if (known === undefined) return undefined;
-    const d = this.dimension;
-    return [known].flat().find((slot) => unit.every((value, i) => this.#graph.rows[slot * d + i] === value));
+    return [known].flat().find((slot) => {
+      const row = this.#graph.row(slot);
+      return unit.every((value, i) => row[i] === value);
+    });
   }
 
   #rebuild(): void {
     const [old, firstId] = [this.#graph, this.#firstId];
     const more = new Map(this.#more);
-    const d = this.dimension;
-    this.#graph = new HnswGraph(d, this.#degree, Math.max(16, old.size));
+    this.#graph = new HnswGraph(this.dimension, this.#degree);
     this.#firstId = new Float64Array(Math.max(16, old.size));
     this.#more.clear();
     this.#slotsByHash.clear();
     this.#tombstones = 0;
     for (let slot = 0; slot < old.size; slot++) {
       if (firstId[slot] === NO_ID) continue;
-      const moved = this.#addSlot(old.rows.slice(slot * d, (slot + 1) * d));
+      const moved = this.#addSlot(old.row(slot).slice());
       for (const id of [firstId[slot]!, ...(more.get(slot) ?? [])]) this.#assign(id, moved);
     }
   }

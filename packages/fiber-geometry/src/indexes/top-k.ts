@@ -29,7 +29,9 @@ export class TopK {
   }
 
   hits(): SearchHit[] {
-    return Array.from({ length: this.#count }, (_, i) => ({ id: this.#ids[i]!, cosine: this.#cosines[i]! }));
+    const hits: SearchHit[] = [];
+    for (let i = 0; i < this.#count; i++) hits.push({ id: this.#ids[i]!, cosine: this.#cosines[i]! });
+    return hits;
   }
 
   #before(id: number, cosine: number, at: number): boolean {

@@ -50,13 +50,15 @@ export function checkedVector(
   if (vector.length !== dimension) {
     throw new InputError(`${what} must have ${dimension} numbers, but has ${vector.length}.`);
   }
-  const copy = Float64Array.from(vector);
+  // A constructor copies an array several times faster than `from`, which asks for an iterator.
+  const copy = new Float64Array(vector);
   let largest = 0;
   for (let i = 0; i < dimension; i++) {
     if (!Number.isFinite(copy[i])) {
       throw new InputError(`${what} holds ${copy[i]} at position ${i}; directions must be finite.`);
     }
-    largest = Math.max(largest, Math.abs(copy[i]!));
+    const size = Math.abs(copy[i]!);
+    if (size > largest) largest = size;
   }
   if (largest === 0) throw new InputError(`${what} is the zero vector, which has no direction.`);
   if (!unit) return copy;

@@ -1,0 +1,67 @@
+import { Rng } from '@palimpsest/tensor-core';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { FlatIndex } from '../src/index.js';
+import { checkedVector, dotRow, type SearchHit } from '../src/indexes/vector-index.js';
+
+/** The k nearest by a plain loop over exact cosines. */
+function plainly(rows: ReadonlyMap<number, Float32Array>, query: ArrayLike<number>, k: number): SearchHit[] {
+  const q = checkedVector(query, query.length, 'The query');
+  return [...rows]
+    .map(([id, row]) => ({ id, cosine: dotRow(row, 0, q, query.length) }))
+    .sort((a, b) => b.cosine - a.cosine || a.id - b.id)
+    .slice(0, k);
+}
+
+describe('the flat scan by vector instructions', () => {
+  it.each([1, 3, 16, 30, 130, 384])('gives what a plain loop gives, bit for bit, in %i dimensions', (d) => {
+    const rng = Rng.fromSeed(d);
+    // So many that rows lie in the memory of the kernels, and that it grows once more.
+    const count = Math.ceil(70_000 / d) + 5;
+    const [index, rows] = [new FlatIndex(d), new Map<number, Float32Array>()];
+    for (let id = 0; id < count; id++) {
+      // Every third vector is as good as another one, every seventh is one that was there.
+      const other = id % 7 === 6 ? rows.get(id - 3)! : undefined;
+      const scale = id % 3 === 0 ? 1e-7 : 1;
+      const near = id % 3 === 0 ? (rows.get(id - 1) ?? new Float32Array(d)) : new Float32Array(d);
+      const vector = other ?? near.map((value) => value + scale * rng.normal());
+      index.insert(id, vector);
+      rows.set(id, new Float32Array(checkedVector(vector, d, 'The vector')));
+    }
+    for (let id = 0; id < count; id += 11) {
+      index.remove(id);
+      rows.delete(id);
+    }
+    for (const k of [1, 10, 200]) {
+      for (let i = 0; i < 5; i++) {
+        const query = i === 0 ? [...rows.values()][7]! : Float32Array.from({ length: d }, () => rng.normal());
+        expect(index.search(query, k)).toEqual(plainly(rows, query, k));
+      }
+    }
+  });
+});
+
+describe('without WebAssembly', () => {
+  afterEach(() => {
+    vi.unstubAllGlobals();
+    vi.resetModules();
+  });
+
+  it('a graph is refused in one sentence, flat and auto answer by plain loops', async () => {
+    vi.stubGlobal('WebAssembly', undefined);
+    vi.resetModules();
+    const { createIndex } = await import('../src/indexes/create-index.js');
+    expect(() => createIndex('hnsw', 4)).toThrow(
+      'A graph index needs WebAssembly with 128-bit vectors, which is missing or forbidden here',
+    );
+    const rng = Rng.fromSeed(1);
+    const rows = Array.from({ length: 5000 }, () => Float32Array.from({ length: 4 }, () => rng.normal()));
+    const [flat, auto] = [createIndex('flat', 4), createIndex('auto', 4, { flatFloats: 100 })];
+    rows.forEach((row, id) => {
+      flat.insert(id, row);
+      auto.insert(id, row);
+    });
+    expect(auto).toMatchObject({ current: 'flat' });
+    const unit = new Map(rows.map((row, id) => [id, new Float32Array(checkedVector(row, 4, 'It'))]));
+    for (const index of [flat, auto]) expect(index.search(rows[9]!, 5)).toEqual(plainly(unit, rows[9]!, 5));
+  });
+});
