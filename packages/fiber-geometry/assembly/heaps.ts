@@ -1,19 +1,13 @@
 // Heaps of slots keyed by float32, 8 bytes an entry, the largest key on top. Negate keys for the smallest.
 
-// @ts-ignore: a decorator of AssemblyScript
-@inline
 export function keyAt(heap: usize, place: i32): f32 {
   return load<f32>(heap + ((<usize>place) << 3));
 }
 
-// @ts-ignore: a decorator of AssemblyScript
-@inline
 export function slotAt(heap: usize, place: i32): i32 {
   return load<i32>(heap + ((<usize>place) << 3), 4);
 }
 
-// @ts-ignore: a decorator of AssemblyScript
-@inline
 export function setEntry(heap: usize, place: i32, key: f32, slot: i32): void {
   const at = heap + ((<usize>place) << 3);
   store<f32>(at, key);

@@ -49,8 +49,6 @@ export function add(level: i32, efConstruction: i32): i32 {
   return slot;
 }
 
-// @ts-ignore: a decorator of AssemblyScript
-@inline
 function mostOf(layer: i32): i32 {
   return layer === 0 ? 2 * degree : degree;
 }
@@ -89,8 +87,9 @@ function linkBack(slot: i32, neighbour: i32, layer: i32, isKept: bool): void {
   const count = countOf(list);
   const kept = keptOf(list);
   countNamed(listAt(neighbour, layer), 1);
-  if (count === mostOf(layer)) return cut(slot, neighbour, layer, isKept);
-  if (isKept) {
+  if (count === mostOf(layer)) {
+    cut(slot, neighbour, layer, isKept);
+  } else if (isKept) {
     if (kept < count) setNeighbour(list, count, neighbourAt(list, kept));
     setNeighbour(list, kept, neighbour);
     setCounts(list, count + 1, kept + 1);
@@ -169,14 +168,10 @@ function isDiverse(slot: i32, similarity: f32, chosen: i32): bool {
   return true;
 }
 
-// @ts-ignore: a decorator of AssemblyScript
-@inline
 function rankedAt(place: i32): i32 {
   return load<i32>(ranked + ((<usize>place) << 2));
 }
 
-// @ts-ignore: a decorator of AssemblyScript
-@inline
 function setRanked(place: i32, slot: i32): void {
   store<i32>(ranked + ((<usize>place) << 2), slot);
 }

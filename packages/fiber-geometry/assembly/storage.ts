@@ -61,14 +61,14 @@ export function allocate(bytes: usize): usize {
 /** Sets what never changes; the first call of an instance. */
 export function configure(dimension: i32, neighbours: i32): void {
   degree = neighbours;
-  rowBytes = ((<usize>dimension) * 4 + 15) & ~15;
-  upperBytes = HEAD + (<usize>neighbours) * 4;
-  rowOffset = (BASE + HEAD + (<usize>neighbours) * 8 + 15) & ~15;
+  rowBytes = (<usize>dimension * 4 + 15) & ~15;
+  upperBytes = HEAD + <usize>neighbours * 4;
+  rowOffset = (BASE + HEAD + <usize>neighbours * 8 + 15) & ~15;
   recordBytes = rowOffset + rowBytes;
   vector = allocate(rowBytes);
   starts = allocate(<usize>ENTRIES * 4);
-  ranked = allocate((<usize>neighbours) * 8 + 8);
-  pool = allocate((<usize>neighbours) * 16 + 16);
+  ranked = allocate(<usize>neighbours * 8 + 8);
+  pool = allocate(<usize>neighbours * 16 + 16);
 }
 
 /**
@@ -87,7 +87,7 @@ export function reserve(level: i32): bool {
   memory.fill(record, 0, rowOffset);
   store<i32>(record, level, LEVEL);
   if (level > 0) {
-    const bytes = (<usize>level) * upperBytes;
+    const bytes = <usize>level * upperBytes;
     const at = allocate(bytes);
     if (!at) return false;
     memory.fill(at, 0, bytes);
@@ -128,8 +128,6 @@ export function setEntrance(slot: i32, level: i32): void {
   topLayer = level;
 }
 
-// @ts-ignore: a decorator of AssemblyScript
-@inline
 function recordAt(slot: i32): usize {
   const block = load<usize>(blocks + ((<usize>(slot >> BLOCK_BITS)) << 2));
   return block + <usize>(slot & ((1 << BLOCK_BITS) - 1)) * recordBytes;
@@ -165,20 +163,14 @@ export function vectorAt(): usize {
   return vector;
 }
 
-// @ts-ignore: a decorator of AssemblyScript
-@inline
 export function countOf(list: usize): i32 {
   return load<i32>(list, COUNT);
 }
 
-// @ts-ignore: a decorator of AssemblyScript
-@inline
 export function keptOf(list: usize): i32 {
   return load<i32>(list, KEPT);
 }
 
-// @ts-ignore: a decorator of AssemblyScript
-@inline
 export function setCounts(list: usize, count: i32, kept: i32): void {
   store<i32>(list, count, COUNT);
   store<i32>(list, kept, KEPT);
@@ -193,14 +185,10 @@ export function countNamed(list: usize, change: i32): void {
   store<i32>(list, load<i32>(list, NAMED) + change, NAMED);
 }
 
-// @ts-ignore: a decorator of AssemblyScript
-@inline
 export function neighbourAt(list: usize, place: i32): i32 {
   return load<i32>(list + ((<usize>place) << 2), HEAD);
 }
 
-// @ts-ignore: a decorator of AssemblyScript
-@inline
 export function setNeighbour(list: usize, place: i32, slot: i32): void {
   store<i32>(list + ((<usize>place) << 2), slot, HEAD);
 }

@@ -53,8 +53,6 @@ export function scan(rows: usize, count: i32, bytes: usize, query: usize, thresh
 }
 
 /** Products of four rows, one behind the other, with the query; `bytes` of a row are a multiple of 16. */
-// @ts-ignore: a decorator of AssemblyScript
-@inline
 function fourProducts(rows: usize, bytes: usize, query: usize): v128 {
   let second = rows + bytes;
   let third = second + bytes;
