@@ -1,3 +1,4 @@
+import { wrapLine } from '@palimpsest/base';
 import { type Registry, registryWith } from '@palimpsest/harness';
 import { EngineError, InputError } from '@palimpsest/tensor-core';
 import { Command, CommanderError, Option } from 'commander';
@@ -32,18 +33,27 @@ async function runWith(
 ): Promise<ExitCode> {
   let code: ExitCode = ExitCode.ok;
   const verbs = verbsOf(registry);
-  const program = buildProgram(verbs, { interrupts, registry }, (result) => {
+  const showAll = args.includes(HELP_ALL);
+  const program = buildProgram(verbs, { interrupts, registry, showAll }, (result) => {
     code = result;
   });
   const called = verbs.filter(({ path }) => path.every((word, index) => args[index] === word));
   // Of `sweep` and `sweep merge` the longer one is meant.
   const verb = called.toSorted((a, b) => b.path.length - a.path.length)[0];
   const normal = verb ? normaliseSpellings(args, fieldsOf(verb.schema, verb.aliases)) : [...args];
-  await program.parseAsync(normal, { from: 'user' });
+  await program.parseAsync(
+    normal.map((word) => (word === HELP_ALL ? '--help' : word)),
+    { from: 'user' },
+  );
   return code;
 }
 
-type Surroundings = Pick<VerbContext, 'interrupts' | 'registry'>;
+const HELP_ALL = '--help-all';
+
+interface Surroundings extends Pick<VerbContext, 'interrupts' | 'registry'> {
+  /** Whether the help lists every option. */
+  readonly showAll: boolean;
+}
 
 function buildProgram(
   verbs: readonly Verb[],
@@ -86,7 +96,10 @@ function addVerb(
     command.argument(required ? `<${name}>` : `[${name}]`, description);
   }
   const fields = fieldsOf(verb.schema, verb.aliases);
-  for (const field of fields) addField(command, field);
+  const isShown = ({ key }: Field) => surroundings.showAll || verb.basic?.includes(key) !== false;
+  for (const field of fields) addField(command, field, isShown(field));
+  const hidden = fields.filter((field) => !isShown(field)).length;
+  if (hidden > 0) command.addOption(new Option(HELP_ALL, `this, with ${hidden} more options`));
   command.addOption(
     new Option('--config <file>', 'JSON file with any of these options, by their camelCase names'),
   );
@@ -97,12 +110,28 @@ function addVerb(
       new Option('--preset <name>', 'named set of values; flags override it').choices(presets),
     );
   }
+  if (verb.presetHelp) command.addHelpText('after', `\n${presetText(verb.presetHelp)}`);
   if (verb.examples)
     command.addHelpText('after', `\nExamples:\n${verb.examples.map((line) => `  ${line}\n`).join('')}`);
   command.action(async () => {
     finish(await runVerb(verb, fields, command, surroundings));
   });
 }
+
+/** What presets are for, and which there are. */
+function presetText(presets: Readonly<Record<string, string>>): string {
+  const names = Object.keys(presets);
+  const room = Math.max(...names.map((name) => name.length));
+  return [
+    'A preset is a model with the training that suits it; flags change single values of it. Presets:',
+    ...names.map((name) => `  ${name.padEnd(room)}  ${presets[name]}`),
+  ]
+    .flatMap((line, index) => wrapLine(line, helpWidth(), index === 0 ? 0 : room + 4))
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+const helpWidth = () => process.stdout.columns ?? 80;
 
 async function runVerb(
   verb: Verb,
@@ -114,11 +143,11 @@ async function runVerb(
     Object.entries(command.opts()).filter(([key]) => command.getOptionValueSource(key) === 'cli'),
   );
   const { config, preset, ...flags } = given as { config?: string; preset?: string } & Values;
-  const resolved = resolveOptions(verb.schema, fields, {
-    flags,
-    configPath: config,
-    preset: preset === undefined ? undefined : verb.presets?.[preset],
-  });
+  const resolve = (values: Values | undefined) =>
+    resolveOptions(verb.schema, fields, { flags, configPath: config, preset: values });
+  const own = resolve(preset === undefined ? undefined : verb.presets?.[preset]);
+  const usual = preset === undefined ? verb.usual?.(own.options, own.asked) : undefined;
+  const resolved = usual === undefined ? own : resolve(usual.values);
   const options = resolved.options as Values;
   const output = createOutput({ json: options.json === true, quiet: options.quiet === true });
   for (const { key, flag, meta, defaultValue } of fields) {
@@ -135,7 +164,8 @@ async function runVerb(
       signal: interrupts.signal,
       given: resolved.given,
       asked: resolved.asked,
-      preset,
+      preset: preset ?? usual?.preset,
+      usual: usual !== undefined,
     },
     command.args,
   );
@@ -146,7 +176,11 @@ function childOf(parent: Command, word: string): Command {
   return existing ?? parent.command(word).exitOverride();
 }
 
-function addField(command: Command, { flag, kind, choices, defaultValue, meta }: Field): void {
+function addField(
+  command: Command,
+  { flag, kind, choices, defaultValue, meta }: Field,
+  isShown: boolean,
+): void {
   const value = kind === 'switch' ? '' : ` <${meta.value ?? (kind === 'choice' ? 'name' : kind)}>`;
   const also = (meta.aliases ?? []).map((alias) => `--${alias}`);
   const hasDefault = kind !== 'switch' && defaultValue !== undefined && String(defaultValue) !== '';
@@ -158,6 +192,7 @@ function addField(command: Command, { flag, kind, choices, defaultValue, meta }:
     flag.startsWith('no-') && kind === 'switch' ? `turn off: ${meta.description}` : meta.description;
   const description = facts.length > 0 ? `${meaning} (${facts.join('; ')})` : meaning;
   const option = new Option(`--${flag}${value}`, description);
+  if (!isShown) option.hideHelp();
   command.addOption(choices.length > 0 ? option.choices(choices) : option);
   // A switch without a default can be turned on and off: something else decides when it is not given.
   if (kind === 'switch' && defaultValue === undefined)

@@ -17,8 +17,10 @@ export interface VerbContext {
   readonly given: ReadonlySet<string>;
   /** Those of them that a flag or a configuration file set, rather than a preset. */
   readonly asked: ReadonlySet<string>;
-  /** The preset that was asked for. */
+  /** The preset that was asked for, or the usual one. */
   readonly preset?: string | undefined;
+  /** Whether that preset is the usual one, because none was asked for. */
+  readonly usual?: boolean;
 }
 
 /** A positional argument, as in `palimpsest info <checkpoint>`. */
@@ -39,6 +41,12 @@ export interface Verb<S extends OptionSchema = OptionSchema> {
   readonly aliases?: Aliases;
   /** Named sets of values, chosen with `--preset`. */
   readonly presets?: Readonly<Record<string, Values>>;
+  /** What every preset is, in a sentence, for the help. */
+  readonly presetHelp?: Readonly<Record<string, string>>;
+  /** The preset that holds when none is asked for, with what it has to be for the other options. Default: none */
+  usual?(options: z.output<S>, asked: ReadonlySet<string>): { preset: string; values: Values } | undefined;
+  /** Options that the help shows without `--help-all`. Default: every one. */
+  readonly basic?: readonly string[];
   /** Examples for the help, complete commands. */
   readonly examples?: readonly string[];
   run(options: z.output<S>, context: VerbContext, positional: readonly string[]): Promise<ExitCode>;

@@ -109,7 +109,7 @@ export { packageVersions } from './results/provenance.js';
 export { newestRun } from './runs/newest-run.js';
 export type { AskedOfRun, ResumedRun } from './runs/resume-run.js';
 export { learningCurve, RunFolder } from './runs/run-folder.js';
-export { type NewRun, type TrainRunOptions, trainRun } from './runs/train-run.js';
+export { measureStep, type NewRun, type TrainRunOptions, trainRun } from './runs/train-run.js';
 export { type ScoredModel, type ScoreTasksOptions, scoreTasks, type TaskScore } from './score/score-tasks.js';
 export { formatScore, type ScoreTextOptions, scoreText } from './score/score-text.js';
 export { type JudgedTrial, judgeTrials } from './search/judge.js';

@@ -21,6 +21,25 @@ export interface Preset {
   readonly recipe?: TrainingRecipe | undefined;
 }
 
+/** A preset, and what of its recipe is different for the text at hand. */
+export interface UsualTraining {
+  readonly preset: string;
+  readonly recipe?: TrainingRecipe;
+}
+
+/**
+ * Steps of a training within a bound, and no more than so many passes over a text: what is read too often is learned by heart.
+ * @param tokensPerStep windows times their length
+ */
+export function stepsOfPasses(
+  characters: number,
+  passes: number,
+  tokensPerStep: number,
+  most: number,
+): number {
+  return Math.max(1, Math.min(most, Math.ceil((passes * characters) / tokensPerStep)));
+}
+
 /** Parameters that can be excluded from learning by name. */
 export interface ParameterSet {
   /** Paths of the parameters. */
@@ -63,6 +82,11 @@ export interface Architecture<Schema extends z.ZodObject = z.ZodObject> {
   readonly options: Schema;
   /** Ready-made configurations by name; the first is used when none is asked for. */
   readonly presets: Readonly<Record<string, Preset>>;
+  /**
+   * What is trained when neither a preset nor an option of the model is asked for: the best for a text of so many characters
+   * within about five minutes on two cores. Default: the first preset.
+   */
+  usual?(characters: number): UsualTraining;
   /** Other spellings of options, as the reference program has them, by option. */
   readonly aliases?: Readonly<Record<string, readonly string[]>>;
   /** Flags of the reference program that change nothing here: each with `.meta({ description, inert: why })`. */

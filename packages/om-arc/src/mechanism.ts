@@ -1,10 +1,20 @@
-import { defineArchitecture, defineContender, type Mechanism } from '@palimpsest/lm';
+import { defineArchitecture, defineContender, type Mechanism, stepsOfPasses } from '@palimpsest/lm';
 import { z } from 'zod';
 import type { OmOptions } from './config.js';
 import { inspectOm } from './inspection.js';
-import { flagSchema, type OmFlags, optionsFromFlags, presets } from './presets.js';
+import {
+  flagSchema,
+  type OmFlags,
+  optionsFromFlags,
+  presets,
+  SHAKESPEARE_TOKENS_PER_STEP,
+} from './presets.js';
 import { finetuneVerb, preprocessVerb, pretrainVerb } from './pretraining/verbs.js';
 import { createOmModel } from './sequence-model.js';
+
+/** A step takes 0.17 s on two cores. */
+const MOST_STEPS = 1700;
+const MOST_PASSES = 12;
 
 const architecture = defineArchitecture({
   name: 'om-arc',
@@ -13,6 +23,13 @@ const architecture = defineArchitecture({
   presets: Object.fromEntries(
     Object.entries(presets).map(([name, { description, recipe }]) => [name, { description, recipe }]),
   ),
+  usual: (characters) => ({
+    preset: 'shakespeare',
+    recipe: {
+      steps: stepsOfPasses(characters, MOST_PASSES, SHAKESPEARE_TOKENS_PER_STEP, MOST_STEPS),
+      validateEvery: 200,
+    },
+  }),
   parameterSets: {
     states: {
       match: /(^|\.)(initState|stateNorm|stateGate)(\.|$)/,

@@ -58,6 +58,9 @@ interface OmPreset extends Preset {
   readonly options: Options;
 }
 
+const shakespeareWindows = { batchSize: 8, seqLen: 128 } as const;
+export const SHAKESPEARE_TOKENS_PER_STEP = shakespeareWindows.batchSize * shakespeareWindows.seqLen;
+
 /** Ready-made models with their training. */
 export const presets: Readonly<Record<string, OmPreset>> = {
   small: {
@@ -80,14 +83,13 @@ export const presets: Readonly<Record<string, OmPreset>> = {
     recipe: { ...lanes, batchSize: 8, seqLen: 512, learningRate: 1e-3 },
   },
   shakespeare: {
-    description: 'a character model of Tiny Shakespeare by bytes, in one pass',
+    description: 'bytes of prose and plays, as of Tiny Shakespeare, in one pass; the usual one',
     options: { ...small, dimsKey: [32], dimsValue: [32], segmentLen: 32, stateLen: 8, stateUpdate: 'gated' },
     recipe: {
       ...lanes,
       reading: 'shifted-lanes',
       tokenizer: 'byte',
-      batchSize: 8,
-      seqLen: 128,
+      ...shakespeareWindows,
       steps: 5000,
       learningRate: 4e-3,
       minimumRate: 0.05,

@@ -4,13 +4,14 @@ import {
   type Inspection,
   type InspectRequest,
   type Mechanism,
+  stepsOfPasses,
 } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { resolveConfig, rsmConfigSchema, savedOptions } from './config.js';
 import { inspectText } from './inspect-text.js';
 import { inspectionOf } from './inspection.js';
-import { type PresetName, rsmPresets } from './presets.js';
+import { type PresetName, rsmPresets, SHAKESPEARE_TOKENS_PER_STEP } from './presets.js';
 import { createRsmModel } from './sequence-model.js';
 import { chain } from './tasks/chain.js';
 import { leak } from './tasks/leak.js';
@@ -19,11 +20,23 @@ import { needle } from './tasks/needle.js';
 
 const presetNames = Object.keys(rsmPresets);
 
+/** A step takes 0.06 s on two cores. */
+const MOST_STEPS = 4500;
+/** More of them over a text of 200 kB make held-out text worse. */
+const MOST_PASSES = 12;
+
 const architecture = defineArchitecture({
   name: 'rsm',
   description: 'a rolling state memory transformer: chunks of text linked by a small matrix of slots',
   options: rsmConfigSchema.omit({ vocabSize: true, preset: true }),
   presets: rsmPresets,
+  usual: (characters) => ({
+    preset: 'shakespeare',
+    recipe: {
+      steps: stepsOfPasses(characters, MOST_PASSES, SHAKESPEARE_TOKENS_PER_STEP, MOST_STEPS),
+      validateEvery: 500,
+    },
+  }),
   parameterSets: {
     memory: {
       match: /^(memoryInit|slotIdentity)$|\.memory(Read|Write)\./,

@@ -71,6 +71,9 @@ const referenceRecipe = {
   batchSize: 32,
 } as const satisfies TrainingRecipe;
 
+const shakespeareWindows = { seqLen: 2 * 32, batchSize: 16 } as const;
+export const SHAKESPEARE_TOKENS_PER_STEP = shakespeareWindows.seqLen * shakespeareWindows.batchSize;
+
 /** Ready-made models. `seqLen` is the number of tokens that gradients flow through: some whole chunks, one in the reference. */
 export const rsmPresets: Readonly<Record<string, RsmPreset>> = {
   parallel: {
@@ -94,7 +97,7 @@ export const rsmPresets: Readonly<Record<string, RsmPreset>> = {
     recipe: { ...referenceRecipe, seqLen: 256 },
   },
   shakespeare: {
-    description: 'characters of Tiny Shakespeare',
+    description: 'characters of prose and plays, as of Tiny Shakespeare; the usual one',
     options: {
       preset: 'parallel',
       hiddenSize: 128,
@@ -118,8 +121,7 @@ export const rsmPresets: Readonly<Record<string, RsmPreset>> = {
     recipe: {
       ...lanes,
       reading: 'shifted-lanes',
-      seqLen: 2 * 32,
-      batchSize: 16,
+      ...shakespeareWindows,
       steps: 6000,
       learningRate: 2.5e-3,
     },

@@ -1,5 +1,6 @@
 import { openCheckpoint, type ResumedRun } from '@palimpsest/harness';
 import { type Architecture, runDataSchema } from '@palimpsest/lm';
+import { InputError } from '@palimpsest/tensor-core';
 import type { VerbContext } from '../verb.js';
 import { settingsOf } from './training.js';
 
@@ -10,6 +11,11 @@ export async function resumedRun(
   options: Readonly<Record<string, unknown>>,
   { asked, preset, registry }: VerbContext,
 ): Promise<ResumedRun> {
+  if (asked.has('minutes')) {
+    throw new InputError(
+      'A run that goes on keeps its plan: leave --minutes away, or give --steps with the steps in all.',
+    );
+  }
   const pick = (keys: readonly string[]) =>
     Object.fromEntries(keys.filter((key) => asked.has(key)).map((key) => [key, options[key]]));
   const flags = Object.values(architecture.parameterSets ?? {}).flatMap(({ flag = [] }) => flag);

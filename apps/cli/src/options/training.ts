@@ -34,6 +34,11 @@ export const runOptions = {
     .boolean()
     .default(false)
     .meta({ description: 'with --load --no-train: read prompts from the keyboard' }),
+  minutes: z
+    .number()
+    .gt(0)
+    .optional()
+    .meta({ description: 'as many steps as fit into this time, by the time that one takes here' }),
   prompt: z
     .string()
     .default('hello ')

@@ -1,6 +1,13 @@
-import { openLanguageModel, type Registry, type TrainRunOptions, trainRun } from '@palimpsest/harness';
-import { type Architecture, runDataSchema, type TrainingEvent } from '@palimpsest/lm';
-import { createEngine, InputError } from '@palimpsest/tensor-core';
+import {
+  measureStep,
+  type NewRun,
+  openLanguageModel,
+  type Registry,
+  type TrainRunOptions,
+  trainRun,
+} from '@palimpsest/harness';
+import { type Architecture, corpusText, loadCorpus, runDataSchema, type TrainingEvent } from '@palimpsest/lm';
+import { createEngine, type Engine, InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { ExitCode } from '../exit.js';
 import { engineOptions, engineSettings, outputOptions } from '../options/common.js';
@@ -46,9 +53,12 @@ function trainVerb(architecture: Architecture): Verb {
       ...outputOptions,
     }) as z.ZodObject,
     presets: Object.fromEntries(presetNames.map((preset) => [preset, { ...presets[preset]?.recipe }])),
+    presetHelp: Object.fromEntries(presetNames.map((preset) => [preset, presets[preset]!.description])),
+    basic: [...BASIC, ...(base === 'required' ? ['base'] : [])],
+    usual: (options: Values, asked) => usualTraining(architecture, modelKeys, options, asked),
     examples: [
-      `palimpsest train ${name} --dataset stories --steps 300`,
-      `palimpsest train ${name} --text-path my.txt --preset ${presetNames.at(-1)} --reading lanes`,
+      `palimpsest train ${name} --text-path my.txt`,
+      `palimpsest train ${name} --text-path my.txt --minutes 20 --preset ${presetNames.at(-1)}`,
       `palimpsest train ${name} --load runs/my-run --steps 2000`,
     ],
     async run(options: Values, context) {
@@ -58,7 +68,7 @@ function trainVerb(architecture: Architecture): Verb {
       try {
         const run =
           options.load === undefined
-            ? await newRun(architecture, modelKeys, options, context)
+            ? await planned(engine, await newRun(architecture, modelKeys, options, context), options, context)
             : await resumedRun(architecture, modelKeys, options, context);
         const own =
           options.load === undefined ? `${RUNS}/${name}-${timeStamp()}` : folderOf(options.load as string);
@@ -73,6 +83,76 @@ function trainVerb(architecture: Architecture): Verb {
     },
   });
 }
+
+/** What most people set; `--help-all` shows the rest. */
+const BASIC = [
+  ...[
+    'textPath',
+    'dataset',
+    'tokenizer',
+    'out',
+    'load',
+    'prompt',
+    'minutes',
+    'steps',
+    'learningRate',
+    'batchSize',
+    'seqLen',
+  ],
+  ...[
+    'reading',
+    'validateEvery',
+    'sampleEvery',
+    'checkpointEvery',
+    'seed',
+    'engine',
+    'threads',
+    'json',
+    'quiet',
+  ],
+];
+
+/** The preset for the text, unless the user says what the model or the run shall be. */
+function usualTraining(
+  { usual, presets }: Architecture,
+  modelKeys: readonly string[],
+  options: Values,
+  asked: ReadonlySet<string>,
+) {
+  const isTwoTexts = asked.has('textPath') && asked.has('dataset');
+  const describesModel = modelKeys.some((key) => asked.has(key));
+  if (!usual || options.load !== undefined || describesModel || isTwoTexts) return undefined;
+  const text = loadCorpus(
+    (options.textPath ?? options.dataset) as string,
+    runDataSchema.parse(options).layout,
+  );
+  const { preset, recipe } = usual(corpusText(text).length);
+  return { preset, values: { ...presets[preset]?.recipe, ...recipe } };
+}
+
+/** The run with as many steps as fit into the minutes that were given. */
+async function planned(
+  engine: Engine,
+  run: NewRun,
+  { minutes, steps }: Values,
+  { output, asked, preset, usual }: VerbContext,
+): Promise<NewRun> {
+  if (usual === true)
+    output.note(
+      `preset ${preset}, the usual one for this text: ${run.architecture.presets[preset!]?.description}`,
+    );
+  if (typeof minutes !== 'number') return run;
+  if (asked.has('steps')) {
+    throw new InputError(`Give --steps or --minutes, not both: ${String(steps)} steps, or as many as fit.`);
+  }
+  const secondsPerStep = await measureStep(engine, run);
+  const fitting = Math.max(1, Math.floor((minutes * 60 * SHARE_OF_STEPS) / secondsPerStep));
+  output.note(`plan: ${fitting} steps of ${secondsPerStep.toPrecision(2)} s in ${minutes} minutes`);
+  return { ...run, settings: { ...run.settings, steps: fitting } };
+}
+
+/** What the steps may take of the time; the rest is for starting, validation, samples and checkpoints. */
+const SHARE_OF_STEPS = 0.9;
 
 /**
  * One flag may not mean two things.

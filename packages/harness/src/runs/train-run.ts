@@ -20,6 +20,7 @@ import {
 import { type Engine, whileBusy } from '@palimpsest/tensor-core';
 import type { Registry } from '../create-registry.js';
 import { standardRegistry } from '../registry.js';
+import { median } from '../tasks/median.js';
 import { type ResumedRun, resumeText } from './resume-run.js';
 import { RunFolder } from './run-folder.js';
 import { type RunNotes, runNotesSchema, storedText } from './run-notes.js';
@@ -99,6 +100,23 @@ export async function* trainRun(options: TrainRunOptions): AsyncGenerator<Traini
   } finally {
     folder.close();
   }
+}
+
+const MEASURED_STEPS = 8;
+
+/** Seconds of a step of a run here: the median of a few steps that leave nothing behind. */
+export async function measureStep(engine: Engine, run: NewRun): Promise<number> {
+  const { architecture, model, notes, tokenizer, source } = await whileBusy(() => prepareNew(run));
+  const settings = { ...run.settings, steps: MEASURED_STEPS, validateEvery: 0, sampleEvery: 0 };
+  const seconds: number[] = [];
+  let tokensBefore = 0;
+  for await (const event of learn(architecture, notes, { engine, model, source, tokenizer, settings })) {
+    if (event.type !== 'step') continue;
+    seconds.push((event.tokens - tokensBefore) / event.tokensPerSecond);
+    tokensBefore = event.tokens;
+  }
+  // The first step is compiled.
+  return median(seconds.slice(1));
 }
 
 /** By the training loop, or by the architecture's own trainer. */
