@@ -1,3 +1,4 @@
+import { nodeModule } from '@palimpsest/base';
 import type { StoredTensor, WeightSource } from './weight-files.js';
 
 /** Bytes of every piece that name it: reading all of them would cost more than loading does. */
@@ -18,7 +19,7 @@ export async function namedTensors(
   { tensors }: Pick<WeightSource, 'tensors'>,
   form: string,
 ): Promise<NamedTensors> {
-  const { createHash } = await import('node:crypto');
+  const { createHash } = nodeModule('node:crypto');
   const hash = createHash('sha256').update(form);
   const named = ([key, tensor]: [string, StoredTensor]): [string, StoredTensor] => [
     key,
