@@ -10,6 +10,7 @@ describe('compareNumbers', () => {
     const result = compare([1.05, -10.3, 0.02], [1, -10, 0], 0.2, 0.02);
     expect(result).toMatchObject({ passed: true, count: 3, worstIndex: 1, exact: false });
     expect(result.maxAbs).toBeCloseTo(0.3, 12);
+    expect(result.maxAbsAt).toBe(10);
     expect(result.maxRel).toBeCloseTo(0.05, 12);
     expect(result.toleranceUsed).toBeCloseTo(0.3 / (0.2 + 0.2), 12);
   });

@@ -94,6 +94,8 @@ export interface Mechanism {
   readonly description: string;
   /** What happens to the memory of a text as it gets longer. */
   readonly memory: 'fixed' | 'growing' | 'none';
+  /** What others are compared with: reports tell the losses and wins of the mechanisms that are no controls. Default false */
+  readonly isControl?: boolean;
   /** Models that can be trained and loaded. */
   readonly architectures?: readonly Architecture[];
   /** What takes part in comparisons. */

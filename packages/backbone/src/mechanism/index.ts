@@ -11,6 +11,7 @@ export const mechanism: Mechanism = {
   title: 'Transformer',
   description: fullAttention.description,
   memory: 'growing',
+  isControl: true,
   architectures: [transformerArchitecture],
   contenders: [fullAttention],
   golden: async () => (await import('../golden/index.js')).goldenHandlers,
@@ -22,6 +23,7 @@ export const slidingWindowMechanism: Mechanism = {
   title: 'Sliding window',
   description: slidingWindow.description,
   memory: 'fixed',
+  isControl: true,
   contenders: [slidingWindow],
   policies: [windowMemory],
 };
@@ -32,6 +34,7 @@ export const attentionSinksMechanism: Mechanism = {
   title: 'Window and attention sinks',
   description: attentionSinks.description,
   memory: 'fixed',
+  isControl: true,
   contenders: [attentionSinks],
   policies: [sinksMemory],
 };

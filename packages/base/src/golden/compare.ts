@@ -9,6 +9,8 @@ export interface OutputComparison {
   readonly count: number;
   /** Largest |actual - expected|; infinite where only one side is NaN or infinite. */
   readonly maxAbs: number;
+  /** |expected| where that stands: an error says little without the size of its value. */
+  readonly maxAbsAt: number;
   /** Largest |actual - expected| / |expected| over the values that differ and whose expected value is not zero. */
   readonly maxRel: number;
   /** Largest share of the tolerance that was used: the output passes up to 1. */
@@ -21,7 +23,14 @@ export interface OutputComparison {
   readonly reason?: string;
 }
 
-const AGREEMENT = { passed: true, maxAbs: 0, maxRel: 0, toleranceUsed: 0, worstIndex: -1 } as const;
+const AGREEMENT = {
+  passed: true,
+  maxAbs: 0,
+  maxAbsAt: 0,
+  maxRel: 0,
+  toleranceUsed: 0,
+  worstIndex: -1,
+} as const;
 
 /** An output that cannot be compared, or one side of which is missing. */
 export function refusal(name: string, reason: string): OutputComparison {
@@ -32,6 +41,7 @@ export function refusal(name: string, reason: string): OutputComparison {
     passed: false,
     count: 0,
     maxAbs: far,
+    maxAbsAt: 0,
     maxRel: far,
     toleranceUsed: far,
     worstIndex: 0,
@@ -76,7 +86,7 @@ export function compareNumbers(
     return refusal(name, `the tolerances ${atol} and ${rtol} are not both 0 or more`);
   }
   const width = expected.length / rows;
-  const worst = { maxAbs: 0, maxRel: 0, toleranceUsed: 0, worstIndex: -1, count: 0 };
+  const worst = { maxAbs: 0, maxAbsAt: 0, maxRel: 0, toleranceUsed: 0, worstIndex: -1, count: 0 };
   for (let index = 0; index < expected.length; index++) {
     if (mask !== undefined && Number(mask[index]) === 0) continue;
     worst.count += 1;
@@ -86,7 +96,7 @@ export function compareNumbers(
     const bound = tolerance.rows.get(Math.floor(index / width)) ?? tolerance;
     const allowed = exact ? 0 : bound.atol + bound.rtol * Math.abs(target);
     const used = finiteOrInfinite(difference / allowed);
-    worst.maxAbs = Math.max(worst.maxAbs, difference);
+    if (difference > worst.maxAbs) Object.assign(worst, { maxAbs: difference, maxAbsAt: Math.abs(target) });
     if (target !== 0) worst.maxRel = Math.max(worst.maxRel, finiteOrInfinite(difference / Math.abs(target)));
     if (used > worst.toleranceUsed) Object.assign(worst, { toleranceUsed: used, worstIndex: index });
   }

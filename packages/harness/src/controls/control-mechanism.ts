@@ -52,6 +52,7 @@ export function controlMechanism<Schema extends StackSchema>(control: Control<Sc
     title,
     description,
     memory,
+    isControl: true,
     architectures: [
       defineArchitecture({
         name,

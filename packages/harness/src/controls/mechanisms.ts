@@ -136,6 +136,7 @@ export const ngram: Mechanism = {
   title: 'n-gram table',
   description: 'Counts of the training text, interpolated (Witten & Bell 1991).',
   memory: 'none',
+  isControl: true,
   contenders: [
     defineContender({
       name: 'ngram',

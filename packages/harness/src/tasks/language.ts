@@ -68,6 +68,11 @@ export const language = defineTask({
   options,
   contenders: 'any',
   headline: { metric: 'bits per character', unit: 'bits', higherIsBetter: false },
+  work({ text, characters, validationFraction, steps, batch, window }) {
+    const whole = text === 'stories' ? characters : corpusText(loadCorpus(text)).length;
+    // The held-out part is read twice: as a stream, and in windows.
+    return { trained: steps * batch * window, asked: 2 * validationFraction * whole };
+  },
   async run(context, given) {
     const { contestant } = context;
     if (!contestant) throw new InputError('Held-out text needs a model that reads it.');

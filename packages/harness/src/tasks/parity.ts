@@ -55,8 +55,11 @@ function caseMetrics({ name, outputs }: CaseResult): InputMetric[] {
   const largest = (pick: (output: CaseResult['outputs'][number]) => number) =>
     Math.max(0, ...outputs.map(pick));
   const slice = { case: name };
+  const far = largest(({ maxAbs }) => maxAbs);
+  const widest = outputs.find(({ maxAbs }) => maxAbs === far);
   return [
-    { name: 'largest absolute error', value: largest(({ maxAbs }) => maxAbs), unit: '', slice },
+    { name: 'largest absolute error', value: far, unit: '', slice },
+    { name: 'value at the largest error', value: widest?.maxAbsAt ?? 0, unit: '', slice },
     { name: 'largest relative error', value: largest(({ maxRel }) => maxRel), unit: '', slice },
     {
       name: 'share of the tolerance used',

@@ -93,6 +93,16 @@ export function recallTask(definition: RecallDefinition<ReturnType<typeof traini
     contenders: 'trained',
     headline: { metric: 'accuracy', unit: '%', higherIsBetter: true },
     chance: (options) => 100 * definition.plan(options).chance,
+    beyondTraining: (options) =>
+      definition
+        .plan(options)
+        .testing.filter(({ beyondTraining }) => beyondTraining)
+        .map(({ slice }) => slice),
+    work(options) {
+      const { training, testing } = definition.plan(options);
+      const asked = testing.reduce((sum, { length }) => sum + length, 0);
+      return { trained: options.steps * options.batch * longest(training), asked: options.examples * asked };
+    },
     async run(context, options) {
       const plan = definition.plan(options);
       const contestant = trainedContestant(context);
@@ -118,8 +128,9 @@ export function recallTask(definition: RecallDefinition<ReturnType<typeof traini
   });
 }
 
+const longest = (askings: readonly Asking[]) => Math.max(...askings.map(({ length }) => length));
+
 function needOf({ vocabSize, training, testing }: RecallPlan): ModelNeed {
-  const longest = (askings: readonly Asking[]) => Math.max(...askings.map(({ length }) => length));
   const trainLength = longest(training);
   const longestLength = Math.max(trainLength, longest(testing));
   return { vocabSize, trainLength, longestLength };
@@ -133,7 +144,7 @@ async function trainOn(
   { steps, batch, stopAt }: RecallOptions,
 ) {
   const { engine, seed, learningRate, signal, progress } = context;
-  const time = Math.max(...training.map(({ length }) => length));
+  const time = longest(training);
   const draws = training.map(({ draw }) => draw);
   const source = new GeneratedExamples(draws, { name, batch, time, seed: seed + 1 });
   const settings: TrainingOptions = {

@@ -37,7 +37,19 @@ export interface Task<Schema extends z.ZodObject = z.ZodObject> {
   readonly texts?: readonly string[];
   /** Headline of a blind guess, when there is one. */
   chance?(options: z.output<Schema>): number;
+  /** Slices of its metrics that are longer or harder than anything in training, in the order in which they are asked. */
+  beyondTraining?(options: z.output<Schema>): readonly Readonly<Record<string, number | string>>[];
+  /** How much a model has to go through, for estimates of time; tasks whose time does not depend on tokens have none. */
+  work?(options: z.output<Schema>): TaskWork;
   run(context: TaskContext, options: z.output<Schema>): Promise<TaskOutcomeInput>;
+}
+
+/** What one cell of a task goes through, tokens. */
+export interface TaskWork {
+  /** In training, if it does not end early. */
+  readonly trained: number;
+  /** In asking or reading afterwards. */
+  readonly asked: number;
 }
 
 /** Keeps a task's option types while it is written down. */
