@@ -14,6 +14,12 @@ export class TimeEstimate {
     }
   }
 
+  /** Seconds that cells took which differ in seed and rate alone; undefined when there was none. */
+  secondsOfAlike(spec: CellSpec): number | undefined {
+    const measured = this.#measured.get(kindsOf(spec)[0]!);
+    return measured && measured.sum / measured.count;
+  }
+
   /** Seconds that a cell will take: the mean over the most similar cells; undefined before anything was measured. */
   secondsOf(spec: CellSpec): number | undefined {
     for (const kind of kindsOf(spec)) {

@@ -5,12 +5,15 @@ import { fullCells } from './full.js';
 import { type Field, fieldOf, grid, isBorrowed, memories, plain, single } from './grid.js';
 import { needle, quickCells, recall } from './quick.js';
 import { smokeCells } from './smoke.js';
+import { standardCells, standardTextCells } from './standard.js';
 
 /** A set of cells with a name. */
 export interface Profile {
   readonly name: string;
   readonly description: string;
   readonly cells: readonly CellSpecInput[];
+  /** What a text of the user's own adds. Without them it takes the place of the generated text. */
+  readonly textCells?: readonly CellSpecInput[];
 }
 
 /** The profiles of `palimpsest eval`: from the shortest to the longest, then one per mechanism that brings tasks or models. */
@@ -28,6 +31,12 @@ export async function profilesOf({ mechanisms, golden }: Registry): Promise<Prof
       name: 'quick',
       description: 'About five minutes on two cores: every mechanism, small, on embedded data.',
       cells: quickCells(quick),
+    },
+    {
+      name: 'standard',
+      description: 'At most three hours on two cores, resumable: the table that counts, on three seeds.',
+      cells: standardCells(field),
+      textCells: standardTextCells(field),
     },
     {
       name: 'full',
