@@ -14,12 +14,14 @@ import {
   renderCsv,
   renderMarkdown,
   renderPage,
+  renderSummary,
   resultsDocument,
   resultsDocumentSchema,
   standardRegistry,
   textTable,
   writeReport,
 } from '../src/index.js';
+import { lineStyle } from '../src/report/colours.js';
 import { formatBytes } from '../src/report/format.js';
 import { crossover } from '../src/report/sections/efficiency.js';
 import { syntheticResult, syntheticResults } from './support/synthetic-results.js';
@@ -113,7 +115,13 @@ describe('tables', () => {
     expect(text.indexOf('Transformer, sliding window, width 32')).toBeLessThan(
       text.indexOf('OSAM, width 32'),
     );
-    expect(text).toMatch(/OSAM, width 16 +67\.5 ± 0\.5 % +0\.01 +2 +1 000 +1\.6 kB/);
+    expect(text).toMatch(/OSAM, width 16 +67\.5 ± 0\.5 % +1 000 +1\.6 kB/);
+    expect(text).toContain(
+      '\nMulti-query associative recall:\n- First: Transformer, sliding window, width 32 with 93.5 %',
+    );
+    for (const line of text.split('\n').filter((one) => /^(- | {2}\S)/.test(one) && !/ {3}/.test(one))) {
+      expect(line.length).toBeLessThanOrEqual(80);
+    }
     expect(text).toMatch(/✓ osam +100 %/);
     expect(text).toContain('✗ copying/rsm, seed 1: the process was killed <by> a signal');
   });
@@ -127,9 +135,23 @@ describe('tables', () => {
 
   it('Markdown has the tasks, the rates and the failures', () => {
     const text = renderMarkdown(document, standardRegistry);
+    expect(text).toContain('- At equal bytes or fewer: OSAM with 1.6 kB is');
     expect(text).toContain('## Multi-query associative recall');
     expect(text).toContain('| OSAM, width 16 | 58.5 | 67.5 |');
     expect(text).toContain('- copying/rsm, seed 1');
+  });
+
+  it('the summary has the sentences alone, the command and the machine', () => {
+    const text = renderSummary({ ...document, commands: ['palimpsest report here'] }, standardRegistry);
+    expect(text).toContain(
+      '**Multi-query associative recall**\n\n- First: Transformer, sliding window, width 32',
+    );
+    expect(text).toContain(
+      'Beside Transformer, sliding window, width 32: OSAM, width 32 loses by 10 points (place 2 of 2, 83.5 %).',
+    );
+    expect(text).toContain('\n    palimpsest report here\n');
+    expect(text).toContain('made up for a test');
+    expect(text).not.toContain('|');
   });
 
   it('numbers have sensible digits', () => {
@@ -185,7 +207,9 @@ describe('the page', () => {
     const figures = html.match(/<figure>.*?<\/figure>/gs)!;
     expect(figures).toHaveLength(Object.keys(data).length);
     for (const figure of figures) {
-      expect(figure).toMatch(/<svg role="img" aria-label="[^"]{20,}"/);
+      // Drawn twice, for a desk and for a phone, and named outside of the drawing, where the title wraps.
+      expect(figure.match(/<svg role="img" aria-label="[^"]{20,}"/g)).toHaveLength(2);
+      expect(figure).toMatch(/^<figure><p class="figure-title">[^<]{5,}</);
       const encoded = /href="data:application\/json;base64,([^"]+)"/.exec(figure)![1]!;
       expect(Array.isArray(JSON.parse(Buffer.from(encoded, 'base64').toString()))).toBe(true);
     }
@@ -215,6 +239,46 @@ describe('the page', () => {
   });
 });
 
+describe('terms', () => {
+  it('are explained where they stand first, and once', () => {
+    const first = (text: string) => html.indexOf(text);
+    for (const term of ['accuracy', 'memory', 'parameters', 'bits per character']) {
+      expect(html.split(`<dt>${term}</dt>`), term).toHaveLength(2);
+    }
+    expect(first('<dt>accuracy</dt>')).toBeLessThan(first('id="recall"'));
+    expect(first('<dt>parameters</dt>')).toBeGreaterThan(first('id="recall"'));
+  });
+});
+
+describe('lines of pictures', () => {
+  it('differ in colour, dashes or sign, and have one order in every legend', () => {
+    const styles = Array.from({ length: 32 }, (_, place) =>
+      [0, 1, 2].map((among) => lineStyle(place, among)),
+    );
+    expect(new Set(styles.flat().map((style) => JSON.stringify(style))).size).toBe(96);
+    const order = standardRegistry.contenders.map(({ title }) => title);
+    const legends = html.match(/<ul class="legend">.*?<\/ul>/gs)!;
+    expect(legends.length).toBeGreaterThan(2);
+    for (const legend of legends) {
+      const names = [...legend.matchAll(/<\/svg>([^<]+)<\/li>/g)].map(([, name]) => name!);
+      const places = names.map((name) =>
+        order.findIndex((title) => name === title || name.startsWith(`${title}, width`)),
+      );
+      expect(places).toEqual([...places].sort((a, b) => a - b));
+    }
+  });
+});
+
+describe('the command', () => {
+  it('that computes the same again stands on the page', async () => {
+    const again = resultsDocument(syntheticResults(), standardRegistry, 't', [
+      'palimpsest eval --profile smoke',
+    ]);
+    const page = await renderPage(again, standardRegistry);
+    expect(page.html).toContain('<pre class="command">palimpsest eval --profile smoke</pre>');
+  });
+});
+
 describe('crossover', () => {
   it('is interpolated on logarithmic axes, and absent when the line is not below at the end', () => {
     const flat = [100, 1000].map((x) => ({ x, y: 10 }));
@@ -240,6 +304,7 @@ describe('files', () => {
       'results.csv',
       'results.json',
       'results.md',
+      'summary.md',
     ]);
     expect(readdirSync(join(folder, 'data')).sort()).toEqual(Object.keys(data).sort());
     const written = resultsDocumentSchema.parse(

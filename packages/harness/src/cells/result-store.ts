@@ -9,7 +9,15 @@ import { firstIssue } from './resolve-cell.js';
 
 const RESULT_FILE = /^([0-9a-f]{64})\.json$/;
 /** What a result folder may hold without any cell: reports. */
-const REPORT_FILES = new Set(['report.html', 'results.json', 'results.md', 'results.csv', 'data']);
+const REPORT_FILES = new Set([
+  'report.html',
+  'results.json',
+  'results.md',
+  'results.csv',
+  'summary.md',
+  'evaluation.json',
+  'data',
+]);
 /** What a writer that was killed may leave behind; nobody reads it. */
 const TEMPORARY_FILE = /^\.[0-9a-f]{64}\.[0-9a-f-]+\.tmp$/;
 

@@ -44,9 +44,12 @@ export function bulletList(items: readonly string[]): Markup {
   return markup`<ul>${items.map((item) => markup`<li>${item}</li>`)}</ul>`;
 }
 
-/** Terms and what is said about them. */
-export function definitions(terms: readonly (readonly [MarkupValue, MarkupValue])[]): Markup {
-  return markup`<dl class="wide">${terms.map(([term, text]) => markup`<dt>${term}</dt><dd>${text}</dd>`)}</dl>`;
+/** Terms and what is said about them; `terms` are small, below a table. */
+export function definitions(
+  terms: readonly (readonly [MarkupValue, MarkupValue])[],
+  kind: 'wide' | 'terms' = 'wide',
+): Markup {
+  return markup`<dl class="${kind}">${terms.map(([term, text]) => markup`<dt>${term}</dt><dd>${text}</dd>`)}</dl>`;
 }
 
 /** Something that is shown when it is asked for. */

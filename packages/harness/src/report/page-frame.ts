@@ -78,13 +78,17 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th, td { padding: 5px 12px 5px 0; border-bottom: 1px solid var(--line); vertical-align: bottom; text-align: left; }
 thead th { color: var(--soft); font-weight: 500; }
-tbody th { font-weight: 500; min-width: 11em; }
+tbody th { font-weight: 500; min-width: 11em; position: sticky; left: 0; background: var(--card); }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
-td.number { white-space: nowrap; }
+td.number { white-space: nowrap; } thead .number { min-width: 5.5em; }
 figure { margin: 18px 0; } figure svg { max-width: 100%; height: auto; display: block; }
-figcaption { font-size: 14px; margin-top: 4px; }
+figcaption { font-size: 14px; margin-top: 4px; } .figure-title { font-weight: 600; margin: 0 0 6px; } .on-phone { display: none; }
+.legend { list-style: none; display: flex; flex-wrap: wrap; gap: 2px 18px; padding: 0; margin: 6px 0; font-size: 13px; }
+.legend li { display: flex; align-items: center; gap: 6px; } figure .legend svg { flex: none; display: inline-block; }
 details { margin: 8px 0; font-size: 14px; } summary { cursor: pointer; color: var(--soft); }
-dl.wide { margin: 0; } dt { font-weight: 600; margin-top: 10px; } dd { margin: 0; }
+dl.wide { margin: 0; } dl.terms { margin: 8px 0 14px; font-size: 14px; color: var(--soft); } .terms dt, .terms dd { display: inline; margin: 0; }
+.terms dt::after { content: ": "; } .terms dd::after { content: "\\A"; white-space: pre; } .about { margin-bottom: 0; } .about + ul { margin-top: 4px; }
+pre.command { white-space: pre-wrap; overflow-wrap: anywhere; font: 14px/1.5 ui-monospace, Menlo, Consolas, monospace; } dt { font-weight: 600; margin-top: 10px; } dd { margin: 0; }
 dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; font-size: 14px; }
 .facts dt { font-weight: 400; margin: 0; color: var(--soft); } .facts dd { overflow-wrap: anywhere; }
 .text { white-space: pre-wrap; font: 14px/1.7 ui-monospace, Menlo, Consolas, monospace; margin: 0; }
@@ -95,7 +99,8 @@ dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px;
 code { font-size: 13px; color: var(--soft); font-weight: 400; }
 a { color: var(--link); } footer { color: var(--soft); font-size: 13px; padding-bottom: 40px; }
 @media (max-width: 600px) { header, nav, main, footer { padding: 0 12px; } section { padding: 16px 14px; } h1 { font-size: 26px; }
-  tbody th { min-width: 9em; } figure { overflow-x: auto; } figure svg { max-width: none; } }
+  tbody th { min-width: 9em; } figure { overflow-x: auto; } figure svg { max-width: none; }
+  .on-desk { display: none; } .on-phone { display: block; } }
 @media print { :root { --ink: #000; --soft: #444; --line: #bbb; --paper: #fff; --card: #fff; color-scheme: light; }
   nav, figcaption a { display: none; } section { border: 0; padding: 0; break-inside: auto; } body { font-size: 11pt; }
   figure, tr, h2, h3 { break-inside: avoid; } h2, h3 { break-after: avoid; } .scroll { overflow: visible; } table { font-size: 9pt; }

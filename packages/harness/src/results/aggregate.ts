@@ -4,6 +4,7 @@ import type { CellMetric, CellResult, Curve } from '../cells/cell.js';
 import { cellLabel } from '../cells/label.js';
 import type { EvaluationRegistry, Task } from '../cells/task.js';
 import type { AggregatedMetric, Entry, FailedCell, Rate } from './entry.js';
+import { errorOfMean, mean } from './mean.js';
 
 type Done = CellResult & { readonly outcome: NonNullable<CellResult['outcome']> };
 
@@ -29,7 +30,12 @@ export function aggregate(results: readonly CellResult[], { tasks }: EvaluationR
 export function failedCells(results: readonly CellResult[]): FailedCell[] {
   return results
     .filter(({ status }) => status === 'failed')
-    .map(({ key, spec, error }) => ({ key, label: cellLabel(spec), error: error ?? 'no reason was given' }));
+    .map(({ key, spec, error }) => ({
+      key,
+      spec,
+      label: cellLabel(spec),
+      error: error ?? 'no reason was given',
+    }));
 }
 
 function rateOf(cells: readonly Done[], task: Task | undefined): Rate {
@@ -83,21 +89,26 @@ function entryOf(cells: readonly Done[], rates: readonly Rate[], best: Rate): En
 }
 
 function aggregateMetrics(cells: readonly Done[]): AggregatedMetric[] {
-  const all = cells.flatMap(({ outcome }) => outcome.metrics);
-  const groups = groupBy(all, ({ name, slice }) => canonicalJson({ name, slice }));
-  return [...groups.values()].map((metrics) => {
-    const { name, unit, slice, higherIsBetter, samples } = metrics[0]!;
-    const { mean: value, error } = summary(metrics.map((metric) => metric.value));
-    const standardError = error ?? metrics[0]!.standardError;
+  const all = cells.flatMap(({ spec: { seed }, outcome }) =>
+    outcome.metrics.map((metric) => ({ seed, metric })),
+  );
+  const groups = groupBy(all, ({ metric: { name, slice } }) => canonicalJson({ name, slice }));
+  return [...groups.values()].map((measured) => {
+    const [first] = measured.map(({ metric }) => metric);
+    const { name, unit, slice, higherIsBetter, samples } = first!;
+    const { mean: value, error } = summary(measured.map(({ metric }) => metric.value));
+    const standardError = error ?? first!.standardError;
+    const bySeed = measured.map(({ seed, metric }): [number, number] => [seed, metric.value]);
     return {
       name,
       unit,
       slice,
       value,
-      seeds: metrics.length,
+      seeds: measured.length,
       higherIsBetter,
       standardError,
       samples,
+      bySeed: bySeed.length < 2 ? undefined : bySeed.sort(([a], [b]) => a - b),
     };
   });
 }
@@ -123,13 +134,7 @@ function meanCurves(cells: readonly Done[]): Curve[] {
 /** Mean, and standard error of the mean when there are two values or more. */
 function summary(values: readonly number[]): { mean: number; error?: number } {
   const average = mean(values);
-  if (values.length < 2) return { mean: average };
-  const variance = values.reduce((sum, value) => sum + (value - average) ** 2, 0) / (values.length - 1);
-  return { mean: average, error: Math.sqrt(variance / values.length) };
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+  return values.length < 2 ? { mean: average } : { mean: average, error: errorOfMean(values) };
 }
 
 function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {

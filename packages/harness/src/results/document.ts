@@ -7,10 +7,12 @@ import { entrySchema, failedCellSchema } from './entry.js';
 /** `results.json` of a result folder: what tables and pictures are made of. */
 export const resultsDocumentSchema = z.strictObject({
   format: z.literal('palimpsest-results'),
-  version: z.literal(2),
+  version: z.literal(3),
   title: z.string(),
   /** ISO 8601, UTC: when the newest cell was finished. */
   date: z.iso.datetime(),
+  /** Commands that compute these cells and write this report. */
+  commands: z.array(z.string()),
   entries: z.array(entrySchema),
   failed: z.array(failedCellSchema),
   /** Machines, versions and engines that cells were computed with. */
@@ -22,11 +24,16 @@ export const resultsDocumentSchema = z.strictObject({
 
 export type ResultsDocument = z.output<typeof resultsDocumentSchema>;
 
-/** The results of cells as one document. @param title what was evaluated, as in 'quick evaluation' */
+/**
+ * The results of cells as one document.
+ * @param title what was evaluated, as in 'quick evaluation'
+ * @param commands that compute the cells and write the report
+ */
 export function resultsDocument(
   results: readonly CellResult[],
   registry: EvaluationRegistry,
   title: string,
+  commands: readonly string[] = [],
 ): ResultsDocument {
   const order = registry.tasks.map(({ name }) => name);
   const place = ({ task }: { task: string }) => (order.indexOf(task) + order.length) % order.length;
@@ -34,13 +41,14 @@ export function resultsDocument(
     results.reduce((sum, result) => sum + pick(result), 0);
   return {
     format: 'palimpsest-results',
-    version: 2,
+    version: 3,
     title,
     date:
       results
         .map(({ date }) => date)
         .sort()
         .at(-1) ?? new Date(0).toISOString(),
+    commands: [...commands],
     entries: aggregate(results, registry).sort((a, b) => place(a) - place(b)),
     failed: failedCells(results),
     provenance: distinctProvenance(results),

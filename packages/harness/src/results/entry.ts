@@ -6,6 +6,8 @@ const aggregatedMetricSchema = cellMetricSchema.extend({
   slice: z.record(z.string(), z.union([z.number(), z.string()])),
   /** Seeds that the value is a mean over; the standard error is over seeds from two on, else over samples in the cell. */
   seeds: z.int().positive(),
+  /** Seed and value, where there are two seeds or more: what differences are paired by. */
+  bySeed: z.array(z.tuple([z.int(), z.number()])).optional(),
 });
 
 const rateSchema = z.strictObject({
@@ -45,7 +47,12 @@ export const entrySchema = z.strictObject({
   cells: z.array(z.string()),
 });
 
-export const failedCellSchema = z.strictObject({ key: z.string(), label: z.string(), error: z.string() });
+export const failedCellSchema = z.strictObject({
+  key: z.string(),
+  spec: cellSpecSchema,
+  label: z.string(),
+  error: z.string(),
+});
 
 export type AggregatedMetric = z.output<typeof aggregatedMetricSchema>;
 export type Rate = z.output<typeof rateSchema>;

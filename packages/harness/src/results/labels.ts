@@ -26,6 +26,13 @@ export class Labels {
     return this.#registry.contenders.find((contender) => contender.name === name)?.mechanism ?? name;
   }
 
+  /** Width that a model was made with, its own default included; undefined for one without a width. */
+  width({ model, modelOptions }: Pick<Entry, 'model' | 'modelOptions'>): number | undefined {
+    const contender = this.#registry.contenders.find(({ name }) => name === model);
+    const width = contender?.options.safeParse(modelOptions).data?.width;
+    return typeof width === 'number' ? width : undefined;
+  }
+
   /** Who an entry is about: the model with its size, or the library's part that was measured. */
   entry({
     model,

@@ -1,17 +1,18 @@
 import type { EvaluationRegistry } from '../cells/task.js';
 import { formatNumber } from '../report/format.js';
+import { groupVerdicts, type VerdictSource } from '../report/verdicts/group-verdict.js';
 import type { ResultsDocument } from './document.js';
 import type { Entry } from './entry.js';
 import { Labels, sliceWords } from './labels.js';
-import { headlineColumns, headlineRow, type TaskGroup, taskGroups } from './tables.js';
+import { filledColumns, headlineNames, headlineRows, type TaskGroup, taskGroups } from './tables.js';
 
 /** The results as Markdown: one table per task, slices and learning rates below it. */
 export function renderMarkdown(document: ResultsDocument, registry: EvaluationRegistry): string {
-  const labels = new Labels(registry);
+  const source = { registry, labels: new Labels(registry), failed: document.failed };
   const parts = [
     `# ${plain(document.title)}`,
     `${document.date.slice(0, 10)}. Values are means over seeds ± their standard error (with one seed: over samples).`,
-    ...taskGroups(document, registry).map((group) => groupText(group, labels)),
+    ...taskGroups(document, registry).map((group) => groupText(group, source)),
     ...(document.failed.length > 0
       ? [
           `## Failed\n\n${document.failed.map(({ label, error }) => `- ${plain(`${label}: ${error}`)}`).join('\n')}`,
@@ -22,25 +23,50 @@ export function renderMarkdown(document: ResultsDocument, registry: EvaluationRe
   return `${parts.join('\n\n')}\n`;
 }
 
-function groupText({ task, title, options, entries }: TaskGroup, labels: Labels): string {
+function groupText(group: TaskGroup, source: VerdictSource): string {
+  const { task, title, options, entries } = group;
+  const { labels } = source;
   const heading = [
     `## ${plain(title)}`,
     ...(task ? [plain(task.description)] : []),
     ...(options ? [plain(`Options: ${options}.`)] : []),
   ];
-  const unit = task?.headline;
-  const columns = headlineColumns.map((column, index) =>
-    index === 1 && unit ? `${unit.metric} (${unit.higherIsBetter ? 'higher' : 'lower'} is better)` : column,
-  );
+  const rows = headlineRows(group, labels);
+  const names = headlineNames(group);
+  const shown = filledColumns(rows);
   const tables = [
     table(
-      columns,
-      entries.map((entry) => headlineRow(entry, task, labels)),
+      shown.map((index) => names[index]!),
+      rows.map((row) => shown.map((index) => row[index]!)),
     ),
+    verdictText(group, source),
     sliceTable(entries, labels),
     rateTable(entries, labels),
   ];
   return [...heading, ...tables.filter((part) => part !== '')].join('\n\n');
+}
+
+function verdictText(group: TaskGroup, source: VerdictSource): string {
+  const lines = groupVerdicts(group, source).flatMap(({ about, sentences }) =>
+    sentences.map((sentence) => `- ${plain(about === '' ? sentence : `At ${about}: ${sentence}`)}`),
+  );
+  return lines.join('\n');
+}
+
+/**
+ * What the results say, in sentences alone: for a README. Losses stand in it as plainly as wins.
+ * @param command that reproduces them, when it is known
+ */
+export function renderSummary(document: ResultsDocument, registry: EvaluationRegistry): string {
+  const source = { registry, labels: new Labels(registry), failed: document.failed };
+  const parts = taskGroups(document, registry).flatMap((group) => {
+    const text = verdictText(group, source);
+    return text === '' ? [] : [`**${plain(group.title)}**\n\n${text}`];
+  });
+  const machines = document.provenance.map(provenanceLine).join('\n');
+  const commands = document.commands.map((command) => `    ${command.replace(/\s+/g, ' ')}`).join('\n');
+  const reproduced = commands === '' ? [] : [`Reproduced by\n\n${commands}`];
+  return `${[...parts, ...reproduced, `Computed with\n\n${machines}`].join('\n\n')}\n`;
 }
 
 /** Metrics by slice, one column per model; empty when there are none or too many to read. */

@@ -1,9 +1,11 @@
 import type { EvaluationRegistry, Task } from '../cells/task.js';
 import { formatBytes, formatMetric } from '../report/format.js';
+import { farthest, valueBeyond } from '../report/verdicts/farthest.js';
 import { metricOf } from './aggregate.js';
 import type { ResultsDocument } from './document.js';
 import type { Entry } from './entry.js';
 import { Labels, optionWords } from './labels.js';
+import { parameterWords } from './parameters.js';
 
 /** One task under one set of options, with everything that was asked of it. */
 export interface TaskGroup {
@@ -47,18 +49,58 @@ function sorted(entries: readonly Entry[], { headline }: Task): Entry[] {
   return [...entries].sort((a, b) => sign * (value(a) - value(b)) || 0);
 }
 
-/** Cells of a headline table: model, headline, learning rate, seeds, parameters, memory, time. */
-export function headlineRow(entry: Entry, task: Task | undefined, labels: Labels): string[] {
-  const metric = metricOf(entry, task?.headline.metric ?? '') ?? entry.metrics[0];
-  return [
-    labels.entry(entry),
-    metric ? formatMetric(metric) : '-',
-    entry.learningRate === undefined ? '' : String(entry.learningRate),
-    entry.seeds.length === 1 ? '1' : String(entry.seeds.length),
-    entry.parameters === undefined ? '' : entry.parameters.toLocaleString('en-US').replaceAll(',', ' '),
-    entry.stateBytes === undefined ? '' : formatBytes(entry.stateBytes),
-    `${entry.cpuSeconds.toFixed(1)} s`,
-  ];
+/**
+ * Rows of a headline table: model, headline, the farthest beyond training, learning rate, seeds, width, parameters, memory,
+ * time.
+ */
+export function headlineRows({ task, entries }: TaskGroup, labels: Labels): string[][] {
+  const far = farthest({ task, entries });
+  return entries.map((entry) => {
+    const metric = metricOf(entry, task?.headline.metric ?? '') ?? entry.metrics[0];
+    const beyond = far && valueBeyond(entry, far);
+    return [
+      labels.entry(entry),
+      metric ? formatMetric(metric) : '-',
+      beyond && metric ? formatMetric({ ...beyond, unit: metric.unit }) : '',
+      entry.learningRate === undefined ? '' : String(entry.learningRate),
+      String(entry.seeds.length),
+      String(labels.width(entry) ?? ''),
+      parameterWords(entry, entries, labels),
+      entry.stateBytes === undefined ? '' : formatBytes(entry.stateBytes),
+      `${entry.cpuSeconds.toFixed(1)} s`,
+    ];
+  });
 }
 
-export const headlineColumns = ['', 'headline', 'rate', 'seeds', 'parameters', 'memory', 'CPU time'] as const;
+export const headlineColumns = [
+  '',
+  'headline',
+  'beyond training',
+  'rate',
+  'seeds',
+  'width',
+  'parameters',
+  'memory',
+  'CPU time',
+] as const;
+
+export type HeadlineColumn = (typeof headlineColumns)[number];
+
+/** Names of the columns of a task's headline table: what its headline is, and where beyond training it was asked. */
+export function headlineNames({ task, entries }: TaskGroup): string[] {
+  const far = farthest({ task, entries });
+  return headlineColumns.map((column) => {
+    if (column === 'headline' && task) {
+      const { metric, higherIsBetter } = task.headline;
+      return `${metric}, ${higherIsBetter ? 'higher' : 'lower'} is better`;
+    }
+    return column === 'beyond training' && far ? `beyond training: ${far.words}` : column;
+  });
+}
+
+/** Columns of a table in which some row says something; the first always. */
+export function filledColumns(rows: readonly (readonly string[])[]): number[] {
+  return headlineColumns.flatMap((_, index) =>
+    index === 0 || rows.some((row) => row[index] !== '') ? [index] : [],
+  );
+}

@@ -7,19 +7,32 @@ export interface HeatCell {
   readonly value: number;
 }
 
+/** Pixels: a cell, the narrowest map, and what its axis takes beside it. */
+const CELL = 40;
+const LEAST = 200;
+const AXIS = 76;
+
 /** Small heat maps side by side, one per panel, with the value in every cell. */
 export function heatChart(
   cells: readonly HeatCell[],
-  axes: { readonly title: string; readonly xTitle: string; readonly yTitle: string; readonly unit: string },
+  axes: {
+    readonly title: string;
+    readonly xTitle: string;
+    readonly yTitle: string;
+    readonly unit: string;
+    /** Pixels, all texts included. */
+    readonly width: number;
+  },
 ): ChartSpec {
   const panels = [...new Set(cells.map(({ panel }) => panel))];
   const columns = new Set(cells.map(({ x }) => x)).size;
+  const beside = Math.max(1, Math.floor(axes.width / (Math.max(LEAST, columns * CELL) + AXIS)));
   return chartSpec(axes.title, {
     data: { values: cells.map((cell) => ({ ...cell })) },
     facet: { field: 'panel', type: 'nominal', sort: panels, title: null },
-    columns: 2,
+    columns: beside,
     spec: {
-      width: Math.max(200, columns * 48),
+      width: Math.floor(axes.width / beside) - AXIS,
       height: { step: 28 },
       encoding: {
         x: { field: 'x', type: 'ordinal', title: axes.xTitle, axis: { labelAngle: 0 } },

@@ -1,13 +1,10 @@
-import { colourAt } from '../colours.js';
+import { type LineStyle, lineStyle } from '../colours.js';
 import { type ChartSpec, chartSpec, INK } from './chart.js';
 
-/** A line of a picture: a name, a colour, and points with an optional standard error. */
-export interface Series {
+/** A line of a picture: a name, a style, and points with an optional standard error. */
+export interface Series extends Partial<LineStyle> {
   readonly name: string;
-  /** Default: one by its place. */
-  readonly colour?: string;
   readonly points: readonly { readonly x: number; readonly y: number; readonly error?: number | undefined }[];
-  readonly dashed?: boolean;
 }
 
 export interface Axes {
@@ -21,45 +18,54 @@ export interface Axes {
   readonly levels?: readonly { readonly name: string; readonly y: number }[] | undefined;
   /** Vertical lines with a name: the length of training. */
   readonly marks?: readonly { readonly name: string; readonly x: number }[] | undefined;
+  /** A legend within the picture; a page may write its own. Default true */
+  readonly legend?: boolean;
   /** Points and lines, or points alone. Default lines. */
   readonly joined?: boolean;
-  /** Pixels; defaults 520 and 280. */
+  /** Pixels, all texts included; default 600. */
   readonly width?: number;
+  /** Pixels between the axes; default 280. */
   readonly height?: number;
 }
 
-const WIDTH = 520;
-/** Lines of more points than this carry no dots. */
-const MOST_DOTS = 40;
-/** Letters of a name. */
-const LONGEST_IN_TWO_COLUMNS = 28;
+const WIDTH = 600;
+/** Lines of more points than this carry no signs. */
+const MOST_SIGNS = 40;
 
-/** Lines with points and error bars, one colour per series, with named levels and marks. */
+/** Lines with points and error bars, with named levels and marks; lines differ in colour, dashes and signs. */
 export function lineChart(series: readonly Series[], axes: Axes): ChartSpec {
   const isShown = (value: number, scale: string | undefined) =>
     Number.isFinite(value) && (scale !== 'log' || value > 0);
-  const values = series.flatMap(({ name, points, dashed = false }) =>
+  const values = series.flatMap(({ name, points }) =>
     points
       .filter(({ x, y }) => isShown(x, axes.xScale) && isShown(y, axes.yScale))
-      .map(({ x, y, error = 0 }) => ({ x, y, low: y - error, high: y + error, error, series: name, dashed })),
+      .map(({ x, y, error = 0 }) => ({ x, y, low: y - error, high: y + error, error, series: name })),
   );
   const longest = Math.max(0, ...series.map(({ points }) => points.length));
-  const colour = {
+  const { width = WIDTH, height = 280 } = axes;
+  const legend = series.length > 1 && axes.legend !== false ? legendOf(series, width) : null;
+  const styles = series.map((line, place) => ({ ...lineStyle(place), ...line }));
+  const channel = (range: readonly unknown[], shown: object | null = legend) => ({
     field: 'series',
     type: 'nominal',
     sort: null,
-    scale: {
-      domain: series.map(({ name }) => name),
-      range: series.map((line, place) => line.colour ?? colourAt(place)),
-    },
-    legend: series.length > 1 ? legendOf(series) : null,
-  };
+    scale: { domain: series.map(({ name }) => name), range },
+    legend: shown,
+  });
+  const color = channel(styles.map(({ colour }) => colour));
+  // A legend of dashes would draw the outlines of signs with them.
+  const strokeDash = channel(
+    styles.map(({ dash }) => dash),
+    null,
+  );
+  const shape = channel(styles.map((style) => style.shape));
+  const narrow = width < 500;
   const x = {
     field: 'x',
     type: 'quantitative',
     title: axes.xTitle,
     scale: scaleOf(axes.xScale),
-    axis: axes.xScale === 'log' ? { tickCount: 6, format: '~s' } : { tickCount: 8 },
+    axis: axes.xScale === 'log' ? { tickCount: narrow ? 3 : 6, format: '~s' } : { tickCount: narrow ? 4 : 8 },
   };
   const y = {
     field: 'y',
@@ -68,16 +74,15 @@ export function lineChart(series: readonly Series[], axes: Axes): ChartSpec {
     scale: { ...scaleOf(axes.yScale), ...(axes.yDomain ? { domain: [...axes.yDomain], nice: false } : {}) },
     axis: axes.yScale === 'log' ? { tickCount: 5, format: '~g' } : { tickCount: 6 },
   };
-  const dash = { condition: { test: 'datum.dashed', value: [5, 4] }, value: [1, 0] };
-  const { width = WIDTH, height = 280 } = axes;
   return chartSpec(axes.title, {
     width,
     height,
+    autosize: { type: 'fit-x', contains: 'padding' },
     data: { values },
     layer: [
       ...(axes.joined === false
         ? []
-        : [{ mark: { type: 'line', strokeWidth: 2 }, encoding: { x, y, color: colour, strokeDash: dash } }]),
+        : [{ mark: { type: 'line', strokeWidth: 2 }, encoding: { x, y, color, strokeDash } }]),
       {
         transform: [{ filter: 'datum.error > 0' }],
         mark: { type: 'rule', strokeWidth: 1.5 },
@@ -85,30 +90,32 @@ export function lineChart(series: readonly Series[], axes: Axes): ChartSpec {
           x,
           y: { field: 'low', type: 'quantitative' },
           y2: { field: 'high' },
-          color: colour,
+          color,
         },
       },
-      ...(longest > MOST_DOTS
+      ...(longest > MOST_SIGNS
         ? []
         : [
-            {
-              mark: { type: 'point', filled: true, size: 55, opacity: 1 },
-              encoding: { x, y, color: colour },
-            },
+            { mark: { type: 'point', filled: true, size: 60, opacity: 1 }, encoding: { x, y, color, shape } },
           ]),
-      ...(axes.levels ?? []).flatMap((level) => levelLayers(level, width)),
+      ...(axes.levels ?? []).flatMap((level) => levelLayers(level)),
       ...(axes.marks ?? []).flatMap((mark) => markLayers(mark)),
     ],
   });
 }
 
-/** Two columns while names fit. Without a canvas Vega takes words for wider than they are, hence the generous limit. */
-function legendOf(series: readonly Series[]): object {
+/** Pixels that Vega takes for a letter of a legend without a canvas to measure it, and for the sign before it. */
+const LETTER = 9;
+const SIGN = 36;
+
+/** As many columns as names fit into. */
+function legendOf(series: readonly Series[], width: number): object {
   const longest = Math.max(...series.map(({ name }) => name.length));
-  return { columns: longest > LONGEST_IN_TWO_COLUMNS ? 1 : 2, labelLimit: 1000 };
+  const columns = Math.max(1, Math.floor(width / (longest * LETTER + SIGN)));
+  return { columns, labelLimit: 1000, symbolSize: 90 };
 }
 
-function levelLayers({ name, y }: { name: string; y: number }, width: number): object[] {
+function levelLayers({ name, y }: { name: string; y: number }): object[] {
   const data = { values: [{ y, name }] };
   const at = { y: { field: 'y', type: 'quantitative' } };
   return [
@@ -116,7 +123,7 @@ function levelLayers({ name, y }: { name: string; y: number }, width: number): o
     {
       data,
       mark: { type: 'text', align: 'right', baseline: 'bottom', dy: -3, dx: -4, fontSize: 11, opacity: 0.85 },
-      encoding: { ...at, x: { value: width }, text: { field: 'name' } },
+      encoding: { ...at, x: { value: 'width' }, text: { field: 'name' } },
     },
   ];
 }

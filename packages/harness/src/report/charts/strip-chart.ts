@@ -3,11 +3,18 @@ import { type ChartSpec, chartSpec } from './chart.js';
 /** One row of dots per label on a logarithmic axis, with a line at the limit. */
 export function stripChart(
   points: readonly { readonly label: string; readonly value: number }[],
-  axes: { readonly title: string; readonly xTitle: string; readonly limit: number },
+  axes: {
+    readonly title: string;
+    readonly xTitle: string;
+    readonly limit: number;
+    /** Pixels, all texts included. */
+    readonly width: number;
+  },
 ): ChartSpec {
   return chartSpec(axes.title, {
-    width: 520,
+    width: axes.width,
     height: { step: 22 },
+    autosize: { type: 'fit-x', contains: 'padding' },
     layer: [
       {
         data: { values: points.map((point) => ({ ...point })) },

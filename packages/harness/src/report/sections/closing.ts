@@ -1,6 +1,6 @@
 import { formatNumber } from '../format.js';
 import { definitions, htmlTable, paragraph, type Section } from '../html-parts.js';
-import { markup } from '../markup.js';
+import { type Markup, markup } from '../markup.js';
 import type { ReportContext } from './context.js';
 
 /** Cells without a result; the page says so as plainly as it shows the others. */
@@ -34,6 +34,17 @@ export function modelsSection({ registry, document }: ReportContext): Section | 
   };
 }
 
+/** What to type for the same report. */
+function commandParts(commands: readonly string[]): Markup[] {
+  if (commands.length === 0) return [];
+  return [
+    paragraph(
+      'The same again: cells that lie in the folder are not computed a second time, and the last line writes this report from them alone.',
+    ),
+    markup`<pre class="command">${commands.join('\n')}</pre>`,
+  ];
+}
+
 /** Machines, versions, seeds and how values are to be read. */
 export function provenanceSection({ document }: ReportContext): Section {
   const rows = document.provenance.map((provenance) => [
@@ -54,6 +65,7 @@ export function provenanceSection({ document }: ReportContext): Section {
       paragraph(
         `Values are means over seeds ± their standard error; with one seed, over the samples of the cell. Seeds: ${seeds.join(', ')}. Of several learning rates the one with the best mean headline is shown, and the others are printed beside it. All cells together took ${formatNumber(Math.round(document.cpuSeconds))} s of CPU time and ${formatNumber(Math.round(document.seconds))} s of wall time.`,
       ),
+      ...commandParts(document.commands),
       htmlTable(['', 'machine', 'platform', 'engine', 'revision'], rows),
       paragraph(versions, 'soft'),
     ],

@@ -4,8 +4,12 @@ import type { ResultsDocument } from '../../results/document.js';
 import type { Entry } from '../../results/entry.js';
 import { Labels } from '../../results/labels.js';
 import { type TaskGroup, taskGroups } from '../../results/tables.js';
-import { colourAt } from '../colours.js';
+import { type LineStyle, lineStyle } from '../colours.js';
 import type { Figure } from '../figure.js';
+import { glossary } from '../glossary.js';
+import { definitions } from '../html-parts.js';
+import type { Markup } from '../markup.js';
+import type { VerdictSource } from '../verdicts/group-verdict.js';
 
 /** What every section draws on. */
 export class ReportContext {
@@ -14,6 +18,7 @@ export class ReportContext {
   /** Pictures of the page, in their order; their data are written beside it. */
   readonly figures: Figure[] = [];
   readonly #mechanisms: readonly string[];
+  readonly #explained = new Set<string>();
 
   constructor(
     readonly document: ResultsDocument,
@@ -27,10 +32,39 @@ export class ReportContext {
     this.#mechanisms = [...new Set([...first, ...last].map(({ mechanism }) => mechanism))];
   }
 
-  /** The colour of an entry's mechanism, the same in every picture. */
-  colour({ model }: Pick<Entry, 'model'>): string {
-    const place = this.#mechanisms.indexOf(this.labels.mechanism(model ?? ''));
-    return colourAt(place === -1 ? this.#mechanisms.length : place);
+  /** What sentences about tables are computed from. */
+  get source(): VerdictSource {
+    return { registry: this.registry, labels: this.labels, failed: this.document.failed };
+  }
+
+  /** How an entry's model is drawn, the same in every picture: a colour per mechanism, dashes and signs besides. */
+  style({ model }: Pick<Entry, 'model'>): LineStyle {
+    const mechanism = this.labels.mechanism(model ?? '');
+    const place = this.#mechanisms.indexOf(mechanism);
+    const siblings = this.registry.contenders.filter((contender) => contender.mechanism === mechanism);
+    const among = siblings.findIndex(({ name }) => name === model);
+    return lineStyle(place === -1 ? this.#mechanisms.length : place, Math.max(0, among));
+  }
+
+  /** Entries in the one order of legends: that of the list of models, sizes as they were. */
+  inOrder<E extends Pick<Entry, 'model'>>(entries: readonly E[]): E[] {
+    const place = ({ model }: E) => this.registry.contenders.findIndex(({ name }) => name === model);
+    return [...entries].sort((a, b) => place(a) - place(b));
+  }
+
+  /** Explanations of the terms in these texts that the page has not explained yet. */
+  explain(texts: readonly string[]): Markup[] {
+    const terms = glossary.filter(
+      ({ term, sign }) => !this.#explained.has(term) && texts.some((text) => sign.test(text)),
+    );
+    for (const { term } of terms) this.#explained.add(term);
+    if (terms.length === 0) return [];
+    return [
+      definitions(
+        terms.map(({ term, text }) => [term, text]),
+        'terms',
+      ),
+    ];
   }
 
   /** Whether an entry is of a model whose memory grows with the text. */

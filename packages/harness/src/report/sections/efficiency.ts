@@ -1,12 +1,15 @@
 import { maximum } from '@palimpsest/base';
 import { metricOf } from '../../results/aggregate.js';
 import type { Entry } from '../../results/entry.js';
-import { lineChart, type Series } from '../charts/line-chart.js';
-import { type Figure, renderFigure } from '../figure.js';
+import { parameterWords } from '../../results/parameters.js';
+import type { TaskGroup } from '../../results/tables.js';
+import type { Series } from '../charts/line-chart.js';
+import { type Figure, lineFigure, renderFigure } from '../figure.js';
 import { formatBytes, formatNumber } from '../format.js';
 import { htmlTable, paragraph, type Section } from '../html-parts.js';
-import type { Markup } from '../markup.js';
+import { type Markup, markup } from '../markup.js';
 import type { ReportContext } from './context.js';
+import { verdictParts } from './verdict-parts.js';
 
 /** What a mechanism costs: speed of training, reading and writing, and bytes, as the text grows. */
 export async function efficiencySection(context: ReportContext): Promise<Section | undefined> {
@@ -15,7 +18,8 @@ export async function efficiencySection(context: ReportContext): Promise<Section
   const decoding = groups.find(({ name }) => name === 'decoding-cost');
   const training = groups.find(({ name }) => name === 'training-cost');
   const parts: Markup[] = groups.map(({ task }) => paragraph(task?.description ?? ''));
-  parts.push(costTable(context, decoding?.entries ?? [], training?.entries ?? []));
+  parts.push(...costTable(context, decoding?.entries ?? [], training?.entries ?? []));
+  for (const group of groups) parts.push(...costVerdicts(group, context));
   if (decoding) {
     for (const figure of [timePicture(decoding.entries, context), memoryPicture(decoding.entries, context)]) {
       parts.push(await renderFigure(context.figure(figure)));
@@ -33,7 +37,7 @@ function byContext(entry: Entry, name: string): { x: number; y: number; error: n
     .sort((a, b) => a.x - b.x);
 }
 
-function costTable(context: ReportContext, decoding: readonly Entry[], training: readonly Entry[]): Markup {
+function costTable(context: ReportContext, decoding: readonly Entry[], training: readonly Entry[]): Markup[] {
   const labels = [...new Set([...decoding, ...training].map((entry) => context.labels.entry(entry)))];
   const last = (entry: Entry | undefined, name: string) => entry && byContext(entry, name).at(-1);
   const longest = maximum(decoding.flatMap((entry) => byContext(entry, 'memory').map(({ x }) => x)));
@@ -51,62 +55,78 @@ function costTable(context: ReportContext, decoding: readonly Entry[], training:
       cell(last(decoded, 'time to first token')?.y),
       cell(last(decoded, 'memory')?.y, formatBytes),
       cell(decoded?.peakMemoryBytes, formatBytes),
-      cell((decoded ?? trained)?.parameters),
+      String(labelled(decoded ?? trained, (entry) => context.labels.width(entry)) ?? ''),
+      labelled(decoded ?? trained, (entry) =>
+        parameterWords(entry, decoded ? decoding : training, context.labels),
+      ) ?? '',
     ];
   });
   const at = Number.isFinite(longest) ? ` at ${formatNumber(longest)} tokens` : '';
-  return htmlTable(
-    [
-      'model',
-      'training, tokens/s',
-      `reading, tokens/s${at}`,
-      'writing, tokens/s',
-      'ms per token',
-      'ms to first token',
-      'memory',
-      'peak of the process',
-      'parameters',
-    ],
-    rows,
-  );
+  const columns = [
+    'model',
+    'training, tokens/s',
+    `reading, tokens/s${at}`,
+    'writing, tokens/s',
+    'ms per token',
+    'ms to first token',
+    'memory',
+    'peak of the process',
+    'width',
+    'parameters',
+  ];
+  return [htmlTable(columns, rows), ...context.explain(columns)];
+}
+
+const labelled = <T>(entry: Entry | undefined, say: (entry: Entry) => T) => entry && say(entry);
+
+/** What one of the two measurements says, in words. */
+function costVerdicts(group: TaskGroup, context: ReportContext): Markup[] {
+  const parts = verdictParts(group, context);
+  return parts.length === 0 ? [] : [markup`<p class="about">${group.title}:</p>`, ...parts];
 }
 
 const whole = (value: number) => formatNumber(Math.round(value));
 
 function series(entries: readonly Entry[], name: string, context: ReportContext): Series[] {
-  return entries.map((entry) => ({
+  return context.inOrder(entries).map((entry) => ({
     name: context.labels.entry(entry),
-    colour: context.colour(entry),
+    ...context.style(entry),
     points: byContext(entry, name),
   }));
 }
 
 function timePicture(entries: readonly Entry[], context: ReportContext): Figure {
-  return {
-    name: 'time-per-token',
-    spec: lineChart(series(entries, 'time per token', context), {
+  return lineFigure(
+    {
+      name: 'time-per-token',
+      caption: 'Flat is constant cost; full attention reads all its keys and values for every token.',
+    },
+    series(entries, 'time per token', context),
+    {
       title: 'Time of one generated token as the text grows',
       xTitle: 'tokens in memory',
       yTitle: 'milliseconds',
       xScale: 'log',
       yScale: 'log',
-    }),
-    caption: 'Flat is constant cost; full attention reads all its keys and values for every token.',
-  };
+    },
+  );
 }
 
 function memoryPicture(entries: readonly Entry[], context: ReportContext): Figure {
-  return {
-    name: 'memory-by-context',
-    spec: lineChart(series(entries, 'memory', context), {
+  return lineFigure(
+    {
+      name: 'memory-by-context',
+      caption: 'Bytes that one text occupies between two tokens, as the arrays have them.',
+    },
+    series(entries, 'memory', context),
+    {
       title: 'Memory as the text grows',
       xTitle: 'tokens in memory',
       yTitle: 'bytes',
       xScale: 'log',
       yScale: 'log',
-    }),
-    caption: 'Bytes that one text occupies between two tokens, as the arrays have them.',
-  };
+    },
+  );
 }
 
 /** From which length on each mechanism is cheaper per token than the memory that grows, which is full attention. */

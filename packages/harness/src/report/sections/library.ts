@@ -1,7 +1,6 @@
 import { sliceWords } from '../../results/labels.js';
 import type { TaskGroup } from '../../results/tables.js';
-import { lineChart } from '../charts/line-chart.js';
-import { type Figure, renderFigure } from '../figure.js';
+import { type Figure, lineFigure, renderFigure } from '../figure.js';
 import { formatMetric } from '../format.js';
 import { details, htmlTable, paragraph, type Section, subheading } from '../html-parts.js';
 import type { Markup } from '../markup.js';
@@ -22,22 +21,25 @@ export async function librarySection(context: ReportContext): Promise<Section | 
   return { id: 'libraries', title: 'Libraries', body: parts };
 }
 
+/** A bound is no measurement. */
+const BOUND = { dash: [5, 4] };
+
 function curves({ name, title, entries }: TaskGroup): Figure | undefined {
   const [entry] = entries;
   if (!entry || entry.curves.length === 0) return undefined;
   const { xTitle, yTitle } = entry.curves[0]!;
-  return {
-    name,
-    spec: lineChart(
-      entry.curves.map((curve) => ({
-        name: curve.name,
-        points: curve.points.map(([x, y]) => ({ x, y })),
-        dashed: curve.name === 'bound',
-      })),
-      { title, xTitle, yTitle, xScale: 'log', yScale: 'log' },
-    ),
-    caption: `${yTitle} against ${xTitle}.`,
-  };
+  const lines = entry.curves.map((curve) => ({
+    name: curve.name,
+    points: curve.points.map(([x, y]) => ({ x, y })),
+    ...(curve.name === 'bound' ? BOUND : {}),
+  }));
+  return lineFigure({ name, caption: `${yTitle} against ${xTitle}.` }, lines, {
+    title,
+    xTitle,
+    yTitle,
+    xScale: 'log',
+    yScale: 'log',
+  });
 }
 
 function metricsTable({ entries }: TaskGroup): Markup {

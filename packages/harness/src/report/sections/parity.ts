@@ -20,7 +20,7 @@ export async function paritySection(context: ReportContext): Promise<Section | u
       context.labels.entry(entry),
       entry.engine,
       `${Math.round(((headline?.value ?? 0) * cases) / 100)} of ${cases}`,
-      scientific(largest(entry, 'largest absolute error')),
+      absoluteError(entry),
       scientific(largest(entry, 'largest relative error')),
       `${largest(entry, 'share of the tolerance used').toFixed(0)} %`,
     ];
@@ -32,11 +32,13 @@ export async function paritySection(context: ReportContext): Promise<Section | u
   );
   const figure = context.figure({
     name: 'parity',
-    spec: stripChart(shares, {
-      title: 'Share of its tolerance that each golden case uses',
-      xTitle: 'percent; 100 is the limit, exact cases stand at the left',
-      limit: 100,
-    }),
+    spec: (width) =>
+      stripChart(shares, {
+        width,
+        title: 'Share of its tolerance that each golden case uses',
+        xTitle: 'percent; 100 is the limit, exact cases stand at the left',
+        limit: 100,
+      }),
     caption: 'Every dot is a golden case of the original program; right of the red line it would fail.',
   });
   return {
@@ -49,7 +51,7 @@ export async function paritySection(context: ReportContext): Promise<Section | u
           'mechanism',
           'engine',
           'cases',
-          'largest absolute error',
+          'largest absolute error, at which value',
           'largest relative error',
           'of the tolerance',
         ],
@@ -62,6 +64,18 @@ export async function paritySection(context: ReportContext): Promise<Section | u
       await renderFigure(figure),
     ],
   };
+}
+
+/** An error means nothing without the size of the value it stands at: 1.7e+18 is little at 6.7e+24. */
+function absoluteError(entry: Entry): string {
+  const error = largest(entry, 'largest absolute error');
+  const metric = entry.metrics.find(
+    ({ name, value }) => name === 'largest absolute error' && value === error,
+  );
+  const scale = entry.metrics.find(
+    ({ name, slice }) => name === 'value at the largest error' && slice.case === metric?.slice.case,
+  );
+  return scale && error > 0 ? `${scientific(error)} at ${scientific(scale.value)}` : scientific(error);
 }
 
 function largest({ metrics }: Entry, name: string): number {

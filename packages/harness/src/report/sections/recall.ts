@@ -1,11 +1,13 @@
 import { metricOf } from '../../results/aggregate.js';
 import type { AggregatedMetric, Entry } from '../../results/entry.js';
+import { sliceWords } from '../../results/labels.js';
 import type { TaskGroup } from '../../results/tables.js';
 import { type HeatCell, heatChart } from '../charts/heat-chart.js';
-import { lineChart, type Series } from '../charts/line-chart.js';
-import { type Figure, renderFigure } from '../figure.js';
+import type { Series } from '../charts/line-chart.js';
+import { type Figure, lineFigure, renderFigure } from '../figure.js';
 import { paragraph, type Section, subheading } from '../html-parts.js';
 import type { Markup } from '../markup.js';
+import { chanceOf } from '../verdicts/farthest.js';
 import type { ReportContext } from './context.js';
 import { taskTables } from './task-tables.js';
 
@@ -17,9 +19,10 @@ export async function recallSection(context: ReportContext): Promise<Section | u
   if (groups.length === 0) return undefined;
   const parts: Markup[] = [];
   for (const group of groups) {
-    parts.push(subheading(group.title), paragraph(group.task?.description ?? ''));
+    const description = group.task?.description ?? '';
+    parts.push(subheading(group.title), paragraph(description), ...context.explain([description]));
     const figures = [
-      frontier(group, context),
+      ...frontiers(group, context),
       ...(hasDepth(group) ? heatMaps(group, context) : bySlice(group, context)),
       lossCurves(group, context),
     ];
@@ -29,16 +32,34 @@ export async function recallSection(context: ReportContext): Promise<Section | u
   return { id: 'recall', title: 'Recall', body: parts };
 }
 
-function chanceOf({ task, entries }: TaskGroup): number | undefined {
-  const parsed = task?.options.safeParse(entries[0]!.taskOptions);
-  return parsed?.success ? task?.chance?.(parsed.data as Record<string, unknown>) : undefined;
+/**
+ * Recall against bytes of state, one curve per mechanism; needs mechanisms at several sizes. Where a task is asked in a few
+ * grades (numbers of pairs), one picture for each.
+ */
+function frontiers(group: TaskGroup, context: ReportContext): Figure[] {
+  const grades = group.entries[0] && !hasDepth(group) ? slicesOf(group.entries[0]) : [];
+  const whole = frontier(group, context, '', (entry) => metricOf(entry, 'accuracy'));
+  if (!whole) return [];
+  if (grades.length < 2 || grades.length > MOST_GRADES) return [whole];
+  const bySlice = grades.flatMap(({ slice }) => {
+    const key = JSON.stringify(slice);
+    const pick = (entry: Entry) => slicesOf(entry).find((metric) => JSON.stringify(metric.slice) === key);
+    return frontier(group, context, `, ${sliceWords(slice)}`, pick) ?? [];
+  });
+  return [whole, ...bySlice];
 }
 
-/** Recall against bytes of state, one curve per mechanism; needs mechanisms at several sizes. */
-function frontier(group: TaskGroup, context: ReportContext): Figure | undefined {
+const MOST_GRADES = 6;
+
+function frontier(
+  group: TaskGroup,
+  context: ReportContext,
+  grade: string,
+  pick: (entry: Entry) => AggregatedMetric | undefined,
+): Figure | undefined {
   const byModel = seriesBy(group.entries, context, (entries) =>
     entries.flatMap((entry) => {
-      const metric = metricOf(entry, 'accuracy');
+      const metric = pick(entry);
       return metric && entry.stateBytes
         ? [{ x: entry.stateBytes, y: metric.value, error: metric.standardError }]
         : [];
@@ -46,19 +67,22 @@ function frontier(group: TaskGroup, context: ReportContext): Figure | undefined 
   );
   if (!byModel.some(({ points }) => points.length > 1)) return undefined;
   const chance = chanceOf(group);
-  return {
-    name: `${group.name}-frontier`,
-    spec: lineChart(byModel, {
-      title: `${group.title}: what a byte of memory keeps`,
+  return lineFigure(
+    {
+      name: `${group.name}-frontier${grade}`,
+      caption:
+        'Accuracy against bytes of memory, one curve per mechanism, one point per width. Up and left is better.',
+    },
+    byModel,
+    {
+      title: `${group.title}${grade}: what a byte of memory keeps`,
       xTitle: 'bytes of memory per text',
       yTitle: 'accuracy, %',
       xScale: 'log',
       yDomain: [0, 103],
       levels: chance === undefined ? undefined : [{ name: 'chance', y: chance }],
-    }),
-    caption:
-      'Accuracy against bytes of memory, one curve per mechanism, one point per width. Up and left is better.',
-  };
+    },
+  );
 }
 
 /** One series per model, points by x. */
@@ -73,7 +97,7 @@ function seriesBy(
     .sort((a, b) => order.indexOf(a) - order.indexOf(b))
     .map((model) => ({
       name: context.labels.model(model),
-      colour: context.colour({ model }),
+      ...context.style({ model }),
       points: pointsOf(entries.filter((entry) => entry.model === model)).sort((a, b) => a.x - b.x),
     }))
     .filter(({ points }) => points.length > 0);
@@ -108,9 +132,13 @@ function bySlice(group: TaskGroup, context: ReportContext): Figure[] {
   const chance = chanceOf(group);
   const trained = trainedUpTo(group);
   return [
-    {
-      name: `${group.name}-by-${along}`,
-      spec: lineChart(series, {
+    lineFigure(
+      {
+        name: `${group.name}-by-${along}`,
+        caption: `Accuracy by ${along}, the text streamed through the memory; right of the mark it is longer than any in training.`,
+      },
+      series,
+      {
         title: `${group.title}: accuracy by ${along}`,
         xTitle: `${along}, tokens`,
         yTitle: 'accuracy, %',
@@ -118,9 +146,8 @@ function bySlice(group: TaskGroup, context: ReportContext): Figure[] {
         yDomain: [0, 103],
         levels: chance === undefined ? undefined : [{ name: 'chance', y: chance }],
         marks: trained === undefined ? undefined : [{ name: 'trained up to here', x: trained }],
-      }),
-      caption: `Accuracy by ${along}, the text streamed through the memory; right of the mark it is longer than any in training.`,
-    },
+      },
+    ),
   ];
 }
 
@@ -150,12 +177,14 @@ function heatMaps(group: TaskGroup, context: ReportContext): Figure[] {
   return [
     {
       name: `${group.name}-heat-map`,
-      spec: heatChart(cells, {
-        title: `${group.title}: accuracy in percent`,
-        xTitle: `length of the text, tokens${trained === undefined ? '' : ` (trained at ${trained})`}`,
-        yTitle: 'depth of the needle',
-        unit: 'accuracy, %',
-      }),
+      spec: (width) =>
+        heatChart(cells, {
+          width,
+          title: `${group.title}: accuracy in percent`,
+          xTitle: `length of the text, tokens${trained === undefined ? '' : ` (trained at ${trained})`}`,
+          yTitle: 'depth of the needle',
+          unit: 'accuracy, %',
+        }),
       caption: 'Depth 0 is the start of the text, 1 its end. Chance is 10 %.',
     },
   ];
@@ -167,13 +196,16 @@ function lossCurves(group: TaskGroup, context: ReportContext): Figure | undefine
     own.flatMap(({ curves }) => (curves[0]?.points ?? []).map(([x, y]) => ({ x, y, error: undefined }))),
   );
   if (series.length === 0) return undefined;
-  return {
-    name: `${group.name}-loss`,
-    spec: lineChart(series, {
+  return lineFigure(
+    {
+      name: `${group.name}-loss`,
+      caption: 'Training loss of the model that is shown above; a curve that ends early had solved the task.',
+    },
+    series,
+    {
       title: `${group.title}: loss while learning`,
       xTitle: 'training step',
       yTitle: 'nats per answer',
-    }),
-    caption: 'Training loss of the model that is shown above; a curve that ends early had solved the task.',
-  };
+    },
+  );
 }

@@ -1,30 +1,26 @@
-import { headlineColumns, headlineRow, type TaskGroup } from '../../results/tables.js';
+import { filledColumns, headlineNames, headlineRows, type TaskGroup } from '../../results/tables.js';
 import { formatNumber } from '../format.js';
 import { details, htmlTable, paragraph } from '../html-parts.js';
 import type { Markup } from '../markup.js';
 import type { ReportContext } from './context.js';
+import { verdictParts } from './verdict-parts.js';
 
-/** The headline table of a task, its learning rates, and what it means. */
+/** The headline table of a task, its terms, what it says in words, its learning rates, and how the task was asked. */
 export function taskTables(group: TaskGroup, context: ReportContext): Markup[] {
-  const { task, entries, options } = group;
-  const { labels } = context;
-  const columns = headlineColumns.map((column, index) =>
-    index === 0
-      ? 'model'
-      : index === 1 && task
-        ? `${task.headline.metric}, ${task.headline.higherIsBetter ? 'higher' : 'lower'} is better`
-        : column,
-  );
-  const hasModels = entries.some(({ model }) => model !== undefined);
-  const shown = columns.map((_, index) => index < 2 || index === 6 || hasModels);
-  const rows = entries.map((entry) => headlineRow(entry, task, labels).filter((_, index) => shown[index]));
+  const rows = headlineRows(group, context.labels);
+  const [, ...names] = headlineNames(group);
+  const columns = ['model', ...names];
+  const shown = filledColumns(rows);
+  const heads = shown.map((index) => columns[index]!);
   return [
     htmlTable(
-      columns.filter((_, index) => shown[index]),
-      rows,
+      heads,
+      rows.map((row) => shown.map((index) => row[index]!)),
     ),
+    ...context.explain([...heads, ...rows.flat()]),
+    ...verdictParts(group, context),
     ...rateGrid(group, context),
-    ...(options ? [details('options of the task', paragraph(options))] : []),
+    ...(group.options ? [details('options of the task', paragraph(group.options))] : []),
   ];
 }
 

@@ -1,0 +1,193 @@
+import { formatBytes, formatNumber } from '../format.js';
+import { type Comparison, compare, type Measured, type Rule } from './compare.js';
+
+/** Who takes part, with what was measured of it. */
+export interface Standing extends Measured {
+  /** As the table calls it. */
+  readonly name: string;
+  /** Entries of one model differ in size. */
+  readonly model: string;
+  /** The model without its size. */
+  readonly title: string;
+  /** A mechanism of its own standing, not a control that it is compared with. */
+  readonly isOwn: boolean;
+  readonly stateBytes?: number | undefined;
+}
+
+/** One column of a table, to be told in words. */
+export interface Contest {
+  readonly unit: string;
+  readonly higherIsBetter: boolean;
+  readonly standings: readonly Standing[];
+  /** Value of a blind guess, where there is one. */
+  readonly chance?: number | undefined;
+  /** Cells that gave no value: who, and why. */
+  readonly failed?: readonly { readonly name: string; readonly reason: string }[];
+}
+
+/** Bytes within this share of each other count as equal. */
+const EQUAL_BYTES = 0.05;
+/** More names than this are counted, not listed. */
+const MOST_NAMES = 4;
+
+/**
+ * What a column says, in sentences: who is first and by how much, or that nobody is; how the mechanisms of their own stand,
+ * losses as plainly as wins; how they stand against what needs no more bytes; what has no value.
+ */
+export function verdictSentences(contest: Contest): string[] {
+  const ranked = ranking(contest);
+  return [
+    ...(ranked.length === 0 ? ['Nothing was measured.'] : [firstSentence(ranked, contest)]),
+    ...(ranked.length > 1 ? ownSentences(ranked, contest) : []),
+    ...bytesSentences(contest),
+    ...failedSentences(contest),
+  ];
+}
+
+/** The best entry of every model, best first. */
+export function ranking({ standings, higherIsBetter }: Contest): Standing[] {
+  const sign = higherIsBetter ? -1 : 1;
+  const sorted = standings
+    .filter(({ value }) => Number.isFinite(value))
+    .sort((a, b) => sign * (a.value - b.value));
+  return sorted.filter(({ model }, index) => sorted.findIndex((other) => other.model === model) === index);
+}
+
+function firstSentence(ranked: readonly Standing[], contest: Contest): string {
+  const [first, ...others] = ranked as [Standing, ...Standing[]];
+  const value = `${first.name} with ${valueWords(first, contest)}`;
+  if (others.length === 0) return `Only ${value} was measured: there is nobody to compare it with.`;
+  const judged = others.map((other) => ({ other, ...compareIn(contest, first, other) }));
+  const names = (outcome: Comparison['outcome']) =>
+    judged.filter((one) => one.outcome === outcome).map(({ other }) => other.name);
+  const [equal, noise] = [names('equal'), names('noise')];
+  const clear = judged.find(({ outcome }) => outcome === 'ahead');
+  if (judged.every(({ outcome }) => outcome === 'equal' || outcome === 'noise')) {
+    return `Nobody is first: ${value} has the best value, and all others are equal or within noise (${ruleWords(judged[0]!.rule)}).`;
+  }
+  if (equal.length + noise.length > 0) {
+    const after = clear ?? judged.find(({ outcome }) => outcome === 'unknown');
+    const ends = [
+      ...(equal.length > 0 ? [`exactly equal: ${list(equal)}`] : []),
+      ...(noise.length > 0 ? [`within noise of it: ${list(noise)}`] : []),
+      ...(after ? [`the next is ${after.other.name}, ${gapWords(after, after.other, contest)} behind`] : []),
+    ];
+    return `Nobody is first alone: ${value} has the best value; ${ends.join('; ')} (${ruleWords(judged[0]!.rule)}).`;
+  }
+  const next = judged[0]!;
+  const gap = `${gapWords(next, next.other, contest)} ahead of ${next.other.name}, the next`;
+  return next.outcome === 'unknown'
+    ? `Best value: ${value}, ${gap}; ${ruleWords(next.rule)}.`
+    : `First: ${value}, ${gap} (${ruleWords(next.rule)}).`;
+}
+
+/** Where the mechanisms of their own stand beside the first, unless the first is one of them alone. */
+function ownSentences(ranked: readonly Standing[], contest: Contest): string[] {
+  const [first, ...others] = ranked as [Standing, ...Standing[]];
+  const parts = others.flatMap((own, index) => {
+    if (!own.isOwn) return [];
+    const place = `place ${index + 2} of ${ranked.length}, ${valueWords(own, contest)}`;
+    const against = compareIn(contest, first, own);
+    const guess = isBlind(own, contest) ? ', no better than a blind guess' : '';
+    if (against.outcome === 'equal') return [`${own.name} is exactly equal`];
+    if (against.outcome === 'noise') return [`${own.name} is within noise (${place}${guess})`];
+    const gap = gapWords(against, own, contest);
+    return against.outcome === 'unknown'
+      ? [`${own.name} is ${gap} behind in this one seed (${place}${guess})`]
+      : [`${own.name} loses by ${gap} (${place}${guess})`];
+  });
+  return parts.length === 0 ? [] : [`Beside ${first.name}: ${parts.join('; ')}.`];
+}
+
+/** Whether chance explains a value, as far as its errors tell. */
+function isBlind(own: Standing, { chance, higherIsBetter }: Contest): boolean {
+  if (chance === undefined) return false;
+  const blind = { value: chance, bySeed: [], isExact: true };
+  const { outcome } = compare(own, blind, higherIsBetter);
+  return outcome === 'equal' || outcome === 'noise' || outcome === 'behind';
+}
+
+/** Every size of every mechanism of its own beside the best of the others that needs no more bytes. */
+function bytesSentences(contest: Contest): string[] {
+  const owners = [...new Set(contest.standings.filter(({ isOwn }) => isOwn).map(({ model }) => model))];
+  const parts = owners.flatMap((model) => {
+    const sizes = contest.standings
+      .filter((own) => own.model === model && own.stateBytes !== undefined && Number.isFinite(own.value))
+      .sort((a, b) => a.stateBytes! - b.stateBytes!);
+    const told = sizes.flatMap((own) => againstFewerBytes(own, contest));
+    return told.length === 0 ? [] : [`${sizes[0]!.title} ${told.join(', ')}`];
+  });
+  return parts.length === 0 ? [] : [`At equal bytes or fewer: ${parts.join('; ')}.`];
+}
+
+function againstFewerBytes(own: Standing, contest: Contest): string[] {
+  const bytes = own.stateBytes!;
+  const rivals = ranking({
+    ...contest,
+    standings: contest.standings.filter(
+      ({ model, stateBytes }) =>
+        model !== own.model &&
+        stateBytes !== undefined &&
+        stateBytes > 0 &&
+        stateBytes <= bytes * (1 + EQUAL_BYTES),
+    ),
+  });
+  const [rival] = rivals;
+  const at = `with ${formatBytes(bytes)}`;
+  if (!rival) return bytes > 0 ? [`${at} has nobody beside it`] : [];
+  const against = compareIn(contest, own, rival);
+  const isEqual = Math.abs(rival.stateBytes! - bytes) <= EQUAL_BYTES * bytes;
+  const whom = `${rival.name} (${isEqual ? 'equal bytes' : formatBytes(rival.stateBytes!)})`;
+  if (against.outcome === 'equal') return [`${at} is equal to ${whom}`];
+  if (against.outcome === 'noise') return [`${at} is within noise of ${whom}`];
+  const side = against.difference > 0 ? 'ahead of' : 'behind';
+  const doubt = against.outcome === 'unknown' ? ' in this one seed' : '';
+  return [`${at} is ${gapWords(against, rival, contest)} ${side} ${whom}${doubt}`];
+}
+
+function failedSentences({ failed = [] }: Contest): string[] {
+  const reasons = new Map<string, string>();
+  for (const { name, reason } of failed) if (!reasons.has(name)) reasons.set(name, reason);
+  return [...reasons].map(([name, reason]) => `${name} could not be computed: ${reason.replace(/\.$/, '')}.`);
+}
+
+const compareIn = ({ higherIsBetter }: Contest, one: Standing, other: Standing) =>
+  compare(one, other, higherIsBetter);
+
+function valueWords({ value }: Measured, { unit }: Contest): string {
+  return `${formatNumber(value)} ${unit}`.trim();
+}
+
+/** Units whose zero means nothing at all: factors say more than differences there. */
+const RATIOS = new Set(['tokens/s', 'ms', 's', 'bytes']);
+
+/** How large a difference is, with its interval. */
+function gapWords(
+  { difference, margin }: Comparison,
+  than: Measured,
+  { unit, higherIsBetter }: Contest,
+): string {
+  const size = Math.abs(difference);
+  if (RATIOS.has(unit) && than.value > 0) {
+    const sign = higherIsBetter ? 1 : -1;
+    const factor = (than.value + sign * difference) / than.value;
+    return `a factor of ${formatNumber(Number((factor >= 1 ? factor : 1 / factor).toPrecision(3)))}`;
+  }
+  const digits = Number(size.toPrecision(3));
+  const interval = margin ? ` ± ${formatNumber(Number(margin.toPrecision(2)))}` : '';
+  return `${formatNumber(digits)}${interval} ${unit === '%' ? 'points' : unit}`.trim();
+}
+
+const RULES: Readonly<Record<Rule, string>> = {
+  paired: 'paired by seed, 95 %',
+  apart: 'seeds not shared, 95 %',
+  samples: 'one seed: no noise between runs is known',
+  none: 'one seed: no noise between runs is known',
+  exact: 'counted, without chance',
+};
+const ruleWords = (rule: Rule) => RULES[rule];
+
+function list(names: readonly string[]): string {
+  if (names.length <= MOST_NAMES + 1) return names.join(', ');
+  return `${names.slice(0, MOST_NAMES).join(', ')} and ${names.length - MOST_NAMES} more`;
+}
