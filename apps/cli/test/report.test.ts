@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { resultsDocumentSchema } from '@palimpsest/harness';
 import { describe, expect, it } from 'vitest';
@@ -21,7 +21,16 @@ describe('palimpsest report', () => {
       'results.csv',
       'results.json',
       'results.md',
+      'summary.md',
     ]);
+    // Without flags, the report is the one that the evaluation wrote.
+    const page = () => readFileSync(join(cwd, 'palimpsest-report', 'report.html'), 'utf8');
+    const before = page();
+    expect(before).toContain(
+      'palimpsest eval --profile smoke --only sketch --out palimpsest-report\npalimpsest report palimpsest-report',
+    );
+    expect((await palimpsest(['report', 'palimpsest-report'], { cwd })).code).toBe(0);
+    expect(page()).toBe(before);
   });
 
   it('refuses a folder that is missing, foreign, empty, or of another version, in one sentence with code 2', async () => {
@@ -29,6 +38,8 @@ describe('palimpsest report', () => {
     mkdirSync(join(cwd, 'foreign'));
     writeFileSync(join(cwd, 'foreign', 'notes.txt'), 'mine');
     mkdirSync(join(cwd, 'empty', 'cells'), { recursive: true });
+    mkdirSync(join(cwd, 'told', 'cells'), { recursive: true });
+    writeFileSync(join(cwd, 'told', 'evaluation.json'), '{"format":"something else"}');
     mkdirSync(join(cwd, 'newer', 'cells'), { recursive: true });
     const key = 'a'.repeat(64);
     writeFileSync(join(cwd, 'newer', 'cells', `${key}.json`), '{"format":"palimpsest-cell","version":9}');
@@ -38,6 +49,7 @@ describe('palimpsest report', () => {
     const sentences: Record<string, RegExp> = {
       missing: /^error: There is no result folder 'missing'/,
       foreign: /^error: The folder 'foreign' holds other things than results of cells/,
+      told: /^error: '.*evaluation.json' does not say what the folder was computed with/,
       empty: /^error: There is no result in 'empty' to report on/,
       deep: /^error: The result '.*' is nested more than 100 levels deep/,
       newer: /version 9 of the result schema, and this program reads version 1/,

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import {
-  type CellSpec,
+  type Cell,
   type CellSpecInput,
   type Executor,
   inProcessExecutor,
@@ -55,9 +55,7 @@ export async function runCells(
 }
 
 /** A cell that would be computed, or is finished already. */
-export interface PlannedCell {
-  readonly key: string;
-  readonly spec: CellSpec;
+export interface PlannedCell extends Cell {
   readonly finished: boolean;
 }
 
@@ -72,7 +70,7 @@ export async function planCells(
   const part = shard === undefined ? undefined : parseShard(shard);
   const store = existsSync(folder) ? await ResultStore.openExisting(folder) : undefined;
   const chosen = resolveCells(registry, cells, names).filter(({ key }) => !part || isInShard(key, part));
-  return chosen.map(({ key, spec }) => ({ key, spec, finished: store?.has(key) === true }));
+  return chosen.map((cell) => ({ ...cell, finished: store?.has(cell.key) === true }));
 }
 
 /** What the exit code says about cells: interrupted, something failed or missed its tolerance, or all is well. */

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
-import { formatDocument, ResultStore, writeReport } from '@palimpsest/harness';
+import { formatDocument, ResultStore, readEvaluation, writeReport } from '@palimpsest/harness';
 import { z } from 'zod';
 import { ExitCode } from '../exit.js';
 import { outputOptions } from '../options/common.js';
+import { quoted } from '../terminal/quoted.js';
 import { defineVerb } from '../verb.js';
 
 /** `palimpsest report`: tables and pictures from a result folder, as often as one likes. */
@@ -18,8 +19,8 @@ export const report = defineVerb({
       .meta({ description: 'folder for the files (default: the result folder)', value: 'folder' }),
     title: z
       .string()
-      .default('Palimpsest evaluation')
-      .meta({ description: 'heading of the report', value: 'text' }),
+      .optional()
+      .meta({ description: 'heading of the report (default: that of the evaluation)', value: 'text' }),
     ...outputOptions,
   }),
   examples: [
@@ -29,8 +30,16 @@ export const report = defineVerb({
   async run({ out, title }, { output, registry }, [path]) {
     const store = await ResultStore.openExisting(path!);
     const folder = out ?? path!;
-    const document = await writeReport(await store.list(), { folder, registry, title });
-    output.print(`${formatDocument(document, registry)}\n\nReport: ${join(folder, 'report.html')}`);
+    const evaluation = await readEvaluation(path!);
+    const document = await writeReport(await store.list(), {
+      folder,
+      registry,
+      title: title ?? evaluation?.title,
+      commands: [...(evaluation?.commands ?? []), `palimpsest report ${quoted(path!)}`],
+    });
+    output.print(
+      `${formatDocument(document, registry, output.width)}\n\nReport: ${join(folder, 'report.html')}`,
+    );
     output.emit({ ...document, report: join(folder, 'report.html') });
     return ExitCode.ok;
   },

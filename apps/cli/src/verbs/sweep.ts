@@ -88,7 +88,8 @@ function tellPlan(cells: readonly PlannedCell[], output: Output): void {
   for (const { spec, finished } of cells) output.print(`${finished ? '✓' : '·'} ${cellLabel(spec)}`);
   const finished = cells.filter((cell) => cell.finished).length;
   output.print(`\n${cells.length} cells, ${finished} of them finished`);
-  output.emit({ total: cells.length, finished, cells });
+  const listed = cells.map(({ key, spec, finished: done }) => ({ key, spec, finished: done }));
+  output.emit({ total: cells.length, finished, cells: listed });
 }
 
 /** The part of a grid that flags give. */
