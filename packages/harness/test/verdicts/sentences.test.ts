@@ -106,6 +106,13 @@ describe('mechanisms of their own', () => {
     ]);
   });
 
+  it('below a blind guess are no better than one, errors or not', () => {
+    const [, sentence] = told([standing('GRU', [90]), own('Om', [0], { standardError: 0 })], { chance: 8 });
+    expect(sentence).toBe(
+      'Beside GRU: Om is 90 ± 2 points behind in this one seed (place 2 of 2, 0 %, no better than a blind guess).',
+    );
+  });
+
   it('within noise of the first do not lose, and equal ones are called so', () => {
     expect(told([standing('GRU', [90, 92, 91]), own('OSAM', [91, 90, 91.5])])[1]).toBe(
       'Beside GRU: OSAM is within noise (place 2 of 2, 90.83 %).',

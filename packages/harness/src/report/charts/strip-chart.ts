@@ -1,5 +1,8 @@
 import { type ChartSpec, chartSpec } from './chart.js';
 
+/** Pixels of a row. */
+const ROW = 22;
+
 /** One row of dots per label on a logarithmic axis, with a line at the limit. */
 export function stripChart(
   points: readonly { readonly label: string; readonly value: number }[],
@@ -13,7 +16,8 @@ export function stripChart(
 ): ChartSpec {
   return chartSpec(axes.title, {
     width: axes.width,
-    height: { step: 22 },
+    // A height by steps cannot go with a width that is fitted.
+    height: ROW * new Set(points.map(({ label }) => label)).size,
     autosize: { type: 'fit-x', contains: 'padding' },
     layer: [
       {

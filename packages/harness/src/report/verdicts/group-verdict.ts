@@ -34,7 +34,12 @@ export function groupVerdicts(group: TaskGroup, source: VerdictSource): Verdict[
     unit,
     higherIsBetter,
     chance,
-    standings: entries.flatMap((entry) => standingOf(entry, pick(entry), source)),
+    standings: entries.flatMap((entry) => {
+      // A model that was asked at one size needs no size to be told from the others.
+      const isAlone = entries.every((other) => other === entry || other.model !== entry.model);
+      const standing = standingOf(entry, pick(entry), source);
+      return standing ? [isAlone ? { ...standing, name: standing.title } : standing] : [];
+    }),
     failed: failedOf(group, source),
   });
   const headline = { about: '', sentences: verdictSentences(ask((entry) => metricOf(entry, metric))) };
@@ -47,21 +52,23 @@ export function groupVerdicts(group: TaskGroup, source: VerdictSource): Verdict[
   ];
 }
 
-function standingOf(entry: Entry, value: Value | undefined, { registry, labels }: VerdictSource): Standing[] {
-  if (!value || entry.model === undefined) return [];
-  return [
-    {
-      name: labels.entry(entry),
-      model: entry.model,
-      title: labels.model(entry.model),
-      isOwn: isOwn(entry.model, registry),
-      isExact: labels.isCounted(entry.model),
-      value: value.value,
-      standardError: value.standardError,
-      bySeed: value.bySeed ?? [],
-      stateBytes: entry.stateBytes,
-    },
-  ];
+function standingOf(
+  entry: Entry,
+  value: Value | undefined,
+  { registry, labels }: VerdictSource,
+): Standing | undefined {
+  if (!value || entry.model === undefined) return undefined;
+  return {
+    name: labels.entry(entry),
+    model: entry.model,
+    title: labels.model(entry.model),
+    isOwn: isOwn(entry.model, registry),
+    isExact: labels.isCounted(entry.model),
+    value: value.value,
+    standardError: value.standardError,
+    bySeed: value.bySeed ?? [],
+    stateBytes: entry.stateBytes,
+  };
 }
 
 /** Whether a model is its mechanism's own, not a control and not a rule over another model's memory. */

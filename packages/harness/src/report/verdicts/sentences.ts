@@ -39,7 +39,7 @@ export function verdictSentences(contest: Contest): string[] {
   return [
     ...(ranked.length === 0 ? ['Nothing was measured.'] : [firstSentence(ranked, contest)]),
     ...(ranked.length > 1 ? ownSentences(ranked, contest) : []),
-    ...bytesSentences(contest),
+    ...(ranked.length > 1 ? bytesSentences(contest) : []),
     ...failedSentences(contest),
   ];
 }
@@ -103,8 +103,8 @@ function ownSentences(ranked: readonly Standing[], contest: Contest): string[] {
 function isBlind(own: Standing, { chance, higherIsBetter }: Contest): boolean {
   if (chance === undefined) return false;
   const blind = { value: chance, bySeed: [], isExact: true };
-  const { outcome } = compare(own, blind, higherIsBetter);
-  return outcome === 'equal' || outcome === 'noise' || outcome === 'behind';
+  const { difference, outcome } = compare(own, blind, higherIsBetter);
+  return difference <= 0 || outcome === 'noise';
 }
 
 /** Every size of every mechanism of its own beside the best of the others that needs no more bytes. */
