@@ -84,8 +84,6 @@ export const headlineColumns = [
   'CPU time',
 ] as const;
 
-export type HeadlineColumn = (typeof headlineColumns)[number];
-
 /** Names of the columns of a task's headline table: what its headline is, and where beyond training it was asked. */
 export function headlineNames({ task, entries }: TaskGroup): string[] {
   const far = farthest({ task, entries });
