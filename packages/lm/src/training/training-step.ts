@@ -4,7 +4,6 @@ import {
   adamw,
   type Compiled,
   clipByGlobalNorm,
-  crossEntropy,
   type DeviceArray,
   disposeTree,
   type Engine,
@@ -12,19 +11,18 @@ import {
   scheduleFreeAdamW,
   scheduleFreeRAdam,
   sgd,
-  stopGradient,
-  tf,
+  type tf,
   toHost,
-  treeLeaves,
   treeMap,
-  treeZip,
   valueAndGradient,
 } from '@palimpsest/tensor-core';
 import type { Torn } from '../checkpoints/check-arrays.js';
 import { treeDifference } from '../checkpoints/check-tree.js';
-import { type Batch, type BatchSource, checkCounted, IGNORED_TARGET } from '../data/batch.js';
-import type { AnySequenceModel, ForwardContext, ForwardResult } from '../sequence-model.js';
+import { type Batch, type BatchSource, checkCounted } from '../data/batch.js';
+import type { AnySequenceModel } from '../sequence-model.js';
 import { optimizerGroups, type ParameterRule } from './parameter-rules.js';
+import { numbers, takeNumber } from './scalars.js';
+import { type TensorBatch, trainingLoss, type Watched } from './training-loss.js';
 import type { TrainingSettings } from './training-settings.js';
 
 /** Where an optimiser whose weights to evaluate are others than those that it trains keeps the latter in a checkpoint. */
@@ -54,19 +52,6 @@ export interface StepMetrics {
   /** Global norm of the gradients after clipping. */
   readonly clippedNorm: number;
   readonly telemetry: Readonly<Record<string, number>>;
-}
-
-interface TensorBatch {
-  readonly inputs: tf.Tensor2D;
-  readonly targets: tf.Tensor2D;
-  readonly resets: tf.Tensor1D;
-  readonly counted?: { readonly places: tf.Tensor1D; readonly weights: tf.Tensor1D };
-}
-
-interface Watched {
-  readonly loss: tf.Tensor;
-  readonly auxiliaryLoss?: tf.Tensor | undefined;
-  readonly telemetry: Readonly<Record<string, tf.Tensor>>;
 }
 
 interface Backward {
@@ -281,7 +266,14 @@ export class TrainingStep {
   #differentiate(params: unknown, memory: unknown, batch: TensorBatch, dropoutKey: tf.Tensor): Backward {
     const context = { training: true, dropoutKey, telemetry: this.settings.telemetry };
     const { gradients, aux } = valueAndGradient((tree: unknown) => {
-      const { total, watched, state } = this.#loss(tree, memory, batch, context);
+      const own = { params: tree, memory, batch };
+      const { total, watched, state } = trainingLoss(
+        this.model,
+        this.source,
+        this.settings.labelSmoothing,
+        own,
+        context,
+      );
       return [total, this.source.carriesState ? { watched, memory: state } : { watched }] as const;
     }, params);
     const frozen = new Set(this.rules.filter((rule) => rule.frozen).map(({ path }) => path));
@@ -293,22 +285,6 @@ export class TrainingStep {
       memory: after,
       watched,
     };
-  }
-
-  #loss(params: unknown, memory: unknown, batch: TensorBatch, context: ForwardContext) {
-    const fresh = this.model.initState(params, batch.inputs.shape[0]);
-    const state = this.source.carriesState ? resetLanes(memory, fresh, batch.resets) : fresh;
-    const places = batch.counted?.places;
-    const result = this.model.forward(params, batch.inputs, state, { ...context, places });
-    const targets = tf.reshape(batch.targets, [batch.targets.size]);
-    const loss = crossEntropy(logitRows(result, places), places ? tf.gather(targets, places) : targets, {
-      labelSmoothing: this.settings.labelSmoothing,
-      ignoreIndex: this.source.hasIgnoredTargets ? IGNORED_TARGET : undefined,
-      rowWeights: batch.counted?.weights,
-    });
-    const { auxiliaryLoss, telemetry = {} } = result;
-    const watched: Watched = { loss, auxiliaryLoss, telemetry };
-    return { total: auxiliaryLoss ? tf.add(loss, auxiliaryLoss) : loss, watched, state: result.state };
   }
 
   async #freshMemory(): Promise<unknown> {
@@ -336,34 +312,4 @@ export class TrainingStep {
     disposeTree(this.#optimizerState);
     disposeTree(this.#memory);
   }
-}
-
-/** Rows of logits: of all positions, or of those that count. */
-function logitRows({ logits, placed }: ForwardResult<unknown>, places: tf.Tensor1D | undefined): tf.Tensor {
-  if (places && placed) return placed;
-  const [batch, time, vocabSize] = logits.shape;
-  const rows = tf.reshape(logits, [batch * time, vocabSize]);
-  return places ? tf.gather(rows, places) : rows;
-}
-
-/** The fresh memory in the lanes that begin anew, elsewhere the carried one, cut off the tape. */
-function resetLanes(memory: unknown, fresh: unknown, resets: tf.Tensor1D): unknown {
-  const begins = tf.greater(resets, tf.scalar(0, 'int32'));
-  return treeZip<tf.Tensor, tf.Tensor>([memory, fresh], ([carried, anew]) => {
-    const condition = tf.reshape(begins, [begins.size, ...new Array<number>(carried!.rank - 1).fill(1)]);
-    return tf.where(condition, anew!, stopGradient(carried!));
-  });
-}
-
-/** Reads scalars by path and gives their memory back. */
-async function numbers(tree: unknown): Promise<Record<string, number>> {
-  const values: Record<string, number> = {};
-  for (const { path, leaf } of treeLeaves<DeviceArray>(tree)) values[path] = await takeNumber(leaf);
-  return values;
-}
-
-async function takeNumber(array: DeviceArray): Promise<number> {
-  const value = await array.item();
-  array.dispose();
-  return value;
 }
