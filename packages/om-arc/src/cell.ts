@@ -1,5 +1,8 @@
 import { tf } from '@palimpsest/tensor-core';
-import { type Frame, type MemoryKeys, projectRegions, type RowGroup, runPasses } from './memory.js';
+import type { MemoryKeys } from './memory/keys.js';
+import type { Frame } from './memory/pass-context.js';
+import { runPasses } from './memory/passes.js';
+import { projectRegions, type RowGroup } from './memory/regions.js';
 import type { ArcParams } from './parameters.js';
 import { lambdaInit } from './plan.js';
 import { groupProduct, joinHeads } from './products.js';

@@ -3,7 +3,7 @@ import { runCell } from '../cell.js';
 import { embedIds } from '../embedding.js';
 import { finishLayer, updateState } from '../layer.js';
 import { splitLayers } from '../layer-stack.js';
-import type { RowGroup } from '../memory.js';
+import type { RowGroup } from '../memory/regions.js';
 import type { OmParams } from '../parameters.js';
 import { contextIds } from '../plan.js';
 import type { Setup } from '../setup.js';

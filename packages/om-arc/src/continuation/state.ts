@@ -1,7 +1,7 @@
 import { stopGradient, tf } from '@palimpsest/tensor-core';
 import { runCell } from '../cell.js';
 import type { OmConfig } from '../config.js';
-import { type Keys, keysOfStages, type MemoryKeys } from '../memory.js';
+import { type Keys, keysOfStages, type MemoryKeys } from '../memory/keys.js';
 import type { OmParams } from '../parameters.js';
 import { contextIds, isCausal } from '../plan.js';
 import { layoutMask, layoutRows } from '../segment.js';
