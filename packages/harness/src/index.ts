@@ -108,6 +108,7 @@ export type { AggregatedMetric, Entry, FailedCell, Rate } from './results/entry.
 export { type Evaluation, noteEvaluation, readEvaluation } from './results/evaluation-file.js';
 export { renderMarkdown, renderSummary } from './results/markdown.js';
 export { packageVersions } from './results/provenance.js';
+export { type MetricsFormat, metricsFormats } from './runs/metrics-files.js';
 export { newestRun } from './runs/newest-run.js';
 export type { AskedOfRun, ResumedRun } from './runs/resume-run.js';
 export { learningCurve, RunFolder } from './runs/run-folder.js';

@@ -1,3 +1,4 @@
+import { metricsFormats } from '@palimpsest/harness';
 import { type Architecture, runDataSchema, type TrainingOptions, trainingSchema } from '@palimpsest/lm';
 import { z } from 'zod';
 import type { Aliases } from './fields.js';
@@ -34,6 +35,9 @@ export const runOptions = {
     .boolean()
     .default(false)
     .meta({ description: 'with --load --no-train: read prompts from the keyboard' }),
+  metrics: z.array(z.enum(metricsFormats)).optional().meta({
+    description: 'forms of the metrics to write too, for other programs: csv, tensorboard',
+  }),
   minutes: z
     .number()
     .gt(0)

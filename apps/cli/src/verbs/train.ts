@@ -1,4 +1,5 @@
 import {
+  type MetricsFormat,
   measureStep,
   type NewRun,
   openLanguageModel,
@@ -75,7 +76,8 @@ function trainVerb(architecture: Architecture): Verb {
         const folder = (options.out ?? own) as string;
         const { signal, registry } = context;
         const onRemark = (remark: string) => context.output.note(`warning: ${remark}`);
-        return await follow({ engine, folder, run, signal, registry, onRemark }, context);
+        const metrics = options.metrics as MetricsFormat[] | undefined;
+        return await follow({ engine, folder, run, metrics, signal, registry, onRemark }, context);
       } finally {
         await engine.dispose();
         finished();

@@ -2,6 +2,7 @@ import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from
 import { join } from 'node:path';
 import { storageError } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
+import { METRICS_FILES } from './metrics-files.js';
 
 export const METRICS = 'metrics.jsonl';
 export const CURVE = 'curve.svg';
@@ -60,8 +61,8 @@ function isForeign(folder: string, name: string): boolean {
   const path = join(folder, name);
   if (CHECKPOINTS.includes(name)) return !isCheckpoint(path, mayLackFiles(folder, name));
   if (name === METRICS) return !startsWith(path, '{"type":"start"');
-  // A curve is drawn from metrics: without them it is somebody else's picture.
-  if (name === CURVE) return !existsSync(join(folder, METRICS));
+  // A curve is drawn from metrics, and so are other forms of them: without them it is somebody else's file.
+  if (name === CURVE || METRICS_FILES.includes(name)) return !existsSync(join(folder, METRICS));
   return false;
 }
 

@@ -11,11 +11,14 @@ import { dirname, join, resolve } from 'node:path';
 import { currentFolder, FolderLock, settleFolder, type TrainingEvent } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 import { type CurvePoint, learningCurveSvg } from '../report/learning-curve.js';
+import { MetricsFiles, type MetricsFormat } from './metrics-files.js';
 import { CHECKPOINT_FOLDERS, CURVE, inspectFolder, METRICS, unusable } from './run-entries.js';
 
 export interface RunFolderOptions {
   /** Folder of the checkpoint that the run goes on from. Default: the run is new. */
   readonly from?: string;
+  /** Forms of the metrics to write besides `metrics.jsonl`. Default: those that the folder has already */
+  readonly metrics?: readonly MetricsFormat[];
 }
 
 const lock = {
@@ -31,6 +34,7 @@ const lock = {
 export class RunFolder {
   readonly #metrics: string;
   readonly #lock: FolderLock;
+  readonly #forms: MetricsFiles;
 
   /**
    * Claims a folder, and prepares it: a new run begins with empty metrics, one that goes on elsewhere takes those of its
@@ -55,6 +59,7 @@ export class RunFolder {
       for (const name of CHECKPOINT_FOLDERS) settleFolder(join(path, name));
       if (origin === resolve(path)) this.#dropTornLine();
       else this.#begin(origin);
+      this.#forms = new MetricsFiles(path, options.metrics ?? [], readMetrics(this.#metrics));
     } catch (error) {
       this.#lock.release();
       throw error instanceof InputError ? error : unusable(path, error);
@@ -74,6 +79,7 @@ export class RunFolder {
     const { params: _, ...rest } = { params: undefined, ...event };
     try {
       appendFileSync(this.#metrics, `${JSON.stringify(rest)}\n`);
+      this.#forms.record(event);
     } catch (error) {
       throw unusable(this.path, error);
     }

@@ -21,6 +21,7 @@ import { type Engine, whileBusy } from '@palimpsest/tensor-core';
 import type { Registry } from '../create-registry.js';
 import { standardRegistry } from '../registry.js';
 import { median } from '../tasks/median.js';
+import type { MetricsFormat } from './metrics-files.js';
 import { type ResumedRun, resumeText } from './resume-run.js';
 import { RunFolder } from './run-folder.js';
 import { type RunNotes, runNotesSchema, storedText } from './run-notes.js';
@@ -48,6 +49,8 @@ export interface TrainRunOptions {
   /** Run folder: checkpoints, metrics, learning curve. */
   readonly folder: string;
   readonly run: NewRun | ResumedRun;
+  /** Forms of the metrics to write besides `metrics.jsonl`. Default: those that the folder has already */
+  readonly metrics?: readonly MetricsFormat[] | undefined;
   /** Which architectures there are. Default: those of the house. */
   readonly registry?: Registry;
   readonly signal?: AbortSignal;
@@ -80,7 +83,7 @@ export async function* trainRun(options: TrainRunOptions): AsyncGenerator<Traini
     'checkpoint' in run ? prepareResumed(run, registry) : prepareNew(run),
   );
   for (const remark of remarks) options.onRemark?.(remark);
-  const folder = new RunFolder(options.folder, origin);
+  const folder = new RunFolder(options.folder, { ...origin, metrics: options.metrics ?? [] });
   try {
     const events = learn(architecture, notes, {
       engine,
