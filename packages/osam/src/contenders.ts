@@ -26,15 +26,15 @@ const options = size.extend({
   sketchRatio: z.int().min(1).default(4).describe('sketch length in units of the width, of published blocks'),
   blocks: z
     .enum(['published', 'gated'])
-    .default('published')
+    .default('gated')
     .describe('both memories and a norm after the sum, or the value memory alone before a gated MLP'),
   positions: z
     .enum(['channel', 'none'])
-    .default('channel')
+    .default('none')
     .describe('whether keys and queries are rotated by their position'),
   forgetting: z
     .enum(forgettingNames)
-    .default('slow')
+    .default('fast')
     .describe('how fast the heads of the value memory forget'),
 });
 
@@ -58,7 +58,7 @@ export const contenders = [
     description: 'One-Shot Algebraic Map: the text in two sums of fixed size, read by algebra.',
     kind: 'trained',
     options,
-    learningRate: 3e-3,
+    learningRate: 1e-3,
     search: {
       blocks: ['published', 'gated'],
       positions: ['channel', 'none'],

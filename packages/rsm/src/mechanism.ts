@@ -64,11 +64,11 @@ const sizes = z.strictObject({
 const causalOptions = sizes.extend({
   positions: z
     .enum(['sinusoidal', 'rotary'])
-    .default('sinusoidal')
+    .default('rotary')
     .describe('sines added to the tokens of a chunk, or rotation of queries and keys'),
   start: z
     .enum(['small', 'quiet'])
-    .default('small')
+    .default('quiet')
     .describe(
       'a small embedding and a random read of the memory, or a whole one and a read that starts at zero',
     ),
@@ -86,7 +86,7 @@ const shapeOf = ({ width, layers, heads, slots, chunk }: z.output<typeof sizes>)
 /** A memory that is read before the blocks say anything of their own, under tokens that stand out. */
 const quietStart = { readInit: 'zero', embeddingInitStd: 1, outputGainInit: 0.125 } as const;
 
-const facts = { mechanism: 'rsm', kind: 'trained', learningRate: 2e-3 } as const;
+const facts = { mechanism: 'rsm', kind: 'trained' } as const;
 
 /** A causal wiring at the size that a cell asks for. */
 const contender = (name: string, title: string, preset: PresetName, description: string) =>
@@ -96,6 +96,7 @@ const contender = (name: string, title: string, preset: PresetName, description:
     title,
     description,
     options: causalOptions,
+    learningRate: 4e-3,
     search: { positions: ['sinusoidal', 'rotary'], start: ['small', 'quiet'], chunk: [8, 16, 32] },
     create: ({ vocabSize }, { positions, start, ...size }) =>
       createRsmModel({
@@ -114,6 +115,7 @@ const published = defineContender({
   title: 'RSM as published',
   description: 'The published wiring without its sync: one memory that leaks the future of a chunk.',
   options: sizes,
+  learningRate: 2e-3,
   create: ({ vocabSize }, size) =>
     createRsmModel({ ...shapeOf(size), preset: 'parity', vocabSize, useGlobalSync: false }),
 });

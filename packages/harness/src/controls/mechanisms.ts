@@ -29,7 +29,7 @@ export const gru = controlMechanism({
   description: 'Gated recurrent units (Cho et al. 2014): one vector per layer, rewritten through gates.',
   memory: 'fixed',
   options: recurrent,
-  learningRate: 3e-3,
+  learningRate: 8e-3,
   quick: true,
   search: { blocks: ['residual', 'plain'] },
   mixer: gruMixer,
@@ -53,12 +53,13 @@ export const linearAttention = controlMechanism({
   description: 'Plain linear attention (Katharopoulos et al. 2020) behind a short convolution.',
   memory: 'fixed',
   options: attention.extend({
+    taps: taps.default(2),
     forgetting: z
       .enum(['none', 'spread'])
-      .default('none')
+      .default('spread')
       .describe('what heads forget: nothing, or at speeds spread from 1 / 256 to 1 / 4 per token'),
   }),
-  learningRate: 3e-3,
+  learningRate: 8e-3,
   quick: true,
   search: { forgetting: ['none', 'spread'], heads: [2, 4, 8], taps: [2, 4] },
   mixer: linearAttentionMixer,
