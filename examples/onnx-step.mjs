@@ -1,12 +1,12 @@
-// An exported model needs nothing but an ONNX runtime:
+// An exported model needs nothing but an ONNX runtime and its tokenizer, which lies beside it:
 //   palimpsest export runs/my-run --out step.onnx
-//   node onnx-step.mjs step.onnx runs/my-run/latest/tokenizer.json "The cat "
+//   node onnx-step.mjs step.onnx "The cat "
 // Every input but the token is the memory. It begins with zeros, and what comes out as next.NAME is fed as NAME.
 import { readTokenizer } from '@palimpsest/lm';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 
-const [file, vocabulary, prompt, tokens = '40'] = process.argv.slice(2);
-const tokenizer = readTokenizer(vocabulary);
+const [file, prompt, tokens = '40'] = process.argv.slice(2);
+const tokenizer = readTokenizer(file.replace(/(\.onnx)?$/, '.tokenizer.json'));
 const session = await InferenceSession.create(file);
 
 let memory = Object.fromEntries(

@@ -201,11 +201,9 @@ describe('the programs of the examples', () => {
       // Longer than a segment and a window: the memory of one call is that of the next.
       const text = ['--prompt', 'hello wor', '--max-new-tokens', '40'];
       const expected = await cli('generate', run, ...text, '--temperature', '0', '--priming', 'exact');
-      const tokenizer = join(run, 'latest', 'tokenizer.json');
       const { stdout } = await execute(process.execPath, [
         join(examples, 'onnx-step.mjs'),
         file,
-        tokenizer,
         'hello wor',
       ]);
       expect(stdout).toBe(expected);

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { publint } from 'publint';
@@ -9,7 +9,7 @@ import { installAlone, pack, readmeExample, runIn } from './support/packed.js';
 import { repositoryRoot, workspacesOf } from './support/workspaces.js';
 
 const packages = workspacesOf('packages');
-const apps = workspacesOf('apps');
+const apps = workspacesOf('apps').filter(({ manifest }) => !manifest.private);
 const all = [...packages, ...apps];
 const scratch = mkdtempSync(join(tmpdir(), 'palimpsest-packed-'));
 const tarballs = new Map<string, string>();
@@ -29,6 +29,17 @@ async function publishingMistakes(tarball: string): Promise<(string | undefined)
   return messages.map((message) => formatMessage(message, pkg as Record<string, unknown>, { color: false }));
 }
 
+/** The files of a tarball and its package.json. */
+async function contentsOf(tarball: string) {
+  const list = await runIn(scratch, 'tar', ['-tf', tarball]);
+  const text = await runIn(scratch, 'tar', ['-xOf', tarball, 'package/package.json']);
+  return {
+    files: list.trim().split('\n').sort(),
+    text,
+    manifest: JSON.parse(text) as Record<string, unknown>,
+  };
+}
+
 /** Names that a module exports, as printed by a fresh Node process. */
 async function exportsOf(folder: string, program: string, extension: string): Promise<string[]> {
   const file = join(folder, `list-exports.${extension}`);
@@ -36,6 +47,34 @@ async function exportsOf(folder: string, program: string, extension: string): Pr
   const names = JSON.parse(await runIn(folder, process.execPath, [file])) as string[];
   return names.filter((name) => name !== 'default' && name !== '__esModule' && name !== 'module.exports');
 }
+
+describe.each(all.map((workspace) => [workspace.manifest.name, workspace] as const))(
+  'the tarball of %s',
+  (_name, workspace) => {
+    it('says the same from npm as from pnpm, and has the licence and words to be found by', async () => {
+      const destination = mkdtempSync(join(scratch, 'npm-'));
+      await runIn(workspace.folder, 'npm', ['pack', '--silent', '--pack-destination', destination]);
+      const fromNpm = await contentsOf(join(destination, readdirSync(destination)[0]!));
+      const fromPnpm = await contentsOf(tarballs.get(workspace.manifest.name)!);
+      expect(fromNpm.files).toEqual(fromPnpm.files);
+      expect(fromNpm.files).toContain('package/LICENSE');
+      for (const section of [
+        'dependencies',
+        'optionalDependencies',
+        'peerDependencies',
+        'exports',
+        'imports',
+      ])
+        expect(fromNpm.manifest[section], section).toEqual(fromPnpm.manifest[section]);
+      expect(fromNpm.text).not.toMatch(/"(workspace|catalog):/);
+      expect(fromNpm.manifest.keywords).not.toHaveLength(0);
+      // The package.json of the repository is back.
+      expect(existsSync(join(workspace.folder, 'package.json.kept'))).toBe(false);
+      const licence = readFileSync(join(workspace.folder, 'LICENSE'), 'utf8');
+      expect(licence).toBe(readFileSync(join(repositoryRoot, 'LICENSE'), 'utf8'));
+    });
+  },
+);
 
 describe.each(packages.map((workspace) => [workspace.manifest.name, workspace] as const))(
   '%s',

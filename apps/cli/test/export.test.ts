@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { readTokenizer } from '@palimpsest/lm';
 import { describe, expect, it } from 'vitest';
 import { emptyFolder, palimpsest } from './support/cli.js';
 import { trainedRun } from './support/trained.js';
@@ -18,6 +19,8 @@ describe('palimpsest export', () => {
       expect(code).toBe(0);
       const result = JSON.parse(stdout);
       expect(statSync(file).size).toBe(result.bytes);
+      expect(result.tokenizer).toBe(join(cwd, `model-${time}.tokenizer.json`));
+      expect(readTokenizer(result.tokenizer).vocabSize).toBe(17);
       expect(result.inputs[0]).toMatchObject({ name: shape.length === 1 ? 'token' : 'tokens', shape });
       for (const { name, initial, next } of result.inputs.slice(1))
         expect([name, initial, next]).toEqual([expect.stringMatching(/^state\./), 0, `next.${name}`]);

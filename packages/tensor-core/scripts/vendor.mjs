@@ -53,7 +53,8 @@ await build({
   mainFields: ['module', 'main'],
   minify: true,
   lineLimit: 160,
-  define: { __dirname: '"/"' },
+  // webpack says that a page has __filename, and then its worker has none.
+  define: { __dirname: '"/"', __filename: 'undefined' },
   target: 'es2022',
   external: [
     'fs',

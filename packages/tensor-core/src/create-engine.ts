@@ -11,7 +11,7 @@ import type { WebRuntime } from './platform/platform.js';
 
 /** Options of `createEngine`. */
 export interface EngineOptions {
-  /** Threads for one op; graphs with little work use one. Default: `PALIMPSEST_THREADS` or all cores for `onnx`; 1 for `onnx-web`, in pages that are isolated from other origins half the cores, at most 4; the TensorFlow.js backends choose themselves. */
+  /** Threads for one op; graphs with little work use one. Default: `PALIMPSEST_THREADS` or all cores for `onnx`; 1 for `onnx-web`, in pages that are cross-origin isolated and name `assets`, half the cores and at most 4; the TensorFlow.js backends choose themselves. */
   readonly threads?: number | undefined;
   /** Execution provider of ONNX Runtime: `cpu` (default), `webgpu`, `cuda` in Node; `wasm` (default), `webgpu` in browsers. */
   readonly provider?: string;
@@ -145,6 +145,17 @@ async function tryLoad(kind: EngineKind, options: EngineOptions): Promise<Engine
   }
 }
 
+let told = false;
+
+/** Says once that the native runtime is missing, because everything still works, only slower. */
+function tellOfMissing([best]: readonly EngineProbe[], instead: EngineName): void {
+  if (told || best === undefined) return;
+  told = true;
+  platform.warn(
+    `The fastest engine, '${best.name}', cannot be loaded (${best.reason}), so '${instead}' takes its place and everything takes longer; ${best.remedy} helps.`,
+  );
+}
+
 /** Tries to load every engine and says which work here, why the others do not, and the command that helps. */
 export async function probeEngines(options: EngineOptions = {}): Promise<EngineProbe[]> {
   const probes: EngineProbe[] = [];
@@ -178,6 +189,7 @@ export async function createEngine(
       unavailable.push(loaded);
       continue;
     }
+    if (name === 'auto') tellOfMissing(unavailable, kind.name);
     const { make, note, ...parts } = loaded;
     const asked = name === 'auto' ? 'the best engine that loads here' : 'asked for by name';
     const reason = note === undefined ? asked : `${asked}; ${note}`;

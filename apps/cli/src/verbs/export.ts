@@ -9,7 +9,7 @@ import { defineVerb } from '../verb.js';
 /** `palimpsest export`: a trained model as a standard ONNX file. */
 export const exportModel = defineVerb({
   path: ['export'],
-  description: "write a model's step (or its parallel form) as a standard ONNX file",
+  description: "write a model's step (or its parallel form) as a standard ONNX file, its tokenizer beside it",
   arguments: [
     {
       name: 'checkpoint',
@@ -35,7 +35,7 @@ export const exportModel = defineVerb({
     'palimpsest export runs/my-run --time 64 --out prefill.onnx',
   ],
   async run(options, { output, registry }, [path]) {
-    const { model, params } = await openLanguageModel(path!, registry);
+    const { model, params, tokenizer } = await openLanguageModel(path!, registry);
     const weights = treeLeaves<NDArray>(params).reduce((sum, { leaf }) => sum + leaf.data.byteLength, 0);
     const { batch, time } = options;
     const isSplit = options.externalData || weights > LARGEST_MODEL;
@@ -44,17 +44,20 @@ export const exportModel = defineVerb({
       time,
       externalData: isSplit ? `${basename(options.out)}.data` : undefined,
     });
-    // The weights first, so that a model that is there is whole.
+    const vocabulary = `${options.out.replace(/\.onnx$/, '')}.tokenizer.json`;
+    // The model last, so that one that is there is whole.
+    await writeFileAtomically(vocabulary, JSON.stringify(tokenizer.toJSON()));
     const data = external && join(dirname(options.out), external.name);
     if (external && data) await writeFileAtomically(data, external.chunks);
     await writeFileAtomically(options.out, bytes);
     output.print(
-      `${options.out}: ${nodes} nodes, ${bytes.length} bytes${external ? ` and ${external.byteLength} in ${data}` : ''}, inputs ${inputs.map(({ name }) => name).join(', ')}; all but the tokens begin with zeros, and each output next.NAME is what NAME is fed in the next call`,
+      `${options.out}: ${nodes} nodes, ${bytes.length} bytes${external ? ` and ${external.byteLength} in ${data}` : ''}, inputs ${inputs.map(({ name }) => name).join(', ')}; all but the tokens begin with zeros, and each output next.NAME is what NAME is fed in the next call; the tokenizer is ${vocabulary}`,
     );
     output.emit({
       file: options.out,
       bytes: bytes.length,
       externalData: external && { file: data, bytes: external.byteLength },
+      tokenizer: vocabulary,
       nodes,
       inputs,
       outputs,

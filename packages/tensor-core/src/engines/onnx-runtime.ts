@@ -96,7 +96,7 @@ export async function loadWebRuntime(options: OnnxRuntimeOptions): Promise<OnnxR
   const ort = await (options.onnxRuntime ?? platform.importWeb());
   if (provider === 'webgpu' && platform.fetchesAssets && !platform.hasWebGpu)
     throw new EngineError('this page has no WebGPU');
-  const { threads, note } = platform.webThreads(options.threads);
+  const { threads, note } = platform.webThreads(options.threads, options.assets !== undefined);
   ort.env.wasm.numThreads = threads;
   ort.env.logLevel = 'error';
   if (options.assets !== undefined) {

@@ -27,10 +27,16 @@ export const platform: Platform = {
 
   nativeThreads: () => 1,
 
-  webThreads(asked) {
+  webThreads(asked, hasAssets) {
     // Threads share their memory, which browsers allow to pages that are isolated from other origins alone.
     if (!scope.crossOriginIsolated)
       return { threads: 1, note: 'one thread, because the page is not cross-origin isolated' };
+    // A thread begins with the runtime's script. Bundlers put that into the program, which would run once more in every thread.
+    if (!hasAssets)
+      return {
+        threads: 1,
+        note: "one thread, because 'assets' does not name a folder with the runtime's files",
+      };
     const cores = scope.navigator?.hardwareConcurrency ?? 1;
     return { threads: asked ?? Math.min(MOST_THREADS, Math.max(1, Math.floor(cores / 2))) };
   },
@@ -38,6 +44,7 @@ export const platform: Platform = {
   hasWebGpu: scope.navigator?.gpu !== undefined,
   baseAddress: () => scope.location?.href ?? import.meta.url,
   fetchesAssets: true,
+  warn: () => undefined,
   wasmBinary: () => new URL('./tfjs-backend-wasm-simd.wasm', import.meta.url).href,
   readFile: undefined,
 };

@@ -43,6 +43,7 @@ export const platform: Platform = {
   hasWebGpu: false,
   baseAddress: () => pathToFileURL(`${process.cwd()}/`).href,
   fetchesAssets: false,
+  warn: (sentence) => process.emitWarning(sentence, { code: 'PALIMPSEST_ENGINE' }),
   wasmBinary: () => new URL('./tfjs-backend-wasm-simd.wasm', moduleAddress()).href,
   readFile: async (address) => new Uint8Array(await readFile(address)),
 };

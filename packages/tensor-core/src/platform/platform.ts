@@ -21,13 +21,22 @@ export interface Platform {
   importTensorflow(packageName: string): Promise<TensorflowNode>;
   /** Threads of `onnx` when none are asked for. */
   nativeThreads(): number;
-  /** Threads that `onnx-web` may have, and why when fewer than asked for. @param asked undefined for as many as are good */
-  webThreads(asked: number | undefined): { readonly threads: number; readonly note?: string };
+  /**
+   * Threads that `onnx-web` may have, and why there are fewer than asked for.
+   * @param asked undefined for as many as are good
+   * @param hasAssets whether the runtime's files lie in a folder that is known
+   */
+  webThreads(
+    asked: number | undefined,
+    hasAssets: boolean,
+  ): { readonly threads: number; readonly note?: string };
   readonly hasWebGpu: boolean;
   /** What relative addresses of files are relative to. */
   baseAddress(): string;
   /** Whether the files of a WASM build may be missing at run time, so that an engine is only there once it has started. */
   readonly fetchesAssets: boolean;
+  /** Tells the user; a page has its own ways, and finds the same in an engine's description. */
+  warn(sentence: string): void;
   /** Address of the WASM binary of TensorFlow.js. */
   wasmBinary(): string;
   /** Reads what `fetch` does not: files. */

@@ -1,6 +1,7 @@
-import { cpSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import commonjs from '@rollup/plugin-commonjs';
 import { nodeResolve } from '@rollup/plugin-node-resolve';
 import * as esbuild from 'esbuild';
 import { rollup } from 'rollup';
@@ -20,7 +21,13 @@ const withVite =
     await build({ root, configFile: false, logLevel: 'error', base: './', build: options });
   };
 
-const entries = (page: string) => ({ main: join(page, 'main.js'), worker: join(page, 'worker.js') });
+/** `main.js` and, where there is one, `worker.js`: files of their own for bundlers that do not look for workers. */
+const entries = (page: string) =>
+  Object.fromEntries(
+    ['main', 'worker']
+      .map((name) => [name, join(page, `${name}.js`)] as const)
+      .filter(([, file]) => existsSync(file)),
+  );
 
 export const bundlers: Readonly<Record<string, Build>> = {
   'Vite 7': withVite(vite7.build),
@@ -52,13 +59,15 @@ export const bundlers: Readonly<Record<string, Build>> = {
     await promisify(compiler!.close.bind(compiler))();
     if (stats?.hasErrors() || stats?.hasWarnings())
       throw new Error(stats.toString({ preset: 'errors-warnings' }));
-    cpSync(join(page, 'index.html'), join(path, 'index.html'));
+    // Its chunks are found beside a classic script alone.
+    const html = readFileSync(join(page, 'index.html'), 'utf8').replace('type="module"', 'defer');
+    writeFileSync(join(path, 'index.html'), html);
   },
 
   async rollup(page, dir) {
     const bundle = await rollup({
       input: entries(page),
-      plugins: [nodeResolve()],
+      plugins: [nodeResolve(), commonjs()],
       onwarn({ code, message }) {
         if (code === 'UNRESOLVED_IMPORT' || code === 'MISSING_EXPORT') throw new Error(message);
       },

@@ -31,7 +31,7 @@ afterAll(async () => {
   rmSync(scratch, { recursive: true, force: true });
 });
 
-/** Lays the files of both engines into the page's folder `assets`, as its author does where the bundler does not. */
+/** Lays the files of both engines into the page's folder `assets`, as its author does for threads, and where the bundler does not. */
 function layAssets(folder: string): void {
   const assets = join(folder, 'assets');
   mkdirSync(assets, { recursive: true });
@@ -61,13 +61,14 @@ const wasmFiles = (asked: readonly string[]) =>
 
 describe.each(Object.entries(bundlers))('a page built by %s', (name, build) => {
   const folder = join(scratch, name.replace(' ', '-'));
-  const options = findsAssets(name) ? {} : { assets: 'assets' };
+  // Where the bundler brings them along, nobody has to name them. Relative addresses would be those of the worker in one.
+  const optionsAt = ({ address }: PageServer) => (findsAssets(name) ? {} : { assets: `${address}assets` });
   let plain: PageServer;
   let isolated: PageServer;
 
   beforeAll(async () => {
     await build(page, folder);
-    if (!findsAssets(name)) layAssets(folder);
+    layAssets(folder);
     [plain, isolated] = await Promise.all([servePage(folder), servePage(folder, { isolated: true })]);
   }, 300_000);
   afterAll(() => Promise.all([plain?.close(), isolated?.close()]));
@@ -79,7 +80,12 @@ describe.each(Object.entries(bundlers))('a page built by %s', (name, build) => {
     ['onnx-web', 'learnInWorker'],
   ] as const)('trains and writes on %s by %s', async (engine, place) => {
     const { page, asked } = await open(plain);
-    const { error, description, losses, written, stateBytes } = await learn(page, place, engine, options);
+    const { error, description, losses, written, stateBytes } = await learn(
+      page,
+      place,
+      engine,
+      optionsAt(plain),
+    );
     expect(error).toBeUndefined();
     expect(losses.at(-1)).toBeLessThan(0.8 * losses[0]!);
     expect(written).toHaveLength(20);
@@ -94,19 +100,29 @@ describe.each(Object.entries(bundlers))('a page built by %s', (name, build) => {
 
   it.each(['learn', 'learnInWorker'] as const)('has threads where it is isolated, by %s', async (place) => {
     const { page } = await open(isolated);
-    const one = await learn(page, place, 'onnx-web', { ...options, threads: 2 });
+    const one = await learn(page, place, 'onnx-web', { assets: `${isolated.address}assets`, threads: 2 });
     expect(one.error).toBeUndefined();
     expect(one.description).toMatchObject({ name: 'onnx-web', threads: 2, reason: 'asked for by name' });
     expect(one.losses.at(-1)).toBeLessThan(0.8 * one.losses[0]!);
     // The backend of `wasm` must not ask for its own build with threads, which nobody ships.
-    const other = await learn(page, place, 'wasm', options);
+    const other = await learn(page, place, 'wasm', optionsAt(isolated));
     expect(other).toMatchObject({ description: { name: 'wasm', threads: 1 } });
+    await page.close();
+  });
+
+  it.runIf(findsAssets(name))('has one thread where it does not name the files', async () => {
+    const { page } = await open(isolated);
+    const { description } = await learn(page, 'learn', 'onnx-web', { threads: 2 });
+    expect(description).toMatchObject({
+      threads: 1,
+      reason: expect.stringContaining("'assets' does not name"),
+    });
     await page.close();
   });
 
   it('says which engines cannot be loaded, and why', async () => {
     const { page } = await open(plain);
-    const { description } = await learn(page, 'learn', 'auto', options);
+    const { description } = await learn(page, 'learn', 'auto', optionsAt(plain));
     expect(description).toMatchObject({
       name: 'wasm',
       unavailable: [
