@@ -25,7 +25,9 @@ const services = [
   .filter(({ members }) => members.length > 0);
 
 function membersWith(name) {
-  return workspaces().filter(({ folder }) => existsSync(join(folder, 'test', 'services', name)));
+  return workspaces(['packages', 'apps', 'tests']).filter(({ folder }) =>
+    existsSync(join(folder, 'test', 'services', name)),
+  );
 }
 
 function isOnPath(program) {

@@ -2,9 +2,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './run.mjs';
 
-/** Every workspace of `packages/` and `apps/`: its folder and manifest. */
-export function workspaces() {
-  return ['packages', 'apps'].flatMap((group) =>
+/** Every workspace of `packages/` and `apps/`, or of other groups: its folder and manifest. */
+export function workspaces(groups = ['packages', 'apps']) {
+  return groups.flatMap((group) =>
     readdirSync(join(root, group), { withFileTypes: true })
       .filter((entry) => entry.isDirectory() && existsSync(join(root, group, entry.name, 'package.json')))
       .map((entry) => {
