@@ -1,6 +1,6 @@
 import { type LanguageModel, openLanguageModel } from '@palimpsest/harness';
 import { generate, Session, unknownCharactersRemark } from '@palimpsest/lm';
-import { createEngine } from '@palimpsest/tensor-core';
+import { createEngine, type Engine } from '@palimpsest/tensor-core';
 import { createPrompting } from './chat/prompting.js';
 import { runRepl } from './chat/repl.js';
 import { ExitCode } from './exit.js';
@@ -30,8 +30,9 @@ export async function speak(
   how: SpeakOptions,
 ): Promise<ExitCode> {
   const engine = await createEngine(options.engine as 'auto', engineSettings(options));
+  let language: LanguageModel | undefined;
   try {
-    const language = await openModel(path, options, context);
+    language = await openModel(path, options, context, engine);
     const { params, parametersId } = language;
     const model = await withMemory(language.model, options, context.registry);
     const seed = options.seed as number;
@@ -51,6 +52,7 @@ export async function speak(
     return context.signal.aborted ? ExitCode.interrupted : ExitCode.ok;
   } finally {
     await engine.dispose();
+    await language?.dispose();
   }
 }
 
@@ -59,10 +61,12 @@ export async function openModel(
   path: string,
   options: Values,
   { output, registry }: VerbContext,
+  engine: Engine,
 ): Promise<LanguageModel> {
   let progress: Progress | undefined;
   const language = await openLanguageModel(path, registry, {
     ...cacheOf(options),
+    engine: engine.name,
     onProgress: ({ done, total }) => {
       progress ??= createProgress({ title: 'load', total, unit: 'tensors', output });
       progress.update(done);

@@ -1,11 +1,10 @@
 import {
-  addLinear,
+  addMatrixLinear,
   gelu,
   geluTanh,
   layerNorm,
-  linear,
-  QuantisedMatrix,
-  quantisedLinear,
+  type Matrix,
+  matrixLinear,
   rmsNorm,
   swiGlu,
   tf,
@@ -13,7 +12,7 @@ import {
 import { type AttentionResult, attend, attendBeside } from './attention.js';
 import type { LayerCache } from './cache.js';
 import type { TransformerConfig } from './config.js';
-import type { Affine, AnyMatrix, BlockParameters, Norm } from './parameters.js';
+import type { Affine, BlockParameters, Norm } from './parameters.js';
 import type { Angles } from './position-angles.js';
 import { rotate } from './rotate.js';
 import type { SlotPlan } from './slot-plan.js';
@@ -53,16 +52,15 @@ export interface BlockResult {
   readonly queries?: tf.Tensor4D | undefined;
 }
 
-type AnyAffine = Affine<tf.Tensor, AnyMatrix>;
-type AnyBlock = BlockParameters<tf.Tensor, AnyMatrix>;
+type AnyAffine = Affine<tf.Tensor, Matrix>;
+type AnyBlock = BlockParameters<tf.Tensor, Matrix>;
 
 /** LayerNorm or RMS norm, whichever the configuration names. */
 export function normalise(x: tf.Tensor, norm: Norm, { normEpsilon }: TransformerConfig): tf.Tensor {
   return norm.bias ? layerNorm(x, norm.gain, norm.bias, normEpsilon) : rmsNorm(x, norm.gain, normEpsilon);
 }
 
-const affine = (x: tf.Tensor, { weight, bias }: AnyAffine) =>
-  weight instanceof QuantisedMatrix ? quantisedLinear(x, weight, bias) : linear(x, weight, bias);
+const affine = (x: tf.Tensor, { weight, bias }: AnyAffine) => matrixLinear(x, weight, bias);
 
 /**
  * A pre-norm transformer block: x += W attention(norm x), x += MLP(norm x).
@@ -96,8 +94,7 @@ function addBranch(
   site: 0 | 1,
 ): tf.Tensor {
   const { weight, bias } = projection;
-  const isPlain = !dropout && !bias && !norm && !(weight instanceof QuantisedMatrix);
-  if (isPlain) return addLinear(x, branch, weight);
+  if (!dropout && !bias && !norm) return addMatrixLinear(x, branch, weight);
   const projected = affine(branch, projection);
   const added = norm ? normalise(projected, norm, config) : projected;
   return tf.add(x, dropout ? dropout(added, site) : added);

@@ -1,19 +1,11 @@
-import {
-  dropout,
-  formatShape,
-  InputError,
-  linear,
-  QuantisedMatrix,
-  quantisedLinear,
-  tf,
-} from '@palimpsest/tensor-core';
+import { dropout, formatShape, InputError, type Matrix, matrixLinear, tf } from '@palimpsest/tensor-core';
 import { blockForward, type KeyValuePrefix, normalise } from './block.js';
 import { isMarkedEmpty, type TransformerState } from './cache.js';
 import { checkState } from './check-state.js';
 import type { TransformerConfig } from './config.js';
 import { checkPlacement, type Placement, planInOrder } from './growing-plan.js';
 import { type DecoderInput, inputRows, type Rows } from './input-rows.js';
-import type { AnyMatrix, BlockParameters, TransformerParameters } from './parameters.js';
+import type { BlockParameters, TransformerParameters } from './parameters.js';
 import { type Angles, PositionAngles } from './position-angles.js';
 import { embedPositions, type Places, placeRows } from './positions.js';
 import {
@@ -100,7 +92,7 @@ export function decoderTables(config: TransformerConfig): DecoderTables {
 export function runDecoder(
   config: TransformerConfig,
   tables: DecoderTables,
-  parameters: TransformerParameters<tf.Tensor, AnyMatrix>,
+  parameters: TransformerParameters<tf.Tensor, Matrix>,
   input: DecoderInput,
   state: TransformerState,
   options: DecoderOptions = {},
@@ -277,7 +269,7 @@ function dropoutAt(config: TransformerConfig, { training, dropoutKey }: DecoderO
 
 function readOut(
   config: TransformerConfig,
-  parameters: TransformerParameters<tf.Tensor, AnyMatrix>,
+  parameters: TransformerParameters<tf.Tensor, Matrix>,
   x: tf.Tensor,
   { batch, time }: Rows,
   { logits = 'all', hidden = false }: DecoderOptions,
@@ -307,10 +299,7 @@ function readOut(
     : [batch, lastOnly ? 1 : time, config.vocabSize];
   return {
     final,
-    logits: tf.reshape(
-      head instanceof QuantisedMatrix ? quantisedLinear(read, head) : linear(read, head),
-      shape,
-    ) as tf.Tensor3D,
+    logits: tf.reshape(matrixLinear(read, head), shape) as tf.Tensor3D,
   };
 }
 

@@ -25,6 +25,7 @@ export {
   transformerConfigSchema,
 } from './config.js';
 export type { DecoderOptions, DecoderResult } from './decoder.js';
+export type { FrozenTransformer, OtherParameters } from './frozen-transformer.js';
 export { continueGreedily, GreedyDecoder, type GreedyOptions } from './greedy.js';
 export type { Placement } from './growing-plan.js';
 export { type DecoderInput, paddedPositions } from './input-rows.js';
@@ -42,14 +43,14 @@ export { type HalfArray, HalfWeights } from './pretrained/half-weights.js';
 export { type LayeredState, LayeredTransformer } from './pretrained/layered-transformer.js';
 export { fromLlamaWeights, type LlamaWeights, toLlamaWeights } from './pretrained/llama-weights.js';
 export {
+  type FrozenPretrained,
   type LoadOptions,
+  loadFrozen,
   loadPretrained,
-  loadQuantised,
   type Pretrained,
-  type QuantisedPretrained,
 } from './pretrained/load-pretrained.js';
 export type { LoadProgress } from './pretrained/load-weights.js';
 export { type SavedModel, saveFolder, type WritableFamily } from './pretrained/save-folder.js';
-export type { OtherParameters, QuantisedTransformer } from './quantised-transformer.js';
+export { type WeightFormat, weightFormats } from './pretrained/store-weights.js';
 export { layerFrequencies } from './rotary-frequencies.js';
 export { createTransformer, type Transformer, transformerOf } from './transformer.js';

@@ -1,15 +1,8 @@
-import {
-  embedding,
-  formatShape,
-  InputError,
-  QuantisedMatrix,
-  quantisedEmbedding,
-  tf,
-} from '@palimpsest/tensor-core';
+import { formatShape, InputError, type Matrix, matrixEmbedding, tf } from '@palimpsest/tensor-core';
 import type { KeyValuePrefix } from './block.js';
 import { slotsOf } from './cache.js';
 import type { TransformerConfig } from './config.js';
-import type { AnyMatrix, TransformerParameters } from './parameters.js';
+import type { TransformerParameters } from './parameters.js';
 
 /** What a decoder reads: tokens or embeddings, with whatever stands before them. */
 export interface DecoderInput {
@@ -52,7 +45,7 @@ export interface Rows {
  */
 export function inputRows(
   config: TransformerConfig,
-  parameters: TransformerParameters<tf.Tensor, AnyMatrix>,
+  parameters: TransformerParameters<tf.Tensor, Matrix>,
   input: DecoderInput,
 ): Rows {
   const { modelWidth, layers } = config;
@@ -74,15 +67,13 @@ export function inputRows(
 /** Token embeddings, scaled; beside sinusoids also by √modelWidth (Vaswani et al. 2017, section 3.4). */
 function embedTokens(
   config: TransformerConfig,
-  parameters: TransformerParameters<tf.Tensor, AnyMatrix>,
+  parameters: TransformerParameters<tf.Tensor, Matrix>,
   tokens: tf.Tensor,
 ): tf.Tensor {
   if (tokens.rank !== 2) {
     throw new InputError(`Tokens have the shape [batch, time], but ${formatShape(tokens.shape)} was given.`);
   }
-  const table = parameters.tokenEmbedding;
-  const rows =
-    table instanceof QuantisedMatrix ? quantisedEmbedding(table, tokens) : embedding(table, tokens);
+  const rows = matrixEmbedding(parameters.tokenEmbedding, tokens);
   const scale = embeddingFactor(config);
   return scale === 1 ? rows : tf.mul(rows, scale);
 }

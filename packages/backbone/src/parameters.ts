@@ -3,7 +3,6 @@ import {
   full,
   type NDArray,
   normalInit,
-  type QuantisedMatrix,
   type Rng,
   sizeOf,
   type tf,
@@ -14,8 +13,6 @@ import { isGated, type TransformerConfig } from './config.js';
 
 /** An affine map: weight `[out, in]`, bias `[out]`. */
 export type Affine<T = tf.Tensor, M = T> = { readonly weight: M; readonly bias?: T | undefined };
-/** A matrix as a tensor, or with few bits. */
-export type AnyMatrix = tf.Tensor | QuantisedMatrix;
 /** Gain and, for LayerNorm, bias of a normalisation, as wide as what it normalises. */
 export type Norm<T = tf.Tensor> = { readonly gain: T; readonly bias?: T | undefined };
 

@@ -1,9 +1,9 @@
-import { embedding, formatShape, InputError, tf } from '@palimpsest/tensor-core';
+import { embedding, formatShape, InputError, type Matrix, tf } from '@palimpsest/tensor-core';
 import { isMarkedEmpty, type TransformerState } from './cache.js';
 import type { TransformerConfig } from './config.js';
 import type { DecoderTables } from './decoder.js';
 import type { DecoderInput, Rows } from './input-rows.js';
-import type { AnyMatrix, TransformerParameters } from './parameters.js';
+import type { TransformerParameters } from './parameters.js';
 
 /** Where the new rows of a call stand in their texts. */
 export interface Places {
@@ -65,7 +65,7 @@ function followingPositions(
 export function embedPositions(
   config: TransformerConfig,
   tables: DecoderTables,
-  parameters: TransformerParameters<tf.Tensor, AnyMatrix>,
+  parameters: TransformerParameters<tf.Tensor, Matrix>,
   embeddings: tf.Tensor,
   { fromStart, positions }: Places,
 ): tf.Tensor {

@@ -6,7 +6,7 @@ import type {
   ParameterGroup,
   SequenceModel,
 } from '@palimpsest/lm';
-import { InputError, type NDArray, tf, treeMap } from '@palimpsest/tensor-core';
+import { InputError, type Matrix, type NDArray, tf, treeMap } from '@palimpsest/tensor-core';
 import { emptyState, markEmpty, slotsOf, type TransformerState } from './cache.js';
 import {
   type CacheOptions,
@@ -16,12 +16,7 @@ import {
 } from './config.js';
 import { type DecoderOptions, type DecoderResult, decoderTables, runDecoder } from './decoder.js';
 import type { DecoderInput } from './input-rows.js';
-import {
-  type AnyMatrix,
-  initParameters,
-  type TransformerParameters,
-  transformerParameterGroups,
-} from './parameters.js';
+import { initParameters, type TransformerParameters, transformerParameterGroups } from './parameters.js';
 
 /** A decoder-only transformer; `P` is how it is given its weights. */
 export interface Transformer<P = TransformerParameters> extends SequenceModel<P, TransformerState> {
@@ -81,7 +76,7 @@ export function createTransformer(options: TransformerOptions): Transformer {
  */
 export function transformerOver<P>(
   config: TransformerConfig,
-  complete: (params: P) => TransformerParameters<tf.Tensor, AnyMatrix>,
+  complete: (params: P) => TransformerParameters<tf.Tensor, Matrix>,
   init: Transformer<P>['init'],
 ): Transformer<P> {
   const tables = decoderTables(config);

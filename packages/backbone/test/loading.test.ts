@@ -12,7 +12,7 @@ import {
   writeSafetensors,
 } from '@palimpsest/tensor-core';
 import { describe, expect, it } from 'vitest';
-import { describeFolder, loadPretrained, loadQuantised } from '../src/index.js';
+import { describeFolder, loadFrozen, loadPretrained, type WeightFormat } from '../src/index.js';
 import { copyOf, editJson, editTensors, golden, grownCheckpoint, peakMemory } from './checkpoint-copies.js';
 
 /** The message of a failed load, which names the folder's own file. */
@@ -90,9 +90,15 @@ describe('a checkpoint folder', () => {
       const [first, second] = ['model.layers.0.mlp.up_proj.weight', 'model.layers.0.mlp.gate_proj.weight'];
       [tensors[first!], tensors[second!]] = [tensors[second!]!, tensors[first!]!];
     });
-    const coarse = (await loadQuantised(join(golden, 'tiny-llama3'), 4)).parametersId;
-    const finer = (await loadQuantised(join(golden, 'tiny-llama3'), 8)).parametersId;
-    expect(new Set([original, changed, swapped, coarse, finer]).size).toBe(5);
+    const frozenId = async (format: WeightFormat) => {
+      const { parametersId, dispose } = await loadFrozen(join(golden, 'tiny-llama3'), format);
+      await dispose();
+      return parametersId;
+    };
+    const [coarse, finer, half] = [await frozenId('4bit'), await frozenId('8bit'), await frozenId('16bit')];
+    expect(new Set([original, changed, swapped, coarse, finer, half]).size).toBe(6);
+    // What is used where it lies counts as what is read.
+    expect(await frozenId('32bit')).toBe(original);
   });
 
   it('puts every weight of GPT-2 where the other way of multiplying wants it', async () => {

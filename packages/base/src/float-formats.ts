@@ -36,6 +36,22 @@ export function floatToHalf(value: number): number {
   return sign | (((exponent + 15) << 10) + scaled);
 }
 
+/** The same for a whole array, on the bits. */
+export function floatsToHalves(values: Float32Array): Uint16Array {
+  const patterns = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    const bits = patterns[i]!;
+    const magnitude = bits & 0x7fffffff;
+    // Numbers outside of the normal ones of half precision are rare.
+    if (magnitude < 0x38800000 || magnitude >= 0x477ff000) halves[i] = floatToHalf(values[i]!);
+    else
+      halves[i] =
+        ((bits >>> 16) & 0x8000) | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
+  }
+  return halves;
+}
+
 function roundToEven(x: number): number {
   const floor = Math.floor(x);
   const rest = x - floor;

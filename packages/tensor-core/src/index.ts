@@ -67,6 +67,7 @@ export {
 export * from './op.js';
 export * from './optim/index.js';
 export { scan } from './scan.js';
+export { StoredArray, type StoredDType } from './stored-array.js';
 export { tf } from './tf.js';
 export { tracedKernels } from './trace/backend.js';
 export * as emit from './trace/emit.js';

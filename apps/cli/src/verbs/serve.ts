@@ -1,3 +1,4 @@
+import type { LanguageModel } from '@palimpsest/harness';
 import { createEngine } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { ExitCode } from '../exit.js';
@@ -63,8 +64,9 @@ export const serve = defineVerb({
     const { isLoopback, startServer } = await import('@palimpsest/serve');
     const engine = await createEngine(options.engine, engineSettings(options));
     const release = interrupts.saves();
+    let language: LanguageModel | undefined;
     try {
-      const language = await openModel(path, options, context);
+      language = await openModel(path, options, context, engine);
       const model = await withMemory(language.model, options, registry);
       if (apiKey === undefined && !isLoopback(host)) {
         output.note(
@@ -90,6 +92,7 @@ export const serve = defineVerb({
     } finally {
       release();
       await engine.dispose();
+      await language?.dispose();
     }
   },
 });

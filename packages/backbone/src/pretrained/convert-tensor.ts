@@ -1,5 +1,6 @@
 import { eightBitsToFloats, InputError, sizeOf, toNDArray } from '@palimpsest/base';
 import { blockFormats } from './gguf/block-formats.js';
+import { SEEN } from './parameters-id.js';
 import type { StoredTensor } from './weight-files.js';
 import type { WeightEntry } from './weight-map.js';
 
@@ -111,18 +112,65 @@ export class TensorReader {
     const start = firstElement(tensor, entry);
     const moves = moverOf(tensor, entry);
     await this.#pieces(tensor, format, (bytes, done, size) => {
-      if (!moves) {
-        format.convert(bytes, target.subarray(start + done, start + done + size));
-        return;
-      }
-      this.#values ??= new Float32Array(PIECE);
-      const values = this.#values.subarray(0, size);
-      format.convert(bytes, values);
-      moves(values, done, target.subarray(start));
+      if (moves) moves(this.#floats(format, bytes, size), done, target.subarray(start));
+      else format.convert(bytes, target.subarray(start + done, start + done + size));
     });
     const { plus } = entry;
     if (plus === undefined) return;
     for (let i = start; i < start + sizeOf(tensor.shape); i++) target[i]! += plus;
+  }
+
+  /**
+   * Reads a tensor as float32, piece by piece in the order of its parameter; as a whole when its elements change places.
+   * @param take gets a piece, which it may not keep, and the number of its first element in the parameter
+   */
+  async eachPiece(
+    tensor: StoredTensor,
+    entry: WeightEntry,
+    take: (values: Float32Array, first: number) => Promise<void>,
+  ): Promise<void> {
+    const format = converterOf(tensor, entry.key);
+    const start = firstElement(tensor, entry);
+    if (moverOf(tensor, entry)) {
+      const whole = new Float32Array(sizeOf(tensor.shape));
+      await this.readInto(tensor, { ...entry, row: 0 }, whole);
+      return take(whole, start);
+    }
+    const { plus } = entry;
+    await this.#pieces(tensor, format, (bytes, done, size) => {
+      const values = this.#floats(format, bytes, size);
+      if (plus !== undefined) for (let i = 0; i < size; i++) values[i]! += plus;
+      return take(values, start + done);
+    });
+  }
+
+  /** Reads the beginning of every piece, by which a tensor is named that is otherwise not read. */
+  async readBeginnings(tensor: StoredTensor, key: string): Promise<void> {
+    const { values = 1, bytes } = converterOf(tensor, key);
+    const count = sizeOf(tensor.shape);
+    for (let done = 0; done < count; done += PIECE) {
+      const length = Math.min(SEEN, (Math.min(PIECE, count - done) / values) * bytes);
+      await tensor.read(this.#bytes.subarray(0, length), (done / values) * bytes);
+    }
+  }
+
+  /** The bits of a 16-bit tensor, as a whole. */
+  async eachBits(
+    tensor: StoredTensor,
+    entry: WeightEntry,
+    take: (bits: Uint16Array, first: number) => Promise<void>,
+  ): Promise<void> {
+    const whole = new Uint16Array(sizeOf(tensor.shape));
+    await this.readBitsInto(tensor, { ...entry, row: 0 }, whole);
+    await take(whole, firstElement(tensor, entry));
+  }
+
+  /** Numbers of a piece, until the next one is read. */
+  #floats(format: Converter, bytes: Uint8Array, size: number): Float32Array {
+    this.#values ??= new Float32Array(PIECE);
+    const values = this.#values.subarray(0, size);
+    format.convert(bytes, values);
+    return values;
   }
 
   /**
@@ -161,14 +209,14 @@ export class TensorReader {
   async #pieces(
     tensor: StoredTensor,
     { values = 1, bytes: blockBytes }: Pick<Converter, 'values' | 'bytes'>,
-    take: (bytes: Uint8Array, done: number, size: number) => void,
+    take: (bytes: Uint8Array, done: number, size: number) => void | Promise<void>,
   ): Promise<void> {
     const count = sizeOf(tensor.shape);
     for (let done = 0; done < count; done += PIECE) {
       const size = Math.min(PIECE, count - done);
       const bytes = this.#bytes.subarray(0, (size / values) * blockBytes);
       await tensor.read(bytes, (done / values) * blockBytes);
-      take(bytes, done, size);
+      await take(bytes, done, size);
     }
   }
 }

@@ -1,13 +1,12 @@
 import type { NDArray } from '@palimpsest/base';
 import type { HuggingFaceTokenizer, JsonObject } from '@palimpsest/lm';
-import type { QuantisedBits } from '@palimpsest/tensor-core';
 import type { CacheOptions } from '../config.js';
-import type { TransformerParameters } from '../parameters.js';
 import {
-  createQuantisedTransformer,
+  createFrozenTransformer,
+  type FrozenTransformer,
   type OtherParameters,
-  type QuantisedTransformer,
-} from '../quantised-transformer.js';
+} from '../frozen-transformer.js';
+import type { TransformerParameters } from '../parameters.js';
 import { createTransformer, type Transformer } from '../transformer.js';
 import type { ChatTemplate } from './chat-template.js';
 import type { Family } from './checkpoint-config.js';
@@ -15,7 +14,8 @@ import type { Checkpoint } from './checkpoint-folder.js';
 import { type LoadProgress, loadWeights, type WeightPlan } from './load-weights.js';
 import { openCheckpoint } from './open-checkpoint.js';
 import { namedTensors } from './parameters-id.js';
-import { quantiseWeights } from './quantise-weights.js';
+import { storeWeights, type WeightFormat } from './store-weights.js';
+import { WeightStore } from './weight-store.js';
 
 export interface LoadOptions extends CacheOptions {
   /** Called after every tensor. */
@@ -47,13 +47,15 @@ export interface Pretrained extends PretrainedText {
   readonly params: TransformerParameters<NDArray>;
 }
 
-/** The same with matrices of few bits, which are the model's own. */
-export interface QuantisedPretrained extends PretrainedText {
-  readonly model: QuantisedTransformer;
+/** The same with matrices in files, which are the model's own. */
+export interface FrozenPretrained extends PretrainedText {
+  readonly model: FrozenTransformer;
   /** What is no matrix, float32 on the host. */
   readonly params: OtherParameters<NDArray>;
   /** Bytes of the matrices. */
   readonly matrixBytes: number;
+  /** Removes the files that were written; no engine may use the model any more. */
+  dispose(): Promise<void>;
 }
 
 /**
@@ -81,27 +83,39 @@ export async function loadPretrained(path: string, options: LoadOptions = {}): P
 }
 
 /**
- * Loads the same with matrices, embedding table and head of 4 or 8 bits: one scale for every 32 values. Blocks Q8_0, Q5_0
- * and Q4_0 of a GGUF file are carried over without loss into as many bits or more.
- * @throws InputError as `loadPretrained` does.
+ * Loads the same for reading and writing alone: matrices, embedding table and head lie in files that graphs map into memory,
+ * one copy for all of them. Of `8bit` and `4bit` matrices 32 values have one scale; blocks Q8_0, Q5_0 and Q4_0 of a GGUF file
+ * are carried over without loss into as many bits or more. Of `16bit` ones, F16 and BF16 stay as they are, and what else there
+ * is becomes F16; products are computed in single precision. What has the form already is used where it lies, so the path
+ * may not change meanwhile; the rest goes to a folder in `PALIMPSEST_CACHE`, else in the system's folder for temporary files.
+ * @throws InputError as `loadPretrained` does; PalimpsestError when the disk is full.
  */
-export async function loadQuantised(
+export async function loadFrozen(
   path: string,
-  bits: QuantisedBits,
+  format: WeightFormat,
   options: LoadOptions = {},
-): Promise<QuantisedPretrained> {
+): Promise<FrozenPretrained> {
   const { onProgress, ...cache } = options;
   const { files, plan, ...checkpoint } = await openCheckpoint(path, cache);
+  const { config } = checkpoint;
   try {
-    const named = await namedTensors(files, `${bits} bits`);
-    const { matrices, params } = await quantiseWeights(checkpoint.config, bits, plan, named, onProgress);
-    return {
-      ...textOf(path, checkpoint, plan),
-      parametersId: named.parametersId(),
-      model: createQuantisedTransformer(checkpoint.config, matrices),
-      params,
-      matrixBytes: [...matrices.values()].reduce((sum, { byteLength }) => sum + byteLength, 0),
-    };
+    const named = await namedTensors(files, format === '32bit' ? 'float32' : format.replace('bit', ' bits'));
+    const store = await WeightStore.create();
+    try {
+      const { matrices, params } = await storeWeights(config, format, plan, named, store, onProgress);
+      await store.finish();
+      return {
+        ...textOf(path, checkpoint, plan),
+        parametersId: named.parametersId(),
+        model: createFrozenTransformer(config, matrices),
+        params,
+        matrixBytes: [...matrices.values()].reduce((sum, { byteLength }) => sum + byteLength, 0),
+        dispose: () => store.dispose(),
+      };
+    } catch (error) {
+      await store.dispose();
+      throw error;
+    }
   } finally {
     await files.close();
   }

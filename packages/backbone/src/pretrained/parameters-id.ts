@@ -2,7 +2,7 @@ import { nodeModule } from '@palimpsest/base';
 import type { StoredTensor, WeightSource } from './weight-files.js';
 
 /** Bytes of every piece that name it: reading all of them would cost more than loading does. */
-const SEEN = 4096;
+export const SEEN = 4096;
 
 /** Tensors that are told apart while they are read, without reading anything twice. */
 export interface NamedTensors extends Pick<WeightSource, 'tensors'> {

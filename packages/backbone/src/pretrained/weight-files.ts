@@ -21,6 +21,8 @@ interface OpenFile {
 /** One tensor in an open file. */
 export interface StoredTensor extends SafeEntry {
   readonly file: string;
+  /** Of its first byte in the file. */
+  readonly position: number;
   /** Reads bytes from the start of the tensor on. @throws InputError when the file ends too early. */
   read(into: Uint8Array, offset: number): Promise<void>;
 }
@@ -156,6 +158,7 @@ function storedTensors(file: OpenFile): Map<string, StoredTensor> {
       {
         ...entry,
         file: file.path,
+        position: file.dataStart + entry.begin,
         read: (into: Uint8Array, offset: number) =>
           readFully(file.handle, into, file.dataStart + entry.begin + offset, `${file.path}: '${key}'`),
       },

@@ -1,4 +1,12 @@
-import { type ChatTemplate, type LoadOptions, loadPretrained, loadQuantised } from '@palimpsest/backbone';
+import {
+  type CacheOptions,
+  type ChatTemplate,
+  describeFolder,
+  type LoadOptions,
+  loadFrozen,
+  loadPretrained,
+  type WeightFormat,
+} from '@palimpsest/backbone';
 import {
   type AnySequenceModel,
   type JsonObject,
@@ -8,7 +16,7 @@ import {
   type SamplingOptions,
   type Tokenizer,
 } from '@palimpsest/lm';
-import { InputError } from '@palimpsest/tensor-core';
+import { type EngineName, InputError } from '@palimpsest/tensor-core';
 import type { Registry } from '../create-registry.js';
 import { standardRegistry } from '../registry.js';
 import { isPretrainedFolder } from './pretrained-folder.js';
@@ -45,14 +53,14 @@ export async function openCheckpoint(
   return { ...checkpoint, tokenizer };
 }
 
-/** How many bits the matrices of a model that others made take in memory. */
-export const weightFormats = ['4bit', '8bit', '32bit'] as const;
-export type WeightFormat = (typeof weightFormats)[number];
+export { type WeightFormat, weightFormats } from '@palimpsest/backbone';
 
 /** The cache of a model that others made, the bits of its weights, and who is told how far it is loaded. */
 export interface PretrainedOptions extends LoadOptions {
-  /** Default `32bit`. */
+  /** How many bits the matrices take. Default `32bit`. */
   readonly weights?: WeightFormat | undefined;
+  /** The engine that shall read the model, which decides where the weights lie. Default: they are numbers in memory. */
+  readonly engine?: EngineName | undefined;
 }
 
 /** A model that reads and writes text, from a checkpoint of this program, a Hugging Face folder or a GGUF file. */
@@ -74,6 +82,8 @@ export interface LanguageModel {
   readonly chatTemplate?: ChatTemplate | undefined;
   /** One sentence per oddity of the folder. */
   readonly warnings: readonly string[];
+  /** Removes files that were written to hold the weights; no engine may use the model any more. */
+  dispose(): Promise<void>;
 }
 
 /**
@@ -109,17 +119,15 @@ export async function openLanguageModel(
     endIds: tokenizer.endId === undefined ? [] : [tokenizer.endId],
     sampling: model.speaking?.sampling ?? {},
     warnings: tokenizer.remarks ?? [],
+    dispose: async () => {},
   };
 }
 
 async function openPretrained(folder: string, options: PretrainedOptions): Promise<LanguageModel> {
-  const { weights = '32bit', ...loading } = options;
-  const { parametersId, generationConfig, ...loaded } =
-    weights === '32bit'
-      ? await loadPretrained(folder, loading)
-      : await loadQuantised(folder, weights === '8bit' ? 8 : 4, loading);
-  const { model, params, tokenizer, endIds, chatTemplate, warnings } = loaded;
+  const { parametersId, generationConfig, ...loaded } = await loadAsAsked(folder, options);
+  const { model, params, tokenizer, endIds, chatTemplate, warnings, dispose } = loaded;
   if (!tokenizer) {
+    await dispose();
     throw new InputError(
       `'${folder}' has no tokenizer, so its model reads ids and no text; a folder has it in tokenizer.json, a GGUF file in its metadata.`,
     );
@@ -135,8 +143,27 @@ async function openPretrained(folder: string, options: PretrainedOptions): Promi
     sampling: samplingFrom(generationConfig),
     chatTemplate,
     warnings,
+    dispose,
   };
 }
+
+/** Weights beyond this size stay in files; smaller ones are faster as constants that the runtime rearranges. */
+const LARGE_BYTES = 2 ** 26;
+
+async function loadAsAsked(folder: string, options: PretrainedOptions) {
+  const { weights = '32bit', engine, ...loading } = options;
+  if (weights === '16bit' && engine !== undefined && engine !== 'onnx') {
+    throw new InputError(
+      `Weights of 16 bits are read by the engine onnx alone, not by ${engine}; take another engine, or weights of 32, 8 or 4 bits.`,
+    );
+  }
+  const isLarge = async () => (await describeFolder(folder, cacheOf(loading))).memoryBytes > LARGE_BYTES;
+  const inFiles = weights !== '32bit' || (engine === 'onnx' && (await isLarge()));
+  if (inFiles) return loadFrozen(folder, weights, loading);
+  return { ...(await loadPretrained(folder, loading)), dispose: async () => {} };
+}
+
+const cacheOf = ({ onProgress: _, ...cache }: LoadOptions): CacheOptions => cache;
 
 /** Names of the same settings in generation_config.json. */
 const SAMPLING_KEYS = {

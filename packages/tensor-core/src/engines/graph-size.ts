@@ -3,7 +3,7 @@ import { everyNode, type GraphNode, orderedNodes, type Value } from '../trace/gr
 
 /** What a session of the runtime needs, estimated from its graph. */
 export interface GraphSize {
-  /** Bytes of the constants in it. */
+  /** Bytes of the constants in it; those in files are not counted. */
   readonly constants: number;
   /** Largest sum of intermediate results that are alive at once, in bytes; inputs and results of the graph not counted. */
   readonly working: number;
@@ -18,7 +18,16 @@ const BYTES_PER_SESSION = 1_000_000;
 /** Nodes whose output lies in the memory of their first input. */
 const VIEWS = new Set(['Reshape', 'Identity', 'Squeeze', 'Unsqueeze', 'Flatten']);
 
-const BYTES_PER_ELEMENT = { float32: 4, float64: 8, int32: 4, int64: 8, bool: 1, uint8: 1 } as const;
+const BYTES_PER_ELEMENT = {
+  float32: 4,
+  float64: 8,
+  float16: 2,
+  bfloat16: 2,
+  int32: 4,
+  int64: 8,
+  bool: 1,
+  uint8: 1,
+} as const;
 
 const bytesOf = ({ shape, dtype }: Value): number => sizeOf(shape) * BYTES_PER_ELEMENT[dtype];
 

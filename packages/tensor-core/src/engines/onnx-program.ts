@@ -1,13 +1,15 @@
 import { overwriteRows, sizeOf, type TypedArray, treeLeaves, treeMap } from '@palimpsest/base';
 import type { InferenceSession } from 'onnxruntime-common';
 import { DeviceArray } from '../device-array.js';
-import type { PlaceConstant } from '../onnx/constants.js';
+import type { ExternalPlace } from '../onnx/constants.js';
 import type { BoundCall } from './argument-binder.js';
 import { checkFinite } from './arguments.js';
 import type { Graph } from './graph-cache.js';
 import { type OnnxArrays, takenOver } from './onnx-arrays.js';
 import type { OnnxRuntime, OnnxTensor } from './onnx-runtime.js';
+import type { PackedWeights } from './packed-weights.js';
 import { guarded } from './runtime-failure.js';
+import type { StoredPlaces } from './stored-places.js';
 import { type TracedModel, traceFunction } from './traced-graph.js';
 
 /** Graphs with fewer multiply-adds, such as decode steps, run faster on one thread. */
@@ -15,8 +17,14 @@ const SMALL_PRODUCTS = 4e6;
 /** Constants from this size on are handed to the runtime beside the graph, so that they are not copied into it first. */
 const EXTERNAL_BYTES = 2 ** 16;
 
-const placeOutside: PlaceConstant = (location, bytes) =>
+const placeOutside = (location: string, bytes: number): ExternalPlace | undefined =>
   bytes < EXTERNAL_BYTES ? undefined : { location, offset: 0 };
+
+/** What a runtime knows about constants in files. */
+export interface RuntimeFiles {
+  readonly places: StoredPlaces;
+  readonly packed: PackedWeights;
+}
 
 /** A function of tensors as it was given to `compile`. */
 export interface CompiledFunction {
@@ -32,12 +40,15 @@ export class OnnxProgram implements Graph {
     private readonly source: CompiledFunction,
     private readonly runtime: OnnxRuntime,
     private readonly arrays: OnnxArrays,
-    private readonly model: Omit<TracedModel, 'bytes' | 'external'>,
+    private readonly model: TracedModel,
     private readonly session: InferenceSession,
     readonly bytes: number,
   ) {}
 
-  /** @param spare bytes that may go to memory of the session's own */
+  /**
+   * @param spare bytes that may go to memory of the session's own
+   * @param files for a runtime that maps files; others are given the data
+   */
   static async build(
     source: CompiledFunction,
     runtime: OnnxRuntime,
@@ -45,6 +56,7 @@ export class OnnxProgram implements Graph {
     args: readonly unknown[],
     { leaves, baked }: BoundCall,
     spare: () => number,
+    files: RuntimeFiles | undefined,
   ): Promise<OnnxProgram> {
     const traced = await Promise.all(
       leaves.map(async ({ value, ...leaf }) => {
@@ -53,15 +65,22 @@ export class OnnxProgram implements Graph {
       }),
     );
     const overwritable = runtime.sharesMemory ? source.donated : new Set<number>();
-    const { bytes, external, ...model } = traceFunction(source.name, source.fn, args, traced, {
-      donated: overwritable,
-      place: placeOutside,
-    });
+    const model = traceFunction(source.name, source.fn, args, traced, { donated: overwritable });
     const { constants, description, working } = model.size;
-    const isSmall = model.products < SMALL_PRODUCTS;
+    const stored = model.readsFiles ? files : undefined;
+    if (stored) await stored.packed.pack(model.storedProducts);
+    const { bytes, external, products } = model.encode(
+      // The runtime takes constants from files or from memory beside the graph, not both.
+      (name, size, array) => (stored ? array && stored.places.placeOf(array) : placeOutside(name, size)),
+    );
+    const isSmall = products < SMALL_PRODUCTS;
+    const storedFiles = stored && {
+      folder: stored.places.root,
+      isPacked: model.storedProducts.length > 0,
+    };
     const ownsMemory = constants + description + working <= spare();
     const session = await guarded(source.name, () =>
-      runtime.createSession({ bytes, external }, { isSmall, ownsMemory }),
+      runtime.createSession({ bytes, external, files: storedFiles }, { isSmall, ownsMemory }),
     );
     const held = constants + description + (ownsMemory ? working : 0);
     return new OnnxProgram(source, runtime, arrays, model, session, held);

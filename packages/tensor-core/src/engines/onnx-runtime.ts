@@ -1,4 +1,4 @@
-import { EngineError } from '@palimpsest/base';
+import { EngineError, nodeModule } from '@palimpsest/base';
 import type { InferenceSession, Tensor, TensorConstructor } from 'onnxruntime-common';
 import { platform } from '#platform';
 import type { ExternalTensor } from '../onnx/constants.js';
@@ -11,6 +11,15 @@ import { assetFolder } from './asset-folder.js';
 export interface SessionModel {
   readonly bytes: Uint8Array;
   readonly external: readonly ExternalTensor[];
+  /** Files that the graph refers to. */
+  readonly files?: SessionFiles | undefined;
+}
+
+export interface SessionFiles {
+  /** Folder that the places of constants are relative to. */
+  readonly folder: string;
+  /** What multiplies with the constants rearranges them when the session is opened, because it is slow without. */
+  readonly isPacked: boolean;
 }
 
 export interface SessionChoices {
@@ -18,6 +27,11 @@ export interface SessionChoices {
   readonly isSmall: boolean;
   /** The session keeps the memory of its intermediate results between runs instead of sharing that of the process. */
   readonly ownsMemory: boolean;
+  /**
+   * Model file that shall be written beside what the session is opened for: the graph as it was optimised, its constants in a
+   * second file, with what rearranged them.
+   */
+  readonly saveTo?: string | undefined;
 }
 
 /** The part of ONNX Runtime that both its Node and its web package offer. */
@@ -31,6 +45,8 @@ export interface OnnxRuntime {
   readonly Tensor: TensorConstructor;
   /** Whether the runtime computes in the caller's memory: it reads inputs where they lie and writes outputs where it is told. */
   readonly sharesMemory: boolean;
+  /** Whether it maps files that a graph refers to. */
+  readonly readsFiles: boolean;
   createSession(model: SessionModel, choices: SessionChoices): Promise<InferenceSession>;
 }
 
@@ -58,6 +74,26 @@ const externalData = ({ external }: SessionModel): Pick<InferenceSession.Session
     ? {}
     : { externalData: external.map(({ location, data }) => ({ path: location, data })) };
 
+/** Settings of a session over constants in files. */
+function fileSettings({ files }: SessionModel) {
+  if (!files) return {};
+  return {
+    model_external_initializers_file_folder_path: files.folder,
+    // Rearranged constants are copies. A product with one row is hardly slower without, one with many packs as it goes.
+    disable_prepacking: files.isPacked ? '0' : '1',
+  };
+}
+
+/** Settings of a session that writes its graph and the rearranged constants. */
+function savingSettings(saveTo: string | undefined) {
+  if (saveTo === undefined) return {};
+  return {
+    save_external_prepacked_constant_initializers: '1',
+    optimized_model_external_initializers_file_name: `${nodeModule('node:path').basename(saveTo)}.data`,
+    optimized_model_external_initializers_min_size_in_bytes: '1024',
+  };
+}
+
 /** Loads `onnxruntime-node`. @throws EngineError when the package or its native library is missing. */
 export async function loadNodeRuntime(options: OnnxRuntimeOptions): Promise<OnnxRuntime> {
   const ort = await platform.importNative();
@@ -70,7 +106,8 @@ export async function loadNodeRuntime(options: OnnxRuntimeOptions): Promise<Onnx
     threads,
     Tensor: ort.Tensor,
     sharesMemory: provider === 'cpu',
-    createSession: (model, { isSmall, ownsMemory }) =>
+    readsFiles: provider === 'cpu',
+    createSession: (model, { isSmall, ownsMemory, saveTo }) =>
       ort.InferenceSession.create(model.bytes, {
         ...externalData(model),
         executionProviders: [provider],
@@ -82,7 +119,12 @@ export async function loadNodeRuntime(options: OnnxRuntimeOptions): Promise<Onnx
         // The runtime's plan of all results costs nearly as much memory as the results and saves no time.
         enableMemPattern: false,
         // Every graph has threads of its own; those of an idle graph must not spin against those of the running one.
-        extra: { session: { force_spinning_stop: '1' } },
+        extra: {
+          session: { force_spinning_stop: '1', ...fileSettings(model), ...savingSettings(saveTo) },
+          // Folding would widen constants of 16 bits in memory, all of them.
+          ...(model.files && { optimization: { disable_specified_optimizers: 'ConstantFolding' } }),
+        },
+        ...(saveTo !== undefined && { optimizedModelFilePath: saveTo }),
       }),
   };
 }
@@ -110,6 +152,7 @@ export async function loadWebRuntime(options: OnnxRuntimeOptions): Promise<OnnxR
     note,
     Tensor: ort.Tensor,
     sharesMemory: false,
+    readsFiles: false,
     createSession: (model, { ownsMemory }) =>
       ort.InferenceSession.create(model.bytes, {
         ...externalData(model),

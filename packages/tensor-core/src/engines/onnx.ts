@@ -14,8 +14,10 @@ import { GraphCache, type GraphTable } from './graph-cache.js';
 import type { GraphLimits } from './graph-limits.js';
 import { nextEngineId } from './live-arrays.js';
 import { OnnxArrays } from './onnx-arrays.js';
-import { type CompiledFunction, OnnxProgram } from './onnx-program.js';
+import { type CompiledFunction, OnnxProgram, type RuntimeFiles } from './onnx-program.js';
 import type { OnnxRuntime } from './onnx-runtime.js';
+import { PackedWeights } from './packed-weights.js';
+import { StoredPlaces } from './stored-places.js';
 
 /**
  * Share of the bound on graphs that may be memory of their own for intermediate results. The rest is for what every graph
@@ -29,6 +31,7 @@ export class OnnxEngine implements Engine {
   readonly id = nextEngineId();
   readonly #arrays: OnnxArrays;
   readonly #graphs: GraphCache<OnnxProgram>;
+  readonly #files: RuntimeFiles | undefined;
 
   constructor(
     readonly name: EngineName,
@@ -38,6 +41,9 @@ export class OnnxEngine implements Engine {
   ) {
     this.#arrays = new OnnxArrays(runtime, this.id);
     this.#graphs = new GraphCache(limits.graphBytes);
+    if (!runtime.readsFiles) return;
+    const places = new StoredPlaces();
+    this.#files = { places, packed: new PackedWeights(runtime, places, this.id) };
   }
 
   describe(): EngineDescription {
@@ -64,7 +70,9 @@ export class OnnxEngine implements Engine {
       const call = binder.bind(args);
       traced.add(call.key);
       const build = () =>
-        whileBusy(() => OnnxProgram.build(source, this.runtime, this.#arrays, args, call, spare));
+        whileBusy(() =>
+          OnnxProgram.build(source, this.runtime, this.#arrays, args, call, spare, this.#files),
+        );
       return this.#graphs.use(graphs, call.key, build, (program) => program.run(call));
     };
     const dispose = async () => {

@@ -3,7 +3,7 @@ import type { PlaceConstant } from '../onnx/constants.js';
 import { type EncodedModel, encodeModel, type ModelNotes, type NamedValue } from '../onnx/protobuf.js';
 import { tf } from '../tf.js';
 import { trace } from '../trace/backend.js';
-import { everyNode, GraphBuilder, type Value } from '../trace/graph.js';
+import { everyNode, GraphBuilder, type GraphNode, type Value } from '../trace/graph.js';
 import { type GraphSize, graphSize } from './graph-size.js';
 
 /** One array leaf of the arguments, as tracing sees it. */
@@ -31,8 +31,8 @@ export interface TracedOutput extends Fetch {
   readonly write?: { readonly leaf: number; readonly rows: string; readonly slots: string };
 }
 
-/** A function as a static graph, ready to be saved or run. */
-export interface TracedModel extends EncodedModel {
+/** A function as a static graph, ready to be written. */
+export interface TracedModel {
   readonly size: GraphSize;
   /** Names of the inputs that the graph uses, by position in the list of leaves. */
   readonly inputNames: readonly (string | undefined)[];
@@ -40,6 +40,12 @@ export interface TracedModel extends EncodedModel {
   readonly fetches: readonly Fetch[];
   /** The result's structure, with the number of the output in place of each tensor. */
   readonly template: unknown;
+  /** Products with matrices of few bits that lie in files. */
+  readonly storedProducts: readonly GraphNode[];
+  /** Whether constants of it lie in files. */
+  readonly readsFiles: boolean;
+  /** Writes the graph. @param place constants whose data shall stay outside of it. Default: none */
+  encode(place?: PlaceConstant): EncodedModel;
 }
 
 export interface TraceOptions {
@@ -48,8 +54,6 @@ export interface TraceOptions {
    * the graph, because the runtime copies every result. Default: none.
    */
   readonly donated?: ReadonlySet<number>;
-  /** Constants whose data shall stay outside of the model. Default: none. */
-  readonly place?: PlaceConstant;
   /** Names of inputs and outputs, each of its own. Default: some that are. */
   readonly names?: GraphNaming;
   readonly notes?: ModelNotes;
@@ -74,7 +78,7 @@ export function traceFunction(
   fn: (...args: never[]) => unknown,
   args: readonly unknown[],
   leaves: readonly TracedLeaf[],
-  { donated = new Set(), place, names = NUMBERED, notes }: TraceOptions = {},
+  { donated = new Set(), names = NUMBERED, notes }: TraceOptions = {},
 ): TracedModel {
   const graph = new GraphBuilder(name);
   const values = leaves.map((leaf) =>
@@ -124,8 +128,11 @@ export function traceFunction(
   const named = inputNames.flatMap((inputName, index) =>
     inputName ? [{ name: inputName, value: values[index]! }] : [],
   );
+  const nodes = everyNode(fetches.list.map(({ value }) => value));
   return {
-    ...encodeModel(name, named, fetches.list, place, notes),
+    encode: (place) => encodeModel(name, named, fetches.list, place, notes),
+    storedProducts: nodes.filter(({ op, inputs }) => op === 'MatMulNBits' && inputs[1]!.stored),
+    readsFiles: nodes.some(({ inputs }) => inputs.some((value) => value?.stored)),
     size: graphSize(fetches.list.map(({ value }) => value)),
     inputNames,
     outputs: results,

@@ -12,10 +12,26 @@ interface Attributes {
 /** Sums of products in 8-bit integers, which processors add up fastest: activations are rounded to 8 bits per block. */
 const INTEGER_SUMS = 4;
 
+/** The product of rows and a packed matrix, one node. */
+export function quantisedProduct(graph: GraphBuilder, rows: Value, matrix: QuantisedMatrix): Value {
+  const { outputs, inputs, bits } = matrix;
+  const { packed, scales } = constantsOf(graph, matrix);
+  return graph.node(
+    'MatMulNBits',
+    [rows, packed, scales],
+    { shape: [rows.shape[0]!, outputs], dtype: 'float32' },
+    { K: inputs, N: outputs, bits, block_size: QUANTISED_BLOCK, accuracy_level: INTEGER_SUMS },
+    'com.microsoft',
+  );
+}
+
 /** The constants of a matrix in a graph, made once for all nodes that read it. */
 const constants = new WeakMap<GraphBuilder, WeakMap<QuantisedMatrix, { packed: Value; scales: Value }>>();
 
-function constantsOf(graph: GraphBuilder, matrix: QuantisedMatrix) {
+function constantsOf(graph: GraphBuilder, matrix: QuantisedMatrix): { packed: Value; scales: Value } {
+  if (matrix.stored) {
+    return { packed: graph.stored(matrix.stored.packed), scales: graph.stored(matrix.stored.scales) };
+  }
   const made = constants.get(graph) ?? new WeakMap();
   constants.set(graph, made);
   const known = made.get(matrix);
@@ -47,27 +63,7 @@ const product = defineOp<Attributes>({
     }
     return [result];
   },
-  trace: (graph, [rows], { matrix }) => {
-    const { outputs, inputs, bits } = matrix;
-    const { packed, scales } = constantsOf(graph, matrix);
-    const attributes = {
-      K: inputs,
-      N: outputs,
-      bits,
-      block_size: QUANTISED_BLOCK,
-      accuracy_level: INTEGER_SUMS,
-    };
-    const shape = [rows!.shape[0]!, outputs];
-    return [
-      graph.node(
-        'MatMulNBits',
-        [rows, packed, scales],
-        { shape, dtype: 'float32' },
-        attributes,
-        'com.microsoft',
-      ),
-    ];
-  },
+  trace: (graph, [rows], { matrix }) => [quantisedProduct(graph, rows!, matrix)],
 });
 
 /**

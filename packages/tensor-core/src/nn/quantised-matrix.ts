@@ -1,10 +1,19 @@
 import { InputError } from '@palimpsest/base';
+import type { StoredArray } from '../stored-array.js';
 
 /** Values that share a scale. */
 export const QUANTISED_BLOCK = 32;
 /** Bits of a value that can be packed. */
 export const quantisedBits = [4, 8] as const;
 export type QuantisedBits = (typeof quantisedBits)[number];
+
+/** The parts of a quantised matrix, in files. */
+export interface StoredBlocks {
+  /** uint8 `[outputs, blocks, 4 · bits]` */
+  readonly packed: StoredArray;
+  /** float32 `[outputs, blocks]` */
+  readonly scales: StoredArray;
+}
 
 /**
  * A matrix `[outputs, inputs]` that stays small: value = scale · (q − 2^(bits−1)), with one scale for every 32 values of a
@@ -13,23 +22,38 @@ export type QuantisedBits = (typeof quantisedBits)[number];
 export class QuantisedMatrix {
   /** Blocks of a row. */
   readonly blocks: number;
-  /** `[outputs, blocks, 4 · bits]`; of 4 bits, byte i of a block has values 2i (low half) and 2i + 1 (high half). */
-  readonly packed: Uint8Array;
-  /** `[outputs, blocks]` */
-  readonly scales: Float32Array;
+  #packed: Uint8Array | undefined;
+  #scales: Float32Array | undefined;
 
-  /** All zeros. @throws InputError for sizes that are no positive whole numbers. */
+  /**
+   * All zeros, or what lies in files.
+   * @throws InputError for sizes that are no positive whole numbers.
+   */
   constructor(
     readonly outputs: number,
     readonly inputs: number,
     readonly bits: QuantisedBits,
+    readonly stored?: StoredBlocks,
   ) {
     if (![outputs, inputs].every((size) => Number.isSafeInteger(size) && size > 0)) {
       throw new InputError(`A quantised matrix has positive sizes, but [${outputs}, ${inputs}] was given.`);
     }
     this.blocks = Math.ceil(inputs / QUANTISED_BLOCK);
-    this.packed = new Uint8Array(outputs * this.blocks * this.blockBytes).fill(bits === 4 ? 0x88 : 0x80);
-    this.scales = new Float32Array(outputs * this.blocks);
+    if (stored) return;
+    this.#packed = new Uint8Array(outputs * this.blocks * this.blockBytes).fill(bits === 4 ? 0x88 : 0x80);
+    this.#scales = new Float32Array(outputs * this.blocks);
+  }
+
+  /** `[outputs, blocks, 4 · bits]`; of 4 bits, byte i of a block has values 2i (low half) and 2i + 1 (high half). */
+  get packed(): Uint8Array {
+    this.#packed ??= this.stored!.packed.read();
+    return this.#packed;
+  }
+
+  /** `[outputs, blocks]` */
+  get scales(): Float32Array {
+    this.#scales ??= new Float32Array(this.stored!.scales.read().buffer);
+    return this.#scales;
   }
 
   /** Bytes of a packed block. */
@@ -39,7 +63,7 @@ export class QuantisedMatrix {
 
   /** Bytes in memory. */
   get byteLength(): number {
-    return this.packed.byteLength + this.scales.byteLength;
+    return this.outputs * this.blocks * (this.blockBytes + Float32Array.BYTES_PER_ELEMENT);
   }
 
   /** Rounds a row to the nearest values that its blocks can have. */

@@ -1,5 +1,6 @@
 import { sizeOf } from '@palimpsest/base';
 import type protobuf from 'protobufjs/minimal.js';
+import type { StoredArray } from '../stored-array.js';
 import { ONNX_TYPE } from '../trace/emit.js';
 import type { ConstantData, Value } from '../trace/graph.js';
 import { message, tag, text } from './wire.js';
@@ -15,11 +16,20 @@ export interface ExternalTensor {
   readonly data: Uint8Array;
 }
 
+/** A place outside of the message. */
+export interface ExternalPlace extends Pick<ExternalTensor, 'location' | 'offset'> {
+  /** The data is there already. Default false. */
+  readonly isWritten?: boolean;
+  /** What else the runtime wrote about it. */
+  readonly notes?: Readonly<Record<string, string>> | undefined;
+}
+
 /** Where the data of a constant goes: a place outside of the message, or nothing for a place in it. */
 export type PlaceConstant = (
   name: string,
   bytes: number,
-) => Pick<ExternalTensor, 'location' | 'offset'> | undefined;
+  stored: StoredArray | undefined,
+) => ExternalPlace | undefined;
 
 const EXTERNAL = 1;
 
@@ -36,13 +46,16 @@ export function writeConstant(
   for (const extent of value.shape) writer.uint32(tag(1)).int64(extent);
   writer.uint32(tag(2)).int32(ONNX_TYPE[value.dtype]);
   text(writer, 8, name);
-  const data = bytesOf(dataOf(value));
-  const outside = place(name, data.byteLength);
+  const { stored } = value;
+  const data = stored ? undefined : bytesOf(dataOf(value));
+  const byteLength = stored?.byteLength ?? data!.byteLength;
+  const outside = place(name, byteLength, stored);
   if (!outside) {
-    writer.uint32(tag(9, 2)).bytes(data);
+    writer.uint32(tag(9, 2)).bytes(data ?? stored!.read());
     return undefined;
   }
-  const entries = { location: outside.location, offset: outside.offset, length: data.byteLength };
+  const { location, offset, isWritten, notes } = outside;
+  const entries = { location, offset, length: byteLength, ...notes };
   for (const [key, entry] of Object.entries(entries)) {
     message(writer, 13, (part) => {
       text(part, 1, key);
@@ -50,10 +63,10 @@ export function writeConstant(
     });
   }
   writer.uint32(tag(14)).int32(EXTERNAL);
-  return { name, ...outside, data };
+  return isWritten ? undefined : { name, location, offset, data: data ?? stored!.read() };
 }
 
-/** Data of a constant; a fill becomes its repeated number. */
+/** Data of a constant in memory; a fill becomes its repeated number. */
 function dataOf({ data, fill, shape, dtype }: Value): ConstantData {
   if (data) return data;
   const size = sizeOf(shape);

@@ -90,12 +90,12 @@ export function toOnnx(
   const traced = traceFunction(name, fn, args, leaves, {
     names: namesOf(argumentNames),
     notes: { ...(description && { description }), ...(metadata && { metadata }) },
-    ...(file !== undefined && { place: inFile(file) }),
   });
+  const { bytes, external, nodes } = traced.encode(file === undefined ? undefined : inFile(file));
   return {
-    bytes: traced.bytes,
-    external: file !== undefined ? externalFile(file, traced.external) : undefined,
-    nodes: traced.nodes,
+    bytes,
+    external: file !== undefined ? externalFile(file, external) : undefined,
+    nodes,
     inputs: traced.inputNames.flatMap((inputName, index) => {
       const { path, shape, dtype } = leaves[index]!;
       return inputName ? [{ name: inputName, path, shape, dtype }] : [];

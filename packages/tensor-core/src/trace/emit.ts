@@ -181,7 +181,9 @@ export const ONNX_TYPE: Record<ValueDType, number> = {
   int32: 6,
   int64: 7,
   bool: 9,
+  float16: 10,
   float64: 11,
+  bfloat16: 16,
 };
 
 /** A part of a value along every axis. */

@@ -1,10 +1,11 @@
 import { sizeOf, TraceError } from '@palimpsest/base';
+import type { StoredArray, StoredDType } from '../stored-array.js';
 
 /**
  * Element types of graph values: those of tensors, int64 for ONNX shapes and indices, float64 for the inside of long sums,
- * uint8 for packed weights.
+ * those of arrays in files for weights.
  */
-export type ValueDType = 'float32' | 'int32' | 'bool' | 'int64' | 'float64' | 'uint8';
+export type ValueDType = 'int32' | 'bool' | 'int64' | 'float64' | StoredDType;
 export type ConstantData = Float32Array | Int32Array | Uint8Array | BigInt64Array;
 export type AttributeValue = number | string | readonly number[] | FloatAttribute;
 /** A float attribute of an ONNX node; plain numbers are integers. */
@@ -21,6 +22,8 @@ export interface Value {
   readonly data?: ConstantData;
   /** The one number that a constant consists of; such constants are expanded only where a node needs them. */
   readonly fill?: number;
+  /** Where the data of a constant lies that is not in memory. */
+  readonly stored?: StoredArray;
   readonly producer?: GraphNode;
 }
 
@@ -79,6 +82,7 @@ export class GraphBuilder {
   readonly rowWrites = new Map<Value, RowWrite>();
   readonly #interned = new Map<string, readonly Value[]>();
   readonly #constants = new Map<string, Value>();
+  readonly #stored = new Map<StoredArray, Value>();
   #lastId = 0;
 
   constructor(readonly name: string) {}
@@ -106,6 +110,15 @@ export class GraphBuilder {
   /** A frozen array: a constant that is never looked into while tracing, whatever its size. */
   frozen(data: ConstantData, shape: readonly number[], dtype: ValueDType): Value {
     return this.#value({ shape, dtype, data });
+  }
+
+  /** A constant in a file, the same for all nodes that read it. */
+  stored(array: StoredArray): Value {
+    const known = this.#stored.get(array);
+    if (known) return known;
+    const value = this.#value({ shape: array.shape, dtype: array.dtype, stored: array });
+    this.#stored.set(array, value);
+    return value;
   }
 
   /** A constant with every element equal to `fill`. */

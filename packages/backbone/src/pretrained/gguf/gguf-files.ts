@@ -100,6 +100,7 @@ function storedTensors({ path, handle, tensors }: OpenGguf): [string, StoredTens
     {
       ...entry,
       file: path,
+      position: entry.begin,
       read: (into, offset) => readFully(handle, into, entry.begin + offset, `${path}: '${key}'`),
     },
   ]);

@@ -1,41 +1,43 @@
-import { InputError, type QuantisedMatrix, type tf } from '@palimpsest/tensor-core';
+import { InputError, type QuantisedMatrix, type StoredMatrix, type tf } from '@palimpsest/tensor-core';
 import { resolveConfig, type TransformerConfig, type TransformerOptions } from './config.js';
-import { type AnyMatrix, makeWithMatrices } from './parameters.js';
+import { makeWithMatrices } from './parameters.js';
 import { type Transformer, transformerOver } from './transformer.js';
 
-/** Matrices with few bits, by path, as `blocks.0.up.weight`. */
-export type QuantisedMatrices = ReadonlyMap<string, QuantisedMatrix>;
+/** A matrix that stays as it is: with few bits, or in a file. */
+export type FrozenMatrix = QuantisedMatrix | StoredMatrix;
+/** Frozen matrices by path, as `blocks.0.up.weight`. */
+export type FrozenMatrices = ReadonlyMap<string, FrozenMatrix>;
 /** The weights that stay numbers of single precision: gains, biases, learned positions; by path. */
 export type OtherParameters<T = tf.Tensor> = Readonly<Record<string, T>>;
-/** A transformer that holds its matrices with few bits and is given the rest. It is not trained. */
-export type QuantisedTransformer = Transformer<OtherParameters>;
+/** A transformer that holds its frozen matrices and is given the rest. It is not trained. */
+export type FrozenTransformer = Transformer<OtherParameters>;
 
 /**
- * A transformer over matrices of 4 or 8 bits, which become constants of its graphs.
+ * A transformer over frozen matrices, which become constants of its graphs.
  * @param matrices all matrices of the model
  * @throws InputError for a matrix that is missing or has other sizes.
  */
-export function createQuantisedTransformer(
+export function createFrozenTransformer(
   options: TransformerOptions,
-  matrices: QuantisedMatrices,
-): QuantisedTransformer {
+  matrices: FrozenMatrices,
+): FrozenTransformer {
   const config = resolveConfig(options);
   checkMatrices(config, matrices);
   return transformerOver<OtherParameters>(
     config,
     (params) =>
-      makeWithMatrices<tf.Tensor, AnyMatrix>(
+      makeWithMatrices<tf.Tensor, FrozenMatrix>(
         config,
         (_shape, _role, path) => params[path]!,
         (_shape, _role, path) => matrices.get(path)!,
       ),
     () => {
-      throw new InputError('Matrices of 4 or 8 bits are read from a checkpoint; they cannot be begun anew.');
+      throw new InputError('Frozen matrices are read from a checkpoint; they cannot be begun anew.');
     },
   );
 }
 
-function checkMatrices(config: TransformerConfig, matrices: QuantisedMatrices): void {
+function checkMatrices(config: TransformerConfig, matrices: FrozenMatrices): void {
   makeWithMatrices(
     config,
     () => undefined,
