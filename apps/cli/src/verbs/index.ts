@@ -12,6 +12,7 @@ import { inspect } from './inspect.js';
 import { list } from './ls.js';
 import { mechanismVerbs } from './mechanism-verbs.js';
 import { parity } from './parity.js';
+import { pull } from './pull.js';
 import { report } from './report.js';
 import { score } from './score.js';
 import { search } from './search.js';
@@ -25,6 +26,7 @@ export const verbsOf = (registry: Registry): readonly Verb[] => [
   generate,
   chat,
   serve,
+  pull,
   info,
   score,
   inspect,
