@@ -40,7 +40,7 @@ it('files go with the model, and those of processes that are gone with the next 
 it('matrices that a file has as they are used stay there', async () => {
   const { files, plan, config } = await openCheckpoint(model);
   const store = await WeightStore.create();
-  const { matrices } = await storeWeights(config, '32bit', plan, files, store);
+  const { matrices } = await storeWeights(config, '16bit', plan, files, store);
   const fileOf = (matrix: FrozenMatrix | undefined) =>
     matrix && 'array' in matrix ? dirname(matrix.array.file) : undefined;
   expect(fileOf(matrices.get('blocks.0.output.weight'))).toBe(model);

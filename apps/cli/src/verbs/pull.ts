@@ -42,7 +42,7 @@ export const pull = defineVerb({
       const files = chooseFiles(await listHubFiles(place, signal), file, place.repo);
       const bytes = files.reduce((sum, { size }) => sum + size, 0);
       const total = Math.max(1, Math.ceil(bytes / MEBIBYTE));
-      const progress = createProgress({ title: 'pull', total, unit: 'MiB', quiet: output.quiet });
+      const progress = createProgress({ title: 'pull', total, unit: 'MiB', output });
       try {
         await downloadInto(folder, files, place, {
           signal,

@@ -1,4 +1,4 @@
-import { formatScore, scoreTasks, scoreText } from '@palimpsest/harness';
+import { formatScore, type LanguageModel, scoreTasks, scoreText } from '@palimpsest/harness';
 import { corpusText, loadCorpus, unknownCharactersRemark } from '@palimpsest/lm';
 import { createEngine, InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
@@ -51,8 +51,9 @@ export const score = defineVerb({
     const place = placeOrNewest(options, positional, output);
     const text = textPath === undefined ? undefined : corpusText(loadCorpus(textPath)).slice(0, characters);
     const engine = await createEngine(options.engine, engineSettings(options));
+    let language: LanguageModel | undefined;
     try {
-      const language = await openModel(place, options, context);
+      language = await openModel(place, options, context, engine);
       const { params, tokenizer } = language;
       const scored = {
         engine,
@@ -80,6 +81,7 @@ export const score = defineVerb({
       return signal.aborted ? ExitCode.interrupted : ExitCode.ok;
     } finally {
       await engine.dispose();
+      await language?.dispose();
     }
   },
 });
