@@ -116,6 +116,10 @@ describe('the judgement of trials', () => {
     expect(judgeTrials([slow, fast], [result('language', slow, [9])], standardRegistry)[1]!.score).toBe(0);
   });
 
+  it('gives no points to trials of which nothing was computed, as in an empty shard', () => {
+    expect(judgeTrials([slow], [], standardRegistry)).toMatchObject([{ values: {}, score: 0 }]);
+  });
+
   it('counts a trial that failed with one of its seeds as failed in that task', () => {
     const failed = { ...result('language', slow, [], 1002), outcome: undefined } as CellResult;
     const [first, last] = judgeTrials(

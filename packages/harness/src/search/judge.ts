@@ -37,7 +37,7 @@ export function judgeTrials(
   const judged = valued.map(({ trial, values }): JudgedTrial => {
     const places = ranges.map(({ name, worst, best }) => placeOf(values[name], worst, best));
     const isFinalist = finalists.some((finalist) => isSame(finalist, trial));
-    return { ...trial, values, score: mean(places), isFinalist };
+    return { ...trial, values, score: places.length === 0 ? 0 : mean(places), isFinalist };
   });
   const models = [...new Set(trials.map(({ model }) => model))];
   return models.flatMap((model) =>
