@@ -6,6 +6,8 @@ import type { AddressInfo } from 'node:net';
 export interface HubManners {
   /** Breaks every connection after this many bytes of a file. */
   breakAfter?: number;
+  /** How many connections it breaks. Default: all. */
+  breaks?: number;
   /** Milliseconds between pieces of a file. */
   slowness?: number;
   /** Gives other bytes than it has said. */
@@ -77,6 +79,8 @@ export class LocalHub {
       response.write(body.subarray(at, at + 1000));
       await new Promise((resolve) => setTimeout(resolve, slowness));
       if (breakAfter !== undefined && at + 1000 >= breakAfter && at + 1000 < body.length) {
+        if (this.manners.breaks === 0) continue;
+        if (this.manners.breaks !== undefined) this.manners.breaks -= 1;
         response.destroy();
         return;
       }
