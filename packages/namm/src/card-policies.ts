@@ -4,7 +4,7 @@ import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { loadPolicy } from './evolution/policy-file.js';
 import { policyModel } from './managed/policy-model.js';
-import type { Schedule } from './managed/schedule.js';
+import { type Schedule, scheduleOf } from './managed/schedule.js';
 import { fullPolicy } from './policy/full.js';
 import { nammPolicy } from './policy/namm-policy.js';
 import { checkPolicyName, policies, policyByName } from './policy/policies.js';
@@ -14,9 +14,21 @@ import type { CachePolicy } from './policy/policy.js';
 export const cacheOptions = {
   budget: z.int().min(1).optional().describe('most tokens that a head may keep'),
   updateInterval: z.int().min(1).optional().describe('tokens between two updates'),
+  tailShare: z
+    .number()
+    .positive()
+    .optional()
+    .describe('an update whenever so many tokens came for each one kept, in place of updateInterval'),
 };
 const interval = { updateInterval: cacheOptions.updateInterval.unwrap().default(512) };
-const budgeted = z.strictObject({ budget: cacheOptions.budget.unwrap(), ...interval });
+const { budget, updateInterval, tailShare } = cacheOptions;
+const budgeted = z.strictObject({
+  budget: budget.unwrap(),
+  updateInterval: updateInterval.describe('tokens between two updates (default: 512)'),
+  tailShare,
+});
+/** Tokens between two moments at which a policy that learned nothing may update, where updates are adaptive. */
+const HOP = 16;
 
 // The transformer's own window and sinks do the same without a look through the cache.
 const { recency: _recency, sinks: _sinks, ...watching } = policies;
@@ -68,27 +80,35 @@ export interface ScheduledPolicy {
   readonly schedule: Partial<Schedule>;
 }
 
-function budgetedPolicy(
-  name: string,
-  { budget, updateInterval }: { readonly budget: number; readonly updateInterval?: number | undefined },
-): ScheduledPolicy {
-  return {
-    policy: policyByName(name, { size: budget }),
-    schedule: updateInterval === undefined ? {} : { updateInterval },
-  };
+/**
+ * When the cache is looked through, as far as the options say.
+ * @throws InputError for two answers.
+ */
+function timesOf(
+  { updateInterval, tailShare }: Pick<EvolvedOptions, 'updateInterval' | 'tailShare'>,
+  hopLength: number,
+): Partial<Schedule> {
+  if (tailShare === undefined) return updateInterval === undefined ? {} : { updateInterval };
+  if (updateInterval === undefined) return { adaptive: { tailShare, least: 8 * hopLength, hopLength } };
+  throw new InputError(
+    'The cache is looked through after a fixed number of tokens or a share of what it kept: give updateInterval or tailShare, not both.',
+  );
+}
+
+function budgetedPolicy(name: string, options: z.output<typeof budgeted>): ScheduledPolicy {
+  return { policy: policyByName(name, { size: options.budget }), schedule: timesOf(options, HOP) };
 }
 
 async function evolvedPolicy(options: EvolvedOptions): Promise<ScheduledPolicy> {
-  const { policyFile, budget, updateInterval } = options;
+  const { policyFile, budget, updateInterval, tailShare } = options;
   const { config, parameters, statistics } = await loadPolicy(policyFile);
   const { kind } = config.selection;
   const capped = budget === undefined ? config : { ...config, selection: { kind, cacheSize: budget } };
+  const asked = timesOf({ updateInterval, tailShare }, config.hopLength);
   return {
     policy: nammPolicy(capped, { vectors: [parameters], statistics }),
-    schedule: {
-      updateInterval: updateInterval ?? config.updateInterval,
-      ...(updateInterval === undefined && { maxTokensPerForward: config.maxTokensPerForward }),
-    },
+    // Another interval takes pieces that divide it.
+    schedule: updateInterval === undefined ? { ...scheduleOf(config), ...asked } : asked,
   };
 }
 
@@ -100,9 +120,9 @@ export async function namedPolicy(
   name: string,
   given: { readonly [Key in keyof EvolvedOptions]?: EvolvedOptions[Key] | undefined },
 ): Promise<ScheduledPolicy> {
-  const { policyFile, budget, updateInterval } = given;
+  const { policyFile, budget, ...times } = given;
   if (name === 'namm') {
-    if (policyFile !== undefined) return evolvedPolicy({ policyFile, budget, updateInterval });
+    if (policyFile !== undefined) return evolvedPolicy({ policyFile, budget, ...times });
     throw new InputError(
       "The policy 'namm' needs --policy-file, a file of an evolved policy or of its evolution.",
     );
@@ -116,7 +136,7 @@ export async function namedPolicy(
     throw new InputError(`--policy-file belongs to the policy 'namm'; '${name}' has learned nothing.`);
   }
   if (budget === undefined) throw new InputError(`The policy '${name}' needs --budget, tokens per head.`);
-  return budgetedPolicy(name, { budget, updateInterval });
+  return budgetedPolicy(name, { budget, ...times });
 }
 
 /** Every rule for what a transformer's cache forgets. */

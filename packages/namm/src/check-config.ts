@@ -97,9 +97,9 @@ const RULES: readonly Rule[] = [
     selection.kind === 'dynamic' && paramSharing !== 'shared'
       ? `The selection 'dynamic' learns one threshold, which needs paramSharing 'shared', not '${paramSharing}'.`
       : undefined,
-  ({ adaptive }) =>
-    adaptive !== null
-      ? 'adaptive is not built: policies run after every updateInterval tokens, whatever the cache holds; leave it out.'
+  ({ adaptive, eviction }) =>
+    adaptive !== null && eviction === 'parity'
+      ? "adaptive is ours, and the eviction 'parity' lets all texts of a batch keep equally many; choose 'ragged'."
       : undefined,
   ({ mode, eviction }, given) =>
     mode === 'parityOfficial' && given.eviction !== undefined && eviction !== 'parity'

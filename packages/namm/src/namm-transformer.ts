@@ -12,6 +12,7 @@ import {
 import { type NAMMConfig, type NAMMOptions, resolveNAMMConfig } from './config.js';
 import { ManagedDecoder } from './managed/managed-decoder.js';
 import { type ManagedReader, manageTransformer } from './managed/managed-transformer.js';
+import { scheduleOf } from './managed/schedule.js';
 import { type NAMMResources, policyOf } from './namm.js';
 import {
   initSeedWeights,
@@ -202,11 +203,7 @@ class PolicyTransformer extends OnEngine implements NAMMTransformer {
   #managed() {
     const { useNamm = true } = this.options;
     const policy = useNamm ? policyOf(this.#config, this.options) : fullPolicy();
-    const { updateInterval, maxTokensPerForward } = this.#config;
-    return manageTransformer(createTransformer(this.#options), policy, {
-      updateInterval,
-      maxTokensPerForward,
-    });
+    return manageTransformer(createTransformer(this.#options), policy, scheduleOf(this.#config));
   }
 
   async #compiled(): Promise<ManagedReader> {

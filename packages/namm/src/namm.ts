@@ -9,6 +9,7 @@ import {
 import { type NAMMConfig, type NAMMOptions, resolveNAMMConfig } from './config.js';
 import type { FeatureStatistics } from './features/statistics.js';
 import { type KeyValue, LayerUpdates, type UpdateResult } from './layer-updates.js';
+import { scheduleOf } from './managed/schedule.js';
 import { OpenNAMM } from './open-namm/open-namm.js';
 import type { OpenNAMMConfig } from './open-namm/scoring.js';
 import { nammPolicy } from './policy/namm-policy.js';
@@ -179,13 +180,13 @@ class SpectralNAMM implements NAMM {
     attention: NDArray,
     { returnScores = false }: { readonly returnScores?: boolean } = {},
   ): Promise<readonly [SeedCache, NDArray | null]> {
-    this.#seed ??= new SeedSequence(this.config.updateInterval, await this.#updatesFor(1));
+    this.#seed ??= new SeedSequence(scheduleOf(this.config), await this.#updatesFor(1));
     const { cache, scores } = await this.#seed.forward(kvCache, attention);
     return [cache, returnScores ? (scores ?? null) : null];
   }
 
   async evaluateRetention(kvCache: SeedCache, attention: NDArray): Promise<RetentionSummary> {
-    this.#seed ??= new SeedSequence(this.config.updateInterval, await this.#updatesFor(1));
+    this.#seed ??= new SeedSequence(scheduleOf(this.config), await this.#updatesFor(1));
     const { scores, kept } = await this.#seed.evaluate(kvCache, attention);
     return summarise(scores, kept);
   }

@@ -1,5 +1,6 @@
 import { formatShape, InputError, type NDArray, ndarray } from '@palimpsest/tensor-core';
 import type { KeyValue, LayerUpdates, UpdateResult } from './layer-updates.js';
+import { nextUpdate, type Schedule } from './managed/schedule.js';
 
 /** Keys and values in the seed's shape, `[batch, tokens, width]`. */
 export interface SeedCache {
@@ -17,6 +18,8 @@ interface Progress {
   readonly next: readonly number[];
   /** Queries since the beginning. */
   readonly step: number;
+  /** Queries at the next update. */
+  readonly due: number;
 }
 
 /** One layer's cache in the seed's shapes: one head, attention by token and query. */
@@ -24,22 +27,23 @@ export class SeedSequence {
   #progress: Progress | undefined;
 
   constructor(
-    private readonly interval: number,
+    private readonly schedule: Schedule,
     private readonly updates: LayerUpdates,
   ) {}
 
-  /** Takes in a call; an update runs when a multiple of the interval was passed, at most once. */
+  /** Takes in a call; an update runs when one has fallen due, at most once. */
   async forward(cache: SeedCache, attention: NDArray): Promise<{ cache: SeedCache; scores?: NDArray }> {
     const before = this.#continued(cache);
     const now = progressOf(cache, attention, before);
     await this.updates.observe(0, byQuery(attention));
-    const isDue = Math.floor(now.step / this.interval) > Math.floor((before?.step ?? 0) / this.interval);
-    if (!isDue) {
-      this.#progress = now;
+    const due = before?.due ?? nextUpdate(this.schedule, 0, 0);
+    if (now.step < due) {
+      this.#progress = { ...now, due };
       return { cache: { ...cache, valid: validityOf(now.positions) } };
     }
     const result = await this.updates.update(0, byHead(cache), now.positions);
-    this.#progress = { ...now, positions: result.positions };
+    const next = nextUpdate(this.schedule, now.step, Math.max(...result.lengths.data));
+    this.#progress = { ...now, positions: result.positions, due: next };
     return { cache: seedCache(result), scores: withoutHead(result.scores) };
   }
 
@@ -72,7 +76,11 @@ export class SeedSequence {
   }
 }
 
-function progressOf(cache: SeedCache, attention: NDArray, before: Progress | undefined): Progress {
+function progressOf(
+  cache: SeedCache,
+  attention: NDArray,
+  before: Progress | undefined,
+): Omit<Progress, 'due'> {
   const [batch, tokens] = cache.key.shape as [number, number];
   const [rows, columns, queries] = attention.shape as [number, number, number];
   if (attention.shape.length !== 3 || rows !== batch || columns !== tokens) {

@@ -31,7 +31,7 @@ it('shows what every update made of every token, and its spectrum', async () => 
     '',
   );
   const tokenizer = CharacterTokenizer.fromText(letters);
-  const { sections, data } = inspectionOf(read, { policy: 'namm', updateInterval: 16 }, tokenizer);
+  const { sections, data } = inspectionOf(read, 'namm', tokenizer);
   const pieces = sections.flatMap(({ pictures }) =>
     pictures.flatMap((x) => (x.kind === 'text' ? [x.pieces] : [])),
   );
@@ -63,8 +63,11 @@ it('draws a text that ends inside a character, and spectra of negative parts by 
     spectrum: [-4, 2, -0.5],
   }));
   const { sections } = inspectionOf(
-    { tokens, updates: [2], heads: [{ layer: 0, head: 0, lives }] },
-    { policy: 'namm', updateInterval: 2 },
+    {
+      ...{ tokens, updates: [2], heads: [{ layer: 0, head: 0, lives }] },
+      schedule: { updateInterval: 2, maxTokensPerForward: 2 },
+    },
+    'namm',
     new ByteTokenizer(),
   );
   const [picture] = sections[2]!.pictures;

@@ -22,6 +22,11 @@ export const memoryOptions = {
     description: 'tokens between two looks through the cache, for rules that watch it (default: 512)',
     value: 'count',
   }),
+  tailShare: z.number().positive().optional().meta({
+    description:
+      'look through the cache whenever so many tokens came for each one kept, in place of --update-interval',
+    value: 'share',
+  }),
   policyFile: z.string().optional().meta({
     description: 'file of an evolved policy, for --memory namm',
     value: 'path',
@@ -33,6 +38,7 @@ const OWN = {
   budget: '--budget',
   sinks: '--sinks',
   updateInterval: '--update-interval',
+  tailShare: '--tail-share',
   policyFile: '--policy-file',
 } as const;
 

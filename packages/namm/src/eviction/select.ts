@@ -161,6 +161,31 @@ export function assembleSelection(
   );
 }
 
+/**
+ * What was decided about some texts, where the others keep everything.
+ * @param isDue which texts of the batch it is about
+ * @param valid 0/1 `[batch, heads, tokens]`
+ */
+export function keepingOthers(
+  decided: Selection,
+  isDue: readonly boolean[],
+  valid: NDArray,
+): Pick<Selection, 'kept' | 'lengths' | 'passing'> {
+  const [batch, heads, tokens] = valid.shape as [number, number, number];
+  const most = decided.kept.shape[2]!;
+  const kept = Array.from({ length: batch * heads }, (_, list) => {
+    if (isDue[Math.floor(list / heads)]) {
+      return Array.from(decided.kept.data.subarray(list * most, (list + 1) * most)).filter((at) => at >= 0);
+    }
+    return Array.from({ length: tokens }, (_, at) => at).filter((at) => valid.data[list * tokens + at]);
+  });
+  const { kept: indices, lengths } = assembleSelection(kept, [batch, heads]);
+  const counts = Int32Array.from(kept, ({ length }, list) =>
+    isDue[Math.floor(list / heads)] ? decided.passing.data[list]! : length,
+  );
+  return { kept: indices, lengths, passing: ndarray(counts, [batch, heads], 'int32') };
+}
+
 function assemble(
   ranked: readonly Ranked[],
   kept: readonly (readonly number[])[],

@@ -1,6 +1,7 @@
 import type { Transformer } from '@palimpsest/backbone';
 import { InputError } from '@palimpsest/base';
 import { type ManagedTransformer, manageTransformer } from '../managed/managed-transformer.js';
+import { scheduleOf } from '../managed/schedule.js';
 import { nammPolicy } from '../policy/namm-policy.js';
 import type { EvolvedPolicy } from './policy-file.js';
 import type { PopulationRunner } from './trial.js';
@@ -24,9 +25,8 @@ export function transferNamm(policy: EvolvedPolicy, model: Transformer): Managed
       `Statistics of ${statistics.length} layers do not fit a model of ${layers}; estimate them on text of that model (recalibrate).`,
     );
   }
-  const { updateInterval, maxTokensPerForward } = config;
   const managed = nammPolicy(config, { vectors: [parameters], statistics });
-  return manageTransformer(model, managed, { updateInterval, maxTokensPerForward });
+  return manageTransformer(model, managed, scheduleOf(config));
 }
 
 /**

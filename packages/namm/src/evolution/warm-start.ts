@@ -73,6 +73,11 @@ export function softPolicyModel(
       'A warm start removes nothing, so that no block can fall before its tokens; leave hierarchy out.',
     );
   }
+  if (config.adaptive) {
+    throw new InputError(
+      'A warm start removes nothing, so that updates adapt to nothing; leave adaptive out until the policy is learned.',
+    );
+  }
   if (!(temperature > 0 && Number.isFinite(temperature))) {
     throw new InputError(
       `The temperature of a warm start is a number above 0, but ${temperature} was given.`,

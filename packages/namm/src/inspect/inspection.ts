@@ -1,23 +1,14 @@
 import type { Inspection, InspectionPicture, Tokenizer } from '@palimpsest/lm';
+import type { Schedule } from '../managed/schedule.js';
 import type { HeadLives, ReadText, TokenLife } from './read-text.js';
 
 /** The darkest ground that text is still read on. */
 const DARKEST = 0.6;
 const BARS = '▁▂▃▄▅▆▇█';
 
-/** Facts about what was inspected. */
-export interface Inspected {
-  readonly policy: string;
-  readonly updateInterval: number;
-}
-
 /** What a page shows of a text that was read under a policy. */
-export function inspectionOf(
-  read: ReadText,
-  { policy, updateInterval }: Inspected,
-  tokenizer: Tokenizer,
-): Inspection {
-  const { tokens, updates, heads } = read;
+export function inspectionOf(read: ReadText, policy: string, tokenizer: Tokenizer): Inspection {
+  const { tokens, updates, schedule, heads } = read;
   const decoder = tokenizer.streamingDecoder();
   const texts = Array.from(tokens, (id) => decoder.push(id));
   // A character that the text breaks off in.
@@ -30,7 +21,7 @@ export function inspectionOf(
   return {
     facts: [
       ['policy', policy],
-      ['text', `${tokens.length} tokens, an update after every ${updateInterval}`],
+      ['text', `${tokens.length} tokens, ${timesOf(schedule)}`],
       ['heads', `${heads.length} in ${layers.length} layers`],
     ],
     summary: [
@@ -63,6 +54,11 @@ export function inspectionOf(
     },
   };
 }
+
+const timesOf = ({ updateInterval, adaptive }: Schedule): string =>
+  adaptive
+    ? `an update whenever ${adaptive.tailShare} tokens came for each one kept, and ${adaptive.least} at least`
+    : `an update after every ${updateInterval}`;
 
 /** Tokens of a head that stay at each update. */
 const keptAfter = ({ lives }: HeadLives, updates: readonly number[]): number[] =>

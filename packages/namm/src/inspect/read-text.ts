@@ -1,7 +1,7 @@
 import type { Transformer, TransformerParameters } from '@palimpsest/backbone';
 import { type Engine, InputError, type NDArray, ndarray, type ToHost } from '@palimpsest/tensor-core';
 import { manageTransformer } from '../managed/managed-transformer.js';
-import type { Schedule } from '../managed/schedule.js';
+import { nextUpdate, type Schedule } from '../managed/schedule.js';
 import type { UpdateReport } from '../managed/update.js';
 import type { CachePolicy } from '../policy/policy.js';
 
@@ -33,6 +33,8 @@ export interface ReadText {
   readonly tokens: Int32Array;
   /** Tokens read at each update. */
   readonly updates: readonly number[];
+  /** When they came. */
+  readonly schedule: Schedule;
   readonly heads: readonly HeadLives[];
 }
 
@@ -57,10 +59,10 @@ export async function readText(options: ReadTextOptions): Promise<ReadText> {
     throw new InputError(`The policy '${policy.name}' forgets nothing, so that no update could be shown.`);
   }
   const managed = manageTransformer(model, policy, options.schedule);
-  const { updateInterval } = managed.schedule;
-  if (tokens.length < updateInterval) {
+  const first = nextUpdate(managed.schedule, 0, 0);
+  if (tokens.length < first) {
     throw new InputError(
-      `Nothing is forgotten before ${updateInterval} tokens, but this text has ${tokens.length}; take a longer one, or a smaller interval.`,
+      `Nothing is forgotten before ${first} tokens, but this text has ${tokens.length}; take a longer one, or a smaller interval.`,
     );
   }
   const updates: number[] = [];
@@ -78,7 +80,7 @@ export async function readText(options: ReadTextOptions): Promise<ReadText> {
     await texts.dispose();
     await reader.dispose();
   }
-  return { tokens, updates, heads: [...heads.values()] };
+  return { tokens, updates, schedule: managed.schedule, heads: [...heads.values()] };
 }
 
 function note(

@@ -56,11 +56,7 @@ export const inspectVerb: MechanismVerb<typeof schema> = {
         schedule,
         tokens: Int32Array.from(tokenizer.encode(text)),
       });
-      const inspection = inspectionOf(
-        read,
-        { policy: options.memory, updateInterval: read.updates[0]! },
-        tokenizer,
-      );
+      const inspection = inspectionOf(read, options.memory, tokenizer);
       nodeModule('node:fs').writeFileSync(options.out, await draw(inspection, folder));
       output.print([...inspection.summary, `page: ${options.out}`].join('\n'));
       output.emit({ ...inspection.data, page: options.out });

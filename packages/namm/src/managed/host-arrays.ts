@@ -1,4 +1,5 @@
 import { InputError, type NDArray, ndarray } from '@palimpsest/tensor-core';
+import type { Schedule } from './schedule.js';
 import type { HostState } from './state.js';
 
 /** An array that stands for a number of slots, which graphs know by its shape. */
@@ -51,16 +52,19 @@ export function roomOf({ layers }: HostState): number {
 /**
  * Tokens of padding before each text.
  * @param mask 0/1 `[batch, time]`
- * @throws InputError for padding that does not stand on the left, or is no multiple of the interval.
+ * @throws InputError for padding that does not stand on the left, or is no multiple of the interval, or, with adaptive
+ * updates, of the hop.
  */
-export function paddingOf({ data, shape }: NDArray, updateInterval: number): number[] {
+export function paddingOf({ data, shape }: NDArray, { updateInterval, adaptive }: Schedule): number[] {
+  const unit = adaptive?.hopLength ?? updateInterval;
+  const name = adaptive ? 'hopLength' : 'updateInterval';
   const [batch, time] = shape as [number, number];
   return Array.from({ length: batch }, (_, row) => {
     const own = data.subarray(row * time, (row + 1) * time);
     const padding = own.indexOf(1);
-    if (padding < 0 || padding % updateInterval !== 0 || own.subarray(padding).includes(0)) {
+    if (padding < 0 || padding % unit !== 0 || own.subarray(padding).includes(0)) {
       throw new InputError(
-        `Padding stands on the left and is a multiple of the updateInterval ${updateInterval}, so that updates fall where they would fall alone; text ${row} has another mask.`,
+        `Padding stands on the left and is a multiple of the ${name} ${unit}, so that updates fall where they would fall alone; text ${row} has another mask.`,
       );
     }
     return padding;

@@ -16,13 +16,15 @@ import { columns, paddingOf, roomOf, slots } from './host-arrays.js';
 import type { ReadOptions } from './read-options.js';
 import { pieces, type Schedule } from './schedule.js';
 import { emptyHostState, type HostState, type ManagedState, rowsOfState } from './state.js';
-import { updatedMemory } from './update.js';
+import { longestKept, updatedMemory } from './update.js';
+import { UpdateTimes } from './update-times.js';
 
 type DeviceState = ToDevice<ManagedState>;
 
 /**
  * Texts of a batch being read by a transformer whose cache a policy manages. All rows have read equally many tokens; a shorter
- * text begins behind padding of a multiple of the interval, so that every row is as it would be alone.
+ * text begins behind padding of a multiple of the interval (or, with
+ * adaptive updates, of the hop), so that every row is as it would be alone.
  */
 export class ManagedTexts {
   #state: DeviceState | undefined;
@@ -35,6 +37,7 @@ export class ManagedTexts {
   #largest = 0;
   /** Tokens of padding before each text. */
   #padding: number[];
+  #times: UpdateTimes;
 
   constructor(
     private readonly graphs: ManagedGraphs,
@@ -42,8 +45,14 @@ export class ManagedTexts {
     readonly batch: number,
     private readonly options: ReadOptions = {},
   ) {
-    graphs.users += 1;
     this.#padding = new Array<number>(batch).fill(0);
+    this.#times = new UpdateTimes(schedule, this.#padding);
+    if (schedule.adaptive && graphs.policy.afterUpdate && batch > 1) {
+      throw new InputError(
+        `Adaptive updates fall at other places in every text, and the policy '${graphs.policy.name}' begins anew at each; read its texts one by one.`,
+      );
+    }
+    graphs.users += 1;
   }
 
   /** Options of the model. */
@@ -58,7 +67,7 @@ export class ManagedTexts {
 
   /** Bytes of all arrays that the memory consists of. */
   get stateBytes(): number {
-    return treeBytes(this.#state ?? {}) + treeBytes(this.#waiting);
+    return this.#state ? treeBytes(this.#state) + treeBytes(this.#waiting) + treeBytes(this.#times.saved) : 0;
   }
 
   /** The most that these bytes were, since the texts began: before what waits is taken in, or before an update. */
@@ -111,16 +120,20 @@ export class ManagedTexts {
   async state(): Promise<HostState> {
     if (!this.#state) return emptyHostState(this.batch);
     await this.#absorb();
-    return toHost(this.#state);
+    return { ...(await toHost(this.#state)), ...this.#times.saved };
   }
 
   /** Goes on from a memory on the host. */
   restore(state: HostState): void {
     this.reset();
     if (state.layers.length === 0) return;
-    this.#state = this.graphs.engine.put(state);
-    this.#seen = state.seen.data[0]!;
-    this.#padding = Array.from(state.position.data, (position) => this.#seen - position);
+    const { due, ...memory } = state;
+    const seen = memory.seen.data[0]!;
+    const padding = Array.from(memory.position.data, (position) => seen - position);
+    this.#times = UpdateTimes.restored(this.schedule, padding, due);
+    this.#state = this.graphs.engine.put(memory);
+    this.#seen = seen;
+    this.#padding = padding;
     this.#room = roomOf(state);
     this.#noteSize();
   }
@@ -136,6 +149,7 @@ export class ManagedTexts {
     this.#seen = 0;
     this.#largest = 0;
     this.#padding.fill(0);
+    this.#times = new UpdateTimes(this.schedule, this.#padding);
   }
 
   /**
@@ -155,7 +169,8 @@ export class ManagedTexts {
     const { managed } = graphs;
     const policy = this.options.policy ?? graphs.policy;
     const { retention } = policy;
-    if (managed.length === 0 || retention.kind === 'everything') return;
+    const due = this.#times.dueAt(this.#seen);
+    if (managed.length === 0 || retention.kind === 'everything' || due?.includes(true) === false) return;
     await this.#absorb();
     await this.#takeRoom();
     const state = this.#state!;
@@ -163,10 +178,19 @@ export class ManagedTexts {
     this.#parameters ??= graphs.parametersOf(policy);
     const tokensSeen = this.#padding.map((padding) => Math.max(0, this.#seen - padding));
     const { extents, reportsCarried } = this.options;
-    const update = { state, parameters: this.#parameters, retention, tokensSeen, extents, reportsCarried };
+    const update = {
+      state,
+      parameters: this.#parameters,
+      retention,
+      tokensSeen,
+      due,
+      extents,
+      reportsCarried,
+    };
     const { state: next, layers } = await updatedMemory(graphs, update);
     this.#state = next;
-    this.options.onUpdate?.({ seen: this.#seen, layers });
+    this.#times.passed(this.#seen, longestKept(layers));
+    this.options.onUpdate?.({ seen: this.#seen, layers, ...(due && { due }) });
   }
 
   async dispose(): Promise<void> {
@@ -183,7 +207,8 @@ export class ManagedTexts {
   ): AsyncGenerator<DeviceArray> {
     this.#check(tokens, mask);
     const time = tokens.shape[1]!;
-    for (const { from, count, updates } of pieces(this.#seen, time, this.schedule)) {
+    const updateAfter = (seen: number) => this.#times.next(seen);
+    for (const { from, count, updates } of pieces(this.#seen, time, this.schedule, updateAfter)) {
       const part = columns(tokens, from, count);
       const seenPart = mask && columns(mask, from, count);
       yield count === 1 && this.#state && !seenPart
@@ -224,8 +249,7 @@ export class ManagedTexts {
     const { graphs, batch } = this;
     if (this.#room === 0) {
       await this.#absorb();
-      const { updateInterval } = this.schedule;
-      this.#room = Math.min(ROOM, updateInterval - (this.#seen % updateInterval));
+      this.#room = Math.min(ROOM, this.#times.next(this.#seen) - this.#seen);
       this.#state = await graphs.makeRoom(this.#state!, slots(this.#room));
     }
     const token = ndarray(tokens.data, [batch], 'int32');
@@ -292,6 +316,7 @@ export class ManagedTexts {
       throw new InputError(
         'Padding stands before the beginning of a text: give a mask with the first tokens alone.',
       );
-    this.#padding = paddingOf(mask, this.schedule.updateInterval);
+    this.#padding = paddingOf(mask, this.schedule);
+    this.#times = new UpdateTimes(this.schedule, this.#padding);
   }
 }

@@ -34,7 +34,7 @@ export function policyModel(
     config: {
       transformer: transformer.config,
       policy: JSON.parse(JSON.stringify(policy.config)) as JsonObject,
-      schedule: { ...managed.schedule },
+      schedule: JSON.parse(JSON.stringify(managed.schedule)) as JsonObject,
     },
     vocabSize: transformer.vocabSize,
     init: (rng) => transformer.init(rng),
@@ -45,6 +45,11 @@ export function policyModel(
     },
     forward: (params, tokens, state, { training, dropoutKey }) => {
       requireBeginning(state);
+      if (managed.schedule.adaptive) {
+        throw new InputError(
+          'Where adaptive updates fall depends on what was kept, which no graph knows beforehand: read texts by the decoder or reader of the model, or train without adaptive.',
+        );
+      }
       const key = training ? dropoutKey : undefined;
       const logits = readFromTheStart(managed.model, held, managed.schedule, params, tokens, key);
       const [batch, time] = tokens.shape;

@@ -1,10 +1,18 @@
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
+import type { NAMMConfig } from '../config.js';
+
+const adaptive = z.strictObject({
+  tailShare: z.number().positive().describe('new tokens per kept one after which an update pays'),
+  least: z.int().min(1).describe('fewest new tokens'),
+  hopLength: z.int().min(1).describe('updates come at multiples of it'),
+});
 
 /** When a cache is looked through. */
 export const scheduleSchema: z.ZodObject<{
   updateInterval: z.ZodDefault<z.ZodInt>;
   maxTokensPerForward: z.ZodDefault<z.ZodNullable<z.ZodInt>>;
+  adaptive: z.ZodOptional<typeof adaptive>;
 }> = z.strictObject({
   updateInterval: z.int().min(1).default(512).describe('tokens between two updates of the cache'),
   maxTokensPerForward: z
@@ -13,6 +21,7 @@ export const scheduleSchema: z.ZodObject<{
     .nullable()
     .default(128)
     .describe('longest piece of a prompt, which divides the interval; null: an interval'),
+  adaptive: adaptive.optional().describe('updates when they pay, in place of the interval'),
 });
 export type Schedule = z.output<typeof scheduleSchema>;
 
@@ -25,7 +34,7 @@ export function checkSchedule(given: z.input<typeof scheduleSchema>): Schedule {
   }
   const { updateInterval, maxTokensPerForward } = parsed.data;
   if (given.maxTokensPerForward === undefined && updateInterval % (maxTokensPerForward ?? 1) !== 0) {
-    return { updateInterval, maxTokensPerForward: greatestDivisor(updateInterval, maxTokensPerForward ?? 1) };
+    return { ...parsed.data, maxTokensPerForward: greatestDivisor(updateInterval, maxTokensPerForward ?? 1) };
   }
   if (maxTokensPerForward !== null && updateInterval % maxTokensPerForward !== 0) {
     throw new InputError(
@@ -41,6 +50,29 @@ const greatestDivisor = (value: number, most: number): number => {
   return divisor;
 };
 
+/** The schedule that a policy's options ask for. */
+export const scheduleOf = ({
+  updateInterval,
+  maxTokensPerForward,
+  adaptive,
+  hopLength,
+}: NAMMConfig): Schedule => ({
+  updateInterval,
+  maxTokensPerForward,
+  ...(adaptive && { adaptive: { ...adaptive, hopLength } }),
+});
+
+/**
+ * How many tokens will have been read at the next update.
+ * @param seen tokens read: since the last update none, where updates are adaptive
+ * @param kept entries that the last update left in the longest head of any layer
+ */
+export function nextUpdate({ updateInterval, adaptive }: Schedule, seen: number, kept: number): number {
+  if (!adaptive) return (Math.floor(seen / updateInterval) + 1) * updateInterval;
+  const { tailShare, least, hopLength } = adaptive;
+  return Math.ceil((seen + Math.max(least, tailShare * kept)) / hopLength) * hopLength;
+}
+
 /** A run of tokens that goes through the model at once. */
 export interface TextPiece {
   readonly from: number;
@@ -50,18 +82,24 @@ export interface TextPiece {
 }
 
 /**
- * Cuts the next tokens of a text at multiples of the longest piece and of the interval, counted from its beginning. What is no whole
+ * Cuts the next tokens of a text at multiples of the longest piece, counted from its beginning, and at updates. What is no whole
  * piece is cut into powers of two, so that the number of different lengths stays small.
  * @param seen tokens before them
+ * @param updateAfter where the next update comes, asked for before every piece. Default: at multiples of the interval
  */
-export function* pieces(seen: number, count: number, schedule: Schedule): Generator<TextPiece> {
-  const { updateInterval } = schedule;
-  const longest = schedule.maxTokensPerForward ?? updateInterval;
+export function* pieces(
+  seen: number,
+  count: number,
+  schedule: Schedule,
+  updateAfter: (seen: number) => number = (at) => nextUpdate(schedule, at, 0),
+): Generator<TextPiece> {
+  const longest = schedule.maxTokensPerForward ?? schedule.updateInterval;
   for (let from = 0; from < count; ) {
     const at = seen + from;
-    const room = Math.min(longest - (at % longest), count - from);
+    const next = updateAfter(at);
+    const room = Math.min(longest - (at % longest), next - at, count - from);
     const length = room === longest ? room : 2 ** Math.floor(Math.log2(room));
     from += length;
-    yield { from: from - length, count: length, updates: (at + length) % updateInterval === 0 };
+    yield { from: from - length, count: length, updates: at + length === next };
   }
 }

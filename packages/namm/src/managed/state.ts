@@ -32,7 +32,10 @@ export type ManagedState<T = tf.Tensor> = {
 };
 
 /** A state on the host. */
-export type HostState = ManagedState<NDArray>;
+export type HostState = ManagedState<NDArray> & {
+  /** int32 `[batch]`: tokens read at the next update of each text, where updates are adaptive. */
+  readonly due?: NDArray;
+};
 
 /** The part that the model reads. */
 export const evictableLayer = ({ keys, values, positions }: ManagedLayer): EvictableLayer => ({
@@ -69,15 +72,21 @@ export function hostStateOf(arrays: Arrays, config: TransformerConfig): HostStat
   const position = arrayAt(arrays, 'position', 'int32');
   const seen = arrayAt(arrays, 'seen', 'int32');
   const batch = position.shape[0] ?? 0;
+  const due = 'due' in arrays ? arrayAt(arrays, 'due', 'int32') : undefined;
+  if (due && formatShape(due.shape) !== formatShape(position.shape)) {
+    throw new InputError(
+      `The memory has 'due' of shape ${formatShape(due.shape)} instead of ${formatShape(position.shape)}.`,
+    );
+  }
   const isEmpty = !Object.keys(arrays).some((path) => path.startsWith('layers.'));
   const layers = isEmpty
     ? []
     : Array.from({ length: config.layers }, (_, layer) => layerOf(arrays, layer, batch, config));
-  const known = new Set(['position', 'seen', ...layers.flatMap((own, layer) => pathsOf(own, layer))]);
+  const known = new Set(['position', 'seen', 'due', ...layers.flatMap((own, layer) => pathsOf(own, layer))]);
   const foreign = Object.keys(arrays).find((path) => !known.has(path));
   if (foreign !== undefined)
     throw new InputError(`The memory has '${foreign}', which is no part of a managed cache.`);
-  return { position, seen, layers };
+  return { position, seen, layers, ...(due && { due }) };
 }
 
 function layerOf(

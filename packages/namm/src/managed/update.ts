@@ -1,4 +1,5 @@
 import { disposeTree, type NDArray, type ToDevice, toHost } from '@palimpsest/tensor-core';
+import { keepingOthers } from '../eviction/select.js';
 import { type Retention, retain } from '../policy/retention.js';
 import { extentsAfter } from './extents.js';
 import type { LayerParameters } from './functions.js';
@@ -12,6 +13,8 @@ type DeviceState = ToDevice<ManagedState>;
 export interface UpdateReport {
   /** Tokens read when it ran. */
   readonly seen: number;
+  /** Which texts it was for, where updates are adaptive; the others kept everything. */
+  readonly due?: readonly boolean[];
   readonly layers: readonly {
     readonly layer: number;
     /** float32 `[batch, heads, slots]` */
@@ -36,6 +39,8 @@ export interface UpdateInput {
   readonly retention: Exclude<Retention, { kind: 'everything' }>;
   /** Of each text, padding left out. */
   readonly tokensSeen: readonly number[];
+  /** Which texts are looked through; the others keep everything. Default: all. */
+  readonly due?: readonly boolean[] | undefined;
   readonly extents?: ((kept: readonly number[]) => readonly number[]) | undefined;
   readonly reportsCarried?: boolean | undefined;
 }
@@ -43,18 +48,24 @@ export interface UpdateInput {
 /** Scores what managed layers hold, decides what stays, and gathers it into arrays of its own size. */
 export async function updatedMemory(
   graphs: ManagedGraphs,
-  { state, parameters, retention, tokensSeen, extents = extentsAfter, reportsCarried = false }: UpdateInput,
+  {
+    state,
+    parameters,
+    retention,
+    tokensSeen,
+    due,
+    extents = extentsAfter,
+    reportsCarried = false,
+  }: UpdateInput,
 ): Promise<{ readonly state: DeviceState; readonly layers: UpdateReport['layers'] }> {
   const scored = await graphs.score(state, parameters);
   const layers: UpdateReport['layers'][number][] = [];
   for (const [index, layer] of graphs.managed.entries()) {
     const scores = await scored.scores[index]!.toHost();
     const positions = await state.layers[layer]!.positions.toHost();
-    const { kept, lengths, passing } = retain(retention, {
-      scores,
-      valid: validityOf(positions),
-      tokensSeen,
-    });
+    const valid = validityOf(positions);
+    const decided = retain(retention, { scores, valid, tokensSeen });
+    const { kept, lengths, passing } = due ? keepingOthers(decided, due, valid) : decided;
     const own = reportsCarried ? state.layers[layer]!.policy?.tokens : undefined;
     const carried = own && (await toHost(own));
     layers.push({ layer, scores, positions, kept, lengths, passing, carried });
@@ -64,4 +75,16 @@ export async function updatedMemory(
   const gathered = await graphs.gather({ state, policies: scored.policies, slots });
   disposeTree(scored);
   return { state: gathered, layers };
+}
+
+/** Entries that an update left of each text, in the longest head of any layer. */
+export function longestKept(layers: UpdateReport['layers']): number[] {
+  const batch = layers[0]!.lengths.shape[0]!;
+  return Array.from({ length: batch }, (_, text) =>
+    Math.max(
+      ...layers.flatMap(({ lengths: { data, shape } }) => [
+        ...data.subarray(text * shape[1]!, (text + 1) * shape[1]!),
+      ]),
+    ),
+  );
 }

@@ -1,7 +1,7 @@
 import { createTransformer, type Transformer, type TransformerParameters } from '@palimpsest/backbone';
 import { disposeTree, type Engine, type ToDevice } from '@palimpsest/tensor-core';
 import { ManagedGraphs } from '../../managed/graphs.js';
-import { checkSchedule } from '../../managed/schedule.js';
+import { checkSchedule, scheduleOf } from '../../managed/schedule.js';
 import { fullPolicy } from '../../policy/full.js';
 import type { ChunkOrder, ChunkResult } from './chunk.js';
 import { ChunkRun } from './chunk-run.js';
@@ -28,12 +28,11 @@ export class ChunkRunner {
   }
 
   run(order: ChunkOrder): Promise<ChunkResult> {
-    const { updateInterval, maxTokensPerForward } = this.#model.config;
     const kind = order.vectors === 'full' ? 'full' : order.collect ? 'collecting' : 'evolving';
     return new ChunkRun(
       {
         config: this.#model.config,
-        schedule: checkSchedule({ updateInterval, maxTokensPerForward }),
+        schedule: checkSchedule(scheduleOf(this.#model.config)),
         watched: this.#graphsOf(kind),
         unwatched: this.#graphsOf('full'),
       },

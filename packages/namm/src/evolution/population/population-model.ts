@@ -19,7 +19,7 @@ export const DEFAULT_ROWS = 32;
 
 /**
  * @param rows texts that are judged together. Default 32; memory grows with them, results do not depend on who runs them
- * @throws InputError for a number of rows that is none.
+ * @throws InputError for a number of rows that is none, or adaptive updates.
  */
 export function populationModel(
   transformer: Transformer,
@@ -29,6 +29,11 @@ export function populationModel(
 ): PopulationModel {
   if (!Number.isInteger(rows) || rows < 1) {
     throw new InputError(`The number of texts judged together is 1 or more, but ${rows} was given.`);
+  }
+  if (config.adaptive) {
+    throw new InputError(
+      'Members are read side by side and looked through together; evolve at a fixed updateInterval, and make the policy that comes out adaptive.',
+    );
   }
   // Under the published eviction all texts of a batch keep as many tokens as the one that keeps most.
   return { transformer: transformer.options, params, config, rows: config.eviction === 'parity' ? 1 : rows };
