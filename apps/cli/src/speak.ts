@@ -2,12 +2,14 @@ import { type LanguageModel, openLanguageModel } from '@palimpsest/harness';
 import { generate, Session, unknownCharactersRemark } from '@palimpsest/lm';
 import { createEngine, type Engine } from '@palimpsest/tensor-core';
 import { createPrompting } from './chat/prompting.js';
+import type { Recollection } from './chat/recollection.js';
 import { runRepl } from './chat/repl.js';
 import { ExitCode } from './exit.js';
 import { engineSettings } from './options/common.js';
 import { withMemory } from './options/memory.js';
 import { cacheOf } from './options/pretrained.js';
 import { samplingOf } from './options/sampling.js';
+import { recollectionOf } from './options/text-memory.js';
 import { promptOf } from './prompt-source.js';
 import { createProgress, type Progress } from './terminal/progress.js';
 import type { VerbContext } from './verb.js';
@@ -34,20 +36,22 @@ export async function speak(
   try {
     language = await openModel(path, options, context, engine);
     const { params, parametersId } = language;
-    const model = await withMemory(language.model, options, context.registry);
-    const seed = options.seed as number;
-    const session = await Session.create({
-      engine,
-      model,
-      params,
-      seed,
-      parametersId,
-    });
+    const recollection = await recollectionOf(options, context.registry, language);
     try {
-      if (how.interactive) await converse(language, session, options, context, how);
-      else await reply(language, session, options, context);
+      const model = recollection
+        ? language.model
+        : await withMemory(language.model, options, context.registry);
+      const seed = options.seed as number;
+      const session = await Session.create({ engine, model, params, seed, parametersId });
+      const speaker = { language, session, recollection };
+      try {
+        if (how.interactive) await converse(speaker, options, context, how);
+        else await reply(speaker, options, context);
+      } finally {
+        await session.dispose();
+      }
     } finally {
-      await session.dispose();
+      await recollection?.close();
     }
     return context.signal.aborted ? ExitCode.interrupted : ExitCode.ok;
   } finally {
@@ -77,9 +81,15 @@ export async function openModel(
   return language;
 }
 
+/** Who speaks: a model, what it has read, and what was said to it before. */
+interface Speaker {
+  readonly language: LanguageModel;
+  readonly session: Session;
+  readonly recollection: Recollection | undefined;
+}
+
 async function reply(
-  language: LanguageModel,
-  session: Session,
+  { language, session, recollection }: Speaker,
   options: Values,
   { output, signal, given, asked }: VerbContext,
 ): Promise<void> {
@@ -88,11 +98,13 @@ async function reply(
   const unknown = unknownCharactersRemark(language.tokenizer, prompt, 'prompt');
   if (unknown !== undefined) output.note(`warning: ${unknown}`);
   if (promptPath === undefined) output.write(prompt);
+  const before = (await recollection?.before(prompt, { position: 0, fresh: true })) ?? '';
+  const recalled = recollection?.last;
   let text = '';
   const events = generate({
     session,
     tokenizer: language.tokenizer,
-    prompt: language.encodeStart(prompt),
+    prompt: language.encodeStart(before + prompt),
     maximumTokens: options.maxNewTokens as number,
     sampling: samplingOf(options, given, language.sampling),
     priming: primingOf(options, language),
@@ -110,13 +122,24 @@ async function reply(
     output.note(
       `${tokens} tokens, ${tokensPerSecond.toFixed(0)} tokens/s, ${stateBytes} bytes of memory (${reason})`,
     );
-    output.emit({ prompt, text, tokens, tokensPerSecond, reason, stateBytes });
+    if (recalled)
+      output.note(
+        `${recalled.texts.length} of ${recollection!.about} before the prompt, ${recalled.tokens} tokens`,
+      );
+    output.emit({
+      prompt,
+      text,
+      tokens,
+      tokensPerSecond,
+      reason,
+      stateBytes,
+      ...(recalled && { memories: recalled.texts }),
+    });
   }
 }
 
 async function converse(
-  language: LanguageModel,
-  session: Session,
+  { language, session, recollection }: Speaker,
   options: Values,
   { output, interrupts, given }: VerbContext,
   { conversation, emptyLine }: SpeakOptions,
@@ -128,7 +151,8 @@ async function converse(
       sampling: samplingOf(options, given, language.sampling),
       conversation,
       kept: new Map(),
-      prompting: createPrompting(language, options.memory !== undefined),
+      prompting: createPrompting(language, options.memory !== undefined && !recollection),
+      recollection,
     },
     tokenizer: language.tokenizer,
     maximumTokens: options.maxNewTokens as number,

@@ -1,4 +1,5 @@
 import type { Mechanism, MechanismVerb } from '@palimpsest/lm';
+import { createAgentMemory } from './agent/agent-memory.js';
 import { locomoVerb } from './verbs/locomo.js';
 import { addVerb, askVerb, exportVerb, forgetVerb, listVerb, searchVerb } from './verbs/memory-verbs.js';
 import { serveVerb } from './verbs/serve.js';
@@ -11,6 +12,15 @@ export const mechanism: Mechanism = {
   description:
     "An agent's memory outside of the context window: three fiber bundles find what is kept in Kakeya sets.",
   memory: 'growing',
+  textMemories: [
+    {
+      name: 'ams',
+      title: "An agent's memory",
+      description:
+        'what was said is kept in a folder, and what is found of it by its words stands in the prompt',
+      open: (folder) => createAgentMemory('none', { folder }),
+    },
+  ],
   verbs: [
     addVerb,
     searchVerb,

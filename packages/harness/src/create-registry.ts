@@ -1,6 +1,6 @@
 import { InputError } from '@palimpsest/base';
 import type { GoldenPart } from '@palimpsest/base/golden';
-import type { Architecture, EvictionPolicy, Mechanism } from '@palimpsest/lm';
+import type { Architecture, EvictionPolicy, Mechanism, TextMemory } from '@palimpsest/lm';
 import type { Versions } from './cells/key.js';
 import type { EvaluationRegistry } from './cells/task.js';
 import { byName } from './names.js';
@@ -14,6 +14,8 @@ export interface Registry extends EvaluationRegistry {
   readonly architectures: readonly Architecture[];
   /** Rules for what a growing cache forgets. */
   readonly policies: readonly EvictionPolicy[];
+  /** Memories of what was said, beside a model of any kind. */
+  readonly textMemories: readonly TextMemory[];
   /** Paths of the modules that cards came from, for processes that compute cells. */
   readonly plugins: readonly string[];
   /** The architecture of a name. @throws InputError listing the names when there is none. */
@@ -49,6 +51,7 @@ export function createRegistry(house: readonly Mechanism[], plugins: readonly Pl
     mechanisms: cards,
     architectures,
     policies: cards.flatMap((card) => card.policies ?? []),
+    textMemories: cards.flatMap((card) => card.textMemories ?? []),
     plugins: plugins.map(({ path }) => path),
     contenders: cards.flatMap((card) => card.contenders ?? []),
     tasks: [parityTask(golden), ...tasks, ...cards.flatMap((card) => card.tasks ?? [])],
@@ -76,7 +79,7 @@ const KINDS: Readonly<Record<string, (card: Mechanism) => readonly string[]>> = 
   mechanism: ({ name }) => [name],
   architecture: ({ architectures }) => namesOf(architectures),
   'task or model': ({ tasks: own, contenders }) => [...namesOf(own), ...namesOf(contenders)],
-  policy: ({ policies }) => namesOf(policies),
+  memory: ({ policies, textMemories }) => [...namesOf(policies), ...namesOf(textMemories)],
   command: ({ architectures, verbs = [] }) => [
     ...namesOf(architectures).map((name) => `train ${name}`),
     ...verbs.map(({ path }) => path.join(' ')),

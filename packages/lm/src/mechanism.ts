@@ -28,6 +28,37 @@ export interface EvictionPolicy<Schema extends z.ZodObject = z.ZodObject> {
   apply(model: AnySequenceModel, options: z.output<Schema>): AnySequenceModel | Promise<AnySequenceModel>;
 }
 
+/** A text that a memory of texts found. */
+export interface RecalledText {
+  readonly id: number;
+  readonly text: string;
+  /** The higher the better. */
+  readonly score: number;
+}
+
+/** A memory of texts in use; until it is closed no other process can use its folder. */
+export interface OpenTextMemory {
+  /** Number of texts. */
+  readonly size: number;
+  /** Remembers a text; one that is known is not written twice. */
+  add(text: string): Promise<{ readonly id: number }>;
+  /** Texts for a query, best first, at most `k`. */
+  search(query: string, options: { readonly k: number }): Promise<readonly RecalledText[]>;
+  close(): Promise<void>;
+}
+
+/**
+ * A memory beside a model, offered by name: what is said is kept in a folder, and what is found of it stands in the prompt.
+ * `--memory NAME` of the command line, for a model of any kind.
+ */
+export interface TextMemory {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  /** Opens the memory of a folder, which begins when there is none. @throws InputError when it is in use or damaged. */
+  open(folder: string): Promise<OpenTextMemory>;
+}
+
 /** How a mechanism's own verb talks. */
 export interface VerbOutput {
   readonly json: boolean;
@@ -106,5 +137,6 @@ export interface Mechanism {
   /** Shows what the memory of one of its models does with a text. @throws InputError for another model. */
   inspect?(request: InspectRequest): Promise<Inspection>;
   readonly policies?: readonly EvictionPolicy[];
+  readonly textMemories?: readonly TextMemory[];
   readonly verbs?: readonly MechanismVerb[];
 }

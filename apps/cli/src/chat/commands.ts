@@ -8,6 +8,7 @@ import {
 } from '@palimpsest/lm';
 import { InputError, writeFileAtomically } from '@palimpsest/tensor-core';
 import type { Prompting } from './prompting.js';
+import type { Recollection } from './recollection.js';
 
 /** What a REPL keeps besides the memory itself. */
 export interface ChatState {
@@ -18,6 +19,8 @@ export interface ChatState {
   /** Whether a line goes on from what was said before, or starts from an empty memory. */
   conversation: boolean;
   readonly prompting: Prompting;
+  /** What was said, here and before, where a memory of texts was asked for. */
+  readonly recollection?: Recollection | undefined;
 }
 
 interface ChatCommand {
@@ -32,11 +35,17 @@ const commands: Readonly<Record<string, ChatCommand>> = {
   reset: {
     argument: '',
     description: 'forget everything',
-    async run({ session, prompting }) {
+    async run({ session, prompting, recollection }) {
       await session.reset();
       prompting.forget();
-      return 'The memory is empty.';
+      recollection?.forget();
+      return `The memory is empty${recollection ? `, but for ${recollection.about}` : ''}.`;
     },
+  },
+  memories: {
+    argument: '',
+    description: 'what --memory ams put before the last line',
+    run: ({ recollection }) => describeRecalled(recollection),
   },
   state: {
     argument: '',
@@ -55,9 +64,10 @@ const commands: Readonly<Record<string, ChatCommand>> = {
   load: {
     argument: '<file>',
     description: 'go on from a memory in a file',
-    async run({ session, prompting }, file) {
+    async run({ session, prompting, recollection }, file) {
       await session.restore(await readSnapshot(required(file, ':load')));
       prompting.forget();
+      recollection?.forget();
       return `Went back to position ${session.position}.`;
     },
   },
@@ -73,11 +83,12 @@ const commands: Readonly<Record<string, ChatCommand>> = {
   restore: {
     argument: '[name]',
     description: 'go back to a memory that was kept',
-    async run({ session, prompting, kept }, name) {
+    async run({ session, prompting, recollection, kept }, name) {
       const snapshot = kept.get(name || LATEST);
       if (!snapshot) throw new InputError(nothingKept(kept, name || LATEST));
       await session.restore(snapshot);
       prompting.forget();
+      recollection?.forget();
       return `Went back to position ${session.position}.`;
     },
   },
@@ -155,6 +166,14 @@ function sampler(argument: string, description: string, key: 'temperature' | 'to
       return `${key} is ${value}.`;
     },
   };
+}
+
+function describeRecalled(recollection: Recollection | undefined): string {
+  if (!recollection) throw new InputError('No texts are kept; begin the chat with --memory ams.');
+  const { texts, tokens } = recollection.last;
+  const lines = texts.map(({ id, text, score }) => `${id}  ${score.toFixed(2)}  ${text}`);
+  const total = `${texts.length} of ${recollection.about}, ${tokens} of ${recollection.budget} tokens`;
+  return [...lines, total].join('\n');
 }
 
 async function describeMemory(session: Session): Promise<string> {

@@ -60,10 +60,12 @@ async function answer(options: ReplOptions, line: string, signal: AbortSignal): 
 
 async function speak(options: ReplOptions, line: string, signal: AbortSignal): Promise<void> {
   const { state, tokenizer, maximumTokens, priming, stopIds } = options;
-  const { session, sampling, prompting, conversation } = state;
+  const { session, sampling, prompting, conversation, recollection } = state;
   const unknown = unknownCharactersRemark(tokenizer, line, 'line');
   if (unknown !== undefined) process.stdout.write(`(${unknown})\n`);
-  const { ids, keepContext } = prompting.read(line, !conversation, session);
+  const place = { position: session.position, fresh: !conversation };
+  const before = (await recollection?.before(line, place)) ?? '';
+  const { ids, keepContext } = prompting.read(before + line, !conversation, session);
   const drawn: number[] = [];
   let text = '';
   const events = generate({

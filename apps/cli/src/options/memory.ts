@@ -1,4 +1,4 @@
-import { byName, type Registry } from '@palimpsest/harness';
+import { type Registry, unknownName } from '@palimpsest/harness';
 import type { AnySequenceModel } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
@@ -34,13 +34,15 @@ export const memoryOptions = {
 };
 
 /** Options that belong to a memory, and mean nothing without one. */
-const OWN = {
+export const memoryFlags = {
   budget: '--budget',
   sinks: '--sinks',
   updateInterval: '--update-interval',
   tailShare: '--tail-share',
   policyFile: '--policy-file',
 } as const;
+
+const namesOf = (all: readonly { readonly name: string }[]) => all.map(({ name }) => name).join(', ');
 
 type Values = Readonly<Record<string, unknown>>;
 
@@ -51,9 +53,9 @@ type Values = Readonly<Record<string, unknown>>;
 export async function withMemory(
   model: AnySequenceModel,
   options: Values,
-  { policies }: Registry,
+  { policies, textMemories }: Registry,
 ): Promise<AnySequenceModel> {
-  const given = Object.entries(OWN).filter(([key]) => options[key] !== undefined);
+  const given = Object.entries(memoryFlags).filter(([key]) => options[key] !== undefined);
   const name = options.memory;
   if (typeof name !== 'string') {
     const [first] = given;
@@ -65,7 +67,18 @@ export async function withMemory(
       `--context is the size of a cache without --memory; leave it away, and give --memory ${name} its --budget.`,
     );
   }
-  const policy = byName('memory', policies, name);
+  if (textMemories.some((memory) => memory.name === name)) {
+    throw new InputError(
+      `The memory '${name}' keeps what is said, so it belongs to chat and generate; choose a rule for the cache: ${namesOf(policies)}.`,
+    );
+  }
+  const policy = policies.find((rule) => rule.name === name);
+  if (!policy)
+    throw unknownName(
+      'memory',
+      name,
+      [...policies, ...textMemories].map((one) => one.name),
+    );
   const parsed = policy.options.safeParse(Object.fromEntries(given.map(([key]) => [key, options[key]])));
   if (parsed.success) return policy.apply(model, parsed.data);
   const issue = parsed.error.issues[0]!;
@@ -73,7 +86,8 @@ export async function withMemory(
     const flag = given.find(([key]) => issue.keys.includes(key))?.[1];
     throw new InputError(`The memory '${name}' has no option ${flag}; leave it away.`);
   }
-  const flag = Object.entries(OWN).find(([key]) => key === issue.path[0])?.[1] ?? String(issue.path[0]);
+  const flag =
+    Object.entries(memoryFlags).find(([key]) => key === issue.path[0])?.[1] ?? String(issue.path[0]);
   throw new InputError(
     options[String(issue.path[0])] === undefined
       ? `The memory '${name}' needs ${flag}.`

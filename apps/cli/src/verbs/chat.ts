@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { engineOptions, outputOptions } from '../options/common.js';
-import { memoryOptions } from '../options/memory.js';
 import { newestOrNamed, placeOrNewest, pretrainedOptions } from '../options/pretrained.js';
 import { primingOption, samplingAliases, samplingOptions, seedOption } from '../options/sampling.js';
+import { spokenMemoryOptions } from '../options/text-memory.js';
 import { speak } from '../speak.js';
 import { defineVerb } from '../verb.js';
 
@@ -18,13 +18,14 @@ export const chat = defineVerb({
     ...samplingOptions,
     ...seedOption,
     ...pretrainedOptions,
-    ...memoryOptions,
+    ...spokenMemoryOptions,
     ...engineOptions,
     quiet: outputOptions.quiet,
   }),
   examples: [
     'palimpsest chat runs/my-run --temp 0.8',
     'palimpsest chat --model model.gguf --memory window --budget 1024 --max-new-tokens 200',
+    'palimpsest chat --model model.gguf --memory ams --memory-folder notes --budget 200',
     'echo "To be" | palimpsest chat runs/my-run --no-conversation',
   ],
   run: (options, context, positional) =>

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { engineOptions, outputOptions } from '../options/common.js';
-import { memoryOptions } from '../options/memory.js';
 import { newestOrNamed, placeOrNewest, pretrainedOptions } from '../options/pretrained.js';
 import { primingOption, samplingAliases, samplingOptions, seedOption } from '../options/sampling.js';
+import { spokenMemoryOptions } from '../options/text-memory.js';
 import { speak } from '../speak.js';
 import { defineVerb } from '../verb.js';
 
@@ -26,7 +26,7 @@ export const generate = defineVerb({
     ...samplingOptions,
     ...seedOption,
     ...pretrainedOptions,
-    ...memoryOptions,
+    ...spokenMemoryOptions,
     ...engineOptions,
     ...outputOptions,
   }),

@@ -54,8 +54,12 @@ const listings: Readonly<Record<string, (registry: Registry) => Listing | Promis
     const rows = entries.map(({ name, cells, description }) => [name, String(cells), description]);
     return { entries, headings: ['profile', 'cells', 'about'], rows, alignments: ['left', 'right'] };
   },
-  policies({ policies }) {
-    const entries = policies.map(({ name, title, description }) => ({ name, title, description }));
+  policies({ policies, textMemories }) {
+    const entries = [...policies, ...textMemories].map(({ name, title, description }) => ({
+      name,
+      title,
+      description,
+    }));
     const rows = entries.map(({ name, description }) => [name, description]);
     return { entries, headings: ['policy', 'about'], rows };
   },

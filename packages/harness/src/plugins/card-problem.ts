@@ -49,6 +49,7 @@ const taskSchema = z.looseObject({
 
 const verbSchema = z.looseObject({ path: z.array(name).min(1), description: text, schema, run: method });
 const policySchema = z.looseObject({ ...named, options: schema, apply: method });
+const textMemorySchema = z.looseObject({ ...named, open: method });
 
 const cardSchema = z.looseObject({
   ...named,
@@ -59,6 +60,7 @@ const cardSchema = z.looseObject({
   golden: method.optional(),
   inspect: method.optional(),
   policies: z.array(policySchema).optional(),
+  textMemories: z.array(textMemorySchema).optional(),
   verbs: z.array(verbSchema).optional(),
 });
 
