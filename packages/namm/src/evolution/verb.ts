@@ -6,9 +6,11 @@ import { InputError, type NDArray } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { type NAMMConfig, nammConfigSchema } from '../config.js';
 import { evolutionConfig } from './convert-parameters.js';
+import { eventLine } from './event-line.js';
 import type { EvolutionEvent } from './evolution-event.js';
 import type { EvolutionState } from './evolution-file.js';
 import { evolveNamm, loadLatest } from './evolve.js';
+import { firstPolicy, withFrozenStatistics } from './first-policy.js';
 import { DEFAULT_ROWS, populationModel } from './population/population-model.js';
 import { ProcessRunner } from './population/process-runner.js';
 import { type EvolutionOptions, evolutionSchema } from './settings.js';
@@ -65,6 +67,16 @@ const runShape = {
   workers: z.int().min(1).default(2).describe('processes that judge members; results do not depend on it'),
   threads: z.int().min(1).default(1).describe('threads of the engine in each of them'),
   rows: z.int().min(1).default(DEFAULT_ROWS).describe('texts that are read side by side'),
+  warmStart: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('experimental: steps of descent that find the first policy, in place of one that keeps all'),
+  warmPrice: z
+    .number()
+    .min(0)
+    .optional()
+    .describe('nats that a kept token costs in the warm start (default: 0.001)'),
 };
 /** Defaults of the published program are for weeks; these are for an evening. */
 const searchShape = {
@@ -90,6 +102,7 @@ export const evolveVerb: MechanismVerb<typeof verbSchema> = {
   schema: verbSchema,
   examples: [
     'palimpsest evolve namm --model runs/shakespeare --text tinyshakespeare.txt --out runs/policy',
+    'palimpsest evolve namm --model runs/shakespeare --text tinyshakespeare.txt --warm-start 100 --out runs/policy',
     'palimpsest evolve namm --load runs/policy --max-iters 100',
   ],
   run: (options, context) => runEvolution(options, context),
@@ -97,24 +110,34 @@ export const evolveVerb: MechanismVerb<typeof verbSchema> = {
 
 async function runEvolution(asked: VerbOptions, context: MechanismVerbContext): Promise<VerbExit> {
   const { output, signal, given, open } = context;
+  checkWarmStart(asked);
   const resume = asked.load === undefined ? undefined : await loadLatest(asked.load);
   const options = resume ? { ...asked, ...notedOptions(resume, given) } : asked;
   const base = await open(required(options, 'model'));
   const model = managedModel(base);
   const tokenizer = tokenizerOf(base);
-  const config = resume ? keptConfig(resume, given) : configOf(options);
+  const fresh = options.warmStart === undefined ? configOf(options) : withFrozenStatistics(configOf(options));
+  const config = resume ? keptConfig(resume, given) : fresh;
   const folder = options.load ?? options.out;
   const runner = new ProcessRunner(populationModel(model.transformer, model.params, config, options.rows), {
     workers: options.workers,
     threads: options.threads,
   });
   try {
-    const search = searchOptions(options, resume && given);
+    const stages = stagesOf(options, tokenizer);
+    const { warmStart: steps, warmPrice: price = WARM_PRICE, threads, seed } = options;
+    const { tasks } = stages[0]!;
+    const note = (line: string) => output.print(line);
+    const first =
+      steps &&
+      (await firstPolicy({ model, config, runner, tasks, steps, price, threads, seed, signal, note }));
+    if (signal.aborted) return 130;
     const events = evolveNamm({
       config,
       runner,
-      stages: stagesOf(options, tokenizer),
-      settings: search,
+      stages,
+      settings: searchOptions(options, resume && given),
+      ...(first && { start: first.parameters, statistics: first.statistics }),
       folder,
       evalOnly: options.evalOnly,
       layers: model.transformer.options.layers,
@@ -126,7 +149,7 @@ async function runEvolution(asked: VerbOptions, context: MechanismVerbContext): 
     let last: EvolutionEvent | undefined;
     for await (const event of events) {
       last = event;
-      const line = describe(event);
+      const line = eventLine(event);
       if (line !== undefined) output.print(line);
     }
     const bestFitness = last && 'bestFitness' in last ? last.bestFitness : undefined;
@@ -140,6 +163,23 @@ async function runEvolution(asked: VerbOptions, context: MechanismVerbContext): 
   } finally {
     await runner.dispose();
   }
+}
+
+/** Nats that an entry costs in a warm start. */
+const WARM_PRICE = 1e-3;
+
+/** @throws InputError for a warm start of what has begun, or options of one that is not asked for. */
+function checkWarmStart({ warmStart, warmPrice, load, evalOnly }: VerbOptions): void {
+  if (warmStart === undefined) {
+    if (warmPrice === undefined) return;
+    throw new InputError(
+      '--warm-price is the price of a warm start; ask for one with --warm-start, its steps.',
+    );
+  }
+  if (load === undefined && !evalOnly) return;
+  throw new InputError(
+    `--warm-start finds what a new evolution begins with; leave it out with ${load === undefined ? '--eval-only' : '--load'}.`,
+  );
 }
 
 /** What an evolution is about besides its settings: noted in its checkpoints, so that it goes on with the same. */
@@ -260,20 +300,4 @@ function textOf(path: string): string {
       `The file '${path}' cannot be read: ${error instanceof Error ? error.message : error}.`,
     );
   }
-}
-
-function describe(event: EvolutionEvent): string | undefined {
-  if (event.type === 'start') {
-    return `${event.parameters} parameters, ${event.settings.popSize} members; ${event.generation} of ${event.generations} generations done`;
-  }
-  if (event.type === 'stage') return `stage ${event.stage + 1}: ${event.tasks.join(', ')}`;
-  if (event.type === 'generation') {
-    const { generation, best, mean, sizes, seconds } = event;
-    return `generation ${generation}: best ${best.toFixed(4)}, mean ${mean.toFixed(4)}, ${sizes.mean.toFixed(1)} tokens per head, ${seconds.toFixed(1)} s`;
-  }
-  if (event.type === 'evaluation') {
-    const tasks = Object.entries(event.normalised).map(([task, share]) => `${task} ${share.toFixed(3)}`);
-    return `evaluation ${event.generation}: fitness ${event.fitness.toFixed(4)} (${tasks.join(', ')})${event.isBest ? ', the best so far' : ''}`;
-  }
-  return undefined;
 }
