@@ -79,7 +79,8 @@ export function attend(
 }
 
 /** What is retrieved, `[l·H, batch, queries, width]`. */
-export const read = (probabilities: tf.Tensor, { values }: Stage) => tf.matMul(probabilities, values);
+export const read = (probabilities: tf.Tensor, { values }: Stage): tf.Tensor =>
+  tf.matMul(probabilities, values);
 
 /** The last rows of a mask, `[1, batch or 1, queries, keys]`. */
 function queryRows(mask: tf.Tensor, from: number): tf.Tensor {
