@@ -1,6 +1,6 @@
 import type { Mechanism } from '@palimpsest/lm';
 import { cardPolicies } from './card-policies.js';
-import { policyContenders } from './contenders.js';
+import { policyContenders } from './contender/contenders.js';
 import { evolveVerb } from './evolution/verb.js';
 import { inspectVerb } from './inspect/verb.js';
 
