@@ -61,7 +61,22 @@ describe('a policy named on the command line', () => {
     expect(capped.policy.retention).toMatchObject({ rule: { cacheSize: 3 } });
   });
 
+  it('has updates that adapt, of a hand-made policy and of an evolved one', async () => {
+    const { schedule } = await namedPolicy('h2o', { budget: 5, tailShare: 0.5 });
+    expect(schedule).toEqual({ adaptive: { tailShare: 0.5, least: 128, hopLength: 16 } });
+    const { config, vector } = smallNamm({ adaptive: { tailShare: 2, least: 12 } });
+    const policyFile = join(folder, 'adaptive.safetensors');
+    await savePolicy(policyFile, { config, parameters: vector, statistics: undefined });
+    const own = await namedPolicy('namm', { policyFile });
+    expect(own.schedule.adaptive).toEqual({ tailShare: 2, least: 12, hopLength: 4 });
+    const fixed = await namedPolicy('namm', { policyFile, updateInterval: 16 });
+    expect(fixed.schedule).toEqual({ updateInterval: 16 });
+    const other = await namedPolicy('namm', { policyFile, tailShare: 1 });
+    expect(other.schedule.adaptive).toEqual({ tailShare: 1, least: 32, hopLength: 4 });
+  });
+
   it.each([
+    ['h2o', { budget: 4, updateInterval: 16, tailShare: 1 }, /give updateInterval or tailShare, not both/],
     ['namm', {}, /needs --policy-file/],
     ['h2o', {}, /'h2o' needs --budget/],
     ['h2o', { budget: 4, policyFile: 'x' }, /--policy-file belongs to the policy 'namm'/],
@@ -94,6 +109,15 @@ describe('inspect namm', () => {
       await expect(inspect(given)).rejects.toThrow('--text is read as it is');
     },
   );
+
+  it('says when updates come that adapt', async () => {
+    const given = { memory: 'h2o', budget: 5, tailShare: 1, text: LETTERS.repeat(2) };
+    const { printed } = await inspect(given);
+    expect(printed).toContain('1 updates in 194 tokens');
+    await expect(inspect({ ...given, text: LETTERS })).rejects.toThrow(
+      'Nothing is forgotten before 128 tokens',
+    );
+  });
 
   it('refuses the full cache', async () => {
     await expect(inspect({ memory: 'full', text: LETTERS })).rejects.toThrow("'full' forgets nothing");
