@@ -1,5 +1,5 @@
 import { InputError, nodeModule } from '@palimpsest/base';
-import { HuggingFaceTokenizer, type JsonObject, type JsonValue } from '@palimpsest/lm';
+import type { HuggingFaceTokenizer, JsonObject, JsonValue } from '@palimpsest/lm';
 import {
   type CacheOptions,
   resolveConfig,
@@ -8,13 +8,14 @@ import {
 } from '../config.js';
 import { type ChatTemplate, findChatTemplate } from './chat-template.js';
 import { type CheckpointConfig, parseCheckpointConfig } from './checkpoint-config.js';
-import { isObject, readJsonFile, readTextFile, requireJsonFile } from './json-file.js';
+import { isObject, named, readJsonFile, readTextFile, requireJsonFile } from './json-file.js';
+import { folderTokenizer } from './tokenizers/folder-tokenizer.js';
 
 /** Everything in a checkpoint but the weights. */
 export interface Checkpoint extends CheckpointConfig {
   readonly folder: string;
   readonly config: TransformerConfig;
-  /** Absent when the folder has no tokenizer.json: the model then reads ids, and no text. */
+  /** Absent when the folder has no tokenizer: the model then reads ids, and no text. */
   readonly tokenizer?: HuggingFaceTokenizer | undefined;
   readonly chatTemplate?: ChatTemplate | undefined;
   readonly generationConfig: JsonObject;
@@ -36,13 +37,11 @@ export async function readCheckpointFolder(folder: string, cache: CacheOptions =
   const generationPath = join(folder, 'generation_config.json');
   const generationConfig = (await readJsonFile(generationPath)) ?? {};
   const tokenizerConfig = (await readJsonFile(join(folder, 'tokenizer_config.json'))) ?? {};
-  const tokenizerPath = join(folder, 'tokenizer.json');
-  const tokenizerJson = await readJsonFile(tokenizerPath);
-  const tokenizer =
-    tokenizerJson && named(tokenizerPath, () => new HuggingFaceTokenizer(tokenizerJson, tokenizerConfig));
+  const text = await folderTokenizer(folder, tokenizerConfig, checkpoint.family);
+  const { tokenizer } = text;
   const chatTemplate = findChatTemplate(
     await readTextFile(join(folder, 'chat_template.jinja')),
-    tokenizerConfig,
+    text.config,
     folder,
   );
   return {
@@ -53,7 +52,10 @@ export async function readCheckpointFolder(folder: string, cache: CacheOptions =
       resolveConfig({ ...checkpoint.options, ...cacheOf(checkpoint.options, cache) }),
     ),
     tokenizer,
-    warnings: tokenizer ? tokenizerWarnings(tokenizer, checkpoint.options, tokenizerPath) : [],
+    warnings: [
+      ...text.remarks,
+      ...(tokenizer ? tokenizerWarnings(tokenizer, checkpoint.options, text.path) : []),
+    ],
     chatTemplate,
     generationConfig,
   };
@@ -80,15 +82,6 @@ export function tokenizerWarnings(
   const { vocabSize } = tokenizer;
   const tooMany = `${path} has the ids 0 to ${vocabSize - 1}, but the model has a vocabulary of ${options.vocabSize}: texts whose tokens lie beyond it cannot be read.`;
   return [...tokenizer.remarks, ...(vocabSize > options.vocabSize ? [tooMany] : [])];
-}
-
-/** Puts the file's name before the message. */
-export function named<T>(path: string, make: () => T): T {
-  try {
-    return make();
-  } catch (error) {
-    throw new InputError(`${path}: ${(error as Error).message}`);
-  }
 }
 
 /** End ids of generation_config.json, else of config.json, else of tokenizer_config.json. */

@@ -13,6 +13,14 @@ export async function readJsonFile(path: string): Promise<JsonObject | undefined
   return value;
 }
 
+/** Reads the bytes of a file; nothing when it does not exist. @throws InputError naming the file when it is none of its kind. */
+export async function readBinaryFile(path: string): Promise<Uint8Array | undefined> {
+  const bytes = await readOptional(path);
+  const cause = bytes && foreignCause(bytes);
+  if (cause !== undefined) throw new InputError(`${path} ${cause}.`);
+  return bytes;
+}
+
 /** Reads a text file; nothing when it does not exist. @throws InputError naming the file when it cannot be read. */
 export async function readTextFile(path: string): Promise<string | undefined> {
   const bytes = await readOptional(path);
@@ -37,4 +45,13 @@ export async function requireJsonFile(path: string, purpose: string): Promise<Js
   throw new InputError(
     `There is no file ${path}, which ${purpose}; give the folder of a Hugging Face checkpoint.`,
   );
+}
+
+/** Puts the file's name before the message. */
+export function named<T>(path: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    throw new InputError(`${path}: ${(error as Error).message}`);
+  }
 }

@@ -29,7 +29,7 @@ export interface PretrainedText {
   /** Names the parameters, so that what a model remembers is not given to another one. */
   readonly parametersId: string;
   readonly family: Family;
-  /** Absent when the folder has no tokenizer.json: the model then reads ids, and no text. */
+  /** Absent when the folder has no tokenizer: the model then reads ids, and no text. */
   readonly tokenizer?: HuggingFaceTokenizer | undefined;
   readonly chatTemplate?: ChatTemplate | undefined;
   /** Ids that end a text. */

@@ -129,7 +129,7 @@ async function openPretrained(folder: string, options: PretrainedOptions): Promi
   if (!tokenizer) {
     await dispose();
     throw new InputError(
-      `'${folder}' has no tokenizer, so its model reads ids and no text; a folder has it in tokenizer.json, a GGUF file in its metadata.`,
+      `'${folder}' has no tokenizer, so its model reads ids and no text; a folder has it in tokenizer.json, in tokenizer.model or in vocab.json with merges.txt, a GGUF file in its metadata.`,
     );
   }
   return {

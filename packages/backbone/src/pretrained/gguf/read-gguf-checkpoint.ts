@@ -1,7 +1,8 @@
 import type { JsonObject } from '@palimpsest/lm';
 import { type CacheOptions, resolveConfig } from '../../config.js';
 import { ChatTemplate } from '../chat-template.js';
-import { type Checkpoint, cacheOf, named, tokenizerWarnings } from '../checkpoint-folder.js';
+import { type Checkpoint, cacheOf, tokenizerWarnings } from '../checkpoint-folder.js';
+import { named } from '../json-file.js';
 import { ggufFamily, ggufOptions } from './gguf-config.js';
 import type { GgufFiles } from './gguf-files.js';
 import { ggufTokenizer } from './gguf-tokenizer.js';

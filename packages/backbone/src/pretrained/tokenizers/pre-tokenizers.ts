@@ -1,8 +1,6 @@
-import { InputError } from '@palimpsest/base';
 import type { JsonObject } from '@palimpsest/lm';
-import type { Metadata } from './metadata.js';
 
-/** How a byte-level tokenizer cuts a text into words, which a GGUF file states by a name. */
+/** How a byte-level tokenizer cuts a text into words. */
 export interface PreTokenizer {
   readonly preTokenizer: JsonObject;
   readonly normalizer: JsonObject | null;
@@ -10,8 +8,6 @@ export interface PreTokenizer {
   readonly ignoreMerges: boolean;
   /** Texts begin with the begin token unless the file says otherwise. */
   readonly addsBegin: boolean;
-  /** Set when the file states no name. */
-  readonly remark?: string;
 }
 
 const byteLevel = (regex: boolean): JsonObject => ({
@@ -65,7 +61,8 @@ const tekken: PreTokenizer = {
   addsBegin: true,
 };
 
-const byName: Readonly<Record<string, PreTokenizer>> = {
+/** By the names that GGUF files state. */
+export const preTokenizers: Readonly<Record<string, PreTokenizer>> = {
   'gpt-2': gpt2,
   'llama-bpe': llama3,
   llama3,
@@ -76,20 +73,9 @@ const byName: Readonly<Record<string, PreTokenizer>> = {
   smollm,
   tekken,
 };
-/** What files without a name have, by their architecture. */
-const usual: Readonly<Record<string, string>> = { qwen2: 'qwen2', qwen3: 'qwen2', smollm3: 'llama-bpe' };
-
-/** @throws InputError for a name that is not known. */
-export function preTokenizerNamed(metadata: Metadata, architecture: string): PreTokenizer {
-  const key = 'tokenizer.ggml.pre';
-  const stated = metadata.find(key, 'string');
-  if (stated === undefined || stated === 'default') {
-    const name = usual[architecture] ?? 'gpt-2';
-    const remark = `${metadata.source} does not say how its tokenizer cuts words (the key '${key}'); they are cut as '${name}' does.`;
-    return { ...byName[name]!, remark };
-  }
-  if (Object.hasOwn(byName, stated)) return byName[stated]!;
-  throw new InputError(
-    `${metadata.source}: the key '${key}' is '${stated}', which is not supported; supported are ${Object.keys(byName).join(', ')}.`,
-  );
-}
+/** Names of what files without a statement have, by their architecture. */
+export const usualPreTokenizers: Readonly<Record<string, string>> = {
+  qwen2: 'qwen2',
+  qwen3: 'qwen2',
+  smollm3: 'llama-bpe',
+};
