@@ -1,5 +1,6 @@
 import { type Decided, InputError } from '@palimpsest/base';
 import { z } from 'zod';
+import type { TransformerOptions } from './options.js';
 
 const count = () => z.int().min(1);
 const layerList = () => z.array(z.int().min(0)).default([]);
@@ -102,8 +103,8 @@ const shape = {
 
 /** All options with their meaning and defaults. */
 export const transformerConfigSchema = z.strictObject(shape);
-/** What a user gives: the vocabulary size, and whatever shall differ from the defaults. */
-export type TransformerOptions = z.input<typeof transformerConfigSchema>;
+export type { TransformerOptions };
+
 type Parsed = z.output<typeof transformerConfigSchema>;
 /** What a model's memory holds, which its weights leave open. */
 export type CacheOptions = Pick<TransformerOptions, 'capacity' | 'window' | 'sinks' | 'evictable'>;

@@ -1,6 +1,7 @@
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { checkTogether } from './check-config.js';
+import type { PolicyOptions } from './options.js';
 import { withOwnNames } from './seed-names.js';
 
 const count = z.int().min(1);
@@ -123,9 +124,7 @@ export type NAMMConfig = Omit<Parsed, 'scoreEmaCoeff' | 'selection' | 'eviction'
   readonly adaptive: { readonly tailShare: number; readonly least: number } | null;
 };
 /** What a user gives: whatever shall differ from the defaults; `normalise: true` is its default. */
-export type NAMMOptions = Omit<z.input<typeof nammConfigSchema>, 'normalise'> & {
-  readonly normalise?: boolean | z.input<typeof normalise>;
-} & SeedOptions;
+export type NAMMOptions = PolicyOptions & SeedOptions;
 
 /** Names of the seed's own configuration, which are read in every mode but its parity. */
 export interface SeedOptions {

@@ -1,5 +1,6 @@
 import { type Decided, InputError } from '@palimpsest/base';
 import { z } from 'zod';
+import type { OmOptions } from './options.js';
 
 /** Activations of the MLP; those from `swiglu` on are gated. */
 export const activations = [
@@ -112,8 +113,7 @@ const shape = {
 
 /** All options with their meaning; what the published model does instead of a default: DERIVATION.md, "Defects". */
 export const omConfigSchema = z.strictObject(shape);
-/** What a user gives. */
-export type OmOptions = z.input<typeof omConfigSchema>;
+export type { OmOptions };
 
 /** Every option decided. */
 export type OmConfig = Decided<

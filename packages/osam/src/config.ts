@@ -1,5 +1,6 @@
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
+import type { OsamOptions } from './options.js';
 
 const positive = (value: number) => z.int().min(1).default(value);
 const raisedToOne = z
@@ -106,8 +107,7 @@ const shape = {
 export const osamConfigSchema = z.strictObject(shape);
 /** Every option decided. */
 export type OsamConfig = z.output<typeof osamConfigSchema>;
-/** What a user gives: the vocabulary size, and whatever shall differ from the defaults. */
-export type OsamOptions = { vocabSize: number } & Partial<z.input<typeof osamConfigSchema>>;
+export type { OsamOptions };
 
 type ModeOptions = Partial<Omit<z.input<typeof osamConfigSchema>, 'vocabSize' | 'mode'>>;
 

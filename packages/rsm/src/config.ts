@@ -1,5 +1,6 @@
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
+import type { RsmOptions } from './options.js';
 import { type PresetName, presetOptions } from './presets.js';
 
 const positive = (value: number) => z.int().min(1).default(value);
@@ -118,8 +119,7 @@ export function savedOptions(config: Readonly<Record<string, unknown>>): RsmOpti
 
 /** All options with their meaning; those without a default here take it from `preset`. */
 export const rsmConfigSchema = z.strictObject(shape);
-/** What a user gives: the vocabulary size, and whatever shall differ from the defaults. */
-export type RsmOptions = { vocabSize: number } & Partial<z.input<typeof rsmConfigSchema>>;
+export type { RsmOptions };
 /** Every option decided. */
 export type RsmConfig = Omit<z.output<typeof rsmConfigSchema>, 'chunkSize' | 'globalSyncDropout'> & {
   readonly chunkSize: number;
