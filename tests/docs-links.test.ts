@@ -7,6 +7,7 @@ const NOT_OURS = new Set([
   'node_modules',
   'dist',
   'vendor',
+  'pages',
   'reports',
   'golden',
   '.git',

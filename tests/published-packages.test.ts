@@ -9,6 +9,7 @@ import { installAlone, pack, readmeExample, runIn } from './support/packed.js';
 import { repositoryRoot, workspacesOf } from './support/workspaces.js';
 
 const packages = workspacesOf('packages');
+// Pages are built and not published.
 const apps = workspacesOf('apps').filter(({ manifest }) => !manifest.private);
 const all = [...packages, ...apps];
 const scratch = mkdtempSync(join(tmpdir(), 'palimpsest-packed-'));

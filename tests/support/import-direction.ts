@@ -14,7 +14,7 @@ const STOREYS: readonly (readonly string[])[] = [
   ['osam', 'namm', 'rsm', 'om-arc', 'ams-v4'],
   ['harness'],
   ['serve'],
-  ['cli'],
+  ['cli', 'docs'],
 ];
 const TENSOR_LIBRARIES = [/^@tensorflow\//, /^onnxruntime-/];
 
