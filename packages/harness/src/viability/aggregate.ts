@@ -11,6 +11,7 @@ export interface Rate {
 
 /** What a mode came to over all questions of a number of facts. */
 export interface ModeResult {
+  /** All of the questions, but `stale`: of those whose answer was another one before. */
   readonly rates: Readonly<Record<'loose' | 'strict' | 'first' | 'stale' | 'abstain' | 'error', Rate>>;
   readonly retrieval: {
     /** Of the questions for which memories were looked up. */
@@ -34,6 +35,7 @@ const mean = (values: readonly number[]): number =>
 
 export function aggregate(asked: readonly AskedQuestion[]): ModeResult {
   const share = (of: (question: AskedQuestion) => boolean) => rateOf(asked.filter(of).length, asked.length);
+  const changed = asked.filter((question) => question.changed);
   const looked = asked.filter((question) => question.looked > 0);
   const found = looked.filter(({ rank }) => rank > 0);
   return {
@@ -41,7 +43,7 @@ export function aggregate(asked: readonly AskedQuestion[]): ModeResult {
       loose: share(({ hit }) => hit),
       strict: share(({ strictHit }) => strictHit),
       first: share(({ firstHit }) => firstHit),
-      stale: share(({ staleHit }) => staleHit),
+      stale: rateOf(changed.filter(({ staleHit }) => staleHit).length, changed.length),
       abstain: share(({ abstained }) => abstained),
       error: share(({ error }) => error !== undefined),
     },

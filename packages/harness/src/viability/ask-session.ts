@@ -27,6 +27,8 @@ export interface AskedQuestion extends Score {
   readonly looked: number;
   /** The prompt was longer than the model takes, and lost its first lines. */
   readonly truncated: boolean;
+  /** What it asks for was something else before: a stale answer can be given. */
+  readonly changed: boolean;
   readonly error?: string;
 }
 
@@ -35,6 +37,15 @@ export interface AskedSession {
   /** Bytes of a memory, mean: of directions, keys and values, slots, text. */
   readonly bytes: ReturnType<KeyValueMemory['bytes']>;
   readonly memories: number;
+}
+
+/** How a session is told and asked. */
+export interface AskOptions {
+  readonly modes: readonly Mode[];
+  /** Most new tokens of an answer. */
+  readonly maxTokens: number;
+  /** A fact of a subject and a relation that are known takes the place of the old one. Default: both stay. */
+  readonly replaces?: boolean | undefined;
 }
 
 /** Texts that stand in a prompt of the modes B. */
@@ -60,21 +71,21 @@ export async function askSession(
   pack: Pack,
   options: SessionOptions,
   session: Session,
-  modes: readonly Mode[],
-  maxTokens: number,
+  { modes, maxTokens, replaces = false }: AskOptions,
 ): Promise<AskedSession> {
   const memory = new KeyValueMemory(text, adapters);
   const wrong = new KeyValueMemory(text, adapters);
   try {
-    await memory.writeMany(session.facts.map((fact) => fact.text));
-    if (modes.includes('X_wrong_memory')) await wrong.writeMany(wrongFacts(pack, options, session));
+    const told = await tellFacts(memory, session.facts, replaces);
+    if (modes.includes('X_wrong_memory'))
+      await tellFacts(wrong, wrongFacts(pack, options, session), replaces);
     const queries = session.queries.map((query) => query.text);
     const found = await memory.retrieve(queries, LOOKED);
     const flat = modes.includes('B_flat_cos') ? await flatRanks(text, adapters, session) : [];
     const results: Partial<Record<Mode, AskedQuestion[]>> = {};
     for (const mode of modes) {
       const prompts = session.queries.map((_, i) =>
-        promptOf(mode, text, session, i, found[i]!, flat[i] ?? []),
+        promptOf(mode, text, session, i, told, found[i]!, flat[i] ?? []),
       );
       const source = mode === 'X_wrong_memory' ? wrong : memory;
       results[mode] = await answers(source, pack, session, prompts, maxTokens);
@@ -85,6 +96,48 @@ export async function askSession(
     await wrong.dispose();
   }
 }
+
+/**
+ * Tells facts in their order, those between two changes together.
+ * @returns the memory of each fact; of one that was replaced, the memory that took its place
+ */
+export async function tellFacts(
+  memory: Pick<KeyValueMemory, 'writeMany' | 'update'>,
+  facts: readonly SessionFact[],
+  replaces: boolean,
+): Promise<number[]> {
+  const [mids, known]: [number[], Map<string, number>] = [[], new Map()];
+  let waiting: SessionFact[] = [];
+  const write = async () => {
+    const written = await memory.writeMany(waiting.map(({ text }) => text));
+    for (const [i, { mid }] of written.entries()) {
+      const about = aboutOf(waiting[i]!);
+      mids.push(mid);
+      if (about !== undefined) known.set(about, mid);
+    }
+    waiting = [];
+  };
+  for (const fact of facts) {
+    if (!replaces || fact.kind === 'trivia') {
+      waiting.push(fact);
+      continue;
+    }
+    if (waiting.some((other) => aboutOf(other) === aboutOf(fact))) await write();
+    const mid = known.get(aboutOf(fact)!);
+    if (mid === undefined) waiting.push(fact);
+    else {
+      await write();
+      await memory.update(mid, fact.text);
+      mids.push(mid);
+    }
+  }
+  await write();
+  return mids;
+}
+
+/** Subject and relation, by which a fact is told again; undefined for trivia. */
+const aboutOf = ({ sub, rel }: SessionFact): string | undefined =>
+  sub === null || rel === null ? undefined : `${sub} ${rel}`;
 
 async function answers(
   memory: KeyValueMemory,
@@ -120,7 +173,7 @@ async function answers(
 function judged(pack: Pack, session: Session, query: number, answer: string) {
   const { text, keyword, stale } = session.queries[query]!;
   const score = scoreAnswer(answer, { keyword, stale, entitiesOfType: entitiesLike(pack, session, query) });
-  return { ...score, query: text, keyword, answer };
+  return { ...score, query: text, keyword, answer, changed: stale !== null };
 }
 
 const costs = ({ ids, rank, looked, truncated }: Prompt, prefixPositions: number) => ({
@@ -149,36 +202,45 @@ function promptOf(
   text: TextModel,
   session: Session,
   query: number,
+  told: readonly number[],
   found: readonly FoundMemory[],
   flat: readonly number[],
 ): Prompt {
   const asked = `User: ${session.queries[query]!.text}\nAssistant:`;
-  const right = answerOf(session.facts, query);
+  const place = answerOf(session.facts, query);
+  const right = told[place]!;
   const ranked = found.map(({ mid }) => mid);
   const kept = found.filter((one) => one.kept).map(({ mid }) => mid);
-  const lines = (places: readonly number[], label: string) =>
-    places.map((place) => `${label}: ${session.facts[place]!.text}\n`);
+  const facts = (places: readonly number[], label: string) =>
+    places.map((at) => `${label}: ${session.facts[at]!.text}\n`);
+  const best = (count: number) => found.slice(0, count).map((one) => `Context: ${one.text}\n`);
   const made = (
     before: readonly string[],
     memories: readonly number[],
     looked: readonly number[] = ranked,
   ): Prompt => {
     const { ids, truncated } = fitting(text, before, asked);
-    return { ids, truncated, memories, rank: looked.indexOf(right) + 1, looked: looked.length };
+    return {
+      ids,
+      truncated,
+      memories,
+      rank: looked.indexOf(mode === 'B_flat_cos' ? place : right) + 1,
+      looked: looked.length,
+    };
   };
   switch (mode) {
     case 'Z_no_memory':
       return made([], [], []);
     case 'D_full_history':
-      return made(lines([...session.facts.keys()], 'User'), [], []);
+      return made(facts([...session.facts.keys()], 'User'), [], []);
     case 'B_flat_cos':
-      return made(lines(flat.slice(0, TEXTS), 'Context'), [], flat.slice(0, LOOKED));
+      return made(facts(flat.slice(0, TEXTS), 'Context'), [], flat.slice(0, LOOKED));
     case 'B_ams_text':
-      return made(lines(ranked.slice(0, TEXTS), 'Context'), []);
+      return made(best(TEXTS), []);
     case 'C_ams_hybrid':
-      return made(lines(ranked.slice(0, 1), 'Context'), kept);
+      return made(best(1), kept);
     case 'C0_top1_text':
-      return made(lines(ranked.slice(0, 1), 'Context'), []);
+      return made(best(1), []);
     case 'O_oracle_prefix':
       return made([], [right, ...kept.filter((mid) => mid !== right)]);
     case 'O1_oracle_alone':
@@ -202,15 +264,16 @@ function fitting(
 }
 
 /** The facts with every thing replaced by another of its type that answers no question. */
-function wrongFacts(pack: Pack, { seed, split }: SessionOptions, session: Session): string[] {
+function wrongFacts(pack: Pack, { seed, split }: SessionOptions, session: Session): SessionFact[] {
   const pool = new EntityPool(pack, split, SessionRandom.stream(seed, 'wrong'));
   const keywords = new Set(session.queries.map(({ keyword }) => keyword));
   const typeOf = new Map(pack.relations.map(({ id, entityType }) => [id, entityType]));
-  return session.facts.map(({ text, entity, rel }) => {
-    if (entity === null || rel === null) return text;
+  return session.facts.map((fact) => {
+    const { text, entity, rel } = fact;
+    if (entity === null || rel === null) return fact;
     let other = pool.draw(typeOf.get(rel)!);
     while (keywords.has(other.toLowerCase())) other = pool.draw(typeOf.get(rel)!);
-    return text.replace(entity, () => other);
+    return { ...fact, text: text.replace(entity, () => other) };
   });
 }
 

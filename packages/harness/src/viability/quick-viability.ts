@@ -25,7 +25,7 @@ export const GATE_FACTS = [20, 50] as const;
  */
 export async function quickViability(
   engine: Engine,
-  options: Partial<Pick<ViabilityOptions, 'sessions' | 'firstSeed' | 'signal' | 'onSession'>> = {},
+  options: Partial<Omit<ViabilityOptions, 'modes' | 'maxTokens'>> = {},
   folder?: string,
 ): Promise<ViabilityReport> {
   const { frozen, adapters } = await loadPocket(folder);
@@ -34,9 +34,9 @@ export async function quickViability(
     return await runViability(text, adapters, standardPack(), {
       sessions: QUICK_SESSIONS,
       firstSeed: 1,
-      ...options,
       suite: 'base',
       facts: GATE_FACTS,
+      ...options,
       modes: MODES,
       maxTokens: 30,
     });

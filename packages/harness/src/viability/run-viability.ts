@@ -36,6 +36,8 @@ export interface ViabilityOptions {
   readonly firstSeed: number;
   readonly modes: readonly Mode[];
   readonly maxTokens: number;
+  /** A fact that changes takes the place of what held before. Default: both stay. */
+  readonly replaces?: boolean | undefined;
   readonly onSession?: (facts: number, done: number) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -64,7 +66,7 @@ export async function runViability(
   pack: Pack,
   options: ViabilityOptions,
 ): Promise<ViabilityReport> {
-  const { suite, modes, maxTokens, sessions: count, firstSeed } = options;
+  const { suite, modes, maxTokens, replaces, sessions: count, firstSeed } = options;
   const results: { facts: number; modes: Partial<Record<Mode, ModeResult>> }[] = [];
   const [all, failures]: [SessionOptions[], ViabilityReport['failures'][number][]] = [[], []];
   const bytes = { directions: 0, keyValues: 0, slots: 0, text: 0 };
@@ -79,7 +81,7 @@ export async function runViability(
         ...suites[suite].options(facts),
       } as const;
       const session = generateSession(pack, chosen);
-      const own = await askSession(text, adapters, pack, chosen, session, modes, maxTokens);
+      const own = await askSession(text, adapters, pack, chosen, session, { modes, maxTokens, replaces });
       all.push(chosen);
       for (const mode of modes) {
         const questions = own.results[mode] ?? [];

@@ -12,7 +12,7 @@ const rowsOf = ({ results }: ViabilityReport): string[][] =>
       mode,
       percent(rates.first),
       (100 * rates.loose.rate).toFixed(1),
-      (100 * rates.stale.rate).toFixed(1),
+      rates.stale.count === 0 ? '' : percent(rates.stale),
       retrieval
         ? `${(100 * retrieval.recallAt1).toFixed(1)} / ${(100 * retrieval.recallAtK).toFixed(1)}`
         : '',

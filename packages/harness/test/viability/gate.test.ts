@@ -19,6 +19,7 @@ const question = (change: Partial<AskedQuestion> = {}): AskedQuestion => ({
   rank: 0,
   looked: 0,
   truncated: false,
+  changed: false,
   ...change,
 });
 

@@ -27,6 +27,10 @@ const runSchema = z.strictObject({
     .describe('in half a minute: the small model that ships, what the verdict needs, five sessions'),
   adapters: z.string().default('memory-adapters').describe('folder of trained adapters'),
   suite: z.enum(suiteNames).default('base').describe('what the sessions are like'),
+  replace: z
+    .boolean()
+    .default(false)
+    .describe('a fact that changes takes the place of what held before; otherwise both are remembered'),
   nFacts: z.array(z.int().min(2)).default([20, 50]).describe('numbers of facts'),
   sessions: z.int().min(1).default(20).describe('sessions per number of facts, ten questions each'),
   firstSeed: z.int().min(0).default(1).describe('seed of the first session'),
@@ -48,14 +52,14 @@ function modesOf(given: readonly string[]): Mode[] {
 }
 
 /** What the quick form has of its own. */
-const OF_THE_WHOLE = ['capacity', 'pack', 'adapters', 'suite', 'nFacts', 'modes', 'maxNewTokens'] as const;
+const OF_THE_WHOLE = ['capacity', 'pack', 'adapters', 'modes', 'maxNewTokens'] as const;
 
 type Options = z.output<typeof runSchema>;
 type Told = Pick<ViabilityOptions, 'signal' | 'onSession'>;
 
 /** The gate with the model that ships. @throws InputError for a flag that it does not heed. */
 async function runQuick(
-  { model, sessions, firstSeed, threads }: Options,
+  { model, suite, replace, nFacts, sessions, firstSeed, threads }: Options,
   given: ReadonlySet<string>,
   told: Told,
 ): Promise<ViabilityReport> {
@@ -65,7 +69,11 @@ async function runQuick(
   }
   const engine = await createEngine('auto', { threads });
   const chosen = given.has('sessions') ? { sessions } : {};
-  return quickViability(engine, { ...told, ...chosen, firstSeed }, model).finally(() => engine.dispose());
+  return quickViability(
+    engine,
+    { ...told, ...chosen, firstSeed, suite, replaces: replace, facts: nFacts },
+    model,
+  ).finally(() => engine.dispose());
 }
 
 /** The gate with a model of the user. */
@@ -81,6 +89,7 @@ async function runWhole(options: Options, told: Told): Promise<ViabilityReport> 
     const adapters = await loadConversation(options.adapters, text.model.options);
     const report = await runViability(text, adapters, packOf(options.pack), {
       suite: options.suite,
+      replaces: options.replace,
       facts: options.nFacts,
       sessions: options.sessions,
       firstSeed: options.firstSeed,
@@ -105,7 +114,7 @@ export const runVerb: MechanismVerb<typeof runSchema> = {
   examples: [
     'palimpsest viability run --quick',
     'palimpsest viability run --model pocket --adapters pocket-memory --n-facts 20,50 --out viability',
-    'palimpsest viability run --model pocket --adapters pocket-memory --suite updates --n-facts 20',
+    'palimpsest viability run --quick --suite updates --replace --n-facts 20',
   ],
   async run(options, { output, signal, given }) {
     const onSession = (facts: number, done: number) => output.note(`N = ${facts}: session ${done}`);
