@@ -11,7 +11,7 @@ import { cacheOf } from './options/pretrained.js';
 import { samplingOf } from './options/sampling.js';
 import { recollectionOf } from './options/text-memory.js';
 import { promptOf } from './prompt-source.js';
-import { createProgress, type Progress } from './terminal/progress.js';
+import { followLoading } from './terminal/progress.js';
 import type { VerbContext } from './verb.js';
 
 export interface SpeakOptions {
@@ -67,16 +67,13 @@ export async function openModel(
   { output, registry }: VerbContext,
   engine: Engine,
 ): Promise<LanguageModel> {
-  let progress: Progress | undefined;
+  const loading = followLoading(output);
   const language = await openLanguageModel(path, registry, {
     ...cacheOf(options),
     engine: engine.name,
-    onProgress: ({ done, total }) => {
-      progress ??= createProgress({ title: 'load', total, unit: 'tensors', output });
-      progress.update(done);
-    },
+    onProgress: loading.onProgress,
   });
-  progress?.stop();
+  loading.stop();
   for (const warning of language.warnings) output.note(`warning: ${warning}`);
   return language;
 }

@@ -258,3 +258,41 @@ describe('palimpsest info on a Hugging Face folder', () => {
     expect(await errorOf('info', folder)).toContain('model.safetensors');
   });
 });
+
+describe('palimpsest train transformer --load with a Hugging Face folder', () => {
+  const folder = folderOf('tiny-qwen2');
+
+  it('fine-tunes it into a run that goes on and writes', async () => {
+    const run = join(emptyFolder(), 'run');
+    const sizes = [
+      '--batch-size',
+      '2',
+      '--seq-len',
+      '8',
+      '--sample-every',
+      '0',
+      '--validation-fraction',
+      '0',
+    ];
+    const flags = [...sizes, '--steps', '2', '--out', run, '--engine', 'cpu', '--json'];
+    const { code, stderr } = await palimpsest(['train', 'transformer', '--load', folder, ...flags]);
+    expect({ code, note: stderr.includes('fine-tuning at a learning rate of 0.00005') }).toEqual({
+      code: 0,
+      note: true,
+    });
+    const [start] = readFileSync(join(run, 'metrics.jsonl'), 'utf8').split('\n');
+    expect(JSON.parse(start!)).toMatchObject({ settings: { learningRate: 5e-5 } });
+    const again = await palimpsest(['train', 'transformer', '--load', run, '--steps', '3', '--json']);
+    expect(JSON.parse(again.stdout)).toMatchObject({ step: 3 });
+    const reply = await palimpsest(['generate', run, '--prompt', 'Hello', '--max-new-tokens', '3', '--json']);
+    expect(JSON.parse(reply.stdout).tokens).toBeGreaterThan(0);
+  }, 240_000);
+
+  it('refuses flags of what the folder has decided, and other models', async () => {
+    const refusal = (...flags: string[]) => errorOf('train', 'transformer', '--load', folder, ...flags);
+    expect(await refusal('--layers', '2')).toContain('--layers says what a new model shall be');
+    expect(await refusal('--preset', 'small')).toContain('--preset says what a new model shall be');
+    expect(await refusal('--tokenizer-path', 'x')).toContain('--tokenizer-path chooses a vocabulary');
+    expect(await errorOf('train', 'osam', '--load', folder)).toContain("fine-tune it by 'train transformer'");
+  }, 240_000);
+});

@@ -82,6 +82,7 @@ export {
   type WeightFormat,
   weightFormats,
 } from './models/open-language-model.js';
+export { isPretrainedFolder } from './models/pretrained-folder.js';
 export { byName, nearestName, unknownName } from './names.js';
 export { embeddedGoldenFolder } from './parity/golden.js';
 export { formatParityReport, type ParityFormat } from './parity/table.js';
@@ -110,6 +111,7 @@ export { renderMarkdown, renderSummary } from './results/markdown.js';
 export { packageVersions } from './results/provenance.js';
 export { type MetricsFormat, metricsFormats } from './runs/metrics-files.js';
 export { newestRun } from './runs/newest-run.js';
+export { isOpenOption, openPretrainedStart, type PretrainedStart } from './runs/pretrained-start.js';
 export type { AskedOfRun, ResumedRun } from './runs/resume-run.js';
 export { learningCurve, RunFolder } from './runs/run-folder.js';
 export { measureStep, type NewRun, type TrainRunOptions, trainRun } from './runs/train-run.js';

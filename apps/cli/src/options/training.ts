@@ -29,7 +29,10 @@ export const runOptions = {
     .string()
     .optional()
     .meta({ description: 'run folder (default: runs/<model>-<time>)', value: 'folder', aliases: ['save'] }),
-  load: z.string().optional().meta({ description: 'run folder to go on with', value: 'folder' }),
+  load: z
+    .string()
+    .optional()
+    .meta({ description: 'run folder to go on with, or Hugging Face folder to fine-tune', value: 'folder' }),
   train: z.boolean().default(true).meta({ description: 'train; without it only generate, from --load' }),
   interactive: z
     .boolean()

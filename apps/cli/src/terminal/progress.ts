@@ -30,6 +30,18 @@ export function createProgress(options: ProgressOptions): Progress {
   return process.stderr.isTTY ? barProgress(options) : lineProgress(options);
 }
 
+/** The progress of loading weights, from the first tensor on. */
+export function followLoading(output: Output) {
+  let progress: Progress | undefined;
+  return {
+    onProgress: ({ done, total }: { readonly done: number; readonly total: number }): void => {
+      progress ??= createProgress({ title: 'load', total, unit: 'tensors', output });
+      progress.update(done);
+    },
+    stop: (): void => progress?.stop(),
+  };
+}
+
 function barProgress({ title, total, unit, from = 0, output }: ProgressOptions): Progress {
   const pace = createPace(total, from);
   let share = from / Math.max(1, total);

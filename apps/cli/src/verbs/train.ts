@@ -12,11 +12,12 @@ import { createEngine, type Engine, InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { ExitCode } from '../exit.js';
 import { engineOptions, engineSettings, outputOptions } from '../options/common.js';
-import { kebab } from '../options/fields.js';
+import { fineTunedStart, fineTuningSettings, isFineTuning, refuseDecided } from '../options/fine-tuned.js';
 import { RUNS } from '../options/pretrained.js';
 import { folderOf, resumedRun } from '../options/resumed.js';
 import { samplingAliases, samplingOptions } from '../options/sampling.js';
 import { frozenSets, runOptions, settingsOf, trainingAliases, trainingOptions } from '../options/training.js';
+import { refuseUseless } from '../options/useless.js';
 import { speak } from '../speak.js';
 import { createTrainingReport } from '../terminal/training-report.js';
 import { defineVerb, type Verb, type VerbContext } from '../verb.js';
@@ -67,12 +68,11 @@ function trainVerb(architecture: Architecture): Verb {
       const finished = context.interrupts.saves();
       const engine = await createEngine(options.engine as 'auto', engineSettings(options));
       try {
-        const run =
-          options.load === undefined
-            ? await planned(engine, await newRun(architecture, modelKeys, options, context), options, context)
-            : await resumedRun(architecture, modelKeys, options, context);
-        const own =
-          options.load === undefined ? `${RUNS}/${name}-${timeStamp()}` : folderOf(options.load as string);
+        const isNew = options.load === undefined || isFineTuning(options);
+        const run = isNew
+          ? await planned(engine, await newRun(architecture, modelKeys, options, context), options, context)
+          : await resumedRun(architecture, modelKeys, options, context);
+        const own = isNew ? `${RUNS}/${name}-${timeStamp()}` : folderOf(options.load as string);
         const folder = (options.out ?? own) as string;
         const { signal, registry } = context;
         const onRemark = (remark: string) => context.output.note(`warning: ${remark}`);
@@ -224,43 +224,27 @@ async function newRun(
   options: Values,
   context: VerbContext,
 ) {
+  const fineTunes = isFineTuning(options);
+  if (fineTunes) refuseDecided(options.load as string, modelKeys, context);
   refuseUseless(options, context.asked);
   const chosen = modelKeys.filter((key) => context.given.has(key));
+  const pretrained = fineTunes ? await fineTunedStart(architecture, modelKeys, options, context) : undefined;
+  const settings = settingsOf(options);
   return {
     architecture,
     preset: context.preset,
     modelOptions: Object.fromEntries(chosen.map((key) => [key, options[key]])),
     text: (options.textPath ?? options.dataset) as string,
     data: runDataSchema.parse(options),
-    settings: settingsOf(options),
+    settings: pretrained ? fineTuningSettings(settings, context) : settings,
     trainerOptions: architecture.trainer?.options.strip().parse(options),
     base:
       architecture.base === 'required'
         ? await openLanguageModel(baseOf(architecture, options), context.registry)
         : undefined,
     frozen: frozenSets(architecture, options),
+    pretrained,
   };
-}
-
-/** Options of one tokenizer, which the others do not read. */
-const TOKENIZER_OPTIONS: Readonly<Record<string, string>> = {
-  tokenizerPath: 'file',
-  bpeVocabulary: 'bpe',
-  pieceVocabulary: 'sentence-piece',
-  characterCoverage: 'sentence-piece',
-};
-
-/** @throws InputError for what was asked for and would change nothing. */
-function refuseUseless({ tokenizer }: Values, asked: ReadonlySet<string>): void {
-  if (asked.has('textPath') && asked.has('dataset')) {
-    throw new InputError('Give one text, but both --text-path and --dataset were given.');
-  }
-  const [key, owner] =
-    Object.entries(TOKENIZER_OPTIONS).find(([option, kind]) => asked.has(option) && kind !== tokenizer) ?? [];
-  if (key === undefined) return;
-  throw new InputError(
-    `--${kebab(key)} is for --tokenizer ${owner}, but the tokenizer is '${String(tokenizer)}'; leave it out or choose that one.`,
-  );
 }
 
 /** The folder of the model that another one is made over. @throws InputError when there is none. */

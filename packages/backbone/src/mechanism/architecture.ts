@@ -62,6 +62,18 @@ export const transformerArchitecture = defineArchitecture({
       validateEvery: 500,
     },
   }),
+  parameterSets: {
+    embeddings: {
+      match: /^(tokenEmbedding|positionEmbedding)$/,
+      description: 'the embedding tables, and a head that is one of them,',
+      flag: 'freezeEmbeddings',
+    },
+    blocks: {
+      match: /^blocks\./,
+      description: 'the blocks between embeddings and head',
+      flag: 'freezeBlocks',
+    },
+  },
   create(vocabSize, options, preset = presetNames[0]) {
     if (!presetNames.includes(preset as PresetName)) {
       throw new InputError(

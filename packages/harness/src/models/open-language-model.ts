@@ -19,6 +19,7 @@ import {
 import { type EngineName, InputError } from '@palimpsest/tensor-core';
 import type { Registry } from '../create-registry.js';
 import { standardRegistry } from '../registry.js';
+import { pretrainedManners } from '../runs/pretrained-start.js';
 import { isPretrainedFolder } from './pretrained-folder.js';
 
 /** A checkpoint that can read and write text. */
@@ -108,16 +109,18 @@ export async function openLanguageModel(
       `'${folder}' is no Hugging Face folder and no GGUF file: only weights of such can be read with ${options.weights}; leave weights away.`,
     );
   }
-  const { model, params, parametersId, tokenizer } = await openCheckpoint(folder, registry);
+  const { model, params, parametersId, tokenizer, notes } = await openCheckpoint(folder, registry);
+  const manners = pretrainedManners(folder, notes, tokenizer);
   return {
     folder,
     model,
     params,
     parametersId,
     tokenizer,
-    encodeStart: (text) => tokenizer.encode(text),
-    endIds: tokenizer.endId === undefined ? [] : [tokenizer.endId],
-    sampling: model.speaking?.sampling ?? {},
+    encodeStart: manners?.encodeStart ?? ((text) => tokenizer.encode(text)),
+    endIds: manners?.endIds ?? (tokenizer.endId === undefined ? [] : [tokenizer.endId]),
+    sampling: manners ? samplingFrom(manners.generationConfig) : (model.speaking?.sampling ?? {}),
+    chatTemplate: manners?.chatTemplate,
     warnings: tokenizer.remarks ?? [],
     dispose: async () => {},
   };

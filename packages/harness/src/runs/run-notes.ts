@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { builtInCorpora, type LoadedCheckpoint, runDataSchema } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
+import { pretrainedNotesSchema } from './pretrained-start.js';
 
 /** What a run stores with every checkpoint: all that it needs to go on, besides the checkpoint's own data. */
 export const runNotesSchema = z.object({
@@ -18,6 +19,8 @@ export const runNotesSchema = z.object({
   trainer: z.record(z.string(), z.json()).default({}),
   /** Absolute path of the model that it is made over, for an architecture that requires one. */
   base: z.string().optional(),
+  /** The checkpoint folder whose weights it began with. */
+  pretrained: pretrainedNotesSchema.optional(),
 });
 
 export type RunNotes = z.output<typeof runNotesSchema>;

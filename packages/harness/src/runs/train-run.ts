@@ -22,6 +22,7 @@ import type { Registry } from '../create-registry.js';
 import { standardRegistry } from '../registry.js';
 import { median } from '../tasks/median.js';
 import type { MetricsFormat } from './metrics-files.js';
+import type { PretrainedStart } from './pretrained-start.js';
 import { type ResumedRun, resumeText } from './resume-run.js';
 import { RunFolder } from './run-folder.js';
 import { type RunNotes, runNotesSchema, storedText } from './run-notes.js';
@@ -40,6 +41,8 @@ export interface NewRun {
   readonly trainerOptions?: Readonly<Record<string, unknown>> | undefined;
   /** The model that it is made over, for an architecture that requires one. */
   readonly base?: BaseModel | undefined;
+  /** The model that others trained and that it trains further, with its tokenizer; then `modelOptions` and `preset` do not count. */
+  readonly pretrained?: PretrainedStart | undefined;
   /** Names of parameter sets of the architecture that shall not learn. */
   readonly frozen?: readonly string[];
 }
@@ -61,6 +64,8 @@ export interface TrainRunOptions {
 interface PreparedRun extends PreparedText {
   readonly architecture: Architecture;
   readonly model: AnySequenceModel;
+  /** First parameters on the host. Default: drawn */
+  readonly params?: unknown;
   readonly corpus: string;
   /** Stored with every checkpoint: what a resumed run needs besides the checkpoint's own data. */
   readonly notes: RunNotes;
@@ -109,11 +114,18 @@ const MEASURED_STEPS = 8;
 
 /** Seconds of a step of a run here: the median of a few steps that leave nothing behind. */
 export async function measureStep(engine: Engine, run: NewRun): Promise<number> {
-  const { architecture, model, notes, tokenizer, source } = await whileBusy(() => prepareNew(run));
+  const { architecture, model, params, notes, tokenizer, source } = await whileBusy(() => prepareNew(run));
   const settings = { ...run.settings, steps: MEASURED_STEPS, validateEvery: 0, sampleEvery: 0 };
   const seconds: number[] = [];
   let tokensBefore = 0;
-  for await (const event of learn(architecture, notes, { engine, model, source, tokenizer, settings })) {
+  for await (const event of learn(architecture, notes, {
+    engine,
+    model,
+    params,
+    source,
+    tokenizer,
+    settings,
+  })) {
     if (event.type !== 'step') continue;
     seconds.push((event.tokens - tokensBefore) / event.tokensPerSecond);
     tokensBefore = event.tokens;
@@ -132,28 +144,32 @@ function learn(
 }
 
 function prepareNew(run: NewRun): PreparedRun {
-  const { architecture, preset, modelOptions, text, data, settings, frozen = [], base } = run;
+  const { architecture, preset, modelOptions, text, data, settings, frozen = [], base, pretrained } = run;
   const corpus = loadCorpus(text, data.layout);
   const seed = settings.seed ?? 0;
-  const prepared = prepareText(corpus, data, seed, base?.tokenizer);
-  const model = architecture.create(prepared.tokenizer.vocabSize, modelOptions, preset, base);
+  const prepared = prepareText(corpus, data, seed, pretrained?.tokenizer ?? base?.tokenizer);
+  const model =
+    pretrained?.model ?? architecture.create(prepared.tokenizer.vocabSize, modelOptions, preset, base);
   const notes: RunNotes = {
     text: storedText(text),
     textHash: textIdentity(corpus),
-    data,
+    data: pretrained ? { ...data, tokenizer: 'file', tokenizerPath: pretrained.notes.folder } : data,
     seed,
     frozen: [...frozen],
     preset: preset ?? null,
     trainer: runNotesSchema.shape.trainer.parse(run.trainerOptions),
     base: base && resolve(base.folder),
+    pretrained: pretrained?.notes,
   };
   return {
     ...prepared,
     architecture,
     model: withFrozen(model, architecture, frozen),
+    params: pretrained?.params,
     corpus: corpus.name,
     notes,
-    remarks: remarksOn(prepared.tokenizer, corpus),
+    // What the folder is said to be includes what its tokenizer says.
+    remarks: [...new Set([...(pretrained?.warnings ?? []), ...remarksOn(prepared.tokenizer, corpus)])],
   };
 }
 
