@@ -11,6 +11,18 @@ const ALIGNMENT = 4096;
 /** Where weights are written that are not used as their files have them. */
 const storeRoot = () => process.env.PALIMPSEST_CACHE || nodeModule('node:os').tmpdir();
 
+const removeAtExit = new Set<string>();
+
+function removeNow(): void {
+  for (const folder of removeAtExit) {
+    try {
+      nodeModule('node:fs').rmSync(folder, { recursive: true, force: true });
+    } catch {
+      // Windows keeps files that are still mapped; the next process removes them.
+    }
+  }
+}
+
 /**
  * A file for weights in the form that the runtime reads, in a folder of its own in `PALIMPSEST_CACHE`, else the system's
  * folder for temporary files. It goes with `dispose`, at the latest with the process; what a killed process left is removed by
@@ -24,7 +36,9 @@ export class WeightStore {
     private readonly path: string,
     private readonly file: FileHandle,
   ) {
-    process.once('exit', this.#removeNow);
+    removeAtExit.add(folder);
+    // One listener for all: Node warns of more than ten.
+    if (removeAtExit.size === 1) process.once('exit', removeNow);
   }
 
   /** @throws PalimpsestError when the folder cannot be made. */
@@ -68,21 +82,14 @@ export class WeightStore {
 
   /** Removes the files; no engine may use them any more. */
   async dispose(): Promise<void> {
-    process.off('exit', this.#removeNow);
+    removeAtExit.delete(this.folder);
+    if (removeAtExit.size === 0) process.off('exit', removeNow);
     await this.file.close().catch(() => undefined);
-    // Windows keeps files that are still mapped; the next process removes them.
+    // As at the exit.
     await disk()
       .rm(this.folder, { recursive: true, force: true })
       .catch(() => undefined);
   }
-
-  readonly #removeNow = () => {
-    try {
-      nodeModule('node:fs').rmSync(this.folder, { recursive: true, force: true });
-    } catch {
-      // As above.
-    }
-  };
 }
 
 const failure = (place: string, error: unknown) =>
