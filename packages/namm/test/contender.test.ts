@@ -1,4 +1,4 @@
-import type { SequenceModel, TrainedContender } from '@palimpsest/lm';
+import type { AnySequenceModel } from '@palimpsest/lm';
 import { createEngine, ndarray, Rng } from '@palimpsest/tensor-core';
 import { expect, it } from 'vitest';
 import { policyContenders } from '../src/contender/contenders.js';
@@ -12,9 +12,10 @@ it('is among the contenders, and holds no more keys and values than others of it
   const engine = await createEngine('cpu');
   const ids = Int32Array.from({ length: 32 }, (_, i) => (5 * i + (i % 7)) % 24);
   const bytesOf = async (name: string) => {
-    const contender = policyContenders.find((candidate) => candidate.name === name) as TrainedContender;
+    const contender = policyContenders.find((candidate) => candidate.name === name);
+    if (contender?.kind !== 'trained') throw new Error(`no trained contender '${name}'`);
     const given = contender.options.parse({ width: 16, layers: 1, heads: 1, budget: 8 });
-    const model = contender.create(need, given) as SequenceModel;
+    const model: AnySequenceModel = contender.create(need, given);
     const reader = await model.reader!(engine, model.init(Rng.fromSeed(2)), 1);
     await reader.read(ndarray(ids, [1, 32], 'int32'));
     const bytes = reader.largestStateBytes;

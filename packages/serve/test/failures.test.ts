@@ -37,6 +37,7 @@ function failing() {
     params: own.init(Rng.fromSeed(1)),
     tokenizer,
     encodeStart: (text: string) => tokenizer.encode(text),
+    dispose: async () => {},
     endIds: [],
     sampling: {},
     warnings: [],

@@ -210,6 +210,7 @@ describe('the official client', () => {
         params: own.init(Rng.fromSeed(1)),
         tokenizer,
         encodeStart: (text) => tokenizer.encode(text),
+        dispose: async () => {},
         endIds: [],
         sampling: {},
         warnings: [],
