@@ -59,6 +59,9 @@ describe.each(all.map((workspace) => [workspace.manifest.name, workspace] as con
       const fromPnpm = await contentsOf(tarballs.get(workspace.manifest.name)!);
       expect(fromNpm.files).toEqual(fromPnpm.files);
       expect(fromNpm.files).toContain('package/LICENSE');
+      // TensorFlow.js is carried along, with what its licence asks for.
+      const carries = workspace.manifest.name === '@palimpsest/tensor-core';
+      expect(fromNpm.files.includes('package/dist/third-party.txt')).toBe(carries);
       for (const section of [
         'dependencies',
         'optionalDependencies',

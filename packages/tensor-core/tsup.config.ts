@@ -19,6 +19,6 @@ export default packageBuild({
     options.define = { ...options.define, 'import.meta.url': 'globalThis.location.href' };
   },
   onSuccess: async () => {
-    await cp(`vendor/${binary}`, `dist/${binary}`);
+    for (const file of [binary, 'third-party.txt']) await cp(`vendor/${file}`, `dist/${file}`);
   },
 });

@@ -1,5 +1,6 @@
 // TensorFlow.js registers its gradients from files that Node cannot load unbundled, so the package carries one
 // bundle of core + gradients + the cpu and wasm backends. Its engine and registries stay global singletons.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -32,7 +33,8 @@ const out = join(here, '..', 'vendor');
 const require = createRequire(import.meta.url);
 await mkdir(out, { recursive: true });
 
-await build({
+const { metafile } = await build({
+  metafile: true,
   stdin: {
     resolveDir: join(here, '..'),
     contents: [
@@ -97,3 +99,28 @@ await writeFile(join(out, 'tfjs.d.mts'), `${browserTypes}\n${declarations}\n`);
 const file = 'tfjs-backend-wasm-simd.wasm';
 const wasmFolder = join(dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json')), 'wasm-out');
 await cp(join(wasmFolder, file), join(out, file));
+
+// The licences of what is carried along ask to be carried along too.
+const carried = new Set(
+  Object.keys(metafile.inputs).flatMap(
+    (path) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? [],
+  ),
+);
+const notices = [...carried].sort().map((folder) => {
+  const { name, version, license, homepage, repository } = JSON.parse(
+    readFileSync(join(folder, 'package.json'), 'utf8'),
+  );
+  const text = license !== 'Apache-2.0' && readdirSync(folder).find((one) => /^licen[cs]e/i.test(one));
+  const source = homepage ?? repository?.url ?? repository ?? '';
+  return [
+    `${name} ${version}, ${license}`,
+    source,
+    ...(text ? ['', readFileSync(join(folder, text), 'utf8').trim()] : []),
+  ].join('\n');
+});
+if (notices.length === 0 || !existsSync(join(here, '..', 'LICENSE')))
+  throw new Error('No notices were found.');
+await writeFile(
+  join(out, 'third-party.txt'),
+  `This package carries these packages along; the text of Apache-2.0 stands in LICENSE.\n\n${notices.join('\n\n')}\n`,
+);
