@@ -11,10 +11,10 @@ const STOREYS: readonly (readonly string[])[] = [
   ['tensor-core'],
   ['lm'],
   ['backbone', 'sketch', 'fiber-geometry', 'kakeya'],
-  ['osam', 'namm', 'rsm', 'om-arc', 'ams-v4'],
+  ['osam', 'namm', 'rsm', 'om-arc', 'ams-v4', 'models'],
   ['harness'],
   ['serve'],
-  ['cli', 'docs'],
+  ['cli', 'docs', 'playground'],
 ];
 const TENSOR_LIBRARIES = [/^@tensorflow\//, /^onnxruntime-/];
 

@@ -155,6 +155,7 @@ async function converse(
     maximumTokens: options.maxNewTokens as number,
     priming: primingOf(options, language),
     stopIds: language.endIds,
+    stop: language.lineEnd,
     emptyLine,
     interrupts,
   });

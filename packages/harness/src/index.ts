@@ -83,6 +83,7 @@ export {
   weightFormats,
 } from './models/open-language-model.js';
 export { isPretrainedFolder } from './models/pretrained-folder.js';
+export { placeOfModel, type ShippedModel, shipped } from './models/shipped.js';
 export { byName, nearestName, unknownName } from './names.js';
 export { embeddedGoldenFolder } from './parity/golden.js';
 export { formatParityReport, type ParityFormat } from './parity/table.js';

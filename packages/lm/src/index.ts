@@ -3,6 +3,7 @@ export { currentFolder, settleFolder } from './checkpoints/atomic-folder.js';
 export {
   CHECKPOINT_VERSION,
   type CheckpointContents,
+  checkpointFrom,
   type LoadedCheckpoint,
   loadCheckpoint,
   type ModelFactory,

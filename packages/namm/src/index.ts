@@ -51,6 +51,8 @@ export {
 } from './features/statistics.js';
 export { advanceStream, type SpectrumStream } from './features/stream.js';
 export { windowWeights } from './features/window.js';
+export { inspectionOf as cacheInspection } from './inspect/inspection.js';
+export { type ReadText, type ReadTextOptions, readText } from './inspect/read-text.js';
 export { type KeyValue, LayerUpdates, type UpdateResult } from './layer-updates.js';
 export { ManagedDecoder } from './managed/managed-decoder.js';
 export { ManagedTexts } from './managed/managed-texts.js';

@@ -1,6 +1,7 @@
 import type { Mechanism } from '@palimpsest/lm';
 import { osam } from './architecture.js';
 import { contenders } from './contenders.js';
+import { inspectOsam } from './inspection.js';
 
 /** The One-Shot Algebraic Map as the house knows it. */
 export const mechanism: Mechanism = {
@@ -10,5 +11,6 @@ export const mechanism: Mechanism = {
   memory: 'fixed',
   architectures: [osam],
   contenders,
+  inspect: inspectOsam,
   golden: async () => (await import('./golden/index.js')).goldenHandlers,
 };

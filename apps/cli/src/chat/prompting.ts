@@ -34,10 +34,10 @@ export function createPrompting(language: LanguageModel, forgets = false): Promp
   return forgets ? turnByTurn(language) : new WholeConversation(language);
 }
 
-function plainPrompting({ encodeStart, tokenizer }: LanguageModel): Prompting {
+function plainPrompting({ encodeStart, tokenizer, lineEnd = '' }: LanguageModel): Prompting {
   return {
     read: (line, fresh, { position }) => ({
-      ids: fresh || position === 0 ? encodeStart(line) : tokenizer.encode(line),
+      ids: fresh || position === 0 ? encodeStart(line + lineEnd) : tokenizer.encode(line + lineEnd),
       keepContext: !fresh,
     }),
     replied() {},

@@ -11,6 +11,8 @@ export interface ReplOptions {
   readonly priming: 'exact' | 'reference';
   /** Ids that end a reply. */
   readonly stopIds: readonly number[];
+  /** Text that ends a reply; undefined: none. */
+  readonly stop?: string | undefined;
   /** What an empty line stands for; undefined: empty lines are passed over. */
   readonly emptyLine?: string | undefined;
   readonly interrupts: Interrupts;
@@ -59,7 +61,7 @@ async function answer(options: ReplOptions, line: string, signal: AbortSignal): 
 }
 
 async function speak(options: ReplOptions, line: string, signal: AbortSignal): Promise<void> {
-  const { state, tokenizer, maximumTokens, priming, stopIds } = options;
+  const { state, tokenizer, maximumTokens, priming, stopIds, stop } = options;
   const { session, sampling, prompting, conversation, recollection } = state;
   const unknown = unknownCharactersRemark(tokenizer, line, 'line');
   if (unknown !== undefined) process.stdout.write(`(${unknown})\n`);
@@ -77,6 +79,7 @@ async function speak(options: ReplOptions, line: string, signal: AbortSignal): P
     keepContext,
     priming,
     stopIds,
+    stop: stop === undefined ? undefined : [stop],
     signal,
   });
   for await (const event of events) {

@@ -7,7 +7,8 @@ import type { VerbArgument } from '../verb.js';
 /** What a verb that opens a model of any kind is given: a place, or `--model`. */
 export const modelArgument: VerbArgument = {
   name: 'checkpoint',
-  description: 'run folder, checkpoint, Hugging Face folder or GGUF file',
+  description:
+    'run folder, checkpoint, Hugging Face folder, GGUF file, or a trained model of `palimpsest ls shipped`',
   required: false,
 };
 

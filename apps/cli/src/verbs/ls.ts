@@ -6,6 +6,7 @@ import {
   profilesOf,
   type Registry,
   ResultStore,
+  shipped,
   textTable,
 } from '@palimpsest/harness';
 import { InputError, probeEngines } from '@palimpsest/tensor-core';
@@ -45,6 +46,11 @@ const listings: Readonly<Record<string, (registry: Registry) => Listing | Promis
     const rows = entries.map(({ name, kind, description }) => [name, kind, description]);
     return { entries, headings: ['model', 'learning', 'about'], rows };
   },
+  shipped() {
+    const entries = shipped().map(({ name, title, description }) => ({ name, title, description }));
+    const rows = entries.map(({ name, description }) => [name, description]);
+    return { entries, headings: ['trained model', 'about'], rows };
+  },
   async profiles(registry) {
     const entries = (await profilesOf(registry)).map(({ name, description, cells }) => ({
       name,
@@ -73,9 +79,14 @@ const listings: Readonly<Record<string, (registry: Registry) => Listing | Promis
 /** `palimpsest ls`: what can be evaluated, and what a result folder holds. */
 export const list = defineVerb({
   path: ['ls'],
-  description: 'list tasks, models, profiles and engines, or the cells of a result folder',
+  description:
+    'list tasks, models, trained models that ship, profiles and engines, or the cells of a result folder',
   arguments: [
-    { name: 'what', description: 'tasks, models, profiles, engines, or a result folder', required: false },
+    {
+      name: 'what',
+      description: 'tasks, models, shipped, profiles, engines, or a result folder',
+      required: false,
+    },
   ],
   schema: z.object(outputOptions),
   examples: ['palimpsest ls', 'palimpsest ls tasks --json', 'palimpsest ls palimpsest-report'],

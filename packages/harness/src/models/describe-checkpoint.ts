@@ -5,6 +5,7 @@ import type { Registry } from '../create-registry.js';
 import { standardRegistry } from '../registry.js';
 import { textTable } from '../report/table.js';
 import { modelsOf } from './open-language-model.js';
+import { placeOfModel } from './shipped.js';
 
 /** What a checkpoint holds. */
 export interface CheckpointDescription {
@@ -29,7 +30,7 @@ export async function describeCheckpoint(
   folder: string,
   registry: Registry = standardRegistry,
 ): Promise<CheckpointDescription> {
-  const checkpoint = await loadCheckpoint(folder, modelsOf(registry));
+  const checkpoint = await loadCheckpoint(placeOfModel(folder), modelsOf(registry));
   const { model, params, parametersId, tokenizer, training, notes } = checkpoint;
   return {
     folder: checkpoint.folder,

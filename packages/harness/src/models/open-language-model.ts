@@ -21,6 +21,7 @@ import type { Registry } from '../create-registry.js';
 import { standardRegistry } from '../registry.js';
 import { pretrainedManners } from '../runs/pretrained-start.js';
 import { isPretrainedFolder } from './pretrained-folder.js';
+import { openSessionModel, placeOfModel } from './shipped.js';
 
 /** A checkpoint that can read and write text. */
 export interface TextCheckpoint extends LoadedCheckpoint {
@@ -36,7 +37,7 @@ export function modelsOf(registry: Registry): ModelRegistry {
 }
 
 /**
- * Reads a checkpoint of any architecture, or the latest one of a run folder.
+ * Reads a checkpoint of any architecture, the latest one of a run folder, or a shipped model by its name.
  * @param registry which architectures there are. Default: those of the house
  * @throws InputError when it is missing, torn, foreign, or has no tokenizer.
  */
@@ -44,7 +45,7 @@ export async function openCheckpoint(
   folder: string,
   registry: Registry = standardRegistry,
 ): Promise<TextCheckpoint> {
-  const checkpoint = await loadCheckpoint(folder, modelsOf(registry));
+  const checkpoint = await loadCheckpoint(placeOfModel(folder), modelsOf(registry));
   const { tokenizer } = checkpoint;
   if (!tokenizer) {
     throw new InputError(
@@ -81,6 +82,8 @@ export interface LanguageModel {
   /** How the makers of the model draw, as far as they say. */
   readonly sampling: SamplingOptions;
   readonly chatTemplate?: ChatTemplate | undefined;
+  /** What the model reads and writes are lines that end with this. */
+  readonly lineEnd?: string | undefined;
   /** One sentence per oddity of the folder. */
   readonly warnings: readonly string[];
   /** Removes files that were written to hold the weights; no engine may use the model any more. */
@@ -88,7 +91,7 @@ export interface LanguageModel {
 }
 
 /**
- * Opens a checkpoint, the latest one of a run folder, a Hugging Face folder, or a GGUF file.
+ * Opens a checkpoint, the latest one of a run folder, a shipped model by its name, a Hugging Face folder, or a GGUF file.
  * @param registry which architectures there are. Default: those of the house
  * @param options cache of a model that others made, whose files leave it open; `onProgress` follows its loading
  * @throws InputError when it is missing, torn or foreign, or for cache options of a checkpoint, which has its own.
@@ -109,6 +112,8 @@ export async function openLanguageModel(
       `'${folder}' is no Hugging Face folder and no GGUF file: only weights of such can be read with ${options.weights}; leave weights away.`,
     );
   }
+  const session = await openSessionModel(folder);
+  if (session) return session;
   const { model, params, parametersId, tokenizer, notes } = await openCheckpoint(folder, registry);
   const manners = pretrainedManners(folder, notes, tokenizer);
   return {
@@ -121,6 +126,7 @@ export async function openLanguageModel(
     endIds: manners?.endIds ?? (tokenizer.endId === undefined ? [] : [tokenizer.endId]),
     sampling: manners ? samplingFrom(manners.generationConfig) : (model.speaking?.sampling ?? {}),
     chatTemplate: manners?.chatTemplate,
+    lineEnd: typeof notes.lineEnd === 'string' ? notes.lineEnd : undefined,
     warnings: tokenizer.remarks ?? [],
     dispose: async () => {},
   };

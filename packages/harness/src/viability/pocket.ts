@@ -42,6 +42,7 @@ const CAPACITY = 1024;
 /** A small language model and what a memory needs over it. */
 export interface Pocket {
   readonly frozen: FrozenModel;
+  readonly tokenizer: PretrainedTokenizer;
   readonly adapters: ConversationAdapters;
 }
 
@@ -91,6 +92,7 @@ export async function loadPocket(folder = embeddedPocketFolder()): Promise<Pocke
   const tokenizer = new PretrainedTokenizer(pocketTokenizer(merges), { eos_token: END_TOKEN });
   return {
     frozen: { model, params, tokenizer, endIds: [tokenizer.endId!] },
+    tokenizer,
     adapters: await loadConversation(join(folder, ADAPTERS), model.options),
   };
 }

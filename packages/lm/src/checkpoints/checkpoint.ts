@@ -33,6 +33,8 @@ export interface CheckpointContents {
   readonly training?: TrainingRecord;
   /** Anything else worth keeping: results, the name of the text. */
   readonly notes?: JsonObject | undefined;
+  /** `F16` rounds the parameters to 16 bits, for models that are handed on and not trained further. Default: all 32 */
+  readonly storage?: 'F16' | undefined;
 }
 
 /** A checkpoint read from its folder. */
@@ -71,9 +73,9 @@ type Config = z.output<typeof configSchema>;
  * replaced as a whole: killed at any moment, the former checkpoint stays readable.
  */
 export async function saveCheckpoint(folder: string, contents: CheckpointContents): Promise<void> {
-  const { model, params, tokenizer, training, notes = {} } = contents;
+  const { model, params, tokenizer, training, notes = {}, storage } = contents;
   const trees: Record<string, JsonValue> = { 'model.safetensors': skeletonOf(params) };
-  const files: Record<string, Uint8Array | string> = { 'model.safetensors': encodeTree(params) };
+  const files: Record<string, Uint8Array | string> = { 'model.safetensors': encodeTree(params, storage) };
   if (tokenizer) files['tokenizer.json'] = JSON.stringify(tokenizer.toJSON());
   if (training) {
     files['training.json'] = JSON.stringify(training.progress, null, 2);
@@ -125,13 +127,47 @@ function versionOf(folder: string): string | undefined {
   }
 }
 
-async function readCheckpoint(folder: string, models: ModelRegistry): Promise<LoadedCheckpoint> {
+/**
+ * Puts a checkpoint together from the files of its folder, as a page gets them from its server. Sizes are checked, and not the
+ * SHA-256, which pages can compute in some places only.
+ * @param source name of the folder, for messages
+ * @throws InputError as `loadCheckpoint`
+ */
+export function checkpointFrom(
+  files: Readonly<Record<string, Uint8Array>>,
+  models: ModelRegistry,
+  source: string,
+): Promise<LoadedCheckpoint> {
+  const read = (name: string) => {
+    const bytes = files[name];
+    if (bytes) return bytes;
+    throw torn(source, name, 'is missing');
+  };
+  return assemble({ place: source, read, path: (name) => `${source}/${name}` }, models);
+}
+
+function readCheckpoint(folder: string, models: ModelRegistry): Promise<LoadedCheckpoint> {
   const place = findCheckpoint(folder);
-  const config = readConfig(place);
-  const refuse: Torn = (name, what) => torn(place, name, what);
   const path = (name: string) => nodeModule('node:path').join(place, name);
+  return assemble({ place, path, read: (name) => readRegular(place, name), hash: sha256 }, models);
+}
+
+/** Where the files of a checkpoint are. */
+interface Files {
+  /** For messages. */
+  readonly place: string;
+  path(name: string): string;
+  read(name: string): Uint8Array;
+  /** SHA-256; without one it is not checked. */
+  hash?(data: Uint8Array | string): string;
+}
+
+async function assemble(files: Files, models: ModelRegistry): Promise<LoadedCheckpoint> {
+  const { place, path } = files;
+  const config = readConfig(files);
+  const refuse: Torn = (name, what) => torn(place, name, what);
   const file = (name: string) =>
-    Object.hasOwn(config.files, name) ? readChecked(place, name, config) : undefined;
+    Object.hasOwn(config.files, name) ? readChecked(files, name, config) : undefined;
   const tree = (name: string) => {
     const bytes = file(name);
     return bytes && decodeTree(config.trees[name], bytes, path(name));
@@ -154,14 +190,14 @@ async function readCheckpoint(folder: string, models: ModelRegistry): Promise<Lo
     params,
     parametersId: config.files['model.safetensors']!.sha256,
     tokenizer: tokenizer && readTokenizer(tokenizer, path('tokenizer.json'), model),
-    ...readTraining(place, file, tree, params),
+    ...readTraining(files, file, tree, params),
     notes: config.notes as JsonObject,
   };
 }
 
 /** What a run needs to go on, when the checkpoint is of one. */
 function readTraining(
-  place: string,
+  { place, path }: Files,
   file: (name: string) => Uint8Array | undefined,
   tree: (name: string) => unknown,
   params: unknown,
@@ -177,7 +213,7 @@ function readTraining(
     throw refuse('memory.safetensors', `holds numbers that are not finite, in '${wrong}'`);
   return {
     training: {
-      progress: parseJson(progress, nodeModule('node:path').join(place, 'training.json')) as JsonObject,
+      progress: parseJson(progress, path('training.json')) as JsonObject,
       optimizer,
       memory,
     },
@@ -218,9 +254,9 @@ function findCheckpoint(folder: string): string {
   );
 }
 
-function readConfig(folder: string): Config {
-  const path = nodeModule('node:path').join(folder, CONFIG);
-  const raw = parseJson(readRegular(folder, CONFIG), path);
+function readConfig({ place: folder, path: pathOf, read, hash }: Files): Config {
+  const path = pathOf(CONFIG);
+  const raw = parseJson(read(CONFIG), path);
   const { format, version } = (raw ?? {}) as { format?: unknown; version?: unknown };
   if (format !== FORMAT) {
     throw new InputError(
@@ -234,7 +270,7 @@ function readConfig(folder: string): Config {
   }
   const parsed = configSchema.safeParse(raw);
   const { checksum, ...rest } = raw as { readonly checksum?: unknown };
-  if (checksum !== undefined && checksum !== checksumOf(rest)) {
+  if (hash && checksum !== undefined && checksum !== checksumOf(rest)) {
     throw torn(folder, CONFIG, 'has another SHA-256 than it states itself: something in it was changed');
   }
   if (parsed.success) return parsed.data;
@@ -242,13 +278,13 @@ function readConfig(folder: string): Config {
   throw torn(folder, CONFIG, `does not fit at '${issue?.path.join('.')}': ${issue?.message}`);
 }
 
-function readChecked(folder: string, name: string, config: Config): Uint8Array {
-  const bytes = readRegular(folder, name);
+function readChecked({ place: folder, read, hash }: Files, name: string, config: Config): Uint8Array {
+  const bytes = read(name);
   const expected = config.files[name]!;
   if (bytes.length !== expected.bytes) {
     throw torn(folder, name, `has ${bytes.length} bytes, expected ${expected.bytes}`);
   }
-  if (sha256(bytes) !== expected.sha256) {
+  if (hash && hash(bytes) !== expected.sha256) {
     throw torn(
       folder,
       name,

@@ -15,10 +15,13 @@ export function skeletonOf(tree: unknown): JsonValue {
   return treeMap<NDArray, string>(tree, (_leaf, path) => path) as JsonValue;
 }
 
-/** The arrays of a tree as a safetensors file, named by their paths. */
-export function encodeTree(tree: unknown): Uint8Array {
+/**
+ * The arrays of a tree as a safetensors file, named by their paths.
+ * @param storage keeps numbers in 16 bits. Default: all 32
+ */
+export function encodeTree(tree: unknown, storage?: 'F16'): Uint8Array {
   return encodeSafetensors(
-    Object.fromEntries(treeLeaves<NDArray>(tree).map(({ path, leaf }) => [path, fromNDArray(leaf)])),
+    Object.fromEntries(treeLeaves<NDArray>(tree).map(({ path, leaf }) => [path, fromNDArray(leaf, storage)])),
   );
 }
 

@@ -1,0 +1,1 @@
+export { type ModelCard, type ModelFigure, shippedFolder, shippedModels } from './shipped.js';
