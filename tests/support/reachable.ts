@@ -53,7 +53,7 @@ function closureOf({ declarations, roots }: Graph): Set<string> {
 }
 
 function addPackage({ declarations, roots }: Graph, { folder, manifest }: Workspace): void {
-  const files = filesBelow(join(folder, 'src'), /\.ts$/);
+  const files = filesBelow(join(folder, 'src'), /\.tsx?$/);
   for (const path of files) {
     const file = ts.createSourceFile(path, readFileSync(path, 'utf8'), ts.ScriptTarget.Latest, true);
     const imported = importsOf(file, manifest.name);

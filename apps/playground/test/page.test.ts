@@ -1,0 +1,34 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { stateBytes } from '@palimpsest/lm';
+import { describe, expect, it } from 'vitest';
+import { type MechanismName, mechanisms } from '../src/choices.js';
+import { freshModel } from '../src/engine/mechanisms.js';
+
+const dist = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist');
+
+describe('the built page', () => {
+  it('takes less than 3 MB before the first model', () => {
+    const files = readdirSync(join(dist, 'assets')).map((name) => join(dist, 'assets', name));
+    const bytes = [join(dist, 'index.html'), ...files].reduce((sum, file) => sum + statSync(file).size, 0);
+    expect(bytes).toBeLessThan(3e6);
+  });
+
+  it('names its own files by relative addresses, and no other host', () => {
+    const html = readFileSync(join(dist, 'index.html'), 'utf8');
+    const addresses = [...html.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, address]) => address!);
+    expect(addresses.length).toBeGreaterThan(2);
+    for (const address of addresses) expect(address).toMatch(/^(\.\/|data:)/);
+  });
+});
+
+describe('mechanisms at equal bytes', () => {
+  const names = Object.keys(mechanisms) as MechanismName[];
+
+  it.each(names)('%s comes within a fifth of what is asked for', async (name) => {
+    const bytes = 16_384;
+    const { model } = await freshModel(name, 60, bytes);
+    expect(Math.abs((await stateBytes(model)) / bytes - 1)).toBeLessThan(0.2);
+  });
+});

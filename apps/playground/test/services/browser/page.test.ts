@@ -1,0 +1,142 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openBrowser } from '../../../../../packages/harness/test/services/browser/support/browser.js';
+import { serve } from './support/serve.js';
+
+const dist = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'dist');
+
+let browser: Browser;
+let page: Page;
+let server: Awaited<ReturnType<typeof serve>>;
+const asked: string[] = [];
+const problems: string[] = [];
+
+beforeAll(async () => {
+  server = await serve(dist);
+  browser = await openBrowser();
+  page = await browser.newPage({ viewport: { width: 1100, height: 800 }, acceptDownloads: true });
+  page.setDefaultTimeout(200_000);
+  page.on('request', (request) => asked.push(request.url()));
+  page.on('pageerror', (error) => problems.push(error.message));
+  page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
+  await page.goto(server.url);
+}, 200_000);
+
+afterAll(async () => {
+  await browser.close();
+  server.close();
+});
+
+const figure = async (name: string) => {
+  const text = await page.locator('.figure:visible', { hasText: name }).locator('dd').innerText();
+  return Number(text.replaceAll(',', ''));
+};
+
+describe('the page in a browser', () => {
+  it('trains: the loss falls, and the memory stays what it was', async () => {
+    await page.getByLabel('Steps').selectOption('60');
+    await page.getByRole('button', { name: 'Train', exact: true }).click();
+    const step = page.locator('.figure:visible', { hasText: 'step' }).locator('dd');
+    await step.waitFor();
+    const [firstLoss, firstBytes] = [await figure('loss'), await figure('memory of a reader')];
+    await page.getByText('Done.').waitFor();
+    expect(await figure('step')).toBe(60);
+    expect(await figure('loss')).toBeLessThan(firstLoss - 1);
+    expect(await figure('memory of a reader')).toBe(firstBytes);
+    expect(await figure('all keys and values')).toBeGreaterThan(10 * firstBytes);
+    expect((await page.locator('.sample').first().innerText()).length).toBeGreaterThan(50);
+  });
+
+  it('talks, and goes on from a memory that was kept, downloaded and restored as if nothing had been', async () => {
+    await page.getByRole('tab', { name: 'Talk' }).click();
+    await page.locator('#panel-1').getByLabel('Model').selectOption('osam');
+    const say = async (line: string) => {
+      await page.getByLabel('Say something').fill(line);
+      await page.getByRole('button', { name: 'Say', exact: true }).click();
+      await page.getByRole('button', { name: 'Keep this moment' }).and(page.locator(':enabled')).waitFor();
+      return page.locator('.talk li.model .what').last().innerText();
+    };
+    await page.getByLabel('Say something').waitFor();
+    expect((await say('ROMEO:')).length).toBeGreaterThan(20);
+    await page.getByRole('button', { name: 'Keep this moment' }).click();
+    const download = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Download' }).click();
+    const file = await (await download).path();
+    expect(readFileSync(file).length).toBeGreaterThan(1000);
+    const tokens = await figure('tokens read');
+    const answer = await say('JULIET:');
+    expect(answer.length).toBeGreaterThan(20);
+
+    await page.getByRole('button', { name: 'Fork from here' }).click();
+    await page.getByText('Back at').waitFor();
+    expect(await figure('tokens read')).toBe(tokens);
+    expect(await say('JULIET:')).toBe(answer);
+
+    await page.getByRole('button', { name: 'Forget everything' }).click();
+    await page
+      .locator('.figure:visible', { hasText: 'tokens read' })
+      .getByText('0', { exact: true })
+      .waitFor();
+    await page.getByLabel('Restore from a file').setInputFiles(file);
+    await page.getByText('was restored').waitFor();
+    expect(await figure('tokens read')).toBe(tokens);
+    expect(await say('JULIET:')).toBe(answer);
+  });
+
+  it('shows what memories kept, of the model that was trained here and of notes', async () => {
+    await page.getByRole('tab', { name: 'Look inside' }).click();
+    const panel = page.locator('#panel-2');
+    const model = panel.getByLabel('Model', { exact: true });
+    await model.selectOption('trained');
+    await panel.getByRole('button', { name: 'Look inside' }).click();
+    await panel.locator('.inspection').waitFor();
+    expect(await panel.locator('.inspection canvas').count()).toBeGreaterThan(1);
+    expect(await panel.locator('.shaded .text span').count()).toBe(600);
+    await model.selectOption('window');
+    await panel.getByRole('button', { name: 'Look inside' }).click();
+    await panel.getByText('after the last one a head keeps').waitFor();
+    await panel.getByRole('button', { name: 'Remember' }).click();
+    expect(await panel.locator('.found li').first().innerText()).toContain('afraid of thunder');
+  });
+
+  it('is worked by keys: tabs by arrows, in an order that can be seen', async () => {
+    await page.getByRole('tab', { name: 'Look inside' }).focus();
+    await page.keyboard.press('Home');
+    expect(await page.getByRole('tab', { name: 'Train' }).getAttribute('aria-selected')).toBe('true');
+    const order: string[] = [];
+    for (let i = 0; i < 4; i++) {
+      await page.keyboard.press('Tab');
+      order.push(await page.evaluate('document.activeElement.tagName'));
+    }
+    expect(order).toEqual(['SELECT', 'SELECT', 'TEXTAREA', 'BUTTON']);
+  });
+
+  it('names every field, button and picture', async () => {
+    const nameless = await page.evaluate(`
+      [...document.querySelectorAll('input, select, textarea, button, [role=img], [role=tabpanel], ol')]
+        .filter((element) => !(element.labels?.length || element.getAttribute('aria-label') ||
+          element.getAttribute('aria-labelledby') || element.textContent.trim()))
+        .map((element) => element.outerHTML.slice(0, 80))`);
+    expect(nameless).toEqual([]);
+    expect(await page.locator('h1').count()).toBe(1);
+    expect(await page.getAttribute('html', 'lang')).toBe('en');
+  });
+
+  it('fits a phone without scrolling sideways', async () => {
+    await page.setViewportSize({ width: 360, height: 740 });
+    for (const name of ['Train', 'Talk', 'Look inside', 'Compare']) {
+      await page.getByRole('tab', { name }).click();
+      const wide = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth');
+      expect(wide, name).toBeLessThanOrEqual(0);
+    }
+  });
+
+  it('asked no other host for anything, and had no problem', () => {
+    expect(asked.length).toBeGreaterThan(5);
+    expect(asked.filter((url) => !/^(blob:|data:)/.test(url) && !url.startsWith(server.url))).toEqual([]);
+    expect(problems).toEqual([]);
+  });
+});
