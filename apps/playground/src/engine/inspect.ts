@@ -27,14 +27,16 @@ export async function inspect({
 
 async function inspectCache({ model, params, tokenizer }: TextModel, text: string, budget: number) {
   const policy = 'h2o';
+  // The same weights without their window: now the rule decides what is forgotten.
+  const whole = transformerOf(model, policy).withCache({ window: 0, capacity: 2 * budget });
   const read = await readText({
-    ...{ engine: await readyEngine(), model: transformerOf(model, policy) },
+    ...{ engine: await readyEngine(), model: whole },
     params: params as ToHost<TransformerParameters>,
     policy: policyByName(policy, { size: budget }),
     schedule: { updateInterval: budget },
     tokens: Int32Array.from(tokenizer.encode(text)),
   });
-  return cacheInspection(read, { policy, updateInterval: budget }, tokenizer);
+  return cacheInspection(read, policy, tokenizer);
 }
 
 /** The notes that a memory outside of any model finds for a question. */
