@@ -17,7 +17,7 @@ describe('--base: a model made over another one', () => {
     expect(trained.stderr).toBe('');
     expect(trained.code).toBe(0);
     const config = JSON.parse(readFileSync(join(out, 'latest', 'config.json'), 'utf8'));
-    expect(config.notes.base).toBe(join(base, 'latest'));
+    expect(config.notes.base).toBe(base);
     const ask = ['generate', out, '--plugin', plugin, '--prompt', 'hello', '--max-new-tokens', '3', '--json'];
     expect(JSON.parse((await palimpsest(ask)).stdout)).toMatchObject({ tokens: 3 });
     expect((await train(['--load', out, '--base', base, '--steps', '3'])).code).toBe(0);

@@ -96,7 +96,7 @@ describe('palimpsest generate --model', () => {
     const { code, stderr } = await palimpsest(['generate', '--model', gguf, '--weights', '3bit']);
     expect({ code, stderr }).toEqual({
       code: 2,
-      stderr: expect.stringContaining('choices are 4bit, 8bit, 32bit'),
+      stderr: expect.stringContaining('choices are 4bit, 8bit, 16bit, 32bit'),
     });
     const torn = join(emptyFolder(), 'torn.gguf');
     writeFileSync(torn, readFileSync(gguf).subarray(0, 4000));

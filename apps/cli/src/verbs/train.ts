@@ -60,7 +60,7 @@ function trainVerb(architecture: Architecture): Verb {
     usual: (options: Values, asked) => usualTraining(architecture, modelKeys, options, asked),
     examples: [
       `palimpsest train ${name} --text-path my.txt`,
-      `palimpsest train ${name} --text-path my.txt --minutes 20 --preset ${presetNames.at(-1)}`,
+      `palimpsest train ${name} --minutes 20 --preset ${presetNames.at(-1)}`,
       `palimpsest train ${name} --load runs/my-run --steps 2000`,
     ],
     async run(options: Values, context) {

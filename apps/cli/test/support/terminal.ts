@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import xterm from '@xterm/headless';
@@ -19,10 +19,13 @@ export async function onTerminal(args: readonly string[], cwd = emptyFolder(), c
     pretend,
     `for (const stream of [process.stdout, process.stderr]) Object.assign(stream, { isTTY: true, columns: ${columns}, rows: 24 });`,
   );
+  // One file for both, as a terminal is: two pipes would be read in another order than they were written.
+  const written = join(emptyFolder(), 'written');
+  const file = openSync(written, 'w');
   const child = spawn(process.execPath, ['--import', pathToFileURL(pretend).href, program, ...args], {
     cwd,
     env: { ...process.env, NO_COLOR: '1', npm_command: '' },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', file, file],
   });
   const terminal = new xterm.Terminal({
     cols: columns,
@@ -31,10 +34,9 @@ export async function onTerminal(args: readonly string[], cwd = emptyFolder(), c
     convertEol: true,
     allowProposedApi: true,
   });
-  child.stdout.on('data', (bytes: Buffer) => terminal.write(bytes));
-  child.stderr.on('data', (bytes: Buffer) => terminal.write(bytes));
   const [code] = (await once(child, 'close')) as [number | null];
-  await new Promise<void>((resolve) => terminal.write('', resolve));
+  closeSync(file);
+  await new Promise<void>((resolve) => terminal.write(readFileSync(written), resolve));
   const { active } = terminal.buffer;
   const lines = Array.from({ length: active.length }, (_, row) => active.getLine(row)!);
   const isWrapped = lines.some((line) => line.isWrapped);

@@ -45,19 +45,22 @@ export function lineChart(series: readonly Series[], axes: Axes): ChartSpec {
   const { width = WIDTH, height = 280 } = axes;
   const legend = series.length > 1 && axes.legend !== false ? legendOf(series, width) : null;
   const styles = series.map((line, place) => ({ ...lineStyle(place), ...line }));
-  const channel = (range: readonly unknown[], shown: object | null = legend) => ({
+  const channel = (range: readonly unknown[]) => ({
     field: 'series',
     type: 'nominal',
     sort: null,
     scale: { domain: series.map(({ name }) => name), range },
-    legend: shown,
+    legend,
   });
   const color = channel(styles.map(({ colour }) => colour));
-  // A legend of dashes would draw the outlines of signs with them.
-  const strokeDash = channel(
-    styles.map(({ dash }) => dash),
-    null,
-  );
+  // A legend of dashes would draw the outlines of signs with them, and Vega makes one legend of channels with equal values:
+  // so these have a mark before them.
+  const strokeDash = {
+    field: 'line',
+    type: 'nominal',
+    scale: { domain: series.map(({ name }) => `-${name}`), range: styles.map(({ dash }) => dash) },
+    legend: null,
+  };
   const shape = channel(styles.map((style) => style.shape));
   const narrow = width < 500;
   const x = {
@@ -82,7 +85,13 @@ export function lineChart(series: readonly Series[], axes: Axes): ChartSpec {
     layer: [
       ...(axes.joined === false
         ? []
-        : [{ mark: { type: 'line', strokeWidth: 2 }, encoding: { x, y, color, strokeDash } }]),
+        : [
+            {
+              transform: [{ calculate: "'-' + datum.series", as: 'line' }],
+              mark: { type: 'line', strokeWidth: 2 },
+              encoding: { x, y, color, strokeDash },
+            },
+          ]),
       {
         transform: [{ filter: 'datum.error > 0' }],
         mark: { type: 'rule', strokeWidth: 1.5 },
