@@ -20,8 +20,11 @@ afterAll(() => rmSync(copy, { recursive: true, force: true }));
 const git = (...args: string[]) =>
   execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.org', ...args], { cwd: copy });
 const read = (path: string) => readFileSync(join(copy, path), 'utf8');
+/** Of what is published; pages are not. */
 const folders = () =>
-  [...workspacesOf('packages', copy), ...workspacesOf('apps', copy)].map(({ folder }) => folder);
+  [...workspacesOf('packages', copy), ...workspacesOf('apps', copy)]
+    .filter(({ manifest }) => !manifest.private)
+    .map(({ folder }) => folder);
 
 /** `changeset version`, as a release runs it after a change of one package, in a copy of what it reads and writes. */
 beforeAll(() => {

@@ -36,7 +36,8 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
 export async function pack(workspace: Workspace, destination: string): Promise<string> {
   mkdirSync(destination, { recursive: true });
   const output = await runIn(workspace.folder, 'pnpm', ['pack', '--json', '--pack-destination', destination]);
-  const { filename } = JSON.parse(output) as { filename: string };
+  // Before it stands what the packages' own scripts say.
+  const { filename } = JSON.parse(output.slice(output.lastIndexOf('\n{') + 1)) as { filename: string };
   return join(destination, basename(filename));
 }
 
