@@ -20,13 +20,8 @@ const facts = {
   },
   prompt: 'Ada likes tea.',
 };
-const lines = [
-  ...['--tokenizer', 'file', '--tokenizer-path', 'tokenizer.json', '--reading', 'windows', '--seq-len', '96'],
-  ...['--batch-size', '16', '--learning-rate', '5e-3', '--warmup-steps', '30', '--sample-every', '0'],
-  ...['--threads', '1'],
-];
 
-/** By name; `arguments` are those of `palimpsest train`. */
+/** By name; `arguments` are those of `palimpsest train`, `architecture` and `options` those of facts-training.mjs. */
 export const recipes = {
   osam: {
     ...shakespeare,
@@ -98,20 +93,24 @@ export const recipes = {
   facts: {
     ...facts,
     title: 'OSAM that remembers what you say',
-    description: 'Told who likes what, it still knows after 20,000 tokens about other things.',
-    arguments: [
-      ...['osam', '--preset', 'text', '--d-model', '64', '--layers', '2', '--heads', '4'],
-      ...['--head-decays', '1,1,1,0.5', '--omega-mode', 'none', '--embedding-init-std', '0.125'],
-      ...['--read-scale', 'effective', '--steps', '900', ...lines],
-    ],
+    description:
+      'Told who likes what, it answers after a thousand tokens about other things, and in two cases of three after 20,000.',
+    architecture: 'osam',
+    preset: 'text',
+    // Heads that never forget.
+    options: {
+      ...{ dModel: 64, layers: 2, heads: 2, headDecays: [1, 1], omegaMode: 'none' },
+      ...{ embeddingInitStd: 0.125, readScale: 'effective' },
+    },
   },
   'facts-window': {
     ...facts,
     title: 'A sliding window that was told the same',
     description: 'The same lines and questions for a transformer that sees the newest 64 tokens.',
-    arguments: [
-      ...['transformer', '--preset', 'shakespeare', '--layers', '2', '--heads', '4', '--model-width', '64'],
-      ...['--context', '64', '--window', '64', '--dropout', '0', '--steps', '900', ...lines],
-    ],
+    architecture: 'transformer',
+    preset: 'shakespeare',
+    options: { layers: 2, heads: 4, modelWidth: 64, context: 64, window: 64, dropout: 0 },
+    // What lies further back it cannot see.
+    longest: 96,
   },
 };

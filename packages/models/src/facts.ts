@@ -71,7 +71,7 @@ function foodLine(rng: Rng): string {
   ]);
 }
 
-/** Text to learn from: facts are told, other lines follow, and every fact is asked for again and again. */
+/** A text in which facts are told, other lines follow, and every fact is asked for again and again. */
 export function factsText(seed: number, characters: number): string {
   const rng = Rng.fromSeed(seed);
   const filler = new Filler(seed + 1);
@@ -83,7 +83,7 @@ export function factsText(seed: number, characters: number): string {
   };
   let taken = new Set<string>();
   while (length < characters) {
-    // Most of the text is questions about a few facts, close on each other: from these a model learns what there is to learn.
+    // Mostly questions about a few facts, close on each other.
     const isEasy = rng.int(4) > 0;
     const facts = drawFacts(rng, 1 + rng.int(isEasy ? 3 : 8), taken);
     taken = new Set(facts.map(({ name }) => name));
@@ -133,9 +133,12 @@ export interface RecallOptions {
   readonly seed: number;
   /** How many facts are told first, and asked for last. Default 8. */
   readonly facts?: number;
-  /** Tokens of other lines between. */
+  /** Tokens of other lines between, at least: the last line is read to its end. */
   readonly distance: number;
 }
+
+/** Tokens that are read at once. */
+const PIECE = 512;
 
 /** How many of the facts that were told first a model still knows. */
 export interface Recall {
@@ -155,10 +158,11 @@ export async function recallAfter({ session, tokenizer }: Reader, options: Recal
   await session.prefill(tokenizer.encode(facts.map(tellFact).join('')));
   const end = session.position + distance;
   while (session.position < end) {
-    const lines = Array.from({ length: 50 }, () => filler.line()).join('');
-    await session.append(tokenizer.encode(lines).subarray(0, end - session.position));
+    const ids: number[] = [];
+    while (ids.length < PIECE && session.position + ids.length < end)
+      ids.push(...tokenizer.encode(filler.line()));
+    await session.append(ids);
   }
-  await session.append(tokenizer.encode('\n'));
   const before = await session.snapshot();
   let right = 0;
   for (const fact of facts) {
