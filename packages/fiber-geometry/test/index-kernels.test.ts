@@ -64,4 +64,22 @@ describe('without WebAssembly', () => {
     const unit = new Map(rows.map((row, id) => [id, new Float32Array(checkedVector(row, 4, 'It'))]));
     for (const index of [flat, auto]) expect(index.search(rows[9]!, 5)).toEqual(plainly(unit, rows[9]!, 5));
   });
+
+  it('flat scans go on where there are no addresses for another memory', async () => {
+    class Full {
+      constructor() {
+        throw new RangeError('WebAssembly.Instance(): Out of memory');
+      }
+    }
+    const { WebAssembly: wasm } = globalThis as unknown as { WebAssembly: object };
+    vi.stubGlobal('WebAssembly', Object.create(wasm, { Instance: { value: Full } }));
+    vi.resetModules();
+    const { createIndex } = await import('../src/indexes/create-index.js');
+    const rng = Rng.fromSeed(2);
+    const rows = Array.from({ length: 5000 }, () => Float32Array.from({ length: 4 }, () => rng.normal()));
+    const index = createIndex('flat', 4);
+    for (const [id, row] of rows.entries()) index.insert(id, row);
+    const unit = new Map(rows.map((row, id) => [id, new Float32Array(checkedVector(row, 4, 'It'))]));
+    expect(index.search(rows[9]!, 5)).toEqual(plainly(unit, rows[9]!, 5));
+  });
 });

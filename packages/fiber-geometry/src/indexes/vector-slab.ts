@@ -116,8 +116,13 @@ class SlabScanner {
     this.#rows = kernels.allocate(0);
   }
 
+  /** Undefined without WebAssembly, or when there are so many memories (some 13,000 in Node) that no addresses are left for one. */
   static create(dimension: number): SlabScanner | undefined {
-    return indexKernels && new SlabScanner(indexKernels(), dimension);
+    try {
+      return indexKernels && new SlabScanner(indexKernels(), dimension);
+    } catch {
+      return undefined;
+    }
   }
 
   /** The rows with room for so many numbers, with what stood there before; `undefined` where there is no memory. */
