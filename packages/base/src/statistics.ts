@@ -5,6 +5,17 @@ export function mean(values: ArrayLike<number>): number {
   return sum / values.length;
 }
 
+/**
+ * Standard error of the mean of independent values: √(Σ (x − mean)² / (n − 1) / n). 0 of a single one, which tells nothing
+ * of its spread; NaN of nothing.
+ */
+export function errorOfMean(values: ArrayLike<number>): number {
+  const average = mean(values);
+  let squares = 0;
+  for (let i = 0; i < values.length; i++) squares += (values[i]! - average) ** 2;
+  return Math.sqrt(squares / Math.max(1, values.length - 1) / values.length);
+}
+
 /** The largest value, NaN when one is; `least` of nothing. Arguments of `Math.max` lie on the stack, which holds some 125,000. */
 export function maximum(values: Iterable<number>, least = Number.NEGATIVE_INFINITY): number {
   let largest = least;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { maximum, minimum } from '../src/index.js';
+import { errorOfMean, maximum, minimum } from '../src/index.js';
 import { textTable } from '../src/text/table.js';
 
 /** More than the stack takes as arguments of one call. */
@@ -22,4 +22,10 @@ describe('extremes', () => {
     const rows = Array.from({ length: MANY }, (_, index) => [String(index)]);
     expect(textTable(['n'], rows, ['right']).split('\n').slice(0, 3)).toEqual(['     n', '------', '     0']);
   });
+});
+
+it('the standard error of a mean has n − 1 in the variance, and is 0 of a single value', () => {
+  expect(errorOfMean([1, 2, 3])).toBeCloseTo(1 / Math.sqrt(3), 12);
+  expect(errorOfMean(Float32Array.of(5))).toBe(0);
+  expect(errorOfMean([])).toBeNaN();
 });

@@ -1,4 +1,4 @@
-import { InputError, mean } from '@palimpsest/base';
+import { errorOfMean, InputError, mean } from '@palimpsest/base';
 import { Bm25 } from '../retrieval/bm25.js';
 import { rankedPlaces } from '../retrieval/gate.js';
 import type { Category, LongConversation } from './read-locomo.js';
@@ -81,10 +81,7 @@ export function recallFigures(
 }
 
 function figureOf(name: RecallFigure['name'], shares: readonly number[]): RecallFigure {
-  const middle = mean(shares);
-  const variance =
-    shares.reduce((sum, share) => sum + (share - middle) ** 2, 0) / Math.max(shares.length - 1, 1);
-  return { name, mean: middle, standardError: Math.sqrt(variance / shares.length), questions: shares.length };
+  return { name, mean: mean(shares), standardError: errorOfMean(shares), questions: shares.length };
 }
 
 /**

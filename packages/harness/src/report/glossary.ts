@@ -11,7 +11,7 @@ export const glossary: readonly Term[] = [
   {
     term: '±',
     sign: /±/,
-    text: 'behind a value in a table: its standard error, over seeds from two on, else over the samples of the one run; behind a difference in a sentence: half of its 95 % interval',
+    text: 'behind a value in a table: its standard error, over seeds from two on, else over the samples of the one run; behind a difference in a sentence: half of the 95 % interval of that comparison alone, so that of twenty equal pairs one is likely to look different',
   },
   {
     term: 'accuracy',

@@ -1,10 +1,9 @@
-import { maximum } from '@palimpsest/base';
+import { errorOfMean, maximum, mean } from '@palimpsest/base';
 import { canonicalJson } from '../cells/canonical-json.js';
 import type { CellMetric, CellResult, Curve } from '../cells/cell.js';
 import { cellLabel } from '../cells/label.js';
 import type { EvaluationRegistry, Task } from '../cells/task.js';
 import type { AggregatedMetric, Entry, FailedCell, Rate } from './entry.js';
-import { errorOfMean, mean } from './mean.js';
 
 type Done = CellResult & { readonly outcome: NonNullable<CellResult['outcome']> };
 

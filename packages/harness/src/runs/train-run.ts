@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { median } from '@palimpsest/base';
 import {
   type AnySequenceModel,
   type Architecture,
@@ -20,7 +21,6 @@ import {
 import { type Engine, whileBusy } from '@palimpsest/tensor-core';
 import type { Registry } from '../create-registry.js';
 import { standardRegistry } from '../registry.js';
-import { median } from '../tasks/median.js';
 import type { MetricsFormat } from './metrics-files.js';
 import type { PretrainedStart } from './pretrained-start.js';
 import { type ResumedRun, resumeText } from './resume-run.js';

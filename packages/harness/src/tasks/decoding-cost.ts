@@ -1,3 +1,4 @@
+import { median } from '@palimpsest/base';
 import {
   type AnySequenceModel,
   countParameters,
@@ -9,7 +10,6 @@ import {
 } from '@palimpsest/lm';
 import { type Engine, InputError, Rng } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import { median } from './median.js';
 
 const options = z.strictObject({
   contexts: z

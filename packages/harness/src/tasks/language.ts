@@ -1,3 +1,4 @@
+import { median } from '@palimpsest/base';
 import {
   type AnySequenceModel,
   type CellMetric,
@@ -25,7 +26,6 @@ import {
 } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import { median } from './median.js';
 
 const options = z.strictObject({
   text: z.string().default('stories').describe('`stories` (generated), or path of a text file or folder'),

@@ -1,7 +1,7 @@
+import { median } from '@palimpsest/base';
 import { defineTask, optionsSchema, RandomWindows, trainedContestant, trainerOf } from '@palimpsest/lm';
 import { Rng } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import { median } from './median.js';
 
 const options = z.strictObject({
   batch: z.int().min(1).default(16).describe('windows per step'),

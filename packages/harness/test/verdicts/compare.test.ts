@@ -1,3 +1,4 @@
+import { errorOfMean } from '@palimpsest/base';
 import { describe, expect, it } from 'vitest';
 import { compare, type Measured } from '../../src/report/verdicts/compare.js';
 
@@ -81,12 +82,17 @@ describe('seeds that are not shared', () => {
     expect(compare(counted(0.6), counted(0.6), false).outcome).toBe('equal');
   });
 
-  it('of many have the quantile of the normal law in the end', () => {
-    const many = (shift: number): Measured =>
-      over(...Array.from({ length: 40 }, (_, index) => shift + (index % 2 === 0 ? 1 : -1)));
-    const { margin } = compare(many(3), counted(0), true);
-    // t(39) = 2.0227.
-    expect(margin! / Math.sqrt(40 / 39 / 40)).toBeCloseTo(2.0227, 2);
+  it.each([
+    [3, 3.182],
+    [7, 2.365],
+    [21, 2.0796],
+    [30, 2.0423],
+    [39, 2.0227],
+    [120, 1.9799],
+  ])('of many have the quantile of Student too: %i degrees of freedom', (freedom, quantile) => {
+    const values = Array.from({ length: freedom + 1 }, (_, index) => 3 + (index % 2 === 0 ? 1 : -1));
+    const { margin } = compare(over(...values), counted(0), true);
+    expect(margin! / errorOfMean(values)).toBeCloseTo(quantile, 3);
   });
 });
 

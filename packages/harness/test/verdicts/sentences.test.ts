@@ -61,6 +61,28 @@ describe('who is first', () => {
     );
   });
 
+  it('is not claimed while the lead over somebody farther is of one seed', () => {
+    expect(told([standing('A', [90, 91, 92]), standing('B', [80, 81, 82]), standing('C', [70])])[0]).toBe(
+      'Best value: A with 91 %, 10 points ahead of B, the next (paired by seed, 95 %); ahead of C in one seed alone, which does not tell the noise between runs.',
+    );
+    expect(told([standing('A', [90, 91, 92]), standing('B', [70]), standing('C', [90, 92, 91])])[0]).toBe(
+      'Nobody is first alone: A with 91 % has the best value; within noise of it: C; the next is B, 21 ± 2.8 points behind in this one seed (paired by seed, 95 %; one seed: no noise between runs is known).',
+    );
+  });
+
+  it('names every rule by which it was judged', () => {
+    const elsewhere = standing('B', [90, 92, 91], {
+      bySeed: [
+        [7, 90],
+        [8, 92],
+        [9, 91],
+      ],
+    });
+    expect(told([standing('A', [90, 91, 92.5]), elsewhere, standing('C', [90, 91, 92])])[0]).toMatch(
+      /\(seeds not shared, 95 %; paired by seed, 95 %\)\.$/,
+    );
+  });
+
   it('counts speed in factors', () => {
     const speed = { unit: 'tokens/s', higherIsBetter: true };
     expect(told([standing('A', [3000, 3010]), standing('B', [1000, 1010])], speed)[0]).toContain(

@@ -1,3 +1,4 @@
+import { errorOfMean, mean } from '@palimpsest/base';
 import { type Compiled, disposeTree, type Engine, ndarray, Rng, tf } from '@palimpsest/tensor-core';
 import { IGNORED_TARGET } from '../data/batch.js';
 import { treeBytes } from '../model-size.js';
@@ -82,10 +83,7 @@ export class AnswerMeter {
         if (asked > 0) shares.push(right / asked);
       });
     }
-    const value = shares.reduce((sum, share) => sum + share, 0) / shares.length;
-    const variance =
-      shares.reduce((sum, share) => sum + (share - value) ** 2, 0) / Math.max(1, shares.length - 1);
-    return { value, standardError: Math.sqrt(variance / shares.length), examples: shares.length };
+    return { value: mean(shares), standardError: errorOfMean(shares), examples: shares.length };
   }
 
   async dispose(): Promise<void> {

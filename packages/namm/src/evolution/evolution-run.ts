@@ -1,4 +1,4 @@
-import { InputError, Rng } from '@palimpsest/base';
+import { InputError, mean, Rng } from '@palimpsest/base';
 import { mergeStatistics } from '../features/statistics.js';
 import { parameterCount } from '../scorer/layout.js';
 import { meanSizes } from './cache-sizes.js';
@@ -231,8 +231,6 @@ export class EvolutionRun {
       : coefficient * Math.exp(adaptationRate * (sparsity - sparsityTarget));
   }
 }
-
-const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 function spread(values: readonly number[]): { best: number; mean: number; worst: number; deviation: number } {
   const average = mean(values);

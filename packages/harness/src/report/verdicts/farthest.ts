@@ -1,7 +1,7 @@
+import { errorOfMean, mean } from '@palimpsest/base';
 import { canonicalJson } from '../../cells/canonical-json.js';
 import type { Task } from '../../cells/task.js';
 import type { AggregatedMetric, Entry } from '../../results/entry.js';
-import { errorOfMean, mean } from '../../results/mean.js';
 
 /** Entries of one task under one set of options. */
 export interface Asked {

@@ -58,28 +58,32 @@ function firstSentence(ranked: readonly Standing[], contest: Contest): string {
   const value = `${first.name} with ${valueWords(first, contest)}`;
   if (others.length === 0) return `Only ${value} was measured: there is nobody to compare it with.`;
   const judged = others.map((other) => ({ other, ...compareIn(contest, first, other) }));
-  const names = (outcome: Comparison['outcome']) =>
-    judged.filter((one) => one.outcome === outcome).map(({ other }) => other.name);
-  const [equal, noise] = [names('equal'), names('noise')];
-  const clear = judged.find(({ outcome }) => outcome === 'ahead');
-  if (judged.every(({ outcome }) => outcome === 'equal' || outcome === 'noise')) {
-    return `Nobody is first: ${value} has the best value, and all others are equal or within noise (${ruleWords(judged[0]!.rule)}).`;
+  const those = (outcome: Comparison['outcome']) => judged.filter((one) => one.outcome === outcome);
+  const [equal, noise, unknown] = [those('equal'), those('noise'), those('unknown')];
+  const level = [...equal, ...noise];
+  if (level.length === judged.length) {
+    return `Nobody is first: ${value} has the best value, and all others are equal or within noise (${rulesOf(judged)}).`;
   }
-  if (equal.length + noise.length > 0) {
-    const after = clear ?? judged.find(({ outcome }) => outcome === 'unknown');
+  const next = judged.find((one) => !level.includes(one))!;
+  if (level.length > 0) {
+    const doubt = next.outcome === 'unknown' ? ' in this one seed' : '';
     const ends = [
       ...(equal.length > 0 ? [`exactly equal: ${list(equal)}`] : []),
       ...(noise.length > 0 ? [`within noise of it: ${list(noise)}`] : []),
-      ...(after ? [`the next is ${after.other.name}, ${gapWords(after, after.other, contest)} behind`] : []),
+      `the next is ${next.other.name}, ${gapWords(next, next.other, contest)} behind${doubt}`,
     ];
-    return `Nobody is first alone: ${value} has the best value; ${ends.join('; ')} (${ruleWords(judged[0]!.rule)}).`;
+    return `Nobody is first alone: ${value} has the best value; ${ends.join('; ')} (${rulesOf([...level, next])}).`;
   }
-  const next = judged[0]!;
   const gap = `${gapWords(next, next.other, contest)} ahead of ${next.other.name}, the next`;
-  return next.outcome === 'unknown'
-    ? `Best value: ${value}, ${gap}; ${ruleWords(next.rule)}.`
-    : `First: ${value}, ${gap} (${ruleWords(next.rule)}).`;
+  if (next.outcome === 'unknown') return `Best value: ${value}, ${gap}; ${rulesOf([next])}.`;
+  const known = `${value}, ${gap} (${rulesOf([next])})`;
+  // Who is ahead of the next alone is not yet first.
+  return unknown.length > 0
+    ? `Best value: ${known}; ahead of ${list(unknown)} in one seed alone, which does not tell the noise between runs.`
+    : `First: ${known}.`;
 }
+
+type Judged = Comparison & { readonly other: Standing };
 
 /** Where the mechanisms of their own stand beside the first, unless the first is one of them alone. */
 function ownSentences(ranked: readonly Standing[], contest: Contest): string[] {
@@ -185,9 +189,10 @@ const RULES: Readonly<Record<Rule, string>> = {
   none: 'one seed: no noise between runs is known',
   exact: 'counted, without chance',
 };
-const ruleWords = (rule: Rule) => RULES[rule];
+const rulesOf = (judged: readonly Judged[]) => [...new Set(judged.map(({ rule }) => RULES[rule]))].join('; ');
 
-function list(names: readonly string[]): string {
+function list(judged: readonly Judged[]): string {
+  const names = judged.map(({ other }) => other.name);
   if (names.length <= MOST_NAMES + 1) return names.join(', ');
   return `${names.slice(0, MOST_NAMES).join(', ')} and ${names.length - MOST_NAMES} more`;
 }
