@@ -7,8 +7,10 @@ import { join } from 'node:path';
  */
 export function newestRun(folder: string): string | undefined {
   let newest: { readonly path: string; readonly time: number } | undefined;
-  for (const name of namesIn(folder)) {
+  for (const name of isFolder(folder) ? readdirSync(folder) : []) {
     const path = join(folder, name);
+    // What lies between the runs, such as a file manager's own notes, is no folder; a link may lead to one.
+    if (!isFolder(path)) continue;
     const status = statSync(join(path, 'latest', 'config.json'), { throwIfNoEntry: false });
     if (status && (newest === undefined || status.mtimeMs > newest.time))
       newest = { path, time: status.mtimeMs };
@@ -16,6 +18,4 @@ export function newestRun(folder: string): string | undefined {
   return newest?.path;
 }
 
-function namesIn(folder: string): string[] {
-  return statSync(folder, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(folder) : [];
-}
+const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;

@@ -73,7 +73,7 @@ export async function openPretrainedStart(
   const loaded = await loadPretrained(folder, { ...cache, ...(onProgress && { onProgress }) });
   const { model, params, parametersId, tokenizer, chatTemplate, endIds, generationConfig, warnings } = loaded;
   if (!tokenizer) {
-    throw new InputError(`'${folder}' has no tokenizer.json, so its model cannot be trained on a text.`);
+    throw new InputError(`'${folder}' has no tokenizer, so its model cannot be trained on a text.`);
   }
   if (tokenizer.vocabSize > model.vocabSize) {
     throw new InputError(
