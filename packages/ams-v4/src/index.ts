@@ -1,13 +1,12 @@
-export {
-  type AddOptions,
-  AgentMemory,
-  type AgentMemoryOptions,
-  type AskedAnswer,
-  type AskOptions,
-  createAgentMemory,
-  type MemoryHit,
-  type SearchOptions,
-} from './agent/agent-memory.js';
+export { AgentMemory, createAgentMemory } from './agent/agent-memory.js';
+export type {
+  AddOptions,
+  AgentMemoryOptions,
+  AskedAnswer,
+  AskOptions,
+  MemoryHit,
+  SearchOptions,
+} from './agent/calls.js';
 export type { MemoryFilter, MemoryRecord } from './agent/record.js';
 export {
   type BundleTree,

@@ -200,6 +200,26 @@ describe('memory store', () => {
   });
 });
 
+describe('a store without a capacity', () => {
+  /** Milliseconds of the quickest of some rounds of adding and removing. */
+  const cost = (size: number) => {
+    const rng = Rng.fromSeed(6);
+    const store = new MemStore({ ...sizes, indexKind: 'flat' });
+    const one = entry(rng);
+    for (let i = 0; i < size; i++) store.add(one);
+    const rounds = Array.from({ length: 7 }, () => {
+      const start = performance.now();
+      for (let i = 0; i < 100; i++) store.remove(store.add(one));
+      return performance.now() - start;
+    });
+    return Math.min(...rounds);
+  };
+
+  it('takes an entry in without a look at the others', () => {
+    expect(cost(10_000)).toBeLessThan(10 * cost(100));
+  });
+});
+
 describe('bad input', () => {
   const rng = Rng.fromSeed(5);
   const store = new MemStore({ ...sizes, capacity: 3 });

@@ -11,13 +11,20 @@ export interface Bm25Options {
 
 const plainWords = (text: string): string[] => wordsOf(text).map(({ word }) => word);
 
+/** A word, and how often each text has it. */
+interface Posting {
+  readonly word: string;
+  readonly counts: Map<number, number>;
+}
+
 /** Words of texts and how often they occur, for scores by words alone: Okapi BM25 (Robertson et al. 1994). */
 export class Bm25 {
   readonly #k1: number;
   readonly #b: number;
   readonly #wordsOf: (text: string) => readonly string[];
-  readonly #postings = new Map<string, Map<number, number>>();
-  readonly #lengths = new Map<number, number>();
+  readonly #postings = new Map<string, Posting>();
+  /** Words of a text, repeats counted, and where each of them is noted: what goes out looks at nothing else. */
+  readonly #texts = new Map<number, { readonly length: number; readonly postings: readonly Posting[] }>();
   #total = 0;
 
   constructor({ k1 = 1.2, b = 0.75, words = plainWords }: Bm25Options = {}) {
@@ -27,28 +34,31 @@ export class Bm25 {
   }
 
   get size(): number {
-    return this.#lengths.size;
+    return this.#texts.size;
   }
 
   add(id: number, text: string): void {
     this.remove(id);
     const words = this.#wordsOf(text);
-    this.#lengths.set(id, words.length);
-    this.#total += words.length;
+    const postings = new Set<Posting>();
     for (const word of words) {
-      const posting = this.#postings.get(word) ?? new Map<number, number>();
-      posting.set(id, (posting.get(id) ?? 0) + 1);
+      const posting = this.#postings.get(word) ?? { word, counts: new Map<number, number>() };
+      posting.counts.set(id, (posting.counts.get(id) ?? 0) + 1);
       this.#postings.set(word, posting);
+      postings.add(posting);
     }
+    this.#texts.set(id, { length: words.length, postings: [...postings] });
+    this.#total += words.length;
   }
 
   remove(id: number): void {
-    const length = this.#lengths.get(id);
-    if (length === undefined) return;
-    this.#lengths.delete(id);
-    this.#total -= length;
-    for (const [word, posting] of this.#postings) {
-      if (posting.delete(id) && posting.size === 0) this.#postings.delete(word);
+    const text = this.#texts.get(id);
+    if (!text) return;
+    this.#texts.delete(id);
+    this.#total -= text.length;
+    for (const { word, counts } of text.postings) {
+      counts.delete(id);
+      if (counts.size === 0) this.#postings.delete(word);
     }
   }
 
@@ -60,11 +70,11 @@ export class Bm25 {
     const scores = new Map<number, number>();
     const mean = this.#total / Math.max(this.size, 1);
     for (const word of this.#wordsOf(query)) {
-      const posting = this.#postings.get(word);
-      if (!posting) continue;
-      const rarity = Math.log(1 + (this.size - posting.size + 0.5) / (posting.size + 0.5));
-      for (const [id, count] of posting) {
-        const damping = this.#k1 * (1 - this.#b + (this.#b * this.#lengths.get(id)!) / mean);
+      const counts = this.#postings.get(word)?.counts;
+      if (!counts) continue;
+      const rarity = Math.log(1 + (this.size - counts.size + 0.5) / (counts.size + 0.5));
+      for (const [id, count] of counts) {
+        const damping = this.#k1 * (1 - this.#b + (this.#b * this.#texts.get(id)!.length) / mean);
         scores.set(id, (scores.get(id) ?? 0) + (rarity * count * (this.#k1 + 1)) / (count + damping));
       }
     }

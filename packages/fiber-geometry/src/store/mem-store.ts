@@ -104,9 +104,10 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
   /** The entries that must go for one more to come at time `now`. */
   #leaving(now: number): MemEntry<Handle>[] {
     const { capacity, evictionPolicy, evictionTau } = this.config;
+    if (capacity === undefined || this.length < capacity) return [];
     const staying = new Set(this.allEntries());
     const leaving: MemEntry<Handle>[] = [];
-    while (capacity !== undefined && staying.size >= capacity) {
+    while (staying.size >= capacity) {
       const weakest = entryToEvict(staying, evictionPolicy, now, evictionTau)!;
       staying.delete(weakest);
       leaving.push(weakest);
