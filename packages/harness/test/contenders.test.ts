@@ -1,4 +1,10 @@
-import { type AnySequenceModel, contestantOf, stateBytes, type TaskContext } from '@palimpsest/lm';
+import {
+  type AnySequenceModel,
+  contestantOf,
+  countParameters,
+  stateBytes,
+  type TaskContext,
+} from '@palimpsest/lm';
 import {
   createEngine,
   type DeviceArray,
@@ -12,6 +18,7 @@ import {
 } from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { standardRegistry } from '../src/index.js';
+import { fieldOf } from '../src/profiles/grid.js';
 
 let cpu: Engine;
 let onnx: Engine;
@@ -188,5 +195,23 @@ describe('asking', () => {
     }
     const names = [...standardRegistry.tasks, ...standardRegistry.contenders].map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
+  });
+});
+
+describe('contenders of equal size', () => {
+  const matched = fieldOf(standardRegistry.mechanisms, []).everyone.map((name) => ({
+    name,
+    contender: trained.find((one) => one.name === name)!,
+  }));
+
+  it.each([25, 49, 80])('have as many parameters within a twentieth, with %i ids', (vocabSize) => {
+    const sizes = matched.map(({ name, contender }) => {
+      const options = contender.options.parse(contender.parameterMatched ?? {});
+      const model = contender.create({ ...need, vocabSize }, options);
+      return { name, parameters: countParameters(model.init(Rng.fromSeed(1))) };
+    });
+    const median = sizes.map(({ parameters }) => parameters).sort((a, b) => a - b)[sizes.length >> 1]!;
+    const unequal = sizes.filter(({ parameters }) => Math.abs(parameters / median - 1) > 0.05);
+    expect(unequal).toEqual([]);
   });
 });

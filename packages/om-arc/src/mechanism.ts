@@ -49,11 +49,19 @@ const contender = defineContender({
   mechanism: 'om-arc',
   description: 'attentive recurrent cells with a gated state per layer',
   learningRate: 3e-3,
+  parameterMatched: { width: 48, keyWidth: 24 },
   search: { passes: [1, 2, 3], segmentLen: [16, 32, 64], stateUpdate: ['gated', 'residual'] },
   options: z.strictObject({
     width: z.int().min(8).default(64).describe('model width'),
     layers: z.int().min(1).default(2).describe('layers'),
     heads: z.int().min(1).default(4).describe('attention heads'),
+    keyWidth: z
+      .int()
+      .min(2)
+      .multipleOf(2)
+      .default(32)
+      .describe('widths of keys and values of the first pass; later passes have half'),
+    hidden: z.int().min(1).optional().describe('hidden width of the MLP; default: two widths'),
     passes: z.int().min(1).max(3).default(2).describe('passes of the memory'),
     segmentLen: z.int().min(1).default(32).describe('tokens of a segment'),
     stateLen: z.int().min(1).default(16).describe('state vectors of a layer'),
@@ -62,13 +70,16 @@ const contender = defineContender({
       .default('gated')
       .describe('what a segment leaves: the new state, the old one plus it, or a gated mixture'),
   }),
-  create: ({ vocabSize }, { width, layers, heads, passes, segmentLen, stateLen, stateUpdate }) => {
-    const widths = [32, 16, 16].slice(0, passes);
+  create: (
+    { vocabSize },
+    { width, layers, heads, keyWidth, hidden, passes, segmentLen, stateLen, stateUpdate },
+  ) => {
+    const widths = [keyWidth, keyWidth / 2, keyWidth / 2].slice(0, passes);
     return createOmModel({
       vocabSize,
       numLayers: layers,
       dimInput: width,
-      dimHidden: 2 * width,
+      dimHidden: hidden ?? 2 * width,
       dimsKey: widths,
       dimsValue: widths,
       numHeads: heads,

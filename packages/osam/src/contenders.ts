@@ -23,6 +23,11 @@ const forgetting = {
 const forgettingNames = ['slow', 'fast', 'kept', 'mixed'] as const;
 
 const options = size.extend({
+  hidden: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('hidden width of the MLP, or of the readout of published blocks; default: 2.7 or 2 widths'),
   sketchRatio: z.int().min(1).default(4).describe('sketch length in units of the width, of published blocks'),
   blocks: z
     .enum(['published', 'gated'])
@@ -38,12 +43,14 @@ const options = size.extend({
     .describe('how fast the heads of the value memory forget'),
 });
 
+const MLP_RATIO = 2.7;
+
 /** Blocks of language models: a short convolution, the value memory, a gated MLP, each before its norm. */
-const gatedBlocks = (width: number) =>
+const gatedBlocks = (width: number, hidden = MLP_RATIO * width) =>
   ({
     featurePath: false,
     norm: 'pre',
-    mlpRatio: 2.7,
+    mlpRatio: hidden / width,
     mlpKind: 'swiglu',
     convWidth: 4,
     embeddingInitStd: 1 / Math.sqrt(width),
@@ -64,19 +71,19 @@ export const contenders = [
       positions: ['channel', 'none'],
       forgetting: [...forgettingNames],
     },
-    create: ({ vocabSize }, { width, layers, sketchRatio, blocks, positions, ...given }) => {
+    create: ({ vocabSize }, { width, layers, hidden, sketchRatio, blocks, positions, ...given }) => {
       const headDecays = [...forgetting[given.forgetting]];
       return createOsamModel({
         vocabSize,
         dModel: width,
         layers,
         sketchDim: sketchRatio * width,
-        readoutHidden: 2 * width,
+        readoutHidden: (blocks === 'published' ? hidden : undefined) ?? 2 * width,
         heads: headDecays.length,
         headDecays,
         omegaMode: positions,
         readScale: 'effective',
-        ...(blocks === 'gated' ? gatedBlocks(width) : {}),
+        ...(blocks === 'gated' ? gatedBlocks(width, hidden) : {}),
       });
     },
   }),

@@ -26,6 +26,11 @@ const shape = {
     .min(1)
     .optional()
     .describe('tokens C of a chunk, after which the memory is written; default: windowSize'),
+  mlpWidth: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('hidden width of the MLP of every block; default: 4 hiddenSize'),
   dropout: z.number().min(0).lt(1).default(0.1).describe('drop rate of all sites'),
 
   useAttentionPooling: z
@@ -121,8 +126,12 @@ export function savedOptions(config: Readonly<Record<string, unknown>>): RsmOpti
 export const rsmConfigSchema = z.strictObject(shape);
 export type { RsmOptions };
 /** Every option decided. */
-export type RsmConfig = Omit<z.output<typeof rsmConfigSchema>, 'chunkSize' | 'globalSyncDropout'> & {
+export type RsmConfig = Omit<
+  z.output<typeof rsmConfigSchema>,
+  'chunkSize' | 'globalSyncDropout' | 'mlpWidth'
+> & {
   readonly chunkSize: number;
+  readonly mlpWidth: number;
   readonly globalSyncDropout: number;
 };
 
@@ -139,6 +148,7 @@ export function resolveConfig(options: RsmOptions): RsmConfig {
   const config: RsmConfig = {
     ...parsed.data,
     chunkSize: parsed.data.chunkSize ?? parsed.data.windowSize,
+    mlpWidth: parsed.data.mlpWidth ?? 4 * parsed.data.hiddenSize,
     globalSyncDropout:
       parsed.data.globalSyncDropout ?? (parsed.data.syncMode === 'parity' ? 0.1 : parsed.data.dropout),
   };

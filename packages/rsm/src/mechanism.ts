@@ -59,6 +59,7 @@ const sizes = z.strictObject({
   heads: z.int().min(1).default(4).describe('heads of every block'),
   slots: z.int().min(1).default(8).describe('memory slots of every block'),
   chunk: z.int().min(2).default(8).describe('tokens per chunk'),
+  hidden: z.int().min(1).optional().describe('hidden width of the MLP; default: four widths'),
 });
 
 const causalOptions = sizes.extend({
@@ -74,17 +75,21 @@ const causalOptions = sizes.extend({
     ),
 });
 
-const shapeOf = ({ width, layers, heads, slots, chunk }: z.output<typeof sizes>) => ({
+const shapeOf = ({ width, layers, heads, slots, chunk, hidden }: z.output<typeof sizes>) => ({
   hiddenSize: width,
   numLayers: layers,
   numHeads: heads,
   numMemorySlots: slots,
   windowSize: chunk,
+  mlpWidth: hidden,
   dropout: 0,
 });
 
 /** A memory that is read before the blocks say anything of their own, under tokens that stand out. */
 const quietStart = { readInit: 'zero', embeddingInitStd: 1, outputGainInit: 0.125 } as const;
+
+/** As many parameters as the other mechanisms of comparisons. */
+const parameterMatched = { hidden: 48 };
 
 const facts = { mechanism: 'rsm', kind: 'trained' } as const;
 
@@ -97,6 +102,7 @@ const contender = (name: string, title: string, preset: PresetName, description:
     description,
     options: causalOptions,
     learningRate: 4e-3,
+    parameterMatched,
     search: { positions: ['sinusoidal', 'rotary'], start: ['small', 'quiet'], chunk: [8, 16, 32] },
     create: ({ vocabSize }, { positions, start, ...size }) =>
       createRsmModel({

@@ -29,6 +29,8 @@ export type RsmOptions = {
    * An integer, at least 1.
    */
   chunkSize?: number | undefined;
+  /** Hidden width of the MLP of every block; default: 4 hiddenSize. An integer, at least 1. */
+  mlpWidth?: number | undefined;
   /** Drop rate of all sites. A number, at least 0, below 1. @defaultValue `0.1` */
   dropout?: number | undefined;
   /**

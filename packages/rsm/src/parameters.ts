@@ -138,7 +138,7 @@ function initGatedUpdate(config: RsmConfig, rng: Rng): GatedUpdateParams<Host> {
 
 /** Fresh parameters of one block (DERIVATION.md, "Parameters at the start"). */
 export function initBlock(config: RsmConfig, rng: Rng): BlockParams<Host> {
-  const d = config.hiddenSize;
+  const { hiddenSize: d, mlpWidth } = config;
   const { matrix, affine } = drawing(config, rng);
   return {
     attentionNorm: normInit(d),
@@ -150,7 +150,7 @@ export function initBlock(config: RsmConfig, rng: Rng): BlockParams<Host> {
     ),
     memoryWrite: initGatedUpdate(config, rng),
     mlpNorm: normInit(d),
-    mlp: { hidden: affine(4 * d, d), output: affine(d, 4 * d) },
+    mlp: { hidden: affine(mlpWidth, d), output: affine(d, mlpWidth) },
   };
 }
 
@@ -191,12 +191,12 @@ export function initParameters(config: RsmConfig, rng: Rng): RsmParams<Host> {
  * L (19 d² + 14 d), with attention pooling L (2 d² + 2 d) more, with a sync 8 d² + 6 d more.
  */
 export function parameterCount(config: RsmConfig): number {
-  const { vocabSize, hiddenSize: d, numLayers, numMemorySlots: m } = config;
+  const { vocabSize, hiddenSize: d, mlpWidth: h, numLayers, numMemorySlots: m } = config;
   if (config.preset === 'legacy') return vocabSize * d + m * d + numLayers * (11 * d * d + 7 * d);
   const slots = memoryCount(config) * m * d + (config.slotIdentity ? numLayers * m * d : 0);
   const recurrence = config.updateRule === 'gatedTanh' ? d * d : 0;
   const pooling = config.useAttentionPooling ? 2 * d * d + (keepsDeadBias(config) ? 2 : 1) * d : 0;
-  const block = 18 * d * d + 14 * d + recurrence + pooling;
+  const block = 10 * d * d + 10 * d + h * (2 * d + 1) + recurrence + pooling;
   const directions = config.syncMode === 'parity' ? 2 : 1;
   const sync = config.useGlobalSync ? directions * (4 * d * d + 3 * d) : 0;
   return vocabSize * d + slots + 2 * d + numLayers * block + sync;

@@ -8,17 +8,20 @@ const attention = z.strictObject({
   width: z.int().min(8).default(64).describe('width of the residual stream'),
   layers: z.int().min(1).default(2).describe('blocks'),
   heads: z.int().min(1).default(4).describe('heads of every block'),
+  hidden: z.int().min(1).optional().describe('hidden width of the MLP; default: 8/3 widths'),
 });
 const windowed = attention.extend({
   window: z.int().min(2).default(32).describe('newest tokens that a query sees'),
 });
 const learningRate = 3e-3;
 const search = { heads: [2, 4, 8] };
+/** As many parameters as the others of this width. */
+const parameterMatched = { hidden: 212 };
 
 /** The decoder that every transformer in comparisons is: rotary positions, RMS norm, gated MLP. */
 function transformer(
   { vocabSize, trainLength }: ModelNeed,
-  { width, layers, heads }: z.output<typeof attention>,
+  { width, layers, heads, hidden }: z.output<typeof attention>,
   more: Partial<TransformerOptions>,
 ) {
   const model = createTransformer({
@@ -26,6 +29,7 @@ function transformer(
     layers,
     heads,
     modelWidth: width,
+    mlpWidth: hidden,
     context: trainLength,
     positions: 'rotary',
     norm: 'rms',
@@ -67,6 +71,7 @@ export const fullAttention: TrainedContender<typeof attention> = {
   options: attention,
   learningRate,
   search,
+  parameterMatched,
   create: (need, given) => transformer(need, given, { capacity: need.longestLength }),
 };
 
@@ -79,6 +84,7 @@ export const slidingWindow = defineContender({
   options: windowed,
   learningRate,
   search,
+  parameterMatched,
   create: (need, { window, ...rest }) => transformer(need, rest, { window }),
 });
 
@@ -91,5 +97,6 @@ export const attentionSinks = defineContender({
   options: windowed.extend({ sinks: z.int().min(1).default(4).describe('first tokens that stay') }),
   learningRate,
   search,
+  parameterMatched,
   create: (need, { window, sinks, ...rest }) => transformer(need, rest, { window, sinks }),
 });

@@ -18,6 +18,8 @@ export interface Control<Schema extends StackSchema = StackSchema>
   readonly learningRate: number;
   /** Options that a search tries. */
   readonly search?: TrainedContender['search'];
+  /** Options with as many parameters as the others, see contenders. */
+  readonly parameterMatched?: TrainedContender['parameterMatched'];
   /** Whether the quick profile has it. Default false */
   readonly quick?: boolean;
   mixer(stack: Stack, options: z.output<Schema>): Mixer;
@@ -30,8 +32,7 @@ const smallTraining = { steps: 2000, batchSize: 12, seqLen: 64, warmupSteps: 100
 export function controlMechanism<Schema extends StackSchema>(control: Control<Schema>): Mechanism {
   const { name, title, description, memory, options: schema, learningRate } = control;
   const make = (vocabSize: number, options: z.output<Schema>) => {
-    const { width, layers, blocks } = shapeOf(options);
-    const frame = { vocabSize, width, layers, blocks };
+    const frame = { vocabSize, ...shapeOf(options) };
     return createControlModel(
       name,
       { vocabSize, ...z.record(z.string(), z.json()).parse(options) },
@@ -91,6 +92,7 @@ export function controlMechanism<Schema extends StackSchema>(control: Control<Sc
         options: schema,
         learningRate,
         search: control.search,
+        parameterMatched: control.parameterMatched,
         quick: control.quick ?? false,
         create: ({ vocabSize }, options) => make(vocabSize, options),
       }),
@@ -103,5 +105,6 @@ const shape = z.object({
   width: z.int(),
   layers: z.int(),
   blocks: z.enum(['residual', 'plain']).default('residual'),
+  hidden: z.int().optional(),
 });
 const shapeOf = (options: unknown) => shape.parse(options);

@@ -10,6 +10,8 @@ export interface ControlOptions extends Stack {
    * other, as recurrent networks were stacked.
    */
   readonly blocks: 'residual' | 'plain';
+  /** Hidden width of the MLP of residual blocks. Default: 8/3 widths, up to a multiple of 8 */
+  readonly hidden?: number | undefined;
 }
 
 interface Mlp {
@@ -44,9 +46,8 @@ export function createControlModel(
   options: ControlOptions,
   mixer: Mixer,
 ): SequenceModel<ControlParams, ControlState> {
-  const { vocabSize, width, layers } = options;
+  const { vocabSize, width, layers, hidden = Math.ceil((MLP_RATIO * width) / 8) * 8 } = options;
   const { start, residual } = deviations(options);
-  const hidden = Math.ceil((MLP_RATIO * width) / 8) * 8;
   return {
     name,
     config,

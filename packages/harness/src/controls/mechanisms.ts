@@ -18,7 +18,12 @@ const blocks = z
   .default('residual')
   .describe('pre-norm blocks with a gated MLP, or the layers one on the other');
 
-const stack = z.strictObject({ width, layers });
+const hidden = z
+  .int()
+  .min(1)
+  .optional()
+  .describe('hidden width of the MLP of residual blocks; default: 8/3 widths');
+const stack = z.strictObject({ width, layers, hidden });
 const recurrent = stack.extend({ blocks });
 const attention = stack.extend({ heads, taps });
 
@@ -43,6 +48,7 @@ export const lstm = controlMechanism({
   options: recurrent,
   learningRate: 3e-3,
   search: { blocks: ['residual', 'plain'] },
+  parameterMatched: { hidden: 128 },
   mixer: lstmMixer,
 });
 
@@ -62,6 +68,7 @@ export const linearAttention = controlMechanism({
   learningRate: 8e-3,
   quick: true,
   search: { forgetting: ['none', 'spread'], heads: [2, 4, 8], taps: [2, 4] },
+  parameterMatched: { hidden: 212 },
   mixer: linearAttentionMixer,
 });
 
@@ -91,6 +98,7 @@ export const gatedDeltaNet = controlMechanism({
   options: attention,
   learningRate: 3e-3,
   search: { heads: [2, 4, 8], taps: [2, 4] },
+  parameterMatched: { hidden: 184 },
   mixer: gatedDeltaNetMixer,
 });
 
@@ -104,6 +112,7 @@ export const mamba2 = controlMechanism({
   }),
   learningRate: 3e-3,
   search: { heads: [2, 4, 8], taps: [2, 4] },
+  parameterMatched: { hidden: 220 },
   mixer: stateSpaceMixer,
 });
 
@@ -128,6 +137,7 @@ export const noMemory = controlMechanism({
   learningRate: 3e-3,
   quick: true,
   search: { taps: [4, 8] },
+  parameterMatched: { hidden: 256 },
   mixer: noMemoryMixer,
 });
 

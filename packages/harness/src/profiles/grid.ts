@@ -54,6 +54,11 @@ export function sizes(field: Field, models: readonly string[], widths: readonly 
   return models.flatMap((model) => widths.flatMap((width) => sized(field, [model], { width })));
 }
 
+/** Models at the size at which all have about the same number of parameters. */
+export function matched({ matchedOptionsOf }: Field, models: readonly string[]): Entrant[] {
+  return models.map((model) => ({ model, options: matchedOptionsOf.get(model) ?? {} }));
+}
+
 /** Models at every size of memory that they name. */
 export function memories({ memorySizesOf }: Field, models: readonly string[]): Entrant[] {
   return models.flatMap((model) => (memorySizesOf.get(model) ?? [{}]).map((options) => ({ model, options })));
@@ -82,6 +87,8 @@ export interface Field {
   readonly borrowed: readonly string[];
   /** Sizes of their memory. */
   readonly memorySizesOf: ReadonlyMap<string, readonly JsonOptions[]>;
+  /** Options at which models have as many parameters as the others, for those to whom their defaults do not give them. */
+  readonly matchedOptionsOf: ReadonlyMap<string, JsonOptions>;
   /** Names of the options of each of them. */
   readonly optionsOf: ReadonlyMap<string, ReadonlySet<string>>;
   /** What has golden cases of an original program. */
@@ -118,6 +125,15 @@ export function fieldOf(
     borrowed: borrowed.map(({ name }) => name),
     memorySizesOf: new Map(
       borrowed.flatMap(({ name, memorySizes }) => (memorySizes ? [[name, memorySizes] as const] : [])),
+    ),
+    matchedOptionsOf: new Map(
+      mechanisms.flatMap(({ contenders = [] }) =>
+        contenders.flatMap((contender) =>
+          contender.kind === 'trained' && contender.parameterMatched
+            ? [[contender.name, contender.parameterMatched] as const]
+            : [],
+        ),
+      ),
     ),
     counted: first.filter(({ kind }) => kind === 'counted').map(({ name }) => name),
     optionsOf: new Map(first.map(({ name, options }) => [name, new Set(Object.keys(options.shape))])),

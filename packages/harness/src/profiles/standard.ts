@@ -1,5 +1,5 @@
 import type { CellSpecInput } from '../cells/cell.js';
-import { countedTables, type Entrant, type Field, grid, memories, plain, sizes } from './grid.js';
+import { countedTables, type Entrant, type Field, grid, matched, memories, sizes } from './grid.js';
 
 type TaskOptions = NonNullable<CellSpecInput['taskOptions']>;
 
@@ -45,16 +45,16 @@ export const standardCells = (field: Field): CellSpecInput[] => {
     ...grid('mqar', mqar, sizes(field, fixed, [16, 32, 64]), seeds),
     ...grid('mqar', mqar, sizes(field, [...growing, ...none], [64]), seeds),
     ...grid('mqar', mqar, memories(field, borrowed).filter(isMiddle(field)), seeds),
-    ...grid('retrieval-distance', retrieval, plain([...everyone, ...borrowed]), seeds),
-    ...mad.flatMap((task) => grid(task, learning, plain(everyone), seeds)),
-    ...grid('passkey', passkey, plain([...everyone, ...borrowed]), seeds),
-    ...grid('language', text, plain(everyone), seeds),
+    ...grid('retrieval-distance', retrieval, matched(field, [...everyone, ...borrowed]), seeds),
+    ...mad.flatMap((task) => grid(task, learning, matched(field, everyone), seeds)),
+    ...grid('passkey', passkey, matched(field, [...everyone, ...borrowed]), seeds),
+    ...grid('language', text, matched(field, everyone), seeds),
     ...grid('language', text, countedTables(field, 5), once),
-    ...grid('training-cost', {}, plain(everyone), seeds),
+    ...grid('training-cost', {}, matched(field, everyone), seeds),
     ...grid(
       'decoding-cost',
       { contexts: [128, 512, 2048, 8192, 32_768], prefillChunk: 256 },
-      plain([...everyone, ...borrowed]),
+      matched(field, [...everyone, ...borrowed]),
       once,
     ),
   ];
@@ -70,6 +70,6 @@ const isMiddle =
 
 /** What a text of the user adds: it is read whole, its last tenth held out. */
 export const standardTextCells = (field: Field): CellSpecInput[] => [
-  ...grid('language', { steps: 1500, window: 128, reading: 'lanes' }, plain(field.everyone), seeds),
+  ...grid('language', { steps: 1500, window: 128, reading: 'lanes' }, matched(field, field.everyone), seeds),
   ...grid('language', { window: 128, reading: 'lanes' }, countedTables(field, 6), once),
 ];

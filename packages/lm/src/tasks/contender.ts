@@ -41,6 +41,11 @@ export interface TrainedContender<Schema extends z.ZodObject = z.ZodObject> exte
   readonly trainer?: Trainer | undefined;
   /** Options at which it stands in pictures of recall against bytes, where that is not the width. */
   readonly memorySizes?: readonly Readonly<Record<string, number>>[] | undefined;
+  /**
+   * Options at which it has as many parameters as the others within 5 %, for tables that compare mechanisms, not sizes:
+   * 118,000 beside 49 ids. Default: its default options
+   */
+  readonly parameterMatched?: Readonly<Record<string, number>> | undefined;
   /** @throws InputError for options that are wrong or do not fit together. */
   create(need: ModelNeed, options: z.output<Schema>): AnySequenceModel;
   /** The model that learns, where the one that is asked has its parameters and another memory. Default: what `create` gives */

@@ -20,5 +20,6 @@ export const cacheContender = (name: string, title: string) => ({
   options,
   memorySizes,
   learningRate: fullAttention.learningRate,
+  parameterMatched: fullAttention.parameterMatched,
   learner: (need: ModelNeed, given: CacheContenderOptions) => fullAttention.create(need, given),
 });

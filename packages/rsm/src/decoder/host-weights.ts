@@ -64,7 +64,7 @@ export class HostWeights {
     private readonly config: RsmConfig,
     params: RsmParams<NDArray>,
   ) {
-    const { hiddenSize: d, vocabSize, chunkSize, numMemorySlots } = config;
+    const { hiddenSize: d, mlpWidth, vocabSize, chunkSize, numMemorySlots } = config;
     const { kernels } = this;
     this.blocks = params.blocks.map((block) => placeBlock(kernels, block));
     this.normOut = placeNorm(kernels, params.normOut);
@@ -76,10 +76,10 @@ export class HostWeights {
       branch: kernels.allocate(d),
       packed: kernels.allocate(3 * d),
       read: kernels.allocate(d),
-      hidden: kernels.allocate(4 * d),
+      hidden: kernels.allocate(mlpWidth),
       scores: kernels.allocate(Math.max(chunkSize, numMemorySlots) + 4),
       logits: kernels.allocate(vocabSize),
-      zeros: kernels.allocate(Math.max(4 * d, vocabSize)),
+      zeros: kernels.allocate(Math.max(3 * d, mlpWidth, vocabSize)),
     };
   }
 

@@ -23,8 +23,8 @@ import { type Pools, type TokenForm, take } from './token-form.js';
 const MOST_BYTES = 2 ** 28;
 
 /** Whether a model can be decoded by the kernels of this package. */
-export function fitsHost({ hiddenSize: d, numHeads }: RsmConfig): boolean {
-  return d % 4 === 0 && (d / numHeads) % 4 === 0 && hasDecodingKernels();
+export function fitsHost({ hiddenSize: d, numHeads, mlpWidth }: RsmConfig): boolean {
+  return [d, d / numHeads, mlpWidth].every((width) => width % 4 === 0) && hasDecodingKernels();
 }
 
 /** Whether that is the faster way on an engine that computes on the processor. */
@@ -159,7 +159,7 @@ export class HostTokenForm implements TokenForm {
 
   /** Memory read and MLP; leaves the block's output, normalised for what follows. */
   #readAndTransform(block: HostBlock, pending: HostPending, following: HostNorm): void {
-    const { hiddenSize: d, numMemorySlots } = this.config;
+    const { hiddenSize: d, mlpWidth, numMemorySlots } = this.config;
     const { kernels, scratch } = this.weights;
     const { sum, normal, branch, hidden, scores } = scratch;
     kernels.attend(branch, normal, pending.slotKeys, pending.slotValues, scores, numMemorySlots, d, d, 1);
@@ -167,8 +167,8 @@ export class HostTokenForm implements TokenForm {
     const bias = kernels.view(block.readBias, d);
     for (let i = 0; i < d; i++) read[i]! += bias[i]!;
     kernels.addNormalised(normal, sum, branch, block.mlpNorm.gain, block.mlpNorm.bias, d);
-    kernels.multiply(hidden, block.hidden, normal, block.hiddenBias, 4 * d, d, true);
-    kernels.multiply(branch, block.output, hidden, block.outputBias, d, 4 * d);
+    kernels.multiply(hidden, block.hidden, normal, block.hiddenBias, mlpWidth, d, true);
+    kernels.multiply(branch, block.output, hidden, block.outputBias, d, mlpWidth);
     kernels.addNormalised(normal, sum, branch, following.gain, following.bias, d);
   }
 

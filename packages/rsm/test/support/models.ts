@@ -27,6 +27,7 @@ export const wirings: Readonly<Record<string, Partial<RsmOptions>>> = {
   'sliding window': { preset: 'parallel', slidingWindow: 3 },
   'rotary positions': { preset: 'parallel', positions: 'rotary' },
   'rotary positions, sliding window': { preset: 'causal', positions: 'rotary', slidingWindow: 3 },
+  'narrow MLP': { preset: 'parallel', mlpWidth: 12 },
   sync: { preset: 'causal', useGlobalSync: true, syncCadence: 1 },
   'sync of every block': { preset: 'parallel', useGlobalSync: true, syncAllLayers: true, syncCadence: 2 },
 };
