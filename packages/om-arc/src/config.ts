@@ -85,6 +85,12 @@ const shape = {
     .enum(['replace', 'residual', 'gated'])
     .default('replace')
     .describe('what a segment leaves: the new state, the old one plus it, or a gated mixture'),
+  stateGateBias: z
+    .number()
+    .default(2)
+    .describe(
+      'gated states: fixed bias of the gate; its sigmoid is the share that a segment keeps at the start',
+    ),
 
   vocabPadMultiple: z
     .int()

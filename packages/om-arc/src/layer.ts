@@ -1,4 +1,5 @@
 import { addLayerNorm, tf } from '@palimpsest/tensor-core';
+import type { OmConfig } from './config.js';
 import type { Place } from './dropout.js';
 import { mlp } from './mlp.js';
 import type { LayerParams, MlpParams, NormParams } from './parameters.js';
@@ -57,19 +58,18 @@ export function updateState(
   state: tf.Tensor,
   written: tf.Tensor,
 ): tf.Tensor {
-  const combined = combine(config.stateUpdate, params.stateGate, state, written);
+  const combined = combine(config, params.stateGate, state, written);
   return params.stateNorm ? groupNorm(combined, params.stateNorm) : combined;
 }
 
 function combine(
-  rule: 'replace' | 'residual' | 'gated',
+  { stateUpdate, stateGateBias }: Pick<OmConfig, 'stateUpdate' | 'stateGateBias'>,
   weight: tf.Tensor | undefined,
   state: tf.Tensor,
   written: tf.Tensor,
 ): tf.Tensor {
-  if (rule === 'replace') return written;
-  if (rule === 'residual') return tf.add(state, written);
-  // The bias of 2 keeps 0.88 of the old state at the start.
-  const gate = tf.sigmoid(tf.add(groupProduct(tf.concat([state, written], 3), weight!), 2));
+  if (stateUpdate === 'replace') return written;
+  if (stateUpdate === 'residual') return tf.add(state, written);
+  const gate = tf.sigmoid(tf.add(groupProduct(tf.concat([state, written], 3), weight!), stateGateBias));
   return tf.add(written, tf.mul(gate, tf.sub(state, written)));
 }

@@ -50,7 +50,7 @@ const contender = defineContender({
   description: 'attentive recurrent cells with a gated state per layer',
   learningRate: 3e-3,
   parameterMatched: { width: 48, keyWidth: 24 },
-  search: { passes: [1, 2, 3], segmentLen: [16, 32, 64], stateUpdate: ['gated', 'residual'] },
+  search: { passes: [1, 2, 3], segmentLen: [16, 32, 64], stateGateBias: [2, 4, 6] },
   options: z.strictObject({
     width: z.int().min(8).default(64).describe('model width'),
     layers: z.int().min(1).default(2).describe('layers'),
@@ -69,10 +69,16 @@ const contender = defineContender({
       .enum(['replace', 'residual', 'gated'])
       .default('gated')
       .describe('what a segment leaves: the new state, the old one plus it, or a gated mixture'),
+    stateGateBias: z
+      .number()
+      .default(6)
+      .describe(
+        'fixed bias of the gate; its sigmoid is the share of a state that a segment keeps at the start',
+      ),
   }),
   create: (
     { vocabSize },
-    { width, layers, heads, keyWidth, hidden, passes, segmentLen, stateLen, stateUpdate },
+    { width, layers, heads, keyWidth, hidden, passes, segmentLen, stateLen, ...given },
   ) => {
     const widths = [keyWidth, keyWidth / 2, keyWidth / 2].slice(0, passes);
     return createOmModel({
@@ -85,7 +91,7 @@ const contender = defineContender({
       numHeads: heads,
       segmentLen,
       stateLen,
-      stateUpdate,
+      ...given,
       initNgrams: [2, 3],
     });
   },

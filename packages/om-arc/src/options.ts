@@ -91,6 +91,12 @@ export type OmOptions = {
    */
   stateUpdate?: 'replace' | 'residual' | 'gated' | undefined;
   /**
+   * Gated states: fixed bias of the gate; its sigmoid is the share that a segment keeps at the start.
+   * A number.
+   * @defaultValue `2`
+   */
+  stateGateBias?: number | undefined;
+  /**
    * The vocabulary is padded to a multiple of this; 0: the rule of the reference.
    * An integer, at least 0.
    * @defaultValue `8`

@@ -20,7 +20,7 @@ const variants: Readonly<Record<string, Partial<OmOptions>>> = {
     mlp1221: true,
     rope: [null, null],
   },
-  'gated state, swiglu': { stateUpdate: 'gated', activation: 'swiglu', attnProjRank: 4 },
+  'gated state, swiglu': { stateUpdate: 'gated', stateGateBias: 1.5, activation: 'swiglu', attnProjRank: 4 },
   'gated feed-forward, no n-grams': { activation: 'ffngeglu', initNgrams: [] },
   'abs, published rotary': {
     activation: 'abs',

@@ -200,11 +200,11 @@ export class HostWeights {
     return this.#rows(result, d, H * width);
   }
 
-  /** The gated update's matrix, with the bias of 2 that it starts from. */
+  /** The gated update's matrix, with its fixed bias. */
   #gate(weight: NDArray, layer: number): HostMatrix {
-    const d = this.config.dimInput;
+    const { dimInput: d, stateGateBias } = this.config;
     const values = this.#turned(weight.data, layer * 2 * d * d, 2 * d, d);
-    return this.#rows(values, d, 2 * d, new Float32Array(d).fill(2));
+    return this.#rows(values, d, 2 * d, new Float32Array(d).fill(stateGateBias));
   }
 
   #mlp(params: MlpParams<NDArray>, layer: number): HostMlp {
