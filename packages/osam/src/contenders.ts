@@ -12,7 +12,7 @@ const size = z.strictObject({
 /**
  * Decay factors of the value memories, by name. No choice wins everywhere: the next character hangs on the last few, which a
  * sum that never forgets drowns, so text wants heads that forget at once; a needle must still be there after any distance, which
- * only a head of factor 1 gives.
+ * only heads of factor 1 give, and two of them more surely than one.
  */
 const forgetting = {
   slow: spreadDecays(4),
@@ -39,7 +39,7 @@ const options = size.extend({
     .describe('whether keys and queries are rotated by their position'),
   forgetting: z
     .enum(forgettingNames)
-    .default('fast')
+    .default('kept')
     .describe('how fast the heads of the value memory forget'),
 });
 
@@ -65,7 +65,7 @@ export const contenders = [
     description: 'One-Shot Algebraic Map: the text in two sums of fixed size, read by algebra.',
     kind: 'trained',
     options,
-    learningRate: 1e-3,
+    learningRate: 3e-3,
     search: {
       blocks: ['published', 'gated'],
       positions: ['channel', 'none'],
