@@ -49,7 +49,7 @@ const contender = defineContender({
   mechanism: 'om-arc',
   description: 'attentive recurrent cells with a gated state per layer',
   learningRate: 3e-3,
-  parameterMatched: { width: 48, keyWidth: 24 },
+  parameterMatched: { width: 56, keyWidth: 16 },
   search: { passes: [1, 2, 3], segmentLen: [16, 32, 64], stateGateBias: [2, 4, 6] },
   options: z.strictObject({
     width: z.int().min(8).default(64).describe('model width'),

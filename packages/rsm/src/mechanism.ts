@@ -89,7 +89,7 @@ const shapeOf = ({ width, layers, heads, slots, chunk, hidden }: z.output<typeof
 const quietStart = { readInit: 'zero', embeddingInitStd: 1, outputGainInit: 0.125 } as const;
 
 /** As many parameters as the other mechanisms of comparisons. */
-const parameterMatched = { hidden: 48 };
+const parameterMatched = { width: 56, hidden: 160 };
 
 const facts = { mechanism: 'rsm', kind: 'trained' } as const;
 
