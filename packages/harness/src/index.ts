@@ -99,6 +99,7 @@ export {
   exponentialAverage,
   type LearningCurveOptions,
   learningCurveSvg,
+  trainingLosses,
 } from './report/learning-curve.js';
 export { type RenderedPage, renderPage } from './report/page.js';
 export { type Alignment, textTable } from './report/table.js';
@@ -112,10 +113,12 @@ export { renderMarkdown, renderSummary } from './results/markdown.js';
 export { packageVersions } from './results/provenance.js';
 export { type MetricsFormat, metricsFormats } from './runs/metrics-files.js';
 export { newestRun } from './runs/newest-run.js';
+export { createPace, formatDuration } from './runs/pace.js';
 export { isOpenOption, openPretrainedStart, type PretrainedStart } from './runs/pretrained-start.js';
 export type { AskedOfRun, ResumedRun } from './runs/resume-run.js';
 export { learningCurve, RunFolder } from './runs/run-folder.js';
 export { measureStep, type NewRun, type TrainRunOptions, trainRun } from './runs/train-run.js';
+export { TrainingWatch } from './runs/training-watch.js';
 export { type ScoredModel, type ScoreTasksOptions, scoreTasks, type TaskScore } from './score/score-tasks.js';
 export { formatScore, type ScoreTextOptions, scoreText } from './score/score-text.js';
 export { type JudgedTrial, judgeTrials } from './search/judge.js';

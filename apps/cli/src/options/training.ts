@@ -41,6 +41,9 @@ export const runOptions = {
   metrics: z.array(z.enum(metricsFormats)).optional().meta({
     description: 'forms of the metrics to write too, for other programs: csv, tensorboard',
   }),
+  open: z.boolean().default(false).meta({
+    description: 'show the run on a page of this machine while it goes on, in a browser where there is one',
+  }),
   minutes: z
     .number()
     .gt(0)

@@ -1,3 +1,4 @@
+import { createPace, formatDuration } from '@palimpsest/harness';
 import { openLiveLine } from './live-line.js';
 import type { Output } from './output.js';
 
@@ -93,24 +94,6 @@ function lineProgress({ title, total, unit, from = 0 }: ProgressOptions): Progre
   };
 }
 
-/** Rate since the start, and the time that the rest will take at that rate. */
-function createPace(total: number, from: number): (done: number) => { rate: number; secondsLeft: number } {
-  const start = performance.now();
-  return (done) => {
-    const rate = (done - from) / Math.max(1e-3, (performance.now() - start) / 1000);
-    return { rate, secondsLeft: rate > 0 ? Math.max(0, total - done) / rate : Number.POSITIVE_INFINITY };
-  };
-}
-
 function formatRate(rate: number): string {
   return rate >= 100 ? rate.toFixed(0) : rate.toFixed(rate >= 10 ? 1 : 2);
-}
-
-/** Seconds as `42 s`, `3 min 5 s` or `2 h 10 min`. */
-export function formatDuration(seconds: number): string {
-  if (!Number.isFinite(seconds)) return '-';
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }

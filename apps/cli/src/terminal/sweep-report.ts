@@ -1,7 +1,6 @@
-import { cellLabel, type SweepEvent, type SweepStatus } from '@palimpsest/harness';
+import { cellLabel, formatDuration, type SweepEvent, type SweepStatus } from '@palimpsest/harness';
 import { openLiveLine } from './live-line.js';
 import type { Output } from './output.js';
-import { formatDuration } from './progress.js';
 
 /** Shows cells as they are computed. */
 export interface SweepReport {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { exponentialAverage, learningCurve } from '@palimpsest/harness';
+import { exponentialAverage, learningCurve, trainingLosses } from '@palimpsest/harness';
 import type { TrainingEvent, TrainingStart, TrainingStepEvent, ValidationEvent } from '@palimpsest/lm';
 import { plotLines } from './loss-plot.js';
 import { nextCommands } from './next-commands.js';
@@ -101,7 +101,7 @@ function plotOf(folder: string, columns: number): string | undefined {
   const curve = learningCurve(folder);
   const heldOut = curve.flatMap(({ step, validationLoss: y }) => (y === undefined ? [] : [{ x: step, y }]));
   const lines = plotLines(
-    [{ points: exponentialAverage(curve, SMOOTHING) }, { points: heldOut, mark: '●' }],
+    [{ points: exponentialAverage(trainingLosses(curve), SMOOTHING) }, { points: heldOut, mark: '●' }],
     columns,
     'steps',
   );

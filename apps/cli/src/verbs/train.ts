@@ -19,6 +19,7 @@ import { samplingAliases, samplingOptions } from '../options/sampling.js';
 import { frozenSets, runOptions, settingsOf, trainingAliases, trainingOptions } from '../options/training.js';
 import { refuseUseless } from '../options/useless.js';
 import { speak } from '../speak.js';
+import { type LiveTraining, openLiveTraining } from '../terminal/live-page.js';
 import { createTrainingReport } from '../terminal/training-report.js';
 import { defineVerb, type Verb, type VerbContext } from '../verb.js';
 
@@ -77,7 +78,8 @@ function trainVerb(architecture: Architecture): Verb {
         const { signal, registry } = context;
         const onRemark = (remark: string) => context.output.note(`warning: ${remark}`);
         const metrics = options.metrics as MetricsFormat[] | undefined;
-        return await follow({ engine, folder, run, metrics, signal, registry, onRemark }, context);
+        const live = options.open === true ? await openLiveTraining(folder, context.output) : undefined;
+        return await follow({ engine, folder, run, metrics, signal, registry, onRemark }, context, live);
       } finally {
         await engine.dispose();
         finished();
@@ -106,6 +108,7 @@ const BASIC = [
     'validateEvery',
     'sampleEvery',
     'checkpointEvery',
+    'open',
     'seed',
     'engine',
     'threads',
@@ -255,6 +258,11 @@ function baseOf({ name }: Architecture, { base }: Values): string {
 
 /** `--no-train`: what the reference program does with a checkpoint and a prompt. */
 function generateOnly(options: Values, context: VerbContext): Promise<ExitCode> {
+  if (options.open === true) {
+    throw new InputError(
+      '--open shows a run that trains, and --no-train trains nothing; leave one of them out.',
+    );
+  }
   if (options.load === undefined) {
     throw new InputError('--no-train needs --load with a run folder: there is nothing to generate from.');
   }
@@ -266,16 +274,25 @@ function generateOnly(options: Values, context: VerbContext): Promise<ExitCode> 
 }
 
 /** Shows the events of a run as they come. */
-async function follow(options: TrainRunOptions, { output }: VerbContext): Promise<ExitCode> {
+async function follow(
+  options: TrainRunOptions,
+  { output }: VerbContext,
+  live?: LiveTraining,
+): Promise<ExitCode> {
   const report = createTrainingReport(output, options.folder);
   let last: TrainingEvent | undefined;
   try {
     for await (const event of trainRun(options)) {
       report.show(event);
+      await live?.show(event);
       last = event;
     }
+  } catch (error) {
+    live?.fail(error);
+    throw error;
   } finally {
     report.stop();
+    await live?.close();
   }
   report.finish();
   return last?.type === 'interrupted' ? ExitCode.interrupted : ExitCode.ok;

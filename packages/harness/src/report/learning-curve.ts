@@ -1,5 +1,5 @@
 import { renderChart } from './charts/chart.js';
-import { lineChart } from './charts/line-chart.js';
+import { type Axes, lineChart, type Series } from './charts/line-chart.js';
 
 /** One measurement of a training run, as it stands in `metrics.jsonl`. */
 export interface CurvePoint {
@@ -25,34 +25,46 @@ interface Point {
 /** More points than pixels only make the file larger. */
 const MAX_POINTS = 400;
 
-/** Draws a learning curve: smoothed training loss, and held-out loss where it was measured, in nats per token. */
-export async function learningCurveSvg(
+/** Lines and axes of a learning curve: smoothed training loss, and held-out loss where it was measured, in nats per token. */
+export function learningCurveLines(
   points: readonly CurvePoint[],
   options: LearningCurveOptions = {},
-): Promise<string> {
+): { readonly lines: readonly Series[]; readonly axes: Pick<Axes, 'title' | 'xTitle' | 'yTitle'> } {
   const { title = 'Learning curve', smoothing = 0.05 } = options;
   const validation = points.flatMap(({ step, validationLoss }) =>
     validationLoss === undefined ? [] : [{ x: step, y: validationLoss }],
   );
-  const series = [
-    { name: 'training (smoothed)', points: thin(exponentialAverage(points, smoothing)) },
+  const lines = [
+    { name: 'training (smoothed)', points: thin(exponentialAverage(trainingLosses(points), smoothing)) },
     ...(validation.length > 0 ? [{ name: 'held-out', points: validation }] : []),
   ];
-  const axes = { title, xTitle: 'step', yTitle: 'loss (nats per token)' };
-  return renderChart(lineChart(series, axes), '#ffffff');
+  return { lines, axes: { title, xTitle: 'step', yTitle: 'loss (nats per token)' } };
 }
 
-/** The training loss of every step, averaged with weights that fade: `weight` is that of the newest one. */
-export function exponentialAverage(points: readonly CurvePoint[], weight: number): Point[] {
+/** Draws a learning curve as a stand-alone SVG document. */
+export async function learningCurveSvg(
+  points: readonly CurvePoint[],
+  options?: LearningCurveOptions,
+): Promise<string> {
+  const { lines, axes } = learningCurveLines(points, options);
+  return renderChart(lineChart(lines, axes), '#ffffff');
+}
+
+/** Values averaged with weights that fade: `weight` is that of the newest one. */
+export function exponentialAverage(points: readonly Point[], weight: number): Point[] {
   let average: number | undefined;
-  return points.map(({ step, loss }) => {
-    average = average === undefined ? loss : average + weight * (loss - average);
-    return { x: step, y: average };
+  return points.map(({ x, y }) => {
+    average = average === undefined ? y : average + weight * (y - average);
+    return { x, y: average };
   });
 }
 
-/** Keeps evenly spaced points, the first and the last among them. */
-function thin(points: readonly Point[]): Point[] {
+/** The training loss of every step. */
+export const trainingLosses = (curve: readonly CurvePoint[]): Point[] =>
+  curve.map(({ step, loss }) => ({ x: step, y: loss }));
+
+/** At most 400 evenly spaced points, the first and the last among them. */
+export function thin(points: readonly Point[]): Point[] {
   if (points.length <= MAX_POINTS) return [...points];
   const stride = (points.length - 1) / (MAX_POINTS - 1);
   return Array.from({ length: MAX_POINTS }, (_, index) => points[Math.round(index * stride)]!);

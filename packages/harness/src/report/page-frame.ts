@@ -1,4 +1,5 @@
 import type { Section } from './html-parts.js';
+import { FOLLOWING, type Following, followingPolicy } from './live-script.js';
 import { Markup, markup } from './markup.js';
 
 export interface HtmlPage {
@@ -13,13 +14,16 @@ export interface HtmlPage {
   readonly data?: { readonly id: string; readonly value: unknown };
   /** One sentence at the end. */
   readonly footer?: string;
+  /** For a page that a server sends anew while it is looked at. Default: it stays as it is */
+  readonly follows?: Following;
 }
 
 /**
  * The one page of the house: a HTML document that needs no other file, for light, dark, narrow screens and paper. Its
- * policy lets nothing be loaded from anywhere and no script run, whatever a text of a result says.
+ * policy lets nothing be loaded from anywhere and no script run, whatever a text of a result says; a page that follows a run
+ * has one script, known by its checksum.
  */
-export function htmlPage({ title, lead, facts = [], sections, data, footer }: HtmlPage): string {
+export function htmlPage({ title, lead, facts = [], sections, data, footer, follows }: HtmlPage): string {
   const links = sections.map(({ id, title: name }) => markup`<li><a href="#${id}">${name}</a></li>`);
   const bodies = sections.map(
     ({ id, title: name, body }) =>
@@ -28,12 +32,13 @@ export function htmlPage({ title, lead, facts = [], sections, data, footer }: Ht
 ${body}
 </section>`,
   );
+  const policy = markup`default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'${follows ? followingPolicy : ''}`;
   const terms = facts.map(([term, value]) => markup`<dt>${term}</dt><dd>${value}</dd>`);
   return `<!doctype html>
 ${markup`<html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>Palimpsest: ${title}</title>
@@ -45,12 +50,14 @@ ${markup`<html lang="en">
 ${lead === undefined ? '' : markup`<p class="lead">${lead}</p>`}
 ${terms.length === 0 ? '' : markup`<dl class="facts">${terms}</dl>`}
 </header>
+${follows ? markup`<p class="following" id="following" role="status" data-ended="${String(follows.ended)}">${follows.status}</p>` : ''}
 <nav aria-label="Contents"><ul>${links}</ul></nav>
 <main>
 ${bodies}
 </main>
 ${footer === undefined ? '' : markup`<footer>${footer}</footer>`}
 ${data === undefined ? '' : Markup.json(data.id, data.value)}
+${follows && !follows.ended ? markup`<script>${FOLLOWING}</script>` : ''}
 </body>
 </html>
 `}`;
@@ -65,7 +72,8 @@ const STYLE = markup`
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", sans-serif; }
-header, nav, main, footer { max-width: 920px; margin: 0 auto; padding: 0 20px; }
+header, nav, main, footer, .following { max-width: 920px; margin: 0 auto; padding: 0 20px; }
+.following { color: var(--good); margin-top: 12px; } .prompt { color: var(--soft); }
 header { padding-top: 36px; }
 h1 { font: 600 32px/1.2 Georgia, "Times New Roman", serif; margin: 0; }
 h2 { font: 600 23px/1.3 Georgia, "Times New Roman", serif; margin: 0 0 10px; }
@@ -98,7 +106,7 @@ dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px;
 .chunk { border-left: 2px solid var(--bad); padding-left: 1px; }
 code { font-size: 13px; color: var(--soft); font-weight: 400; }
 a { color: var(--link); } footer { color: var(--soft); font-size: 13px; padding-bottom: 40px; }
-@media (max-width: 600px) { header, nav, main, footer { padding: 0 12px; } section { padding: 16px 14px; } h1 { font-size: 26px; }
+@media (max-width: 600px) { header, nav, main, footer, .following { padding: 0 12px; } section { padding: 16px 14px; } h1 { font-size: 26px; }
   tbody th { min-width: 9em; } figure { overflow-x: auto; } figure svg { max-width: none; }
   .on-desk { display: none; } .on-phone { display: block; } }
 @media print { :root { --ink: #000; --soft: #444; --line: #bbb; --paper: #fff; --card: #fff; color-scheme: light; }

@@ -129,7 +129,7 @@ function occupied(path: string, goesOn: boolean): InputError {
 /** The learning curve of everything that a run recorded, the steps before a resume among it. */
 export function learningCurve(folder: string): CurvePoint[] {
   const points = new Map<number, { step: number; loss: number; validationLoss?: number }>();
-  for (const event of readMetrics(join(folder, METRICS))) {
+  for (const event of pastEvents(folder)) {
     if (event.type === 'step') points.set(event.step, { step: event.step, loss: event.loss });
     if (event.type !== 'validation') continue;
     const point = points.get(event.step);
@@ -137,6 +137,9 @@ export function learningCurve(folder: string): CurvePoint[] {
   }
   return [...points.values()].sort((a, b) => a.step - b.step);
 }
+
+/** Everything that the run of a folder recorded so far. */
+export const pastEvents = (folder: string): TrainingEvent[] => readMetrics(join(folder, METRICS));
 
 /**
  * The events of a run's metrics. A last line that is cut off counts as not written: it may be about to be.

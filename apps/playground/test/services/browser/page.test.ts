@@ -3,31 +3,32 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openBrowser } from '../../../../../packages/harness/test/services/browser/support/browser.js';
-import { serve } from './support/serve.js';
+import { openBrowser } from '../../../../../tests/support/browser.js';
+import { type PageServer, servePage } from '../../../../../tests/support/page-server.js';
 
 const dist = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'dist');
 
 let browser: Browser;
 let page: Page;
-let server: Awaited<ReturnType<typeof serve>>;
+let server: PageServer;
 const asked: string[] = [];
 const problems: string[] = [];
 
 beforeAll(async () => {
-  server = await serve(dist);
+  // Not at the root of its host.
+  server = await servePage(dist, { path: '/some/folder/' });
   browser = await openBrowser();
   page = await browser.newPage({ viewport: { width: 1100, height: 800 }, acceptDownloads: true });
   page.setDefaultTimeout(200_000);
   page.on('request', (request) => asked.push(request.url()));
   page.on('pageerror', (error) => problems.push(error.message));
   page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
-  await page.goto(server.url);
+  await page.goto(server.address);
 }, 200_000);
 
 afterAll(async () => {
   await browser.close();
-  server.close();
+  await server.close();
 });
 
 const figure = async (name: string) => {
@@ -136,7 +137,7 @@ describe('the page in a browser', () => {
 
   it('asked no other host for anything, and had no problem', () => {
     expect(asked.length).toBeGreaterThan(5);
-    expect(asked.filter((url) => !/^(blob:|data:)/.test(url) && !url.startsWith(server.url))).toEqual([]);
+    expect(asked.filter((url) => !/^(blob:|data:)/.test(url) && !url.startsWith(server.address))).toEqual([]);
     expect(problems).toEqual([]);
   });
 });

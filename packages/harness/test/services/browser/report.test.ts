@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openBrowser } from '../../../../../tests/support/browser.js';
+import { contrast, textColours } from '../../../../../tests/support/contrast.js';
 import { standardRegistry, writeReport } from '../../../src/index.js';
 import { syntheticResults } from '../../support/synthetic-results.js';
-import { openBrowser } from './support/browser.js';
-import { contrast, textColours } from './support/contrast.js';
 
 const PHONE = { width: 390, height: 844 };
 

@@ -4,9 +4,9 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { openBrowser } from '../../support/browser.js';
+import { openBrowser } from '../../../../support/browser.js';
+import { servePage } from '../../../../support/page-server.js';
 import { bundlers } from '../../support/bundlers.js';
-import { servePage } from '../../support/page-server.js';
 
 const root = join(import.meta.dirname, '../../../../..');
 const scratch = mkdtempSync(join(tmpdir(), 'palimpsest-exported-'));

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openBrowser } from '../../support/browser.js';
+import { openBrowser } from '../../../../support/browser.js';
+import { type PageServer, servePage } from '../../../../support/page-server.js';
 import { bundlers, findsAssets } from '../../support/bundlers.js';
-import { type PageServer, servePage } from '../../support/page-server.js';
 
 /** What `page/learn.js` gives. */
 interface Learnt {

@@ -1,5 +1,6 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
+/// <reference lib="dom.asynciterable" />
 
 /** A text of the page with its colour and the colour behind it. */
 export interface TextColour {

@@ -7,6 +7,8 @@ const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html',
   '.js': 'text/javascript',
   '.mjs': 'text/javascript',
+  '.css': 'text/css',
+  '.json': 'application/json',
   '.wasm': 'application/wasm',
 };
 
@@ -16,19 +18,32 @@ const ISOLATED = {
   'cross-origin-embedder-policy': 'require-corp',
 };
 
+export interface PageServerOptions {
+  /** With the headers that let a page have threads. Default: without */
+  readonly isolated?: boolean;
+  /** Where the folder is on the host. Default '/' */
+  readonly path?: string;
+}
+
 export interface PageServer {
+  /** That of the folder, as `http://127.0.0.1:4000/`. */
   readonly address: string;
   close(): Promise<void>;
 }
 
 /** Serves a folder of files at a port of its own. */
-export async function servePage(folder: string, { isolated = false } = {}): Promise<PageServer> {
+export async function servePage(
+  folder: string,
+  { isolated = false, path = '/' }: PageServerOptions = {},
+): Promise<PageServer> {
   const server: Server = createServer(async ({ url = '/' }, response) => {
     const { pathname } = new URL(url, 'http://page');
-    const path = join(folder, pathname.endsWith('/') ? `${pathname}index.html` : pathname);
-    const body = await readFile(path).catch(() => undefined);
+    const name = pathname.endsWith('/') ? `${pathname}index.html` : pathname;
+    const body = name.startsWith(path)
+      ? await readFile(join(folder, decodeURIComponent(name.slice(path.length)))).catch(() => undefined)
+      : undefined;
     response.writeHead(body ? 200 : 404, {
-      'content-type': TYPES[extname(path)] ?? 'text/plain',
+      'content-type': TYPES[extname(name)] ?? 'application/octet-stream',
       ...(isolated ? ISOLATED : {}),
     });
     response.end(body ?? 'no such file');
@@ -36,7 +51,7 @@ export async function servePage(folder: string, { isolated = false } = {}): Prom
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
-    address: `http://127.0.0.1:${port}/`,
+    address: `http://127.0.0.1:${port}${path}`,
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
 }
