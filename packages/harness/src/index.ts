@@ -110,7 +110,7 @@ export { type ResultsDocument, resultsDocument, resultsDocumentSchema } from './
 export type { AggregatedMetric, Entry, FailedCell, Rate } from './results/entry.js';
 export { type Evaluation, noteEvaluation, readEvaluation } from './results/evaluation-file.js';
 export { renderMarkdown, renderSummary } from './results/markdown.js';
-export { packageVersions } from './results/provenance.js';
+export { cellVersions } from './results/provenance.js';
 export { type MetricsFormat, metricsFormats } from './runs/metrics-files.js';
 export { newestRun } from './runs/newest-run.js';
 export { createPace, formatDuration } from './runs/pace.js';

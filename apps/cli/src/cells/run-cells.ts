@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs';
 import {
   type Cell,
   type CellSpecInput,
+  cellVersions,
   type Executor,
   inProcessExecutor,
   isInShard,
-  packageVersions,
   parseShard,
   processExecutor,
   queueExecutor,
@@ -42,7 +42,7 @@ export async function runCells(
       store,
       executor: executorOf(options, registry),
       engine,
-      versions: packageVersions(),
+      versions: cellVersions(),
       resume,
       retryFailed,
       shard: shard === undefined ? undefined : parseShard(shard),
@@ -66,7 +66,7 @@ export async function planCells(
   { engine, shard }: Options<typeof cellOptions>,
   registry: Registry,
 ): Promise<PlannedCell[]> {
-  const names = { engine: await engineNameOf(engine), versions: packageVersions() };
+  const names = { engine: await engineNameOf(engine), versions: cellVersions() };
   const part = shard === undefined ? undefined : parseShard(shard);
   const store = existsSync(folder) ? await ResultStore.openExisting(folder) : undefined;
   const chosen = resolveCells(registry, cells, names).filter(({ key }) => !part || isInShard(key, part));
@@ -87,7 +87,7 @@ export function processSettings(
 ) {
   return {
     plugins,
-    versions: packageVersions(),
+    versions: cellVersions(),
     workers,
     threads,
     timeoutSeconds: timeout,
@@ -103,7 +103,7 @@ export function queueAddress({ redis, queue }: Options<typeof queueOptions>) {
 
 function executorOf(options: Options<typeof cellOptions>, registry: Registry): Executor {
   if (options.executor === 'bullmq') {
-    return queueExecutor({ ...queueAddress(options), versions: packageVersions() });
+    return queueExecutor({ ...queueAddress(options), versions: cellVersions() });
   }
   const settings = processSettings(options, registry);
   if (options.executor === 'processes') return processExecutor(settings);

@@ -1,6 +1,6 @@
 import { contestantOf } from '@palimpsest/lm';
 import { createEngine, type Engine, type EngineName } from '@palimpsest/tensor-core';
-import { describeCellProvenance, packageVersions } from '../results/provenance.js';
+import { cellVersions, describeCellProvenance } from '../results/provenance.js';
 import {
   type CellProvenance,
   type CellResult,
@@ -37,7 +37,7 @@ export async function runCell(
   options: RunCellOptions = {},
 ): Promise<CellResult> {
   options.signal?.throwIfAborted();
-  const { engine: given, threads, versions = packageVersions() } = options;
+  const { engine: given, threads, versions = cellVersions() } = options;
   const engine = given ?? (await createEngine(input.engine as EngineName, { threads }));
   try {
     return await measure(resolveCell(registry, input, { engine: engine.name, versions }), engine, {

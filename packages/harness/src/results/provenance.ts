@@ -10,10 +10,21 @@ export function packageVersions(): Record<string, string> {
   return { ...PACKAGE_VERSIONS };
 }
 
+/** No cell runs models that are trained already. */
+const ASIDE = '@palimpsest/models';
+
+/**
+ * Versions of the packages that take part in cells: what their keys hold, so that results of an earlier version are computed
+ * again. A package that no cell runs would make all of them old with each of its releases.
+ */
+export function cellVersions(): Record<string, string> {
+  return Object.fromEntries(Object.entries(PACKAGE_VERSIONS).filter(([name]) => name !== ASIDE));
+}
+
 /** Describes the machine, the versions and the engine behind a cell. */
 export function describeCellProvenance(
   { name, runtime, device, threads }: CellProvenance['engine'],
-  versions: Readonly<Record<string, string>> = packageVersions(),
+  versions: Readonly<Record<string, string>> = cellVersions(),
 ): CellProvenance {
   const processors = cpus();
   const revision = currentRevision();
