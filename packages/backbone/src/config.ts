@@ -66,8 +66,9 @@ const shape = {
   localRotaryBase: z
     .number()
     .positive()
-    .optional()
-    .describe('base θ of local layers, which nothing stretches; default: as all others'),
+    .nullable()
+    .default(null)
+    .describe('base θ of local layers, which nothing stretches then; null: as all others'),
 
   norm: z.enum(['layer', 'rms']).default('layer').describe('LayerNorm, or root-mean-square without a bias'),
   normEpsilon: z.number().positive().default(1e-5).describe('added to the variance'),
@@ -139,7 +140,6 @@ export function resolveConfig(options: TransformerOptions): TransformerConfig {
     keyValueHeads,
     headWidth,
     attentionScale: config.attentionScale ?? 1 / Math.sqrt(headWidth),
-    localRotaryBase: config.localRotaryBase ?? config.rotaryBase,
     mlpWidth: config.mlpWidth ?? (isGated(config) ? gated : 4 * modelWidth),
     capacity: config.window > 0 ? config.window : (config.capacity ?? config.context),
   };

@@ -9,8 +9,7 @@ import type { BlockParameters, TransformerParameters } from './parameters.js';
 import { type Angles, PositionAngles } from './position-angles.js';
 import { embedPositions, type Places, placeRows } from './positions.js';
 import {
-  hasLocalRotary,
-  plainFrequencies,
+  localFrequencies,
   rotarySpeeds,
   sinusoidalFrequencies,
 } from './rotary-frequencies.js';
@@ -70,15 +69,13 @@ export interface DecoderTables {
 }
 
 export function decoderTables(config: TransformerConfig): DecoderTables {
-  const { positions, localLayers, localRotaryBase, headWidth } = config;
+  const { positions, localLayers } = config;
   const isRotary = positions === 'rotary';
   const { frequencies, magnitude } = rotarySpeeds(config);
+  const local = isRotary && localLayers.length > 0 ? localFrequencies(config) : undefined;
   return {
     rotary: isRotary ? new PositionAngles(frequencies, magnitude) : undefined,
-    localRotary:
-      isRotary && localLayers.length > 0 && hasLocalRotary(config)
-        ? new PositionAngles(plainFrequencies(localRotaryBase, headWidth))
-        : undefined,
+    localRotary: local && new PositionAngles(local),
     sinusoidal:
       positions === 'sinusoidal' ? new PositionAngles(sinusoidalFrequencies(config.modelWidth)) : undefined,
   };

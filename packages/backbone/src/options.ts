@@ -98,8 +98,11 @@ export type TransformerOptions = {
    * @defaultValue `4096`
    */
   localWindow?: number | undefined;
-  /** Base θ of local layers, which nothing stretches; default: as all others. A number, above 0. */
-  localRotaryBase?: number | undefined;
+  /**
+   * Base θ of local layers, which nothing stretches then; null: as all others.
+   * @defaultValue `null`
+   */
+  localRotaryBase?: number | null | undefined;
   /** LayerNorm, or root-mean-square without a bias. @defaultValue `'layer'` */
   norm?: 'layer' | 'rms' | undefined;
   /** Added to the variance. A number, above 0. @defaultValue `0.00001` */

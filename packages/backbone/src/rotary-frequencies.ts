@@ -29,15 +29,16 @@ export function rotarySpeeds(config: Rotary): RotarySpeeds {
 /** The angular speeds of one layer, or nothing when it has no rotary positions. */
 export function layerFrequencies(config: TransformerConfig, layer: number): Float64Array | undefined {
   if (config.positions !== 'rotary' || config.unrotatedLayers.includes(layer)) return undefined;
-  const turnsOtherwise = config.localLayers.includes(layer) && hasLocalRotary(config);
-  return turnsOtherwise
-    ? plainFrequencies(config.localRotaryBase, config.headWidth)
-    : rotarySpeeds(config).frequencies;
+  const local = config.localLayers.includes(layer) ? localFrequencies(config) : undefined;
+  return local ?? rotarySpeeds(config).frequencies;
 }
 
-/** Whether local layers turn otherwise than all others. */
-export const hasLocalRotary = (config: TransformerConfig): boolean =>
-  config.localRotaryBase !== config.rotaryBase || config.rotaryScaling !== null;
+/** The angular speeds of local layers, or nothing when they turn as all others do. */
+export function localFrequencies(config: TransformerConfig): Float64Array | undefined {
+  const { localRotaryBase: base, rotaryBase, rotaryScaling, headWidth } = config;
+  const isUsual = base === null || (base === rotaryBase && rotaryScaling === null);
+  return isUsual ? undefined : plainFrequencies(base, headWidth);
+}
 
 /** θ^(−2i/width), i < width / 2. */
 export const plainFrequencies = (base: number, width: number): Float64Array =>

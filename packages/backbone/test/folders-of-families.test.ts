@@ -76,6 +76,20 @@ it('a head that nobody mentions is the embedding table when the weights have non
   await expect(loadPretrained(untied)).rejects.toThrow("it lacks 'lm_head.weight'");
 });
 
+it('rotary settings that stand in two places, or in none, are those that transformers takes', async () => {
+  const rotary = async (more: Config) => {
+    const { model } = await loadPretrained(folderOf('llama', (config) => ({ ...config, ...more })));
+    return model.options;
+  };
+  const llama3 = { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
+  expect((await rotary({ rope_theta: 1000, rope_parameters: { rope_theta: 7000 } })).rotaryBase).toBe(7000);
+  expect((await rotary({ rope_scaling: {}, rope_parameters: { rope_theta: 7000 } })).rotaryBase).toBe(7000);
+  expect((await rotary({ rope_scaling: llama3 })).rotaryScaling).toMatchObject({ originalContext: 64 });
+  expect(
+    (await rotary({ rope_scaling: llama3, original_max_position_embeddings: 16 })).rotaryScaling,
+  ).toMatchObject({ originalContext: 16 });
+});
+
 it.each([
   [
     'other parts of a head turned',
@@ -120,6 +134,24 @@ it.each([
     'gemma3',
     { rope_parameters: { full_attention: {}, sliding_attention: { rope_type: 'linear', factor: 2 } } },
     "the key 'rope_parameters.sliding_attention' has the type 'linear'",
+  ],
+  [
+    'part of a head in the newer form',
+    'llama',
+    { rope_parameters: { rope_type: 'default', partial_rotary_factor: 0.5 } },
+    "the key 'rope_parameters.partial_rotary_factor' is 0.5",
+  ],
+  [
+    'local layers without a window',
+    'mistral',
+    { layer_types: ['sliding_attention', 'full_attention'], sliding_window: null },
+    "the key 'layer_types' says that layer 0 has sliding_attention, but there is no 'sliding_window'",
+  ],
+  [
+    'local layers where windows are off',
+    'qwen2',
+    { layer_types: ['full_attention', 'sliding_attention'], sliding_window: 6, use_sliding_window: false },
+    "the key 'layer_types' says that layer 1 has sliding_attention, but 'use_sliding_window' is not true",
   ],
 ] as const)('%s: refused in one sentence', async (_what, family, more, message) => {
   const folder = folderOf(family, (config) => ({ ...config, ...more }));

@@ -33,10 +33,23 @@ const outerSchema = z.object({
   rope_local_base_freq: positive.nullish(),
   original_max_position_embeddings: count.nullish(),
   rope_scaling: ropeSchema.nullish(),
-  rope_parameters: z
-    .union([z.object({ full_attention: ropeSchema, sliding_attention: ropeSchema.optional() }), ropeSchema])
-    .nullish(),
 });
+const sameSchema = z.object({ rope_parameters: ropeSchema.nullish() });
+const byKindSchema = z.object({
+  rope_parameters: z.object({ full_attention: ropeSchema, sliding_attention: ropeSchema.nullish() }),
+});
+
+/** `rope_parameters` of global and of local layers; one object may be meant for both. */
+function parametersOf(
+  json: JsonObject,
+  source: string,
+): { readonly all: Rope | null | undefined; readonly local?: Rope | null | undefined } {
+  if (!isObject(json.rope_parameters) || json.rope_parameters.full_attention === undefined) {
+    return { all: parseConfig(sameSchema, json, source).rope_parameters };
+  }
+  const { rope_parameters: kinds } = parseConfig(byKindSchema, json, source);
+  return { all: kinds.full_attention, local: kinds.sliding_attention };
+}
 
 /** Bases that a file leaves out because they are usual in its family. */
 export interface UsualBases {
@@ -71,18 +84,17 @@ export function ropeOf(
   source: string,
 ): Pick<TransformerOptions, 'rotaryBase' | 'rotaryScaling' | 'localRotaryBase'> {
   const outer = parseConfig(outerSchema, json, source);
-  const { rope_parameters: parameters } = outer;
-  const byKind = parameters && 'full_attention' in parameters ? parameters : undefined;
-  const plain = parameters && !('full_attention' in parameters) ? parameters : undefined;
-  const scaling = outer.rope_scaling ?? byKind?.full_attention ?? plain;
-  const key = outer.rope_scaling || !isObject(json.rope_parameters) ? 'rope_scaling' : 'rope_parameters';
-  const local = byKind?.sliding_attention;
+  const { all, local } = parametersOf(json, source);
+  const isOld = isObject(json.rope_scaling) && Object.keys(json.rope_scaling).length > 0;
+  const scaling = isOld ? outer.rope_scaling : all;
+  const key = isOld ? 'rope_scaling' : 'rope_parameters';
   if (local && typeOf(local) !== 'default') {
     throw new InputError(
       `${source}: the key 'rope_parameters.sliding_attention' has the type '${typeOf(local)}'; of local layers only 'default' is supported.`,
     );
   }
-  const rotaryBase = outer.rope_theta ?? scaling?.rope_theta ?? usual.rotaryBase;
+  // As transformers does it: what stands inside of the settings counts before what stands beside them.
+  const rotaryBase = scaling?.rope_theta ?? outer.rope_theta ?? usual.rotaryBase;
   const localBase = local?.rope_theta ?? outer.rope_local_base_freq ?? usual.localRotaryBase;
   const original = outer.original_max_position_embeddings ?? undefined;
   return {
@@ -119,7 +131,7 @@ function scalingOf(raw: Rope, around: Surroundings): RotaryScaling | null {
         factor: need('factor'),
         lowFrequencyFactor: need('low_freq_factor'),
         highFrequencyFactor: need('high_freq_factor'),
-        originalContext: need('original_max_position_embeddings'),
+        originalContext: originalOf(raw, around),
       };
     case 'yarn':
       return yarn(raw, around);

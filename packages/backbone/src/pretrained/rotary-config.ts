@@ -78,7 +78,8 @@ export function rotaryConfig(family: RotaryFamily, json: JsonObject, source: str
   checkLists(raw, source);
   const heads = raw.num_attention_heads;
   const headWidth = raw.head_dim ?? raw.hidden_size / heads;
-  const biased = family === 'qwen2' || raw.attention_bias;
+  // Mistral has no biases, whatever its files say.
+  const biased = family === 'qwen2' || (raw.attention_bias && family !== 'mistral');
   const isGemma = family === 'gemma3';
   return {
     family,
@@ -95,12 +96,12 @@ export function rotaryConfig(family: RotaryFamily, json: JsonObject, source: str
       mlpWidth: raw.intermediate_size,
       positions: 'rotary',
       ...ropeOf(flat, headWidth, raw.max_position_embeddings, usualBases(family), source),
-      ...layersOf(family, raw),
+      ...layersOf(family, raw, source),
       norm: 'rms',
       normEpsilon: raw.rms_norm_eps,
       activation: activationOf(raw, source),
       queryKeyValueBias: biased,
-      outputBias: raw.attention_bias && family !== 'qwen2',
+      outputBias: biased && family !== 'qwen2',
       mlpBias: raw.mlp_bias && (family === 'llama' || family === 'smollm3'),
       tiedHead: raw.tie_word_embeddings ?? tied.includes(family),
       queryKeyNorm: family === 'qwen3' || isGemma,
@@ -145,10 +146,27 @@ function checkLists(raw: Raw, source: string): void {
   }
 }
 
+/** Families whose window counts only where `use_sliding_window` says so. */
+const asked: readonly RotaryFamily[] = ['qwen2', 'qwen3', 'smollm3'];
+
+/** @throws InputError for layers that shall see a window where there is none. */
+function checkWindow(family: RotaryFamily, raw: Raw, source: string): void {
+  const layer = raw.layer_types?.indexOf('sliding_attention') ?? -1;
+  if (layer < 0) return;
+  const isOff = asked.includes(family) && raw.use_sliding_window !== true;
+  if (raw.sliding_window && !isOff) return;
+  throw new InputError(
+    `${source}: the key 'layer_types' says that layer ${layer} has sliding_attention, but ${
+      raw.sliding_window ? "'use_sliding_window' is not true" : "there is no 'sliding_window'"
+    }.`,
+  );
+}
+
 /** Which layers see a window only, and which leave positions out. */
 function layersOf(
   family: RotaryFamily,
   raw: Raw,
+  source: string,
 ): Pick<TransformerOptions, 'localLayers' | 'localWindow' | 'unrotatedLayers'> {
   const layers = Array.from({ length: raw.num_hidden_layers }, (_, layer) => layer);
   const turns = (layer: number) =>
@@ -163,6 +181,7 @@ function layersOf(
     smollm3: (layer) => raw.use_sliding_window === true && !turns(layer),
     gemma3: (layer) => (layer + 1) % raw.sliding_window_pattern !== 0,
   };
+  checkWindow(family, raw, source);
   const isLocal = (layer: number) =>
     raw.layer_types ? raw.layer_types[layer] === 'sliding_attention' : mayBeLocal[family](layer);
   const localLayers = window ? layers.filter(isLocal) : [];

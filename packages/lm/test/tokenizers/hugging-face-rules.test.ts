@@ -67,6 +67,8 @@ describe('added tokens', () => {
   it('take the blanks beside them, or stand alone as words, when they say so', () => {
     const strip = added(entry(261, '<s>', { lstrip: true, rstrip: true }));
     expect(words(strip, 'a  <s>  b')).toEqual(['a', '<s>', 'b']);
+    const both = added(entry(261, '\n', { lstrip: true, rstrip: true }));
+    expect(words(both, 'a\n\n \nb')).toEqual(['a', '\n', 'b']);
     const single = added(entry(259, 'aa', { single_word: true }));
     expect([...single.encode('aa')]).toEqual([259]);
     expect(words(single, 'xaa')).toEqual(['x', 'aa']);

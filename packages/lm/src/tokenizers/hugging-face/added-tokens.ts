@@ -142,8 +142,9 @@ class Finder {
       if (token.singleWord && (endsWithWord(text, from) || startsWithWord(text, to))) continue;
       const start = token.leftStrip ? Math.max(trailingSpace(text, from), end) : from;
       if (end < start) pieces.push({ text: text.slice(end, start), at: end });
-      pieces.push({ id: token.id });
       end = token.rightStrip ? leadingSpace(text, to) : to;
+      // White space that the token before has taken is not taken again.
+      if (start < end) pieces.push({ id: token.id });
     }
     if (end < text.length) pieces.push({ text: text.slice(end), at: end });
     return pieces;
