@@ -3,6 +3,8 @@ import { z } from 'zod';
 import type { TransformerOptions } from './options.js';
 
 const count = () => z.int().min(1);
+/** More layers than this are those of a damaged file, and would be counted for hours. */
+export const MOST_LAYERS = 10_000;
 const layerList = () => z.array(z.int().min(0)).default([]);
 
 /** Changes of the rotary frequencies that let a model read further than it was trained. */
@@ -42,7 +44,7 @@ const shape = {
   context: count()
     .default(64)
     .describe('positions the model is made for; learned positions have this many rows'),
-  layers: count().default(4).describe('blocks'),
+  layers: count().max(MOST_LAYERS).default(4).describe('blocks'),
   heads: count().default(4).describe('query heads'),
   keyValueHeads: count()
     .optional()

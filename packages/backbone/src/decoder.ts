@@ -8,11 +8,7 @@ import { type DecoderInput, inputRows, type Rows } from './input-rows.js';
 import type { BlockParameters, TransformerParameters } from './parameters.js';
 import { type Angles, PositionAngles } from './position-angles.js';
 import { embedPositions, type Places, placeRows } from './positions.js';
-import {
-  localFrequencies,
-  rotarySpeeds,
-  sinusoidalFrequencies,
-} from './rotary-frequencies.js';
+import { localFrequencies, rotarySpeeds, sinusoidalFrequencies } from './rotary-frequencies.js';
 import { planFirstTokens, planTokens, type SlotPlan } from './slot-plan.js';
 
 /** What a run shall give beside the state, and how it computes. */

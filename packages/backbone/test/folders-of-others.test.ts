@@ -1,4 +1,5 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   decodeSafetensors,
@@ -162,6 +163,71 @@ describe('files that are not what their names say', () => {
   });
 });
 
+describe('what stands where a file should', () => {
+  it.each(['model.safetensors', 'config.json', 'tokenizer.json'])('a folder called %s', async (name) => {
+    const folder = copyOf('tiny-llama3');
+    rmSync(join(folder, name));
+    mkdirSync(join(folder, name));
+    expect(await messageOf(folder)).toMatch(new RegExp(`^InputError: .*F/${name}.* folder`));
+  });
+
+  it.skipIf(process.platform === 'win32').each(['model.safetensors', 'config.json', 'chat_template.jinja'])(
+    'a pipe called %s, which is not waited for',
+    async (name) => {
+      const folder = copyOf('tiny-llama3');
+      rmSync(join(folder, name), { force: true });
+      execFileSync('mkfifo', [join(folder, name)]);
+      expect(await messageOf(folder)).toContain(`InputError: 'F/${name}' is a pipe`);
+    },
+  );
+
+  it.each([
+    ['consolidated.safetensors', 'consolidated.safetensors is not looked for'],
+    ['adapter_model.safetensors', 'adapter_model.safetensors changes another model'],
+  ])('weights called %s are named', async (name, message) => {
+    const folder = copyOf('tiny-llama3');
+    renameSync(join(folder, 'model.safetensors'), join(folder, name));
+    expect(await messageOf(folder)).toContain(message);
+  });
+});
+
+describe('settings that cannot be meant', () => {
+  it.each([
+    [
+      'more layers than anybody counts',
+      { num_hidden_layers: 100_000_000 },
+      "the key 'num_hidden_layers' is 100000000",
+    ],
+    [
+      'a family that every object has',
+      { model_type: '__proto__' },
+      'the model_type "__proto__" is not supported',
+    ],
+    ['a method alone', { quantization_config: 'awq' }, 'are quantised by awq'],
+    ['an older name', { compression_config: { format: 'x' } }, "the key 'compression_config' says"],
+  ])('%s', async (_name, changes, message) => {
+    const folder = copyOf('tiny-llama3');
+    editJson(folder, 'config.json', (json) => Object.assign(json, changes));
+    expect(await messageOf(folder)).toContain(message);
+  });
+
+  it('nothing is no, and an end beyond the vocabulary is told', async () => {
+    const folder = copyOf('tiny-llama3');
+    editJson(folder, 'config.json', (json) =>
+      Object.assign(json, {
+        attention_bias: null,
+        mlp_bias: null,
+        tie_word_embeddings: null,
+        eos_token_id: [1, 370],
+      }),
+    );
+    const { warnings } = await describeFolder(folder);
+    expect(warnings).toEqual([
+      "The key 'eos_token_id' names 370, but the ids of the model are 0 to 369: texts do not end there.",
+    ]);
+  });
+});
+
 describe('what other programs write', () => {
   it('byte order marks and the numbers of Python are read', async () => {
     const folder = copyOf('tiny-llama3');
@@ -203,8 +269,8 @@ describe('what other programs write', () => {
       expect(shape).toEqual([370, 24]);
     }
     writeFileSync(path, encodeSafetensors(tensors));
-    expect((await describeFolder(folder)).warnings).toEqual([
+    expect((await describeFolder(folder)).warnings).toContainEqual(
       expect.stringContaining('has the ids 0 to 369, but the model has a vocabulary of 300'),
-    ]);
+    );
   });
 });

@@ -66,14 +66,17 @@ function u64(value: number): Buffer {
 
 const string = (text: string) => Buffer.concat([u64(Buffer.byteLength(text)), Buffer.from(text)]);
 
-function typed(value: GgufValue): Buffer {
-  if (!Array.isArray(value))
-    return Buffer.concat([u32(typeOf(value)), scalar(value as number | string | boolean)]);
-  const items = value as readonly (number | string | boolean)[];
-  return Buffer.concat([u32(ARRAY), u32(typeOf(items[0] ?? '')), u64(items.length), ...items.map(scalar)]);
+const isList = (value: GgufValue): value is readonly GgufValue[] => Array.isArray(value);
+
+const typed = (value: GgufValue): Buffer => Buffer.concat([u32(typeOf(value)), untyped(value)]);
+
+function untyped(value: GgufValue): Buffer {
+  if (!isList(value)) return scalar(value as number | string | boolean);
+  return Buffer.concat([u32(typeOf(value[0] ?? '')), u64(value.length), ...value.map(untyped)]);
 }
 
 function typeOf(value: GgufValue): number {
+  if (isList(value)) return ARRAY;
   if (typeof value === 'string') return STRING;
   return typeof value === 'boolean' ? BOOL : Number.isInteger(value) ? 10 : FLOAT32;
 }

@@ -164,6 +164,13 @@ describe('what is wrong with a file is said in one sentence', () => {
     expect(await failure(saved('page.gguf', page))).toContain("is a web page ('Sign in')");
   });
 
+  it('lists in lists and numbers beyond 2^53 that nobody needs do not matter', async () => {
+    const metadata = { 'other.table': [[1, 2], [], [3]], 'other.seed': 2 ** 64 - 2 ** 12 };
+    const { metadata: read } = ggufBytes(editedGguf(file('blocks.gguf'), { metadata }));
+    expect(read.get('other.table')).toEqual([[1, 2], [], [3]]);
+    await loadPretrained(saved('nested.gguf', editedGguf(file('blocks.gguf'), { metadata })));
+  });
+
   it('a header that claims more than the file has', async () => {
     const claims = Buffer.from(bytes);
     claims.writeBigUInt64LE(2n ** 40n, 8);
@@ -177,6 +184,11 @@ describe('what is wrong with a file is said in one sentence', () => {
       "the architecture 'mamba' is not supported",
     ],
     ['experts', { metadata: { 'llama.expert_count': 8 } }, "the key 'llama.expert_count' is 8"],
+    [
+      'more layers than anybody counts',
+      { metadata: { 'llama.block_count': 1e8 } },
+      "'llama.block_count' is 100000000",
+    ],
     ['a missing size', { without: ['llama.block_count'] }, "the key 'llama.block_count' is missing"],
     [
       'a size of another kind',
@@ -244,6 +256,21 @@ describe('what is wrong with a file is said in one sentence', () => {
   });
 });
 
+it.each([
+  ['a factor without a type', { 'rope.scaling.factor': 4 }, { kind: 'linear', factor: 4 }],
+  ['the factor of old files', { 'rope.scale_linear': 4 }, { kind: 'linear', factor: 4 }],
+  [
+    'a share of the magnitude of YaRN',
+    { 'rope.scaling.type': 'yarn', 'rope.scaling.factor': 4, 'rope.scaling.attn_factor': 0.5 },
+    { kind: 'yarn', factor: 4, magnitude: 0.5 * (0.1 * Math.log(4) + 1) },
+  ],
+])('rotary scaling: %s', async (_name, keys, expected) => {
+  const metadata = Object.fromEntries(Object.entries(keys).map(([key, value]) => [`llama.${key}`, value]));
+  const path = join(scratch, 'scaled.gguf');
+  writeFileSync(path, editedGguf(file('blocks.gguf'), { metadata }));
+  expect((await loadPretrained(path)).model.options.rotaryScaling).toMatchObject(expected);
+});
+
 it('parts of a split model are read together, and a later part alone is refused', async () => {
   const { tensors } = ggufBytes(readFileSync(file('blocks.gguf')));
   const names = [...tensors.keys()];
@@ -257,6 +284,10 @@ it('parts of a split model are read together, and a later part alone is refused'
   const whole = await loadPretrained(join(scratch, 'whole.gguf'));
   const split = await loadPretrained(join(scratch, 'model-00001-of-00002.gguf'));
   expect(treeToRecord(split.params)).toEqual(treeToRecord(whole.params));
+  writeFileSync(join(scratch, 'model-00002-of-00002.gguf'), parts[0]!);
+  await expect(loadPretrained(join(scratch, 'model-00001-of-00002.gguf'))).rejects.toThrow(
+    /is in .*00001-of-00002\.gguf and in .*00002-of-00002\.gguf/,
+  );
   await expect(loadPretrained(join(scratch, 'model-00002-of-00002.gguf'))).rejects.toThrow(
     'is part 2 of 2; give the first',
   );

@@ -92,7 +92,8 @@ export function findChatTemplate(
 ): ChatTemplate | undefined {
   if (jinja !== undefined) return new ChatTemplate(jinja, tokenizerConfig, `${folder}/chat_template.jinja`);
   const source = defaultTemplate(tokenizerConfig.chat_template);
-  return source === undefined
+  // An empty one would leave nothing of a conversation.
+  return source === undefined || source.trim() === ''
     ? undefined
     : new ChatTemplate(source, tokenizerConfig, `${folder}/tokenizer_config.json: 'chat_template'`);
 }

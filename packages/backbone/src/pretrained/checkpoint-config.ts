@@ -29,7 +29,8 @@ const aliases: Readonly<Record<string, Family>> = { gemma3_text: 'gemma3' };
  */
 export function parseCheckpointConfig(json: JsonObject, source: string): CheckpointConfig {
   const type = json.model_type;
-  const family = families.find((name) => name === type) ?? aliases[String(type)];
+  const alias = typeof type === 'string' && Object.hasOwn(aliases, type) ? aliases[type] : undefined;
+  const family = families.find((name) => name === type) ?? alias;
   if (!family) {
     throw new InputError(
       `${source}: ${type === undefined ? "there is no 'model_type'" : `the model_type ${JSON.stringify(type)} is not supported`}; supported are ${families.join(', ')}.`,
@@ -40,14 +41,16 @@ export function parseCheckpointConfig(json: JsonObject, source: string): Checkpo
 }
 
 /** @throws InputError naming the method of quantised weights, whose numbers mean nothing without it. */
-function refuseQuantised({ quantization_config: quantization }: JsonObject, source: string): void {
-  if (!isObject(quantization)) return;
-  const { quant_method: method, bits } = quantization;
+function refuseQuantised(json: JsonObject, source: string): void {
+  const key = ['quantization_config', 'compression_config'].find((name) => json[name] ?? false);
+  if (key === undefined) return;
+  const stated = json[key];
+  const { quant_method: method, bits } = isObject(stated) ? stated : { quant_method: stated };
   const how = [
     typeof method === 'string' ? ` by ${method}` : '',
     typeof bits === 'number' ? ` to ${bits} bits` : '',
   ];
   throw new InputError(
-    `${source}: the key 'quantization_config' says that the weights are quantised${how.join('')}, which is not read; use the checkpoint that they were made from.`,
+    `${source}: the key '${key}' says that the weights are quantised${how.join('')}, which is not read; use the checkpoint that they were made from.`,
   );
 }

@@ -44,15 +44,17 @@ export async function readCheckpointFolder(folder: string, cache: CacheOptions =
     text.config,
     folder,
   );
+  const endIds = endIdsOf(generationConfig, generationPath, checkpoint, tokenizer);
   return {
     ...checkpoint,
-    endIds: endIdsOf(generationConfig, generationPath, checkpoint, tokenizer),
+    endIds,
     folder,
     config: named(configPath, () =>
       resolveConfig({ ...checkpoint.options, ...cacheOf(checkpoint.options, cache) }),
     ),
     tokenizer,
     warnings: [
+      ...strayEnds(endIds, checkpoint.options),
       ...text.remarks,
       ...(tokenizer ? tokenizerWarnings(tokenizer, checkpoint.options, text.path) : []),
     ],
@@ -95,6 +97,15 @@ function endIdsOf(
   if (stated !== undefined && stated !== null) return idList(stated, path);
   if (endIds.length > 0) return endIds;
   return tokenizer?.endId === undefined ? [] : [tokenizer.endId];
+}
+
+/** A remark about ids that are said to end a text and that the model cannot write. */
+function strayEnds(endIds: readonly number[], { vocabSize }: TransformerOptions): string[] {
+  const stray = endIds.filter((id) => id < 0 || id >= vocabSize);
+  if (stray.length === 0) return [];
+  return [
+    `The key 'eos_token_id' names ${stray.slice(0, 3).join(', ')}, but the ids of the model are 0 to ${vocabSize - 1}: texts do not end there.`,
+  ];
 }
 
 function idList(value: JsonValue, path: string): number[] {

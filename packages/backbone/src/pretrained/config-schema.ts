@@ -1,8 +1,15 @@
 import { InputError } from '@palimpsest/base';
 import type { JsonObject } from '@palimpsest/lm';
 import { z } from 'zod';
+import { MOST_LAYERS } from '../config.js';
 
 export const count = z.int().min(1);
+export const layerCount = count.max(MOST_LAYERS);
+/** Yes or no; null is no, as in Python. */
+export const flag = z
+  .boolean()
+  .nullish()
+  .transform((value) => value ?? false);
 /** One id or a list of them. */
 export const ids = z.union([z.int(), z.array(z.int())]).nullish();
 

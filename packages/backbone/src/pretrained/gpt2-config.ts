@@ -1,18 +1,18 @@
 import type { JsonObject } from '@palimpsest/lm';
 import { z } from 'zod';
 import type { CheckpointConfig } from './checkpoint-config.js';
-import { count, ids, listOf, parseConfig } from './config-schema.js';
+import { count, ids, layerCount, listOf, parseConfig } from './config-schema.js';
 
 const schema = z.object({
   vocab_size: count,
   n_positions: count,
   n_embd: count,
-  n_layer: count,
+  n_layer: layerCount,
   n_head: count,
   n_inner: count.nullish(),
   layer_norm_epsilon: z.number().positive().default(1e-5),
   activation_function: z.enum(['gelu_new', 'gelu_pytorch_tanh', 'gelu']).default('gelu_new'),
-  tie_word_embeddings: z.boolean().default(true),
+  tie_word_embeddings: z.boolean().nullish(),
   scale_attn_weights: z.literal(true).default(true),
   scale_attn_by_inverse_layer_idx: z.literal(false).default(false),
   add_cross_attention: z.literal(false).default(false),
@@ -40,7 +40,7 @@ export function gpt2Config(json: JsonObject, source: string): CheckpointConfig {
       queryKeyValueBias: true,
       outputBias: true,
       mlpBias: true,
-      tiedHead: raw.tie_word_embeddings,
+      tiedHead: raw.tie_word_embeddings ?? true,
     },
   };
 }

@@ -1,4 +1,11 @@
-import { foreignCause, InputError, nodeModule, parseJson, systemReason } from '@palimpsest/base';
+import {
+  foreignCause,
+  InputError,
+  nodeModule,
+  parseJson,
+  requireRegularFile,
+  systemReason,
+} from '@palimpsest/base';
 import type { JsonObject } from '@palimpsest/lm';
 
 export const isObject = (value: unknown): value is JsonObject =>
@@ -31,11 +38,17 @@ export async function readTextFile(path: string): Promise<string | undefined> {
 }
 
 async function readOptional(path: string): Promise<Uint8Array | undefined> {
-  const { readFile } = nodeModule('node:fs').promises;
-  return readFile(path).catch((error: { code?: string }) => {
-    if (error.code === 'ENOENT') return undefined;
+  const { readFile, stat } = nodeModule('node:fs').promises;
+  try {
+    // A pipe would be waited for without end.
+    const status = await stat(path);
+    if (!status.isDirectory()) requireRegularFile(path);
+    return await readFile(path);
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ENOENT') return undefined;
+    if (error instanceof InputError) throw error;
     throw new InputError(`${path} cannot be read: ${systemReason(error)}.`);
-  });
+  }
 }
 
 /** Reads a JSON object that must be there. @throws InputError naming the file. */

@@ -3,7 +3,7 @@ import type { JsonObject } from '@palimpsest/lm';
 import { z } from 'zod';
 import type { TransformerOptions } from '../config.js';
 import type { CheckpointConfig, Family } from './checkpoint-config.js';
-import { count, ids, listOf, parseConfig } from './config-schema.js';
+import { count, flag, ids, layerCount, listOf, parseConfig } from './config-schema.js';
 import { isObject } from './json-file.js';
 import { ropeOf, type UsualBases } from './rope-config.js';
 
@@ -14,7 +14,7 @@ const layerTypes = ['full_attention', 'sliding_attention'] as const;
 const schema = z.object({
   vocab_size: count,
   hidden_size: count,
-  num_hidden_layers: count,
+  num_hidden_layers: layerCount,
   num_attention_heads: count,
   num_key_value_heads: count.nullish(),
   head_dim: count.nullish(),
@@ -23,9 +23,9 @@ const schema = z.object({
   rms_norm_eps: z.number().positive().default(1e-6),
   hidden_act: z.enum(['silu', 'gelu_pytorch_tanh']).optional(),
   hidden_activation: z.enum(['silu', 'gelu_pytorch_tanh']).optional(),
-  tie_word_embeddings: z.boolean().optional(),
-  attention_bias: z.boolean().default(false),
-  mlp_bias: z.boolean().default(false),
+  tie_word_embeddings: z.boolean().nullish(),
+  attention_bias: flag,
+  mlp_bias: flag,
   use_sliding_window: z.boolean().optional(),
   sliding_window: count.nullish(),
   max_window_layers: z.int().min(0).default(28),
@@ -84,7 +84,7 @@ export function rotaryConfig(family: RotaryFamily, json: JsonObject, source: str
   return {
     family,
     endIds: listOf(raw.eos_token_id),
-    statesHead: raw.tie_word_embeddings !== undefined,
+    statesHead: typeof raw.tie_word_embeddings === 'boolean',
     options: {
       vocabSize: raw.vocab_size,
       context: raw.max_position_embeddings,

@@ -4,6 +4,7 @@ import {
   InputError,
   nodeModule,
   parseHeader,
+  requireRegularFile,
   type SafeEntry,
   systemReason,
 } from '@palimpsest/base';
@@ -106,12 +107,16 @@ export class WeightFiles implements WeightSource {
   }
 }
 
-/** Weights in other formats, which explain why there are none in this one. */
+/** Weights under other names or in other formats, which explain why there are none of this one. */
 function otherWeights(names: readonly string[]): string {
-  const found = names.find(
-    (name) => /\.(bin|pt|pth|ckpt|h5|msgpack|gguf|onnx)$/.test(name) && !/^\._/.test(name),
-  );
-  return found === undefined ? '' : `; ${found} is of a format that is not read: convert it to safetensors`;
+  const find = (ending: RegExp) => names.find((name) => ending.test(name) && !/^\._/.test(name));
+  const alike = find(/\.safetensors$/);
+  if (alike === 'adapter_model.safetensors') {
+    return `; ${alike} changes another model, which has to be merged with it first`;
+  }
+  if (alike !== undefined) return `; ${alike} is not looked for: weights in one file are called ${SINGLE}`;
+  const other = find(/\.(bin|pt|pth|ckpt|h5|msgpack|gguf|onnx)$/);
+  return other === undefined ? '' : `; ${other} is of a format that is not read: convert it to safetensors`;
 }
 
 function weightMapOf(index: { readonly weight_map?: unknown }, path: string): Record<string, string> {
@@ -142,13 +147,17 @@ async function openFile(path: string, where: string): Promise<OpenFile> {
 /** @param where why the file is looked for, as the end of a sentence. @throws InputError when it cannot be opened. */
 export async function openForReading(path: string, where: string): Promise<FileHandle> {
   const { open } = nodeModule('node:fs').promises;
-  return open(path, 'r').catch((error: { code?: string }) => {
+  try {
+    requireRegularFile(path);
+    return await open(path, 'r');
+  } catch (error) {
+    if (error instanceof InputError) throw error;
     throw new InputError(
-      error.code === 'ENOENT'
+      (error as { code?: string }).code === 'ENOENT'
         ? `There is no file ${path}, ${where}.`
         : `${path} cannot be read: ${systemReason(error)}.`,
     );
-  });
+  }
 }
 
 function storedTensors(file: OpenFile): Map<string, StoredTensor> {

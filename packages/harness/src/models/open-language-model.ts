@@ -14,6 +14,7 @@ import {
   loadCheckpoint,
   type ModelRegistry,
   type SamplingOptions,
+  samplingSchema,
   type Tokenizer,
 } from '@palimpsest/lm';
 import { type EngineName, InputError } from '@palimpsest/tensor-core';
@@ -124,7 +125,7 @@ export async function openLanguageModel(
     tokenizer,
     encodeStart: manners?.encodeStart ?? ((text) => tokenizer.encode(text)),
     endIds: manners?.endIds ?? (tokenizer.endId === undefined ? [] : [tokenizer.endId]),
-    sampling: manners ? samplingFrom(manners.generationConfig) : (model.speaking?.sampling ?? {}),
+    sampling: manners ? samplingFrom(manners.generationConfig, folder) : (model.speaking?.sampling ?? {}),
     chatTemplate: manners?.chatTemplate,
     lineEnd: typeof notes.lineEnd === 'string' ? notes.lineEnd : undefined,
     warnings: tokenizer.remarks ?? [],
@@ -135,25 +136,29 @@ export async function openLanguageModel(
 async function openPretrained(folder: string, options: PretrainedOptions): Promise<LanguageModel> {
   const { parametersId, generationConfig, ...loaded } = await loadAsAsked(folder, options);
   const { model, params, tokenizer, endIds, chatTemplate, warnings, dispose } = loaded;
-  if (!tokenizer) {
+  try {
+    if (!tokenizer) {
+      throw new InputError(
+        `'${folder}' has no tokenizer, so its model reads ids and no text; a folder has it in tokenizer.json, in tokenizer.model or in vocab.json with merges.txt, a GGUF file in its metadata.`,
+      );
+    }
+    return {
+      folder,
+      model,
+      params,
+      parametersId,
+      tokenizer,
+      encodeStart: (text) => tokenizer.encode(text, { addSpecialTokens: true }),
+      endIds,
+      sampling: samplingFrom(generationConfig, folder),
+      chatTemplate,
+      warnings,
+      dispose,
+    };
+  } catch (error) {
     await dispose();
-    throw new InputError(
-      `'${folder}' has no tokenizer, so its model reads ids and no text; a folder has it in tokenizer.json, in tokenizer.model or in vocab.json with merges.txt, a GGUF file in its metadata.`,
-    );
+    throw error;
   }
-  return {
-    folder,
-    model,
-    params,
-    parametersId,
-    tokenizer,
-    encodeStart: (text) => tokenizer.encode(text, { addSpecialTokens: true }),
-    endIds,
-    sampling: samplingFrom(generationConfig),
-    chatTemplate,
-    warnings,
-    dispose,
-  };
 }
 
 /** Weights beyond this size stay in files; smaller ones are faster as constants that the runtime rearranges. */
@@ -183,9 +188,21 @@ const SAMPLING_KEYS = {
   repetitionPenalty: 'repetition_penalty',
 } as const;
 
-/** What generation_config.json says about drawing; without `do_sample` its numbers mean nothing. */
-function samplingFrom(config: JsonObject): SamplingOptions {
+/**
+ * What generation_config.json says about drawing; without `do_sample` its numbers mean nothing.
+ * @throws InputError naming the key of which nothing can be drawn.
+ */
+function samplingFrom(config: JsonObject, folder: string): SamplingOptions {
   if (config.do_sample !== true) return {};
-  const stated = Object.entries(SAMPLING_KEYS).filter(([, name]) => typeof config[name] === 'number');
-  return Object.fromEntries(stated.map(([key, name]) => [key, config[name]]));
+  const names = Object.keys(SAMPLING_KEYS) as (keyof typeof SAMPLING_KEYS)[];
+  const stated = names.flatMap((name) => {
+    const key = SAMPLING_KEYS[name];
+    const value = config[key] ?? undefined;
+    const parsed = samplingSchema.shape[name].safeParse(value);
+    if (parsed.success) return value === undefined ? [] : [[name, parsed.data] as const];
+    throw new InputError(
+      `The generation_config.json of '${folder}' has ${JSON.stringify(value)} for '${key}', by which no token can be drawn: ${parsed.error.issues[0]!.message}.`,
+    );
+  });
+  return Object.fromEntries(stated);
 }

@@ -1,5 +1,5 @@
 import { InputError } from '@palimpsest/base';
-import type { RotaryScaling, TransformerOptions } from '../../config.js';
+import { MOST_LAYERS, type RotaryScaling, type TransformerOptions } from '../../config.js';
 import type { Family } from '../checkpoint-config.js';
 import { TensorReader } from '../convert-tensor.js';
 import { longropeMagnitude, yarnMagnitude } from '../rope-config.js';
@@ -63,7 +63,7 @@ export async function ggufOptions(
   const common = {
     vocabSize: vocabularyOf(files),
     context: keys.need('context_length'),
-    layers: keys.need('block_count'),
+    layers: layerCount(keys, metadata.source),
     heads,
     modelWidth,
     mlpWidth: keys.need('feed_forward_length'),
@@ -119,6 +119,15 @@ function vocabularyOf(files: GgufFiles): number {
   const rows = files.tensors.get('token_embd.weight')?.shape[0];
   if (rows !== undefined) return rows;
   throw new InputError(`${files.source} holds no language model: it lacks 'token_embd.weight'.`);
+}
+
+/** @throws InputError for a count that is none, or larger than that of any model. */
+function layerCount(keys: ArchitectureKeys, source: string): number {
+  const count = keys.need('block_count');
+  if (Number.isInteger(count) && count >= 1 && count <= MOST_LAYERS) return count;
+  throw new InputError(
+    `${source}: the key '${keys.name}.block_count' is ${count}, expected a whole number from 1 to ${MOST_LAYERS}.`,
+  );
 }
 
 function layerOptions(
@@ -192,8 +201,9 @@ async function factorsOf(files: GgufFiles, key: string, headWidth: number): Prom
 }
 
 function statedScaling(metadata: Metadata, keys: ArchitectureKeys, context: number): RotaryScaling | null {
-  const type = keys.text('rope.scaling.type') ?? 'none';
-  const factor = keys.number('rope.scaling.factor') ?? 1;
+  // Files from before there was a type have a factor alone, and mean a linear one.
+  const type = keys.text('rope.scaling.type') ?? 'linear';
+  const factor = keys.number('rope.scaling.factor') ?? keys.number('rope.scale_linear') ?? 1;
   if (type === 'none' || factor === 1) return null;
   if (type === 'linear') return { kind: 'linear', factor };
   if (type === 'yarn') {
@@ -204,7 +214,7 @@ function statedScaling(metadata: Metadata, keys: ArchitectureKeys, context: numb
       fastRotations: keys.number('rope.scaling.yarn_beta_fast') ?? 32,
       slowRotations: keys.number('rope.scaling.yarn_beta_slow') ?? 1,
       wholeDimensions: true,
-      magnitude: keys.number('rope.scaling.attn_factor') ?? yarnMagnitude(factor),
+      magnitude: (keys.number('rope.scaling.attn_factor') ?? 1) * yarnMagnitude(factor),
     };
   }
   throw new InputError(

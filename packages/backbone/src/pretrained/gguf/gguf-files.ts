@@ -28,7 +28,16 @@ export class GgufFiles implements WeightSource {
     readonly source: string,
     private readonly files: readonly OpenGguf[],
   ) {
-    this.tensors = new Map(files.flatMap(storedTensors));
+    const tensors = new Map<string, StoredTensor>();
+    for (const [key, tensor] of files.flatMap(storedTensors)) {
+      const other = tensors.get(key);
+      if (other)
+        throw new InputError(
+          `'${key}' is in ${other.file} and in ${tensor.file}: they are no parts of one model.`,
+        );
+      tensors.set(key, tensor);
+    }
+    this.tensors = tensors;
   }
 
   /** @param path the file, or the first part. @throws InputError naming the file that is missing, torn or foreign. */

@@ -1,8 +1,8 @@
 import { InputError } from '@palimpsest/base';
 import { tensorTypeOf } from './tensor-types.js';
 
-/** What a metadata key of a GGUF file holds; whole numbers of 64 bits are numbers as far as these reach. */
-export type GgufValue = number | boolean | string | readonly (number | boolean | string)[];
+/** What a metadata key of a GGUF file holds; whole numbers of 64 bits are the nearest number. */
+export type GgufValue = number | boolean | string | readonly GgufValue[];
 export type GgufMetadata = ReadonlyMap<string, GgufValue>;
 
 export interface GgufTensor {
@@ -27,6 +27,8 @@ const MAGIC = 'GGUF';
 const ALIGNMENT = 32;
 const STRING = 8;
 const ARRAY = 9;
+/** Lists in lists, which no known file needs: more of them are damage. */
+const DEEPEST = 16;
 
 /** Reads little-endian values one after another. */
 class Cursor {
@@ -89,9 +91,9 @@ class Cursor {
       case STRING:
         return this.string();
       case 10:
-        return this.u64();
+        return Number(view.getBigUint64(this.take(8), true));
       case 11:
-        return this.#whole(view.getBigInt64(this.take(8), true));
+        return Number(view.getBigInt64(this.take(8), true));
       case 12:
         return view.getFloat64(this.take(8), true);
       default:
@@ -99,13 +101,12 @@ class Cursor {
     }
   }
 
-  value(): GgufValue {
-    const type = this.u32();
-    if (type !== ARRAY) return this.scalar(type);
+  value(type = this.u32(), depth = 0): GgufValue {
+    if (type !== ARRAY || depth > DEEPEST) return this.scalar(type);
     const itemType = this.u32();
-    const length = this.count(itemType === STRING ? 8 : 1);
-    const items = new Array<number | boolean | string>(length);
-    for (let i = 0; i < length; i++) items[i] = this.scalar(itemType);
+    const length = this.count(itemType === ARRAY ? 12 : itemType === STRING ? 8 : 1);
+    const items = new Array<GgufValue>(length);
+    for (let i = 0; i < length; i++) items[i] = this.value(itemType, depth + 1);
     return items;
   }
 
