@@ -5,7 +5,7 @@ import { quantisedEmbedding, quantisedLinear } from './quantised-linear.js';
 import { QuantisedMatrix } from './quantised-matrix.js';
 import { StoredMatrix, storedEmbedding, storedLinear } from './stored-matrix.js';
 
-/** A matrix `[out, in]` as a tensor, with few bits, or in a file. Only tensors have gradients. */
+/** A matrix `[out, in]` as a tensor, with few bits, or in a file. Tensors have gradients, and gradients pass through what is in a file. */
 export type Matrix = tf.Tensor | QuantisedMatrix | StoredMatrix;
 
 /** y = x Wᵀ + b of whatever matrix; see `linear`. */

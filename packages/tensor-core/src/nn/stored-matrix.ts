@@ -48,6 +48,40 @@ function widened(graph: GraphBuilder, value: Value): Value {
 /** Bytes of weights that a product on the host holds at once. */
 const PIECE_BYTES = 2 ** 24;
 
+/** Visits a matrix in pieces of some rows each. */
+function eachPiece(matrix: StoredMatrix, visit: (piece: Float32Array, first: number) => void): void {
+  const { outputs, inputs } = matrix;
+  const most = Math.max(1, Math.floor(PIECE_BYTES / (4 * inputs)));
+  for (let first = 0; first < outputs; first += most) {
+    visit(matrix.rows(first, Math.min(most, outputs - first)), first);
+  }
+}
+
+/** Rows `[rows, out]` times the matrix itself: what reaches the inputs of a product from behind. */
+const backward = defineOp<Attributes>({
+  name: 'StoredProductBackward',
+  infer: ([rows], { matrix }) => [{ shape: [rows!.shape[0]!, matrix.inputs], dtype: 'float32' }],
+  compute: ([rows], { matrix }) => {
+    const { outputs, inputs } = matrix;
+    const count = rows!.shape[0]!;
+    const sums = new Float64Array(count * inputs);
+    eachPiece(matrix, (piece, first) => {
+      for (let row = 0; row < count; row++) {
+        for (let at = 0; at < piece.length / inputs; at++) {
+          const factor = rows!.data[row * outputs + first + at]!;
+          for (let i = 0; i < inputs; i++) sums[row * inputs + i]! += factor * piece[at * inputs + i]!;
+        }
+      }
+    });
+    return [Float32Array.from(sums)];
+  },
+  trace: (graph, [rows], { matrix }) => {
+    const weight = widened(graph, graph.stored(matrix.array));
+    const shape = [rows!.shape[0]!, matrix.inputs];
+    return [graph.node('Gemm', [rows!, weight], { shape, dtype: 'float32' })];
+  },
+});
+
 const product = defineOp<Attributes>({
   name: 'StoredProduct',
   infer: ([rows], { matrix }) => [{ shape: [rows!.shape[0]!, matrix.outputs], dtype: 'float32' }],
@@ -55,9 +89,7 @@ const product = defineOp<Attributes>({
     const { outputs, inputs } = matrix;
     const count = rows!.shape[0]!;
     const result = new Float32Array(count * outputs);
-    const most = Math.max(1, Math.floor(PIECE_BYTES / (4 * inputs)));
-    for (let first = 0; first < outputs; first += most) {
-      const piece = matrix.rows(first, Math.min(most, outputs - first));
+    eachPiece(matrix, (piece, first) => {
       for (let at = 0; at < piece.length / inputs; at++) {
         for (let row = 0; row < count; row++) {
           let sum = 0;
@@ -65,7 +97,7 @@ const product = defineOp<Attributes>({
           result[row * outputs + first + at] = sum;
         }
       }
-    }
+    });
     for (let i = 0; added && i < result.length; i++) result[i]! += added.data[i % added.data.length]!;
     return [result];
   },
@@ -75,10 +107,15 @@ const product = defineOp<Attributes>({
     const inputs = added ? [rows, weight, added] : [rows, weight];
     return [graph.node('Gemm', inputs, { shape, dtype: 'float32' }, { transB: 1 })];
   },
+  gradient: ({ outputGradients: [dy], inputs: [, added], attributes: { matrix } }) => {
+    const toRows = backward([dy!], { matrix })[0]!;
+    if (!added) return [toRows];
+    return [toRows, added.rank === 2 ? dy! : tf.sum(dy!, 0)];
+  },
 });
 
 /**
- * Affine map of the last axis by a matrix in a file, y = x Wᵀ + b. It has no gradient.
+ * Affine map of the last axis by a matrix in a file, y = x Wᵀ + b. Gradients reach x and b; the matrix is frozen.
  * @param x `[..., in]`
  * @param added `[out]`, or for an x of two axes `[rows, out]`
  * @returns `[..., out]`
