@@ -12,6 +12,7 @@ import {
 import { type AttentionResult, attend, attendBeside } from './attention.js';
 import type { LayerCache } from './cache.js';
 import type { TransformerConfig } from './config.js';
+import { lowRankUpdate } from './lora/low-rank-update.js';
 import type { Affine, BlockParameters, Norm } from './parameters.js';
 import type { Angles } from './position-angles.js';
 import { rotate } from './rotate.js';
@@ -60,7 +61,10 @@ export function normalise(x: tf.Tensor, norm: Norm, { normEpsilon }: Transformer
   return norm.bias ? layerNorm(x, norm.gain, norm.bias, normEpsilon) : rmsNorm(x, norm.gain, normEpsilon);
 }
 
-const affine = (x: tf.Tensor, { weight, bias }: AnyAffine) => matrixLinear(x, weight, bias);
+function affine(x: tf.Tensor, { weight, bias, adapters }: AnyAffine): tf.Tensor {
+  const product = matrixLinear(x, weight, bias);
+  return adapters ? tf.add(product, lowRankUpdate(x, adapters, product.shape[1]!)) : product;
+}
 
 /**
  * A pre-norm transformer block: x += W attention(norm x), x += MLP(norm x).
@@ -93,8 +97,11 @@ function addBranch(
   { dropout, config }: BlockContext,
   site: 0 | 1,
 ): tf.Tensor {
-  const { weight, bias } = projection;
-  if (!dropout && !bias && !norm) return addMatrixLinear(x, branch, weight);
+  const { weight, bias, adapters } = projection;
+  if (!dropout && !bias && !norm) {
+    const sum = addMatrixLinear(x, branch, weight);
+    return adapters ? tf.add(sum, lowRankUpdate(branch, adapters, sum.shape[1]!)) : sum;
+  }
   const projected = affine(branch, projection);
   const added = norm ? normalise(projected, norm, config) : projected;
   return tf.add(x, dropout ? dropout(added, site) : added);

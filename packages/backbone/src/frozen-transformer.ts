@@ -1,6 +1,6 @@
 import { InputError, type QuantisedMatrix, type StoredMatrix, type tf } from '@palimpsest/tensor-core';
 import { resolveConfig, type TransformerConfig, type TransformerOptions } from './config.js';
-import { makeWithMatrices } from './parameters.js';
+import { makeWithMatrices, type TransformerParameters } from './parameters.js';
 import { type Transformer, transformerOver } from './transformer.js';
 
 /** A matrix that stays as it is: with few bits, or in a file. */
@@ -22,19 +22,26 @@ export function createFrozenTransformer(
   matrices: FrozenMatrices,
 ): FrozenTransformer {
   const config = resolveConfig(options);
+  return transformerOver<OtherParameters>(config, withMatrices(config, matrices), () => {
+    throw new InputError('Frozen matrices are read from a checkpoint; they cannot be begun anew.');
+  });
+}
+
+/**
+ * All weights from those that are no matrices.
+ * @throws InputError for a matrix that is missing or has other sizes.
+ */
+export function withMatrices(
+  config: TransformerConfig,
+  matrices: FrozenMatrices,
+): (params: OtherParameters) => TransformerParameters<tf.Tensor, FrozenMatrix> {
   checkMatrices(config, matrices);
-  return transformerOver<OtherParameters>(
-    config,
-    (params) =>
-      makeWithMatrices<tf.Tensor, FrozenMatrix>(
-        config,
-        (_shape, _role, path) => params[path]!,
-        (_shape, _role, path) => matrices.get(path)!,
-      ),
-    () => {
-      throw new InputError('Frozen matrices are read from a checkpoint; they cannot be begun anew.');
-    },
-  );
+  return (params) =>
+    makeWithMatrices<tf.Tensor, FrozenMatrix>(
+      config,
+      (_shape, _role, path) => params[path]!,
+      (_shape, _role, path) => matrices.get(path)!,
+    );
 }
 
 function checkMatrices(config: TransformerConfig, matrices: FrozenMatrices): void {

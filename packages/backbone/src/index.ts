@@ -29,6 +29,10 @@ export type { FrozenTransformer, OtherParameters } from './frozen-transformer.js
 export { continueGreedily, GreedyDecoder, type GreedyOptions } from './greedy.js';
 export type { Placement } from './growing-plan.js';
 export { type DecoderInput, paddedPositions } from './input-rows.js';
+export type { LoraConfig, LoraOptions } from './lora/config.js';
+export { isLora, type LoraParameters, type LoraTransformer } from './lora/lora-transformer.js';
+export { type LoraStart, mergeLora, openLoraStart, openSavedLora, withBase } from './lora/open-base.js';
+export { isAdapterFolder, loadAdapters, type SavedAdapters, saveAdapters } from './lora/peft.js';
 export { type BlockParameters, parameterCount, type TransformerParameters } from './parameters.js';
 export { presets } from './presets.js';
 export { type ChatMessage, type ChatOptions, ChatTemplate } from './pretrained/chat-template.js';
@@ -51,6 +55,7 @@ export {
 } from './pretrained/load-pretrained.js';
 export type { LoadProgress } from './pretrained/load-weights.js';
 export { type SavedModel, saveFolder, type WritableFamily } from './pretrained/save-folder.js';
+export { saveFolderLike } from './pretrained/save-like.js';
 export { type WeightFormat, weightFormats } from './pretrained/store-weights.js';
 export { layerFrequencies } from './rotary-frequencies.js';
 export { createTransformer, type Transformer, transformerOf } from './transformer.js';

@@ -11,8 +11,24 @@ import {
 } from '@palimpsest/tensor-core';
 import { isGated, type TransformerConfig } from './config.js';
 
-/** An affine map: weight `[out, in]`, bias `[out]`. */
-export type Affine<T = tf.Tensor, M = T> = { readonly weight: M; readonly bias?: T | undefined };
+/** What a low-rank adapter adds to some of the outputs of an affine map: scale · B A x (Hu et al. 2021). */
+export type LowRankUpdate<T = tf.Tensor> = {
+  /** First of the outputs that it adds to, in order, and how many they are. */
+  readonly row: number;
+  readonly rows: number;
+  readonly scale: number;
+  /** `[rank, in]` */
+  readonly a: T;
+  /** `[rows, rank]` */
+  readonly b: T;
+};
+
+/** An affine map: weight `[out, in]`, bias `[out]`, and adapters in order of their rows. */
+export type Affine<T = tf.Tensor, M = T> = {
+  readonly weight: M;
+  readonly bias?: T | undefined;
+  readonly adapters?: readonly LowRankUpdate<T>[] | undefined;
+};
 /** Gain and, for LayerNorm, bias of a normalisation, as wide as what it normalises. */
 export type Norm<T = tf.Tensor> = { readonly gain: T; readonly bias?: T | undefined };
 

@@ -94,6 +94,8 @@ export interface Architecture<Schema extends z.ZodObject = z.ZodObject> {
   readonly parameterSets?: Readonly<Record<string, ParameterSet>>;
   /** Options that have the name and the meaning of a flag of generation: a checkpoint stores them, generation goes by them. */
   readonly speakingOptions?: readonly string[];
+  /** Options of low-rank adapters (`rank`, `alpha`, `targets`), for models that can have them beside weights that others trained. */
+  readonly lora?: z.ZodObject;
   /** In place of the training loop of lm. */
   readonly trainer?: Trainer;
   /** `required`: the model is made over another one, whose weights it reads and does not change. */

@@ -1,6 +1,8 @@
 import { InputError } from '@palimpsest/base';
 import { defineArchitecture, stepsOfPasses } from '@palimpsest/lm';
-import { type TransformerOptions, transformerConfigSchema } from '../config.js';
+import { resolveConfig, type TransformerOptions, transformerConfigSchema } from '../config.js';
+import { loraSchema, splitLora } from '../lora/config.js';
+import { createLoraTransformer } from '../lora/lora-transformer.js';
 import { presets } from '../presets.js';
 import { createTransformer } from '../transformer.js';
 
@@ -74,6 +76,7 @@ export const transformerArchitecture = defineArchitecture({
       flag: 'freezeBlocks',
     },
   },
+  lora: loraSchema,
   create(vocabSize, options, preset = presetNames[0]) {
     if (!presetNames.includes(preset as PresetName)) {
       throw new InputError(
@@ -82,5 +85,10 @@ export const transformerArchitecture = defineArchitecture({
     }
     return createTransformer(presets[preset as PresetName]({ ...options, vocabSize }));
   },
-  restore: (config) => createTransformer(config as TransformerOptions),
+  restore: (config) => {
+    const { lora, rest } = splitLora(config);
+    return lora
+      ? createLoraTransformer(resolveConfig(rest as TransformerOptions), lora)
+      : createTransformer(rest as TransformerOptions);
+  },
 });

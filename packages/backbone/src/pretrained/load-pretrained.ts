@@ -3,6 +3,7 @@ import type { HuggingFaceTokenizer, JsonObject } from '@palimpsest/lm';
 import type { CacheOptions } from '../config.js';
 import {
   createFrozenTransformer,
+  type FrozenMatrices,
   type FrozenTransformer,
   type OtherParameters,
 } from '../frozen-transformer.js';
@@ -50,6 +51,8 @@ export interface Pretrained extends PretrainedText {
 /** The same with matrices in files, which are the model's own. */
 export interface FrozenPretrained extends PretrainedText {
   readonly model: FrozenTransformer;
+  /** By path, as `blocks.0.up.weight`. */
+  readonly matrices: FrozenMatrices;
   /** What is no matrix, float32 on the host. */
   readonly params: OtherParameters<NDArray>;
   /** Bytes of the matrices. */
@@ -108,6 +111,7 @@ export async function loadFrozen(
         ...textOf(path, checkpoint, plan),
         parametersId: named.parametersId(),
         model: createFrozenTransformer(config, matrices),
+        matrices,
         params,
         matrixBytes: [...matrices.values()].reduce((sum, { byteLength }) => sum + byteLength, 0),
         dispose: () => store.dispose(),

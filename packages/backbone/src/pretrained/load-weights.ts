@@ -76,9 +76,17 @@ export async function loadWeights(
   const parameters = makeParameters<NDArray>(config, (shape) => zeros(shape));
   const reader = new TensorReader();
   const byPath = treeToRecord<NDArray>(parameters);
-  for (const [index, entry] of plan.entries.entries()) {
+  const ordered = [...entriesByPath(plan).values()].flat();
+  for (const [index, entry] of ordered.entries()) {
     await reader.readInto(files.tensors.get(entry.key)!, entry, byPath[entry.path]!.data as Float32Array);
-    onProgress?.({ done: index + 1, total: plan.entries.length, key: entry.key });
+    onProgress?.({ done: index + 1, total: ordered.length, key: entry.key });
   }
   return parameters;
+}
+
+/** The tensors of every parameter, in the order in which all ways of loading read them: the name of the weights depends on it. */
+export function entriesByPath({ entries }: WeightPlan): Map<string, WeightEntry[]> {
+  const parts = new Map<string, WeightEntry[]>();
+  for (const entry of entries) parts.set(entry.path, [...(parts.get(entry.path) ?? []), entry]);
+  return parts;
 }

@@ -14,7 +14,8 @@ import { parseCheckpointConfig } from './checkpoint-config.js';
 import { type WeightEntry, weightMap } from './weight-map.js';
 
 /** Families whose folders can be written. */
-export type WritableFamily = 'gpt2' | 'qwen2' | 'llama';
+export const writableFamilies = ['gpt2', 'qwen2', 'llama'] as const;
+export type WritableFamily = (typeof writableFamilies)[number];
 
 export interface SavedModel {
   readonly family: WritableFamily;
@@ -132,19 +133,22 @@ function checkDescribed(family: WritableFamily, options: TransformerConfig, json
 }
 
 /** The tensor that a file has in place of a part of a parameter. */
-function tensorOf(
-  { key, path, shape, row = 0, transposed = false, interleaved, plus }: WeightEntry,
+export function tensorOf(
+  { key, path, shape, row = 0, transposed = false, interleaved, plus = 0 }: WeightEntry,
   arrays: Record<string, NDArray>,
 ): SafeTensor {
   const array = arrays[path];
-  if (!array || interleaved !== undefined || plus !== undefined) {
+  if (!array || interleaved !== undefined) {
     throw new InputError(
       `The tensor '${key}' cannot be written${array ? ': it is stored in a form of its own' : `, because '${path}' is missing`}.`,
     );
   }
   const width = array.shape.length === 1 ? 1 : array.shape[1]!;
   const rows = transposed ? shape[1]! : shape[0]!;
-  const part = Float32Array.from(array.data.slice(row * width, (row + rows) * width));
+  const part = Float32Array.from(
+    array.data.slice(row * width, (row + rows) * width),
+    (value) => value - plus,
+  );
   if (!transposed) return { data: part, shape, dtype: 'F32' };
   const turned = new Float32Array(part.length);
   for (let r = 0; r < rows; r++) for (let c = 0; c < width; c++) turned[c * rows + r] = part[r * width + c]!;

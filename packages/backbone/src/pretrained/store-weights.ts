@@ -11,7 +11,7 @@ import type { FrozenMatrices, FrozenMatrix, OtherParameters } from '../frozen-tr
 import { makeWithMatrices } from '../parameters.js';
 import { placeOfRow, TensorReader, toFloats } from './convert-tensor.js';
 import { blockFormats } from './gguf/block-formats.js';
-import type { LoadProgress, WeightPlan } from './load-weights.js';
+import { entriesByPath, type LoadProgress, type WeightPlan } from './load-weights.js';
 import type { StoredTensor, WeightSource } from './weight-files.js';
 import type { WeightEntry } from './weight-map.js';
 import type { WeightStore } from './weight-store.js';
@@ -59,10 +59,8 @@ export async function storeWeights(
     },
   );
   const reader = new TensorReader();
-  const parts = new Map<string, WeightEntry[]>();
-  for (const entry of plan.entries) parts.set(entry.path, [...(parts.get(entry.path) ?? []), entry]);
   let done = 0;
-  for (const [path, entries] of parts) {
+  for (const [path, entries] of entriesByPath(plan)) {
     const own = entries.map((entry) => ({ entry, tensor: files.tensors.get(entry.key)! }));
     const shape = shapes.get(path);
     if (shape) matrices.set(path, await storeMatrix(reader, shape, format, own, store));
