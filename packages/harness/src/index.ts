@@ -1,3 +1,4 @@
+export type { LoraOptions } from '@palimpsest/backbone';
 export {
   type Benchmark,
   type BenchmarkCase,
@@ -66,6 +67,7 @@ export {
   formatCheckpoint,
 } from './models/describe-checkpoint.js';
 export { type Description, describeModel, formatPretrained } from './models/describe-model.js';
+export { exportAdapters, exportFolder } from './models/export-folder.js';
 export {
   type ExportedInput,
   type ExportedModel,

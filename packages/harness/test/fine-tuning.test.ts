@@ -196,7 +196,9 @@ describe('fine-tuning a checkpoint folder', () => {
     expect(model.options).toMatchObject({ window: 9, sinks: 2, dropout: 0.1, layers: 2 });
     const refused = (folder: string, name = 'transformer') =>
       expect(openPretrainedStart(folder, standardRegistry.architecture(name), {})).rejects;
-    await refused('model.GGUF').toThrow("'model.GGUF' is a GGUF file, which is read and not trained");
+    await refused('model.GGUF').toThrow(
+      "'model.GGUF' is a GGUF file, whose weights are read and not trained",
+    );
     await refused(base, 'osam').toThrow("holds a transformer and no model 'osam'");
     const small = join(root, 'small');
     await writeFolder(small, 20);

@@ -1,4 +1,11 @@
-import { describeFolder, type FolderDescription } from '@palimpsest/backbone';
+import {
+  describeFolder,
+  type FolderDescription,
+  isAdapterFolder,
+  type LoraConfig,
+  loadAdapters,
+} from '@palimpsest/backbone';
+import { countParameters } from '@palimpsest/lm';
 import type { Registry } from '../create-registry.js';
 import { standardRegistry } from '../registry.js';
 import { describeCheckpoint, formatCheckpoint, formatFacts } from './describe-checkpoint.js';
@@ -11,7 +18,7 @@ export interface Description {
 }
 
 /**
- * Says what a checkpoint, a run folder, a Hugging Face folder or a GGUF file holds. Of the latter two the weights are checked
+ * Says what a checkpoint, a run folder, a Hugging Face folder, a GGUF file or a folder of adapters holds. Of the latter two the weights are checked
  * against what is said of them and not read.
  * @param width most characters of a line of the text. Default: no limit.
  * @throws InputError when it is missing, torn or foreign.
@@ -21,12 +28,39 @@ export async function describeModel(
   registry: Registry = standardRegistry,
   width?: number,
 ): Promise<Description> {
+  if (isAdapterFolder(folder)) {
+    const data = await describeAdapters(folder);
+    return { data, text: formatAdapters(data, width) };
+  }
   if (isPretrainedFolder(folder)) {
     const data = await describeFolder(folder);
     return { data, text: formatPretrained(data, width) };
   }
   const data = await describeCheckpoint(folder, registry);
   return { data, text: formatCheckpoint(data, width) };
+}
+
+interface AdapterDescription extends LoraConfig {
+  readonly folder: string;
+  /** Numbers of all adapters. */
+  readonly parameters: number;
+}
+
+async function describeAdapters(folder: string): Promise<AdapterDescription> {
+  const { model, params } = await loadAdapters(folder);
+  return { folder, ...model.lora, parameters: countParameters(params) };
+}
+
+function formatAdapters(
+  { folder, parameters, rank, alpha, targets, base }: AdapterDescription,
+  width?: number,
+) {
+  const facts = [
+    ['folder', folder],
+    ['adapters', `${parameters} numbers: rank ${rank}, alpha ${alpha}, beside ${targets.join(', ')}`],
+    ['model', base.folder],
+  ];
+  return formatFacts(facts as [string, string][], width);
 }
 
 const FAMILY_NAMES: Readonly<Record<FolderDescription['family'], string>> = {

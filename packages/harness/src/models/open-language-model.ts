@@ -2,9 +2,14 @@ import {
   type CacheOptions,
   type ChatTemplate,
   describeFolder,
+  isAdapterFolder,
+  isLora,
   type LoadOptions,
+  type LoraParameters,
+  loadAdapters,
   loadFrozen,
   loadPretrained,
+  mergeLora,
   type WeightFormat,
 } from '@palimpsest/backbone';
 import {
@@ -17,7 +22,7 @@ import {
   samplingSchema,
   type Tokenizer,
 } from '@palimpsest/lm';
-import { type EngineName, InputError } from '@palimpsest/tensor-core';
+import { type EngineName, InputError, type NDArray } from '@palimpsest/tensor-core';
 import type { Registry } from '../create-registry.js';
 import { standardRegistry } from '../registry.js';
 import { pretrainedManners } from '../runs/pretrained-start.js';
@@ -115,7 +120,8 @@ export async function openLanguageModel(
   }
   const session = await openSessionModel(folder);
   if (session) return session;
-  const { model, params, parametersId, tokenizer, notes } = await openCheckpoint(folder, registry);
+  const { tokenizer, notes, ...saved } = await openCheckpoint(folder, registry);
+  const { model, params, parametersId } = await merged(saved, options);
   const manners = pretrainedManners(folder, notes, tokenizer);
   return {
     folder,
@@ -131,6 +137,15 @@ export async function openLanguageModel(
     warnings: tokenizer.remarks ?? [],
     dispose: async () => {},
   };
+}
+
+/** A model that is read is as fast as its base: adapters are added to the weights. */
+async function merged(
+  { model, params, parametersId }: Pick<LoadedCheckpoint, 'model' | 'params' | 'parametersId'>,
+  { onProgress }: PretrainedOptions,
+): Promise<Pick<LoadedCheckpoint, 'model' | 'params' | 'parametersId'>> {
+  if (!isLora(model)) return { model, params, parametersId };
+  return mergeLora(model, params as LoraParameters<NDArray>, onProgress);
 }
 
 async function openPretrained(folder: string, options: PretrainedOptions): Promise<LanguageModel> {
@@ -171,10 +186,24 @@ async function loadAsAsked(folder: string, options: PretrainedOptions) {
       `Weights of 16 bits are read by the engine onnx alone, not by ${engine}; take another engine, or weights of 32, 8 or 4 bits.`,
     );
   }
+  if (isAdapterFolder(folder)) return openAdapters(folder, weights, loading);
   const isLarge = async () => (await describeFolder(folder, cacheOf(loading))).memoryBytes > LARGE_BYTES;
   const inFiles = weights !== '32bit' || (engine === 'onnx' && (await isLarge()));
   if (inFiles) return loadFrozen(folder, weights, loading);
   return { ...(await loadPretrained(folder, loading)), dispose: async () => {} };
+}
+
+/** The model of adapters in the layout of PEFT. */
+async function openAdapters(folder: string, weights: WeightFormat, { onProgress, ...cache }: LoadOptions) {
+  if (weights !== '32bit') {
+    throw new InputError(
+      `'${folder}' holds adapters, which are added to weights of 32 bits, so that ${weights} is not possible; export them with their model as a folder first.`,
+    );
+  }
+  const { model, params } = await loadAdapters(folder);
+  const isAsked = Object.values(cache).some((value) => value !== undefined);
+  const asked = isAsked ? model.withCache(cache) : model;
+  return { ...(await mergeLora(asked, params, onProgress)), dispose: async () => {} };
 }
 
 const cacheOf = ({ onProgress: _, ...cache }: LoadOptions): CacheOptions => cache;

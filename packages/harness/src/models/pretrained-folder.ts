@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { parseJson } from '@palimpsest/base';
 
 /** Files that a Hugging Face folder has and a run folder of this program has not. */
-const FILES = ['tokenizer.json', 'model.safetensors', 'model.safetensors.index.json'];
+const FILES = ['tokenizer.json', 'model.safetensors', 'model.safetensors.index.json', 'adapter_config.json'];
 
 /**
- * Whether a path is a GGUF file, or a folder that is a Hugging Face one rather than a checkpoint of this program, whose config.json names its format.
+ * Whether a path is a GGUF file, a folder of adapters in the layout of PEFT, or a folder that is a Hugging Face one rather than a checkpoint of this program, whose config.json names its format.
  * A folder without config.json is one when other files of such a folder are there.
  */
 export function isPretrainedFolder(folder: string): boolean {

@@ -2,8 +2,14 @@ import { resolve } from 'node:path';
 import {
   ChatTemplate,
   createTransformer,
+  isAdapterFolder,
   type LoadOptions,
+  type LoraOptions,
+  type LoraTransformer,
   loadPretrained,
+  openLoraStart,
+  openSavedLora,
+  type Transformer,
   transformerConfigSchema,
 } from '@palimpsest/backbone';
 import { type Architecture, HuggingFaceTokenizer, type JsonObject, type Tokenizer } from '@palimpsest/lm';
@@ -26,9 +32,9 @@ type PretrainedNotes = z.output<typeof pretrainedNotesSchema>;
 
 /** A transformer that others trained, as a run begins with it. */
 export interface PretrainedStart {
-  readonly model: ReturnType<typeof createTransformer>;
-  /** float32 on the host. */
-  readonly params: unknown;
+  readonly model: Transformer | LoraTransformer;
+  /** float32 on the host; of adapters that begin afresh nothing. */
+  readonly params?: unknown;
   readonly tokenizer: Tokenizer;
   readonly notes: PretrainedNotes;
   /** One sentence per oddity of the folder. */
@@ -48,29 +54,26 @@ const openOptions = transformerConfigSchema.pick({
 export const isOpenOption = (key: string): boolean => key in openOptions.shape;
 
 /**
- * Opens a Hugging Face folder to train its model further. Shape, weights and tokenizer are the folder's.
+ * Opens a Hugging Face folder to train its model further, or adapters beside it: those of PEFT's layout, or new ones, which can
+ * also stand beside a GGUF file. Shape, weights and tokenizer are those that are opened.
  * @param options what of `isOpenOption` shall be otherwise
- * @throws InputError for another architecture than a transformer, a GGUF file, quantised weights, a folder without a tokenizer, and
- * as `loadPretrained` does.
+ * @param lora new adapters learn, and nothing else
+ * @throws InputError for another architecture than a transformer, a GGUF file without adapters, quantised weights, a folder
+ * without a tokenizer, and as `loadPretrained` does.
  */
 export async function openPretrainedStart(
   folder: string,
   { name }: Architecture,
   options: Readonly<Record<string, unknown>>,
   onProgress?: LoadOptions['onProgress'],
+  lora?: LoraOptions,
 ): Promise<PretrainedStart> {
-  if (folder.toLowerCase().endsWith('.gguf')) {
-    throw new InputError(
-      `'${folder}' is a GGUF file, which is read and not trained; give the Hugging Face folder that it was made from.`,
-    );
-  }
   if (name !== 'transformer') {
     throw new InputError(
       `'${folder}' is a Hugging Face folder, which holds a transformer and no model '${name}'; fine-tune it by 'train transformer'.`,
     );
   }
-  const { dropout, ...cache } = openOptions.parse(options);
-  const loaded = await loadPretrained(folder, { ...cache, ...(onProgress && { onProgress }) });
+  const loaded = await openStart(folder, openOptions.parse(options), onProgress, lora);
   const { model, params, parametersId, tokenizer, chatTemplate, endIds, generationConfig, warnings } = loaded;
   if (!tokenizer) {
     throw new InputError(`'${folder}' has no tokenizer, so its model cannot be trained on a text.`);
@@ -81,11 +84,11 @@ export async function openPretrainedStart(
     );
   }
   return {
-    model: createTransformer({ ...model.options, dropout }),
+    model,
     params,
     tokenizer,
     notes: pretrainedNotesSchema.parse({
-      folder: resolve(folder),
+      folder: resolve(loaded.folder),
       parametersId,
       endIds,
       generationConfig,
@@ -93,6 +96,30 @@ export async function openPretrainedStart(
     }),
     warnings,
   };
+}
+
+/** The model to train: whole, or adapters. */
+async function openStart(
+  folder: string,
+  { dropout, ...cache }: z.output<typeof openOptions>,
+  onProgress: LoadOptions['onProgress'],
+  lora: LoraOptions | undefined,
+) {
+  const loading: LoadOptions = { ...cache, ...(onProgress && { onProgress }) };
+  if (isAdapterFolder(folder)) {
+    if (!lora) return openSavedLora(folder, { ...loading, dropout });
+    throw new InputError(
+      `'${folder}' holds adapters, which are trained further as they are; leave new ones (--lora) away, or begin with the model that they belong to.`,
+    );
+  }
+  if (lora) return openLoraStart(folder, lora, { ...loading, dropout });
+  if (folder.toLowerCase().endsWith('.gguf')) {
+    throw new InputError(
+      `'${folder}' is a GGUF file, whose weights are read and not trained; train adapters beside it (--lora), or give the Hugging Face folder that it was made from.`,
+    );
+  }
+  const { model, ...loaded } = await loadPretrained(folder, loading);
+  return { ...loaded, model: createTransformer({ ...model.options, dropout }) };
 }
 
 /** How a model that was begun with a checkpoint folder is spoken with. */

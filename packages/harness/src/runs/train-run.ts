@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { isLora, withBase } from '@palimpsest/backbone';
 import { median } from '@palimpsest/base';
 import {
   type AnySequenceModel,
@@ -18,7 +19,7 @@ import {
   unknownCharactersRemark,
   withFrozen,
 } from '@palimpsest/lm';
-import { type Engine, whileBusy } from '@palimpsest/tensor-core';
+import { type Engine, InputError, whileBusy } from '@palimpsest/tensor-core';
 import type { Registry } from '../create-registry.js';
 import { standardRegistry } from '../registry.js';
 import type { MetricsFormat } from './metrics-files.js';
@@ -148,6 +149,11 @@ function prepareNew(run: NewRun): PreparedRun {
   const corpus = loadCorpus(text, data.layout);
   const seed = settings.seed ?? 0;
   const prepared = prepareText(corpus, data, seed, pretrained?.tokenizer ?? base?.tokenizer);
+  if (frozen.length > 0 && pretrained && isLora(pretrained.model)) {
+    throw new InputError(
+      `Beside adapters all weights stay as they are, so that '${frozen[0]}' need not be frozen; leave that away.`,
+    );
+  }
   const model =
     pretrained?.model ?? architecture.create(prepared.tokenizer.vocabSize, modelOptions, preset, base);
   const notes: RunNotes = {
@@ -173,11 +179,12 @@ function prepareNew(run: NewRun): PreparedRun {
   };
 }
 
-function prepareResumed(run: ResumedRun, registry: Registry): PreparedRun {
-  const { model, tokenizer } = run.checkpoint;
-  const architecture = registry.architecture(model.name);
+async function prepareResumed(run: ResumedRun, registry: Registry): Promise<PreparedRun> {
+  const { model: stored, tokenizer } = run.checkpoint;
+  const architecture = registry.architecture(stored.name);
   const { corpus, notes } = resumeText(run, architecture);
   const prepared = prepareText(corpus, notes.data, notes.seed, tokenizer);
+  const model = isLora(stored) ? await withBase(stored) : stored;
   return {
     ...prepared,
     architecture,
