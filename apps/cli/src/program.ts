@@ -181,7 +181,8 @@ function addField(
   { flag, kind, choices, defaultValue, meta }: Field,
   isShown: boolean,
 ): void {
-  const value = kind === 'switch' ? '' : ` <${meta.value ?? (kind === 'choice' ? 'name' : kind)}>`;
+  const name = meta.value ?? (kind === 'choice' ? 'name' : kind);
+  const value = kind === 'switch' ? '' : meta.bare === undefined ? ` <${name}>` : ` [${name}]`;
   const also = (meta.aliases ?? []).map((alias) => `--${alias}`);
   const hasDefault = kind !== 'switch' && defaultValue !== undefined && String(defaultValue) !== '';
   const facts = [

@@ -7,6 +7,8 @@ export interface FlagMeta {
   readonly aliases?: readonly string[];
   /** Name of the value in the help, as in `--steps <count>`. Default: the kind of value. */
   readonly value?: string;
+  /** What the flag means without a value. Default: it needs one. */
+  readonly bare?: number;
   /** For an option that other programs have and that changes nothing here: why. */
   readonly inert?: string;
 }

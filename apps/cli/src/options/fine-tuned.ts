@@ -1,6 +1,7 @@
 import {
   isOpenOption,
   isPretrainedFolder,
+  type LoraOptions,
   openPretrainedStart,
   type PretrainedStart,
 } from '@palimpsest/harness';
@@ -21,13 +22,14 @@ export const isFineTuning = ({ load }: Values): boolean =>
 const VOCABULARY = ['tokenizer', ...Object.keys(TOKENIZER_OPTIONS)];
 
 /**
- * The model of a Hugging Face folder that `--load` names.
+ * The model of a Hugging Face folder that `--load` names, or adapters beside it.
  * @throws InputError as `openPretrainedStart`.
  */
 export async function fineTunedStart(
   architecture: Architecture,
   modelKeys: readonly string[],
   options: Values,
+  lora: LoraOptions | undefined,
   { asked, output }: VerbContext,
 ): Promise<PretrainedStart> {
   const folder = options.load as string;
@@ -39,6 +41,7 @@ export async function fineTunedStart(
       architecture,
       Object.fromEntries(open.map((key) => [key, options[key]])),
       loading.onProgress,
+      lora,
     );
   } finally {
     loading.stop();
@@ -66,15 +69,18 @@ export function refuseDecided(
   );
 }
 
-/** What trained weights take without losing much of what they know; fresh ones learn at many times that. */
+/** What trained weights take without losing much of what they know; fresh ones learn at many times that, adapters at some times. */
 const LEARNING_RATE = 5e-5;
+const LORA_LEARNING_RATE = 2e-4;
 
 /** The settings of a run that begins with trained weights: a learning rate for such, unless one was asked for. */
 export function fineTuningSettings(
   settings: TrainingOptions,
+  { model }: PretrainedStart,
   { asked, output }: VerbContext,
 ): TrainingOptions {
   if (asked.has('learningRate')) return settings;
-  output.note(`fine-tuning at a learning rate of ${LEARNING_RATE}; --learning-rate chooses another`);
-  return { ...settings, learningRate: LEARNING_RATE };
+  const learningRate = 'lora' in model ? LORA_LEARNING_RATE : LEARNING_RATE;
+  output.note(`fine-tuning at a learning rate of ${learningRate}; --learning-rate chooses another`);
+  return { ...settings, learningRate };
 }

@@ -58,6 +58,7 @@ function parseFlags(flags: Values, fields: readonly Field[]): Values {
 }
 
 function parseFlag(field: Field, given: unknown): unknown {
+  if (given === true && field.meta.bare !== undefined) return field.meta.bare;
   if (typeof given !== 'string') return given;
   if (field.kind === 'number') return parseNumber(field, given);
   if (field.kind === 'value')

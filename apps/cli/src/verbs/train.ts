@@ -1,4 +1,5 @@
 import {
+  type LoraOptions,
   type MetricsFormat,
   measureStep,
   type NewRun,
@@ -13,6 +14,7 @@ import { z } from 'zod';
 import { ExitCode } from '../exit.js';
 import { engineOptions, engineSettings, outputOptions } from '../options/common.js';
 import { fineTunedStart, fineTuningSettings, isFineTuning, refuseDecided } from '../options/fine-tuned.js';
+import { loraFlags, loraOf } from '../options/lora.js';
 import { RUNS } from '../options/pretrained.js';
 import { folderOf, resumedRun } from '../options/resumed.js';
 import { samplingAliases, samplingOptions } from '../options/sampling.js';
@@ -37,6 +39,7 @@ function trainVerb(architecture: Architecture): Verb {
     inertFlags,
     trainer,
     base,
+    lora,
   } = architecture;
   const presetNames = Object.keys(presets);
   const modelKeys = Object.keys(modelOptions.shape);
@@ -51,13 +54,14 @@ function trainVerb(architecture: Architecture): Verb {
       ...trainer?.options.shape,
       ...(base === 'required' ? baseOption : {}),
       ...freezeFlags(architecture),
+      ...loraFlags(architecture),
       ...inertFlags,
       ...engineOptions,
       ...outputOptions,
     }) as z.ZodObject,
     presets: Object.fromEntries(presetNames.map((preset) => [preset, { ...presets[preset]?.recipe }])),
     presetHelp: Object.fromEntries(presetNames.map((preset) => [preset, presets[preset]!.description])),
-    basic: [...BASIC, ...(base === 'required' ? ['base'] : [])],
+    basic: [...BASIC, ...(base === 'required' ? ['base'] : []), ...(lora ? ['lora'] : [])],
     usual: (options: Values, asked) => usualTraining(architecture, modelKeys, options, asked),
     examples: [
       `palimpsest train ${name} --text-path my.txt`,
@@ -69,9 +73,15 @@ function trainVerb(architecture: Architecture): Verb {
       const finished = context.interrupts.saves();
       const engine = await createEngine(options.engine as 'auto', engineSettings(options));
       try {
+        const lora = loraOf(options, context.asked);
         const isNew = options.load === undefined || isFineTuning(options);
         const run = isNew
-          ? await planned(engine, await newRun(architecture, modelKeys, options, context), options, context)
+          ? await planned(
+              engine,
+              await newRun(architecture, modelKeys, options, lora, context),
+              options,
+              context,
+            )
           : await resumedRun(architecture, modelKeys, options, context);
         const own = isNew ? `${RUNS}/${name}-${timeStamp()}` : folderOf(options.load as string);
         const folder = (options.out ?? own) as string;
@@ -225,13 +235,16 @@ async function newRun(
   architecture: Architecture,
   modelKeys: readonly string[],
   options: Values,
+  lora: LoraOptions | undefined,
   context: VerbContext,
 ) {
   const fineTunes = isFineTuning(options);
   if (fineTunes) refuseDecided(options.load as string, modelKeys, context);
   refuseUseless(options, context.asked);
   const chosen = modelKeys.filter((key) => context.given.has(key));
-  const pretrained = fineTunes ? await fineTunedStart(architecture, modelKeys, options, context) : undefined;
+  const pretrained = fineTunes
+    ? await fineTunedStart(architecture, modelKeys, options, lora, context)
+    : undefined;
   const settings = settingsOf(options);
   return {
     architecture,
@@ -239,7 +252,7 @@ async function newRun(
     modelOptions: Object.fromEntries(chosen.map((key) => [key, options[key]])),
     text: (options.textPath ?? options.dataset) as string,
     data: runDataSchema.parse(options),
-    settings: pretrained ? fineTuningSettings(settings, context) : settings,
+    settings: pretrained ? fineTuningSettings(settings, pretrained, context) : settings,
     trainerOptions: architecture.trainer?.options.strip().parse(options),
     base:
       architecture.base === 'required'
