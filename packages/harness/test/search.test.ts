@@ -25,7 +25,7 @@ describe('the trials of a search', () => {
   it('are the defaults, then others without repetition, the same for the same seed', () => {
     const trials = drawTrials(contender('osam'), 12, 1001);
     expect(trials).toHaveLength(12);
-    expect(trials[0]).toEqual({ model: 'osam', learningRate: 1e-3, modelOptions: {}, isDefault: true });
+    expect(trials[0]).toEqual({ model: 'osam', learningRate: 3e-3, modelOptions: {}, isDefault: true });
     expect(trials.filter(({ isDefault }) => isDefault)).toHaveLength(1);
     expect(new Set(trials.map((trial) => JSON.stringify(trial))).size).toBe(12);
     expect(drawTrials(contender('osam'), 12, 1001)).toEqual(trials);
@@ -33,9 +33,9 @@ describe('the trials of a search', () => {
   });
 
   it('are every combination when there are no more', () => {
-    // Four rates of two kinds of blocks; the default rate is one of the four, that of the LSTM none of them.
+    // Four rates and two values of one option; the GRU's own rate is one of the four, that without memory none of them.
     expect(drawTrials(contender('gru'), 100, 1)).toHaveLength(8);
-    expect(drawTrials(contender('lstm'), 100, 1)).toHaveLength(9);
+    expect(drawTrials(contender('no-memory'), 100, 1)).toHaveLength(9);
   });
 
   it('are as many for every model, each fits its options, and none names more than three', () => {

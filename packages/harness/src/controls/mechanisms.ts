@@ -46,7 +46,7 @@ export const lstm = controlMechanism({
   description: 'Long short-term memory (Hochreiter & Schmidhuber 1997): a cell per channel behind gates.',
   memory: 'fixed',
   options: recurrent,
-  learningRate: 3e-3,
+  learningRate: 8e-3,
   search: { blocks: ['residual', 'plain'] },
   parameterMatched: { hidden: 128 },
   mixer: lstmMixer,
@@ -79,13 +79,16 @@ export const gatedLinearAttention = controlMechanism({
     'A matrix per head whose rows fade as the token says (Yang et al. 2024), or steadily (RetNet).',
   memory: 'fixed',
   options: attention.extend({
+    heads: heads.default(2),
+    taps: taps.default(2),
     decay: z
       .enum(['learned', 'fixed'])
-      .default('learned')
+      .default('fixed')
       .describe('decays of every key channel from the token (GLA), or one constant per head (RetNet)'),
   }),
-  learningRate: 3e-3,
+  learningRate: 2e-3,
   search: { decay: ['learned', 'fixed'], heads: [2, 4, 8], taps: [2, 4] },
+  parameterMatched: { hidden: 192 },
   mixer: gatedLinearAttentionMixer,
 });
 
@@ -95,8 +98,8 @@ export const gatedDeltaNet = controlMechanism({
   description:
     'A matrix per head in which a key replaces what it recalls, and which fades (Yang et al. 2025).',
   memory: 'fixed',
-  options: attention,
-  learningRate: 3e-3,
+  options: attention.extend({ heads: heads.default(2) }),
+  learningRate: 8e-3,
   search: { heads: [2, 4, 8], taps: [2, 4] },
   parameterMatched: { hidden: 184 },
   mixer: gatedDeltaNetMixer,
@@ -108,9 +111,10 @@ export const mamba2 = controlMechanism({
   description: 'A selective state space with one decay per head and token (Dao & Gu 2024).',
   memory: 'fixed',
   options: attention.extend({
+    taps: taps.default(2),
     stateSize: z.int().min(1).default(16).describe('rows of the state of every head'),
   }),
-  learningRate: 3e-3,
+  learningRate: 8e-3,
   search: { heads: [2, 4, 8], taps: [2, 4] },
   parameterMatched: { hidden: 220 },
   mixer: stateSpaceMixer,
@@ -121,8 +125,8 @@ export const rwkv7 = controlMechanism({
   title: 'RWKV-7',
   description: 'A delta rule with decays and rates of replacement per channel (Peng et al. 2025).',
   memory: 'fixed',
-  options: stack.extend({ heads }),
-  learningRate: 3e-3,
+  options: stack.extend({ heads: heads.default(8) }),
+  learningRate: 8e-3,
   search: { heads: [2, 4, 8] },
   mixer: rwkv7Mixer,
 });
