@@ -115,7 +115,7 @@ describe('keys and values', () => {
       const [exact, coded] = [memoryWith({ kvDtype: 'f32' }), memoryWith({ kvDtype })];
       for (const memory of [exact, coded]) await memory.writeMany([fact, 'My dog is called Mochi.']);
       expect(exact.bytes().keyValues / coded.bytes().keyValues).toBeGreaterThanOrEqual(smaller);
-      const [a, b] = [exact.bank.get(0).data, coded.bank.get(0).data];
+      const [a, b] = [exact.bank.rowsOf([0]).data, coded.bank.rowsOf([0]).data];
       const difference = Math.hypot(...a.map((value, i) => value - b[i]!)) / Math.hypot(...a);
       expect(difference).toBeLessThanOrEqual(error);
       for (const memory of [exact, coded]) await memory.dispose();
@@ -174,7 +174,7 @@ describe('a living memory', () => {
     await memory.writeMany(talks(1, 9)[0]!.facts.slice(0, 3));
     const question = 'Who is my boss?';
     const [answer] = await memory.answer([question], { maxTokens: 8 });
-    const rows = answer!.found.map(({ mid }) => memory.bank.get(mid)).reverse();
+    const rows = answer!.found.map(({ mid }) => memory.bank.rowsOf([mid])).reverse();
     const width = rows[0]!.shape[1]!;
     const joined = ndarray(Float32Array.from(rows.flatMap(({ data }) => [...data])), [
       answer!.positions,

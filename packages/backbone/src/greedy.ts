@@ -40,8 +40,8 @@ interface Read {
 }
 type Run = Compiled<readonly unknown[], { readonly logits: tf.Tensor; readonly state: TransformerState }>;
 
-/** Numbers of tokens that are read at once, so that prompts of all lengths share three graphs. */
-const CHUNKS = [64, 8, 1];
+/** Numbers of tokens that are read at once, so that prompts of all lengths share few graphs, each of which is made when it is needed. */
+const CHUNKS = [64, 8, 4, 1];
 
 /**
  * The likeliest continuation of prompts, with graphs that are kept between calls. Prompts are read one by one in pieces, then

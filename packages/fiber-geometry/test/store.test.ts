@@ -186,12 +186,15 @@ describe('memory store', () => {
       }))
       .sort((a, b) => b.score - a.score)
       .slice(0, 5);
-    const hits = store
-      .searchFused({ time: timeDirn, topic: topicDirn, ctx: ctxDirn }, weights, 15)
-      .slice(0, 5);
-    hits.forEach(({ id, score }, i) => {
-      expect([id, score]).toEqual([expected[i]!.id, expect.closeTo(expected[i]!.score, 5)]);
-    });
+    // By candidates of each bundle, and over all entries.
+    for (const k of [14, 15]) {
+      const hits = store.searchFused({ time: timeDirn, topic: topicDirn, ctx: ctxDirn }, weights, k);
+      expect(hits).toHaveLength(k);
+      hits.slice(0, 5).forEach(({ id, score }, i) => {
+        expect([id, score]).toEqual([expected[i]!.id, expect.closeTo(expected[i]!.score, 5)]);
+      });
+    }
+    expect(() => store.searchFused({ ctx: [1, 0] }, {}, 60)).toThrow(/'ctx' must have 6 numbers, but has 2/);
     expect(store.searchFused({ ctx: ctxDirn }, {}, 4).map(({ id }) => id)).toEqual(
       store.search('ctx', ctxDirn, 4).map(({ id }) => id),
     );

@@ -29,11 +29,8 @@ export function fusedSearch(
 ): FoundMemory[] {
   const { lexicalWeight, tau, pMin } = config;
   const count = store.length <= SCORED_AT_ONCE ? store.length : Math.max(k, LEAST_CANDIDATES);
-  const lexical = lexicalWeight > 0 ? words.scores(query) : new Map<number, number>();
-  const hits = store
-    .searchFused(asked, weights, count)
-    .map((hit): FusedHit => ({ ...hit, score: hit.score + lexicalWeight * (lexical.get(hit.id) ?? 0) }))
-    .sort((a, b) => a.id - b.id);
+  const found = store.searchFused(asked, weights, count);
+  const hits = lexicalWeight > 0 ? withWords(found, words.scores(query), lexicalWeight) : found;
   const gated = gate(
     hits.map(({ score }) => score),
     { tau, k, pMin },
@@ -42,4 +39,15 @@ export function fusedSearch(
     const { id, cosines } = hits[index]!;
     return { mid: id, text: store.get(id)!.sourceText, score, probability, kept, parts: cosines };
   });
+}
+
+/** Hits with BM25 added, by rising id. */
+function withWords(
+  hits: readonly FusedHit[],
+  lexical: ReadonlyMap<number, number>,
+  weight: number,
+): FusedHit[] {
+  return hits
+    .map((hit) => ({ ...hit, score: hit.score + weight * (lexical.get(hit.id) ?? 0) }))
+    .sort((a, b) => a.id - b.id);
 }

@@ -1,4 +1,4 @@
-import { KakeyaHandle, KakeyaRegistry, type Matrix, matrix, type RoutingEntry } from '@palimpsest/kakeya';
+import { KakeyaRegistry, type Matrix, matrix, type RoutingEntry } from '@palimpsest/kakeya';
 import { InputError, type NDArray, ndarray, Rng } from '@palimpsest/tensor-core';
 import type { RowCodec } from './row-codec.js';
 
@@ -94,25 +94,27 @@ export class KakeyaRows implements RowCodec {
     const width = this.widths.reduce((sum, one) => sum + one, 0);
     const { bytesPerVec } = this.registry.config;
     const rows = new Float32Array(count * width);
-    for (let token = 0; token < count; token++) {
-      let column = 0;
-      this.#names.forEach((name, setIdx) => {
+    let column = 0;
+    // A set holds one field alone, so that its rows are the field's; all tokens together, as one product costs little more than one row.
+    this.widths.forEach((own, setIdx) => {
+      const records = Array.from({ length: count }, (_, token) => {
         const at = token * this.bytesPerRow + setIdx * bytesPerVec;
-        const record = {
+        const coded = bytes.slice(at, at + bytesPerVec);
+        return {
           kind: 'bytes',
           setIdx,
           epoch: this.registry.epoch,
           relErr: 0,
           fieldRelErr: [0],
-          bytes: bytes.slice(at, at + bytesPerVec),
+          bytes: coded,
         } as const;
-        rows.set(
-          this.registry.decodeField(new KakeyaHandle({ [name]: [record] }), name)!,
-          token * width + column,
-        );
-        column += this.widths[setIdx]!;
       });
-    }
+      const { data } = this.registry.sets[setIdx]!.decodeBatch(records);
+      for (let token = 0; token < count; token++) {
+        rows.set(data.subarray(token * own, (token + 1) * own), token * width + column);
+      }
+      column += own;
+    });
     return ndarray(rows, [count, width]);
   }
 }

@@ -75,7 +75,13 @@ export class KeyValueMemory {
   /** Remembers texts in their order, with few passes over the model. */
   async writeMany(texts: readonly string[], { force = false }: WriteOptions = {}): Promise<WrittenMemory[]> {
     const { features, directions } = await this.#read(texts);
-    return texts.map((text, i) => this.#add(text, features[i]!, directions[i]!, force));
+    const written = texts.map((text, i) => this.#add(text, features[i]!, directions[i]!, force));
+    const fresh = features.flatMap((one, i) => {
+      const { mid, known } = written[i]!;
+      return known ? [] : [{ mid, features: one }];
+    });
+    this.#keep(fresh);
+    return written;
   }
 
   /**
@@ -93,7 +99,8 @@ export class KeyValueMemory {
       contentTokenIds: this.#contentIds(features[0]!),
     });
     this.#written += 1;
-    this.#keep(mid, text, features[0]!);
+    this.#words.add(mid, text);
+    this.#keep([{ mid, features: features[0]! }]);
   }
 
   /** Forgets a memory; says whether it was there. */
@@ -244,15 +251,18 @@ export class KeyValueMemory {
       contentTokenIds: this.#contentIds(features),
     });
     this.#written += 1;
-    this.#keep(mid, text, features);
+    this.#words.add(mid, text);
     return { mid, known: false };
   }
 
-  #keep(mid: number, text: string, { whole, start, ids, rows }: TextFeatures): void {
-    this.#words.add(mid, text);
+  /** Codes keys and values of memories. */
+  #keep(memories: readonly { readonly mid: number; readonly features: TextFeatures }[]): void {
     if (this.config.prefixMode !== 'kv') return;
-    const spans = tokenSpans(this.text.tokenizer, whole, ids);
-    this.bank.set(mid, rowsAt(rows, keptTokens(this.config, whole, start, spans, this.adapters.rarity)));
+    const kept = memories.map(({ mid, features: { whole, start, ids, rows } }) => {
+      const spans = tokenSpans(this.text.tokenizer, whole, ids);
+      return { mid, rows: rowsAt(rows, keptTokens(this.config, whole, start, spans, this.adapters.rarity)) };
+    });
+    this.bank.setMany(kept);
   }
 
   /** Ids of the tokens that slots stand for. */

@@ -1,4 +1,5 @@
 import { InputError, type NDArray } from '@palimpsest/tensor-core';
+import { joinRows } from '../key-values/token-rows.js';
 import type { RowCodec } from './row-codec.js';
 
 /** Keys and values of memories, coded, by id. They are no fields of the memories themselves, which hold no large arrays. */
@@ -19,9 +20,19 @@ export class KvBank {
     return sum;
   }
 
-  /** @param rows `[tokens, width]` */
-  set(mid: number, rows: NDArray): void {
-    this.#bytes.set(mid, this.codec.encode(rows));
+  /**
+   * Codes memories together, which costs far less than one by one.
+   * @param rows of each memory, `[tokens, width]`
+   */
+  setMany(memories: readonly { readonly mid: number; readonly rows: NDArray }[]): void {
+    if (memories.length === 0) return;
+    const bytes = this.codec.encode(joinRows(memories.map(({ rows }) => rows)));
+    let at = 0;
+    for (const { mid, rows } of memories) {
+      const end = at + rows.shape[0]! * this.codec.bytesPerRow;
+      this.#bytes.set(mid, bytes.slice(at, end));
+      at = end;
+    }
   }
 
   /** Puts back what `bytesOf` gave. */
@@ -43,10 +54,17 @@ export class KvBank {
     return (this.#bytes.get(mid)?.length ?? 0) / this.codec.bytesPerRow;
   }
 
-  /** `[tokens, width]`. @throws InputError for an id that has none. */
-  get(mid: number): NDArray<'float32'> {
-    const bytes = this.#bytes.get(mid);
-    if (!bytes) throw new InputError(`There are no keys and values of memory ${mid}.`);
+  /** Memories one behind the other, `[tokens, width]`. @throws InputError for an id that has none. */
+  rowsOf(mids: readonly number[]): NDArray<'float32'> {
+    const { bytesPerRow } = this.codec;
+    const bytes = new Uint8Array(mids.reduce((sum, mid) => sum + this.tokens(mid) * bytesPerRow, 0));
+    let at = 0;
+    for (const mid of mids) {
+      const own = this.#bytes.get(mid);
+      if (!own) throw new InputError(`There are no keys and values of memory ${mid}.`);
+      bytes.set(own, at);
+      at += own.length;
+    }
     return this.codec.decode(bytes);
   }
 

@@ -1,5 +1,4 @@
 import type { MemStore } from '@palimpsest/fiber-geometry';
-import { joinRows } from '../key-values/token-rows.js';
 import type { TextModel } from '../model/text-model.js';
 import type { ConversationConfig } from './config.js';
 import type { KvBank } from './kv-bank.js';
@@ -29,7 +28,7 @@ export class PrefixMaker {
     }
     const fitting = this.#fitting(memories, (mid) => this.bank.tokens(mid));
     if (fitting.length === 0) return { positions: 0 };
-    const rows = joinRows(fitting.map((mid) => this.bank.get(mid)));
+    const rows = this.bank.rowsOf(fitting);
     return { rows, positions: rows.shape[0]! };
   }
 

@@ -33,9 +33,14 @@ function checkScores(scores: ArrayLike<number>): void {
 /** softmax(score / tau). @throws InputError for a score that is not a number. */
 export function scoreProbabilities(scores: ArrayLike<number>, tau: number): Float64Array {
   checkScores(scores);
-  const largest = Array.from(scores).reduce((best, score) => Math.max(best, score), Number.NEGATIVE_INFINITY);
-  const powers = Float64Array.from(scores, (score) => Math.exp((score - largest) / tau));
-  const total = powers.reduce((sum, power) => sum + power, 0);
+  let largest = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < scores.length; i++) largest = Math.max(largest, scores[i]!);
+  const powers = new Float64Array(scores.length);
+  let total = 0;
+  for (let i = 0; i < powers.length; i++) {
+    powers[i] = Math.exp((scores[i]! - largest) / tau);
+    total += powers[i]!;
+  }
   return powers.map((power) => power / total);
 }
 

@@ -17,17 +17,21 @@ export interface FusedHit {
 /** Candidates per bundle for each wanted result: an entry that is middling in all three may still win together. */
 const CANDIDATES_PER_RESULT = 4;
 
+/** What a fused search looks at. */
+export interface FusedSource {
+  /** Number of entries. */
+  readonly size: number;
+  ids(): Iterable<number>;
+  search(bundle: BundleName, query: ArrayLike<number>, k: number): SearchHit[];
+  directions(id: number): Readonly<Record<`${BundleName}Dirn`, Float32Array>>;
+}
+
 /**
- * Weighted sums of true cosines over the union of the bundles' candidates, sorted by falling score and then rising id.
+ * Weighted sums of true cosines over the union of the bundles' candidates, sorted by falling score and then rising id. Where most
+ * entries would be candidates all of them are looked at, without a search.
  * @throws InputError when there is no query at all, or a weight is not finite.
  */
-export function fuse(
-  query: FusedQuery,
-  weights: FusedWeights,
-  k: number,
-  search: (bundle: BundleName, query: ArrayLike<number>, k: number) => SearchHit[],
-  direction: (id: number, bundle: BundleName) => Float32Array,
-): FusedHit[] {
+export function fuse(query: FusedQuery, weights: FusedWeights, k: number, source: FusedSource): FusedHit[] {
   checkCount(k);
   const asked = BUNDLES.filter((bundle) => query[bundle] !== undefined);
   if (asked.length === 0) throw new InputError('A fused search needs a query for at least one bundle.');
@@ -38,23 +42,35 @@ export function fuse(
   }
   const queries = asked.map((bundle) => ({
     bundle,
+    name: `${bundle}Dirn` as const,
     weight: weightOf(bundle),
     unit: checkedVector(query[bundle]!, query[bundle]!.length, `The query of '${bundle}'`),
   }));
-  const candidates = new Set(
-    queries.flatMap(({ bundle, unit }) =>
-      search(bundle, unit, k * CANDIDATES_PER_RESULT).map(({ id }) => id),
-    ),
-  );
-  const hits = [...candidates].map((id) => {
+  const most = k * CANDIDATES_PER_RESULT;
+  const found = () =>
+    new Set(queries.flatMap(({ bundle, unit }) => source.search(bundle, unit, most).map(({ id }) => id)));
+  const hits = [...(most < source.size ? found() : source.ids())].map((id) => {
     const cosines: Partial<Record<BundleName, number>> = {};
     let score = 0;
-    for (const { bundle, weight, unit } of queries) {
-      const own = Float32Array.from(checkedVector(direction(id, bundle), unit.length, 'A stored direction'));
-      cosines[bundle] = dotRow(own, 0, unit, unit.length);
-      score += weight * cosines[bundle];
+    const directions = source.directions(id);
+    for (const { bundle, name, weight, unit } of queries) {
+      const cosine = cosineWith(directions[name], unit, bundle);
+      cosines[bundle] = cosine;
+      score += weight * cosine;
     }
     return { id, score, cosines };
   });
   return hits.sort((a, b) => b.score - a.score || a.id - b.id).slice(0, k);
+}
+
+/** Cosine of a stored direction, of length one but for rounding, with a query of length one. */
+function cosineWith(direction: Float32Array, unit: Float64Array, bundle: BundleName): number {
+  if (direction.length !== unit.length) {
+    throw new InputError(
+      `The query of '${bundle}' must have ${direction.length} numbers, but has ${unit.length}.`,
+    );
+  }
+  let squared = 0;
+  for (let i = 0; i < direction.length; i++) squared += direction[i]! * direction[i]!;
+  return dotRow(direction, 0, unit, unit.length) / Math.sqrt(squared);
 }

@@ -168,13 +168,12 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
    * @param weights default 1 each; bundles without a query do not count.
    */
   searchFused(query: FusedQuery, weights: FusedWeights = {}, k = this.config.retrievalTopk): FusedHit[] {
-    return fuse(
-      query,
-      weights,
-      k,
-      (bundle, q, count) => this.search(bundle, q, count),
-      (mid, bundle) => this.get(mid)![`${bundle}Dirn`],
-    );
+    return fuse(query, weights, k, {
+      size: this.length,
+      ids: () => this.#entries.keys(),
+      search: (bundle, unit, count) => this.search(bundle, unit, count),
+      directions: (mid) => this.get(mid)!,
+    });
   }
 
   /**

@@ -1,0 +1,124 @@
+/**
+ * Retrieval among many memories: the store of AMS v4 with its three indexes, filled with directions around those of texts that the
+ * session model has read, and asked its questions. Processor time of the search alone and of the whole, with the question read by the
+ * model; recall is against weighted sums of all cosines. A million takes most of an hour of one core and about 6 GB.
+ * node --max-old-space-size=12000 bench/memory/index-size.mjs [sizes, default 10000 100000 1000000]
+ */
+import { KeyValueMemory, TextModel } from '../../../ams-v4/dist/index.js';
+import { createEngine, Rng } from '../../../tensor-core/dist/index.js';
+import { generateSession, loadPocket, standardPack } from '../../dist/index.js';
+
+const sizes = process.argv.slice(2).map(Number);
+if (sizes.length === 0) sizes.push(10_000, 100_000, 1_000_000);
+const [FACTS, QUESTIONS, CHECKED, K] = [320, 100, 50, 4];
+/** Length of the noise beside a direction of length 1. */
+const NOISE = 0.5;
+/** Memories that a search is asked for; each bundle gives four times as many candidates. */
+const CANDIDATES = [8, 16, 32];
+const BUNDLES = ['time', 'topic', 'ctx'];
+
+/** CPU milliseconds of this process, which other programs on the machine do not lengthen as they do wall time. */
+const cpu = () => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+};
+
+const engine = await createEngine('auto', { threads: 1 });
+const { frozen, adapters } = await loadPocket();
+const text = new TextModel(engine, frozen);
+const memory = new KeyValueMemory(text, adapters);
+const { store } = memory;
+const session = generateSession(standardPack(), { seed: 1, facts: FACTS, queries: QUESTIONS, split: 'all' });
+await memory.writeMany(session.facts.map((fact) => fact.text));
+const seen = store
+  .allEntries()
+  .map(({ timeDirn, topicDirn, ctxDirn }) => ({ time: timeDirn, topic: topicDirn, ctx: ctxDirn }));
+
+/** What the memory asks of its store. */
+const asked = [];
+const search = store.searchFused.bind(store);
+let searching = 0;
+store.searchFused = (...call) => {
+  const before = cpu();
+  const hits = search(...call);
+  searching = cpu() - before;
+  asked.push(call);
+  return hits;
+};
+
+const rng = Rng.fromSeed(1);
+const near = (direction) => {
+  const sigma = NOISE / Math.sqrt(direction.length);
+  const moved = direction.map((value) => value + sigma * rng.normal());
+  const length = Math.hypot(...moved);
+  return moved.map((value) => value / length);
+};
+
+function addOne() {
+  const { time, topic, ctx } = seen[rng.int(seen.length)];
+  const [timeDirn, topicDirn, ctxDirn] = [near(time), near(topic), near(ctx)];
+  const bases = { timeBase: timeDirn, topicBase: topicDirn, ctxBase: ctxDirn };
+  const fibers = { timeFiber: [0], topicFiber: [0], ctxFiber: [0] };
+  store.add({ timeDirn, topicDirn, ctxDirn, ...bases, ...fibers });
+}
+
+/** The best by all sums, without an index. */
+function exact(query, weights) {
+  const best = [];
+  for (const entry of store) {
+    let score = 0;
+    for (const bundle of BUNDLES) {
+      const [own, other] = [entry[`${bundle}Dirn`], query[bundle]];
+      let dot = 0;
+      for (let i = 0; i < own.length; i++) dot += own[i] * other[i];
+      score += weights[bundle] * dot;
+    }
+    if (best.length === K && score <= best.at(-1).score) continue;
+    best.push({ id: entry.mid, score });
+    best.sort((a, b) => b.score - a.score);
+    if (best.length > K) best.pop();
+  }
+  return new Set(best.map(({ id }) => id));
+}
+
+const told = (values) => {
+  const sorted = values.toSorted((a, b) => a - b);
+  return `${sorted[Math.floor(sorted.length / 2)].toFixed(2)} (${sorted[0].toFixed(2)})`;
+};
+
+let building = 0;
+for (const size of sizes.toSorted((a, b) => a - b)) {
+  const before = cpu();
+  while (store.length < size) addOne();
+  building += cpu() - before;
+  const questions = session.queries.map((query) => query.text);
+  for (const question of questions) await memory.retrieve([question]);
+  const [alone, whole] = [[], []];
+  asked.length = 0;
+  for (const question of questions) {
+    const start = cpu();
+    await memory.retrieve([question]);
+    whole.push(cpu() - start);
+    alone.push(searching);
+  }
+  const truths = asked.slice(0, CHECKED).map(([query, weights]) => exact(query, weights));
+  const kinds = BUNDLES.map((bundle) => `${bundle} ${store.index(bundle).current}`).join(', ');
+  console.log(
+    `${size} memories (${kinds}): search ${told(alone)} ms, with the question read ${told(whole)} ms, median (least) of CPU time; ${((1000 * building) / size).toFixed(0)} µs per memory to build`,
+  );
+  for (const count of CANDIDATES) {
+    const times = [];
+    let found = 0;
+    truths.forEach((truth, i) => {
+      const [query, weights] = asked[i];
+      const start = cpu();
+      const hits = search(query, weights, count);
+      times.push(cpu() - start);
+      found += hits.slice(0, K).filter(({ id }) => truth.has(id)).length;
+    });
+    console.log(`  best of ${count}: ${told(times)} ms, recall@${K} ${(found / (K * CHECKED)).toFixed(3)}`);
+  }
+}
+await memory.dispose();
+await text.dispose();
+await engine.dispose();

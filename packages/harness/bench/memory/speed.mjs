@@ -1,0 +1,157 @@
+/**
+ * Speed and size of the memory of AMS v4 over the session model that ships: writing, the first token against everything in the prompt,
+ * a step of the published trainer against its schedule of single passes, bytes per memory from the arrays. Wall milliseconds of one
+ * process on one thread, median (least).
+ * node bench/memory/speed.mjs [--rounds 15] [--threads 1]
+ */
+import { parseArgs } from 'node:util';
+import { KeyValueMemory, MemLLM4, TextModel, Trainer4 } from '../../../ams-v4/dist/index.js';
+import {
+  createEngine,
+  crossEntropy,
+  ndarray,
+  takeToHost,
+  tf,
+  valueAndGradient,
+} from '../../../tensor-core/dist/index.js';
+import { generateSession, loadPocket, standardPack } from '../../dist/index.js';
+
+const { values } = parseArgs({
+  options: { rounds: { type: 'string', default: '15' }, threads: { type: 'string', default: '1' } },
+});
+const [rounds, threads] = [Number(values.rounds), Number(values.threads)];
+
+const engine = await createEngine('auto', { threads });
+const { frozen, adapters } = await loadPocket();
+const text = new TextModel(engine, frozen);
+const pack = standardPack();
+const sessionOf = (seed, facts) => generateSession(pack, { seed, facts, queries: 10, split: 'all' });
+
+const sorted = (times) => times.toSorted((a, b) => a - b);
+const median = (times) => sorted(times)[Math.floor(times.length / 2)];
+const told = (times) => `${median(times).toFixed(2)} (${sorted(times)[0].toFixed(2)}) ms`;
+const ratio = (slow, fast) =>
+  `${(median(slow) / median(fast)).toFixed(1)} (${(sorted(slow)[0] / sorted(fast)[0]).toFixed(1)})`;
+
+/** Milliseconds of actions by turns, so that what else the machine does meets all alike. */
+async function timed(actions, count = rounds) {
+  const times = Object.fromEntries(Object.keys(actions).map((name) => [name, []]));
+  for (let round = -2; round < count; round++) {
+    for (const [name, action] of Object.entries(actions)) {
+      const start = performance.now();
+      await action(Math.max(round, 0));
+      if (round >= 0) times[name].push(performance.now() - start);
+    }
+  }
+  return times;
+}
+
+// Writing.
+const BATCH = 128;
+const batch = sessionOf(1, BATCH).facts.map((fact) => fact.text);
+const writing = await timed({
+  write: async () => {
+    const memory = new KeyValueMemory(text, adapters);
+    await memory.writeMany(batch);
+    await memory.dispose();
+  },
+});
+const each = writing.write.map((time) => time / BATCH);
+const told128 = new KeyValueMemory(text, adapters);
+await told128.writeMany(batch);
+const rows = told128.bank.rowsOf(told128.store.allMids());
+const coding = await timed({ encode: () => told128.bank.codec.encode(rows) });
+console.log(
+  `write, in batches: ${told(each)} per sentence, of which coding ${told(coding.encode.map((time) => time / BATCH))}`,
+);
+
+// Bytes.
+const bytes = told128.bytes();
+const parts = Object.entries(bytes).map(([part, count]) => `${part} ${(count / BATCH).toFixed(0)}`);
+console.log(`bytes per memory: ${parts.join(', ')}`);
+
+// First token.
+const SIZES = [10, 50, 100, 1000];
+const memories = new Map();
+for (const size of SIZES) {
+  const memory = new KeyValueMemory(text, adapters);
+  const facts = [];
+  for (let seed = 1; facts.length < size; seed++) {
+    facts.push(...sessionOf(seed, Math.min(size, 100)).facts.map((fact) => fact.text));
+  }
+  await memory.writeMany(facts.slice(0, size));
+  memories.set(size, {
+    memory,
+    facts: facts.slice(0, size),
+    queries: sessionOf(1, Math.min(size, 100)).queries,
+  });
+}
+const first = await timed({
+  ...Object.fromEntries(
+    SIZES.map((size) => {
+      const { memory, queries } = memories.get(size);
+      return [`A ${size}`, (round) => memory.answer([queries[round % 10].text], { maxTokens: 1 })];
+    }),
+  ),
+  'D 50': (() => {
+    const { facts, queries, memory } = memories.get(50);
+    const before = facts.map((fact) => `User: ${fact}\n`).join('');
+    const prompts = queries.map((query) =>
+      text.encode(before + memory.config.queryForm.replace('{text}', query.text)),
+    );
+    return (round) => text.continue([prompts[round % 10]], 1);
+  })(),
+});
+for (const [name, times] of Object.entries(first))
+  console.log(`first token, ${name} memories: ${told(times)}`);
+console.log(
+  `D over A at 50: ${ratio(first['D 50'], first['A 50'])}; A at 1,000 over A at 10: ${ratio(first['A 1000'], first['A 10'])}`,
+);
+for (const { memory } of memories.values()) await memory.dispose();
+
+// The trainer.
+const published = new MemLLM4(frozen, { engine, memory: {} });
+const trainer = new Trainer4(published);
+const { model } = published.text;
+const single = engine.compile(
+  (weights, tokens, labels, prefix) =>
+    valueAndGradient((soft) => {
+      const state = model.initState(weights, 1);
+      const { logits } = model.run(weights, { tokens, softPrefix: soft }, state, { logits: 'all' });
+      return crossEntropy(tf.reshape(logits, [-1, logits.shape.at(-1)]), labels, { ignoreIndex: -1 });
+    }, prefix),
+  { name: 'one text behind a prefix', freeze: [0] },
+);
+const { lMem, dLLM } = published.config;
+const prefix = ndarray(new Float32Array(lMem * dLLM).fill(0.05), [1, lMem, dLLM]);
+
+/** Each text by itself: written, encoded, its first half asked, and a pass forth and back behind the prefix. The update is not counted. */
+async function passes(texts) {
+  published.clear();
+  for (const one of texts) {
+    const ids = text.encode(one);
+    const half = Math.max(1, Math.floor(ids.length / 2));
+    await published.write(one);
+    await published.pool([ids]);
+    await published.pool([ids.slice(0, half)]);
+    const labels = Int32Array.from({ length: lMem + ids.length }, (_, t) =>
+      t >= lMem + half - 1 && t < lMem + ids.length - 1 ? ids[t - lMem + 1] : -1,
+    );
+    await takeToHost(
+      await single(
+        published.text.weights,
+        ndarray(Int32Array.from(ids), [1, ids.length], 'int32'),
+        ndarray(labels, [labels.length], 'int32'),
+        prefix,
+      ),
+    );
+  }
+}
+for (const size of [3, 12]) {
+  const texts = batch.slice(0, size);
+  const steps = await timed({ step: () => trainer.step(texts), passes: () => passes(texts) });
+  console.log(
+    `trainer, ${size} texts: step ${told(steps.step)}, single passes without an update ${told(steps.passes)}, ${ratio(steps.passes, steps.step)} times`,
+  );
+}
+await engine.dispose();
