@@ -78,6 +78,7 @@ describe('palimpsest train transformer --load FOLDER --lora', () => {
       "'head' names no layers of this model that can have adapters; it has q, k, v, o, gate, up, down",
     );
     expect(await refusal('--lora')).toContain('name their Hugging Face folder or GGUF file by --load');
+    expect(await refusal('--load', 'nowhere', '--lora')).toContain("no folder and no file 'nowhere'");
     expect(await refusal('--load', base, '--lora-alpha', '8')).toContain('give --lora too');
     expect(await refusal('--load', base, '--lora', '--freeze-blocks')).toContain('need not be frozen');
   }, 240_000);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { LoraOptions } from '@palimpsest/harness';
 import type { Architecture } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
@@ -44,9 +45,11 @@ export function loraOf(options: Values, asked: ReadonlySet<string>): LoraOptions
       '--lora trains adapters beside weights that others trained: name their Hugging Face folder or GGUF file by --load.',
     );
   }
+  const load = String(options.load);
+  if (!existsSync(load)) throw new InputError(`There is no folder and no file '${load}' (--load).`);
   if (!isFineTuning(options)) {
     throw new InputError(
-      `--lora says how adapters begin, but --load ${String(options.load)} names a run, which goes on as it was begun; leave it away.`,
+      `--lora says how adapters begin, but --load ${load} names a run, which goes on as it was begun; leave it away.`,
     );
   }
   return Object.fromEntries(chosen.map(([option, key]) => [option, options[key]]));
