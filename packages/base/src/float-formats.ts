@@ -8,8 +8,11 @@ export function halfToFloat(bits: number): number {
   const fraction = bits & 0x3ff;
   if (exponent === 0) return sign * fraction * 2 ** -24;
   if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+  return sign * (1 + fraction / 1024) * powers[exponent]!;
 }
+
+/** 2 to the power of a stored exponent: blocks of weights have millions of such numbers. */
+const powers = Float64Array.from({ length: 31 }, (_, exponent) => 2 ** (exponent - 15));
 
 let halfTable: Float32Array | undefined;
 

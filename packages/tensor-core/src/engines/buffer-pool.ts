@@ -19,6 +19,13 @@ export class BufferPool {
     return buffer;
   }
 
+  /** An array of one repeated number. Fresh memory is zeros already, which the system hands out when they are touched. */
+  filled(dtype: DType, size: number, value: number): TypedArray {
+    const buffer =
+      value === 0 && !this.#idle.get(`${dtype}${size}`)?.length ? undefined : this.take(dtype, size);
+    return buffer?.fill(value) ?? allocate(dtype, size);
+  }
+
   /** Takes memory back; nobody may use it afterwards. */
   give(dtype: DType, buffer: TypedArray): void {
     if (this.#idleBytes + buffer.byteLength > MAX_IDLE_BYTES) return;

@@ -34,8 +34,13 @@ export interface CompiledFunction {
   readonly validate: boolean;
 }
 
+/** A traced function, ready to run. */
+export interface Program extends Graph {
+  run(call: BoundCall): Promise<unknown>;
+}
+
 /** A traced function with the session that runs it. */
-export class OnnxProgram implements Graph {
+export class OnnxProgram implements Program {
   private constructor(
     private readonly source: CompiledFunction,
     private readonly runtime: OnnxRuntime,
@@ -57,7 +62,7 @@ export class OnnxProgram implements Graph {
     { leaves, baked }: BoundCall,
     spare: () => number,
     files: RuntimeFiles | undefined,
-  ): Promise<OnnxProgram> {
+  ): Promise<Program> {
     const traced = await Promise.all(
       leaves.map(async ({ value, ...leaf }) => {
         if (!baked.has(leaf.argument)) return leaf;
@@ -66,6 +71,7 @@ export class OnnxProgram implements Graph {
     );
     const overwritable = runtime.sharesMemory ? source.donated : new Set<number>();
     const model = traceFunction(source.name, source.fn, args, traced, { donated: overwritable });
+    if (model.fills) return new FilledProgram(source, arrays, model, model.fills);
     const { constants, description, working } = model.size;
     const stored = model.readsFiles ? files : undefined;
     if (stored) await stored.packed.pack(model.storedProducts);
@@ -108,7 +114,7 @@ export class OnnxProgram implements Graph {
     }
     const results = await guarded(name, () => this.session.run(feeds, fetches));
     for (const storage of runtime.sharesMemory ? moved : []) storage.moved = true;
-    const resultOf = (fetchName: string) => (fetches[fetchName] ?? results[fetchName]) as OnnxTensor;
+    const fetched = (fetchName: string) => (fetches[fetchName] ?? results[fetchName]) as OnnxTensor;
     const targets = model.outputs.map(({ write }) => write && arrays.target(leaves, write.leaf, donated));
     for (const leaf of leaves) {
       if (donated.has(leaf.argument) && leaf.value instanceof DeviceArray) leaf.value.dispose();
@@ -117,20 +123,55 @@ export class OnnxProgram implements Graph {
     const outputs = model.outputs.map(({ name: outputName, dtype, shape, write }, index) => {
       if (!write) {
         held.add(outputName);
-        return arrays.hold(resultOf(outputName), dtype, shape);
+        return arrays.hold(fetched(outputName), dtype, shape);
       }
       const data = targets[index]!;
-      const [rows, slots] = [resultOf(write.rows), resultOf(write.slots)];
+      const [rows, slots] = [fetched(write.rows), fetched(write.slots)];
       overwriteRows(data, shape, rows.data as TypedArray, slots.data as Int32Array);
       return arrays.hold(arrays.tensor(dtype, data, shape), dtype, shape);
     });
     for (const { name: fetchName, dtype } of model.fetches) {
-      if (!held.has(fetchName)) arrays.pool.give(dtype, resultOf(fetchName).data as TypedArray);
+      if (!held.has(fetchName)) arrays.pool.give(dtype, fetched(fetchName).data as TypedArray);
     }
-    const tree = treeMap<number, DeviceArray>(model.template, (index) => outputs[index]!);
-    if (source.validate) checkFinite(name, await readAll(tree));
-    return tree;
+    return resultOf(source, model, outputs);
   }
+}
+
+/** A traced function that gives constants, such as a memory before the first token: they need no session. */
+class FilledProgram implements Program {
+  readonly bytes = 0;
+
+  constructor(
+    private readonly source: CompiledFunction,
+    private readonly arrays: OnnxArrays,
+    private readonly model: TracedModel,
+    private readonly fills: readonly number[],
+  ) {}
+
+  async release(): Promise<void> {}
+
+  async run({ leaves }: BoundCall): Promise<unknown> {
+    const { source, arrays, model, fills } = this;
+    for (const { argument, value } of leaves) {
+      if (source.donated.has(argument) && value instanceof DeviceArray) value.dispose();
+    }
+    const outputs = model.outputs.map(({ dtype, shape }, index) => {
+      const data = arrays.pool.filled(dtype, sizeOf(shape), fills[index]!);
+      return arrays.hold(arrays.tensor(dtype, data, shape), dtype, shape);
+    });
+    return resultOf(source, model, outputs);
+  }
+}
+
+/** The outputs in the form of the function's result. */
+async function resultOf(
+  { name, validate }: CompiledFunction,
+  { template }: TracedModel,
+  outputs: readonly DeviceArray[],
+): Promise<unknown> {
+  const tree = treeMap<number, DeviceArray>(template, (index) => outputs[index]!);
+  if (validate) checkFinite(name, await readAll(tree));
+  return tree;
 }
 
 async function readAll(tree: unknown) {

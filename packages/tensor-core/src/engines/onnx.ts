@@ -14,7 +14,7 @@ import { GraphCache, type GraphTable } from './graph-cache.js';
 import type { GraphLimits } from './graph-limits.js';
 import { nextEngineId } from './live-arrays.js';
 import { OnnxArrays } from './onnx-arrays.js';
-import { type CompiledFunction, OnnxProgram, type RuntimeFiles } from './onnx-program.js';
+import { type CompiledFunction, OnnxProgram, type Program, type RuntimeFiles } from './onnx-program.js';
 import type { OnnxRuntime } from './onnx-runtime.js';
 import { PackedWeights } from './packed-weights.js';
 import { StoredPlaces } from './stored-places.js';
@@ -30,7 +30,7 @@ const OWN_MEMORY_SHARE = 0.5;
 export class OnnxEngine implements Engine {
   readonly id = nextEngineId();
   readonly #arrays: OnnxArrays;
-  readonly #graphs: GraphCache<OnnxProgram>;
+  readonly #graphs: GraphCache<Program>;
   readonly #files: RuntimeFiles | undefined;
 
   constructor(
@@ -63,7 +63,7 @@ export class OnnxEngine implements Engine {
     // A runtime that copies its inputs would copy the weights at every call, so it is given them with the graph.
     const bakedBytes = this.runtime.sharesMemory ? this.limits.bakedBytes : Number.POSITIVE_INFINITY;
     const binder = new ArgumentBinder(source.name, this.id, new Set(options.freeze ?? []), bakedBytes);
-    const graphs: GraphTable<OnnxProgram> = new Map();
+    const graphs: GraphTable<Program> = new Map();
     const traced = new Set<string>();
     const spare = () => OWN_MEMORY_SHARE * this.limits.graphBytes - this.#graphs.bytes;
     const run = async (...args: unknown[]) => {

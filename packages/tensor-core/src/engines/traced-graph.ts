@@ -44,6 +44,8 @@ export interface TracedModel {
   readonly storedProducts: readonly GraphNode[];
   /** Whether constants of it lie in files. */
   readonly readsFiles: boolean;
+  /** The number that each output repeats, when all of them are such constants: there is nothing to run then. */
+  readonly fills: readonly number[] | undefined;
   /** Writes the graph. @param place constants whose data shall stay outside of it. Default: none */
   encode(place?: PlaceConstant): EncodedModel;
 }
@@ -133,12 +135,18 @@ export function traceFunction(
     encode: (place) => encodeModel(name, named, fetches.list, place, notes),
     storedProducts: nodes.filter(({ op, inputs }) => op === 'MatMulNBits' && inputs[1]!.stored),
     readsFiles: nodes.some(({ inputs }) => inputs.some((value) => value?.stored)),
+    fills: repeated(outputs),
     size: graphSize(fetches.list.map(({ value }) => value)),
     inputNames,
     outputs: results,
     fetches: fetches.list,
     template,
   };
+}
+
+function repeated(outputs: readonly NamedValue[]): number[] | undefined {
+  const fills = outputs.flatMap(({ value }) => value.fill ?? []);
+  return fills.length === outputs.length ? fills : undefined;
 }
 
 /** What the graph shall give. */

@@ -82,15 +82,16 @@ export class QuantisedMatrix {
 
   /** Writes a block whose levels are known: value = scale · level, −2^(bits−1) ≤ level < 2^(bits−1). */
   setBlock(row: number, block: number, scale: number, levels: Int8Array): void {
+    const { packed, scales, bits } = this;
     const index = row * this.blocks + block;
     const at = index * this.blockBytes;
-    this.scales[index] = scale;
-    if (this.bits === 8) {
-      for (let i = 0; i < QUANTISED_BLOCK; i++) this.packed[at + i] = levels[i]! + 128;
+    scales[index] = scale;
+    if (bits === 8) {
+      for (let i = 0; i < QUANTISED_BLOCK; i++) packed[at + i] = levels[i]! + 128;
       return;
     }
     for (let i = 0; i < QUANTISED_BLOCK / 2; i++) {
-      this.packed[at + i] = (levels[2 * i]! + 8) | ((levels[2 * i + 1]! + 8) << 4);
+      packed[at + i] = (levels[2 * i]! + 8) | ((levels[2 * i + 1]! + 8) << 4);
     }
   }
 
