@@ -9,7 +9,10 @@ export interface DecoderOptions {
    * longer change. Default true.
    */
   readonly freeze?: boolean;
-  /** Numbers of tokens that are read by one call of `forward`, largest first; the rest goes step by step. Default [64, 8]. */
+  /**
+   * Numbers of tokens that are read by one call of `forward`, largest first; the rest goes step by step. Default [64, 8], and
+   * fewer than 16 step by step.
+   */
   readonly chunks?: readonly number[];
 }
 
@@ -20,6 +23,8 @@ export interface DecoderOptions {
 export interface Decoder {
   /** Reads at least one token. @returns logits after the last of them, [vocabSize]; the caller's to keep. */
   read(ids: ArrayLike<number>): Promise<Float32Array>;
+  /** Makes room for so many further tokens at once, where a memory grows with what it holds. */
+  reserve?(tokens: number): Promise<void>;
   /** Copy of the memory on the host: the tree that the model's own `initState` and `step` speak of, for a batch of one. */
   state(): Promise<unknown>;
   /**

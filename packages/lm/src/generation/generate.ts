@@ -91,10 +91,11 @@ export async function* generate(options: GenerateOptions): AsyncGenerator<Genera
 }
 
 /**
- * Tokens of a prompt between two looks at the signal: a multiple of the pieces that decoders read by default. With chunks that
- * do not divide it the last tokens of every piece are read in smaller ones, to the same memory but for rounding.
+ * Tokens of a prompt between two looks at the signal: the pieces that decoders read by default, which take a large model a
+ * second. With chunks that do not divide it the last tokens of every piece are read in smaller ones, to the same memory but
+ * for rounding.
  */
-const PROMPT_PIECE = 512;
+const PROMPT_PIECE = 64;
 
 async function readPrompt(options: GenerateOptions): Promise<void> {
   const { session, tokenizer, prompt = '', keepContext = false, priming = 'exact', seed, signal } = options;
@@ -104,6 +105,7 @@ async function readPrompt(options: GenerateOptions): Promise<void> {
   const ids = encoded.length === 0 && session.position === 0 ? [tokenizer.startId] : encoded;
   const again = priming === 'reference' ? ids.slice(-1) : [];
   const all = [...ids, ...again];
+  await session.reserve(all.length);
   for (let at = 0; at < all.length && !signal?.aborted; at += PROMPT_PIECE) {
     await session.append(all.slice(at, at + PROMPT_PIECE));
   }

@@ -90,6 +90,11 @@ export class Session {
     await this.append(ids);
   }
 
+  /** Says that so many tokens are about to be read, which are then read faster by some models. */
+  async reserve(tokens: number): Promise<void> {
+    await this.#decoder.reserve?.(tokens + this.#pending.length);
+  }
+
   /** Reads more of the text. */
   async append(ids: ArrayLike<number>): Promise<void> {
     this.#enqueue(ids);

@@ -102,6 +102,11 @@ export class StepDecoder implements Decoder {
     this.#position = 0;
   }
 
+  /** A decoder before its first token that shares what is compiled. */
+  async another(): Promise<StepDecoder> {
+    return new StepDecoder(this.#forms, await this.#forms.initState());
+  }
+
   async fork(): Promise<StepDecoder> {
     const copy = this.#forms.engine.put(await toHost(this.#state));
     return new StepDecoder(this.#forms, copy, this.#position);
@@ -120,12 +125,17 @@ interface Step {
   readonly state: unknown;
 }
 
+/** Fewer tokens are read one by one: every size of pieces has a graph of its own, and building it costs as much as they do. */
+const FEW = 16;
+const CHUNKS = [64, 8];
+
 /** Compiled forms of one model, shared by all decoders forked from one. */
 class CompiledForms {
   readonly #initState: Compiled<[unknown], unknown>;
   readonly #prefill: Compiled<[unknown, tf.Tensor2D, unknown], Step>;
   readonly #steps: readonly Compiled<[unknown, tf.Tensor1D, unknown], Step>[];
   readonly #chunks: readonly number[];
+  readonly #few: number;
   /** The smaller form of the memory, on the host, and the way back from it. */
   readonly compaction:
     | { reduce(state: unknown): unknown; expand(reduced: unknown): Promise<unknown> }
@@ -139,10 +149,11 @@ class CompiledForms {
     readonly engine: Engine,
     model: AnySequenceModel,
     params: unknown,
-    { freeze = true, chunks = [64, 8] }: DecoderOptions,
+    { freeze = true, chunks }: DecoderOptions,
     readonly turns: StepTurns | undefined,
   ) {
-    this.#chunks = [...chunks].sort((a, b) => b - a);
+    this.#few = chunks === undefined ? FEW : 0;
+    this.#chunks = [...(chunks ?? CHUNKS)].sort((a, b) => b - a);
     this.#ownsParams = !isOnDevice(params);
     this.#params = this.#ownsParams ? engine.put(params) : params;
     this.#initState = engine.compile((tree: unknown) => model.initState(tree, 1), {
@@ -204,7 +215,8 @@ class CompiledForms {
     let current = state;
     let logits: DeviceArray | undefined;
     for (let at = 0; at < tokens.length; ) {
-      const length = this.#chunks.find((size) => size <= tokens.length - at) ?? 1;
+      const rest = tokens.length - at;
+      const length = rest < this.#few ? 1 : (this.#chunks.find((size) => size <= rest) ?? 1);
       const piece = tokens.subarray(at, at + length);
       const result =
         length === 1

@@ -1,5 +1,5 @@
 import type { Rng } from '@palimpsest/tensor-core';
-import { nextTokenDistribution } from './next-token-distribution.js';
+import { best, drawsFromAll, nextTokenDistribution, weightOf } from './next-token-distribution.js';
 import { nthLargest } from './nth-largest.js';
 import type { Sampling } from './sampling-options.js';
 
@@ -9,9 +9,12 @@ export interface DrawnToken {
   readonly logProbability: number;
 }
 
-/** Draws an index with the given probabilities; uses one uniform number. */
-export function drawIndex(probabilities: ArrayLike<number>, rng: Rng): number {
-  const threshold = rng.uniform();
+/**
+ * Draws an index with the given probabilities; uses one uniform number.
+ * @param sum of the probabilities, for weights that are not normalised. Default 1
+ */
+export function drawIndex(probabilities: ArrayLike<number>, rng: Rng, sum = 1): number {
+  const threshold = rng.uniform() * sum;
   let cumulative = 0;
   let last = 0;
   for (let index = 0; index < probabilities.length; index++) {
@@ -34,9 +37,25 @@ export function drawToken(
   history: ArrayLike<number> = [],
 ): DrawnToken {
   if (room.length !== logits.length) room = new Float64Array(logits.length);
+  if (drawsFromAll(sampling, logits.length)) return drawFromAll(logits, sampling.temperature, rng);
   const probabilities = nextTokenDistribution(logits, sampling, history, room);
   const id = sampling.temperature === 0 ? probabilities.indexOf(1) : drawIndex(probabilities, rng);
   return { id, logProbability: logits[id]! - logSumExp(logits) };
+}
+
+/** The same in one pass of exponentials, which are most of a draw from a large vocabulary. */
+function drawFromAll(logits: ArrayLike<number>, temperature: number, rng: Rng): DrawnToken {
+  const weights = room;
+  const largest = logits[best(logits)]!;
+  let sum = 0;
+  for (let id = 0; id < weights.length; id++) {
+    const weight = weightOf(logits[id]!, largest, temperature);
+    weights[id] = weight;
+    sum += weight;
+  }
+  const id = drawIndex(weights, rng, sum);
+  const normaliser = temperature === 1 ? largest + Math.log(sum) : logSumExp(logits);
+  return { id, logProbability: logits[id]! - normaliser };
 }
 
 /** The most likely tokens under the model with their log-probabilities, lower ids first among equals. */

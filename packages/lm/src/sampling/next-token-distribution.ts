@@ -34,6 +34,15 @@ export function nextTokenDistribution(
 const cutsByProbability = ({ topP, topPRule, minP }: Sampling) =>
   minP > 0 || (topP > 0 && (topP < 1 || topPRule === 'exclusive'));
 
+/** Whether every token can be drawn, with the probability that the temperature gives it. */
+export const drawsFromAll = (sampling: Sampling, size: number): boolean =>
+  sampling.temperature > 0 &&
+  (sampling.topK === 0 || sampling.topK >= size) &&
+  sampling.paddedFrom === undefined &&
+  sampling.bannedIds.length === 0 &&
+  !cutsByProbability(sampling) &&
+  !looksBack(sampling);
+
 /** The probabilities that top-k, top-p and min-p leave. */
 function cut(scores: Float64Array, sampling: Sampling): Float64Array {
   let kept = rank(scores, sampling);
@@ -98,7 +107,7 @@ function penalise(scores: Float64Array, sampling: Sampling, history: ArrayLike<n
 }
 
 /** The id with the largest score, the lowest among equals. @throws InputError when a score is no number, or none can be drawn. */
-function best(scores: Float64Array): number {
+export function best(scores: ArrayLike<number>): number {
   let result = 0;
   let largest = -Infinity;
   for (let id = 0; id < scores.length; id++) {
@@ -125,7 +134,7 @@ function rank(scores: Float64Array, { topK, topKRule }: Sampling): number[] {
 }
 
 /** The share of a score beside the largest one, which may be infinite; a quotient by a small temperature would be, too. */
-const weightOf = (score: number, largest: number, temperature: number) =>
+export const weightOf = (score: number, largest: number, temperature: number) =>
   score === largest ? 1 : Math.exp((score - largest) / temperature);
 
 function normalise(weights: readonly number[]): number[] {

@@ -148,14 +148,14 @@ describe('generate', () => {
     };
     const stopping = new AbortController();
     expect(await reading(stopping, () => stopping.abort())).toMatchObject({
-      reads: [512],
-      position: 512,
-      lastId: prompt[511],
+      reads: [64],
+      position: 64,
+      lastId: prompt[63],
       last: { type: 'end', reason: 'aborted', tokens: 0, text: '' },
       count: 1,
     });
     expect(await reading(new AbortController(), () => {})).toMatchObject({
-      reads: [512, 512, 276],
+      reads: [...Array(20).fill(64), 20],
       position: 1301,
       last: { reason: 'length' },
       count: 2,

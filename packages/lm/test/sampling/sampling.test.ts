@@ -21,6 +21,29 @@ function expectClose(actual: number[], expected: number[], tolerance = 1e-12) {
   });
 }
 
+describe('a draw from all tokens', () => {
+  it.each([0.3, 1, 1.7])(
+    'follows the distribution and tells the plain log-probability, at temperature %f',
+    (temperature) => {
+      const rng = Rng.fromSeed(4);
+      const logits = Array.from({ length: 300 }, () => 3 * rng.normal());
+      const probabilities = distribution(logits, { temperature });
+      const plain = logs(distribution(logits, {}));
+      for (let seed = 0; seed < 50; seed++) {
+        const { id, logProbability } = drawToken(logits, parseSampling({ temperature }), Rng.fromSeed(seed));
+        const threshold = Rng.fromSeed(seed).uniform();
+        let sum = 0;
+        const expected = probabilities.findIndex((probability) => {
+          sum += probability;
+          return threshold < sum;
+        });
+        expect(id).toBe(expected);
+        expect(logProbability).toBeCloseTo(plain[id]!, 10);
+      }
+    },
+  );
+});
+
 describe('nextTokenDistribution', () => {
   it('is the softmax by default, and sharpens with the temperature', () => {
     expectClose(distribution(logs([0.5, 0.3, 0.2]), {}), [0.5, 0.3, 0.2]);

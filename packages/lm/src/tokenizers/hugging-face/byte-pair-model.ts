@@ -15,7 +15,6 @@ export class BytePairModel implements TokenModel {
   readonly vocabulary: ReadonlyMap<string, number>;
   readonly size: number;
   readonly unknownId?: number;
-  readonly #merged = new Set<string>();
   readonly #merger: BytePairMerger;
   readonly #cache = new WordCache();
   readonly #byteIds: readonly (number | undefined)[] | undefined;
@@ -26,6 +25,7 @@ export class BytePairModel implements TokenModel {
   readonly #prefix: string;
   /** Stands after the last character of a word, in the vocabulary. */
   readonly #suffix: string;
+  readonly #merges: readonly JsonValue[];
   #parts: IndependentParts | undefined;
 
   /** @throws InputError for a vocabulary and merges that do not fit together, or merges that are dropped at random. */
@@ -45,14 +45,19 @@ export class BytePairModel implements TokenModel {
     this.#unknownToken = textOrNothing(model, 'unk_token') || undefined;
     const unknown = this.#unknownToken === undefined ? undefined : this.vocabulary.get(this.#unknownToken);
     if (unknown !== undefined) this.unknownId = unknown;
-    this.#merger = new BytePairMerger(this.#parseMerges(model.merges));
+    if (!Array.isArray(model.merges)) throw new InputError("The tokenizer's 'model' has no list 'merges'.");
+    this.#merges = model.merges as JsonValue[];
+    this.#merger = new BytePairMerger(this.#tableOfMerges());
   }
 
   encode(word: string): readonly number[] {
     const whole = this.#ignoreMerges ? this.vocabulary.get(word) : undefined;
     if (whole !== undefined) return [whole];
     if (word.length <= LONG || this.#prefix !== '' || this.#suffix !== '') return this.#encodePart(word);
-    this.#parts ??= new IndependentParts(this.vocabulary, this.#merged);
+    this.#parts ??= new IndependentParts(
+      this.vocabulary,
+      this.#merges.map((merge, rank) => this.#joined(pairOf(merge, rank))),
+    );
     const ids: number[] = [];
     for (const part of this.#parts.cut(word)) for (const id of this.#encodePart(part)) ids.push(id);
     return ids;
@@ -62,22 +67,26 @@ export class BytePairModel implements TokenModel {
     return this.#cache.get(part, () => this.#merger.merge(this.#initialIds(part)));
   }
 
-  #parseMerges(list: JsonValue | undefined): MergeTable {
-    if (!Array.isArray(list)) throw new InputError("The tokenizer's 'model' has no list 'merges'.");
-    const table = new MergeTable(list.length);
-    (list as JsonValue[]).forEach((merge, rank) => {
-      const [left, right] = pairOf(merge, rank);
-      const result = left + right.slice(this.#prefix.length);
-      const ids = [left, right, result].map((token) => this.vocabulary.get(token));
-      if (ids.includes(undefined)) {
+  #tableOfMerges(): MergeTable {
+    const { vocabulary } = this;
+    const table = new MergeTable(this.#merges.length);
+    this.#merges.forEach((merge, rank) => {
+      const pair = pairOf(merge, rank);
+      const left = vocabulary.get(pair[0]);
+      const right = vocabulary.get(pair[1]);
+      const result = vocabulary.get(this.#joined(pair));
+      if (left === undefined || right === undefined || result === undefined) {
         throw new InputError(
           `The tokenizer's 'model.merges[${rank}]' (${JSON.stringify(merge)}) joins tokens that are not in the vocabulary, or makes one that is not.`,
         );
       }
-      this.#merged.add(result);
-      table.set(ids[0]!, ids[1]!, rank, ids[2]!);
+      table.set(left, right, rank, result);
     });
     return table;
+  }
+
+  #joined([left, right]: readonly [string, string]): string {
+    return left + (this.#prefix === '' ? right : right.slice(this.#prefix.length));
   }
 
   /** Ids of the characters; one without an entry becomes its bytes, or the unknown token, or nothing. */
@@ -129,9 +138,14 @@ export function byteIds(vocabulary: ReadonlyMap<string, number>): (number | unde
 }
 
 function pairOf(merge: JsonValue, rank: number): readonly [string, string] {
-  const parts = typeof merge === 'string' ? merge.split(' ') : merge;
-  const [left, right, ...others] = Array.isArray(parts) ? (parts as JsonValue[]) : [];
-  if (typeof left === 'string' && typeof right === 'string' && others.length === 0) return [left, right];
+  if (typeof merge === 'string') {
+    const blank = merge.indexOf(' ');
+    if (blank >= 0 && merge.indexOf(' ', blank + 1) < 0)
+      return [merge.slice(0, blank), merge.slice(blank + 1)];
+  } else if (Array.isArray(merge)) {
+    const [left, right, ...others] = merge as JsonValue[];
+    if (typeof left === 'string' && typeof right === 'string' && others.length === 0) return [left, right];
+  }
   throw new InputError(
     `The tokenizer's 'model.merges[${rank}]' is ${JSON.stringify(merge)}, expected two tokens, as "t h" or ["t", "h"].`,
   );
