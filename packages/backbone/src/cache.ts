@@ -33,6 +33,10 @@ export type TransformerState<T = tf.Tensor> = {
 /** Slots of every layer: the sinks and the window. */
 export const slotsOf = (config: TransformerConfig): number => config.sinks + config.capacity;
 
+/** Bytes of the keys and values of one token in all layers. */
+export const cacheBytesPerToken = ({ layers, keyValueHeads, headWidth }: TransformerConfig): number =>
+  4 * 2 * layers * keyValueHeads * headWidth;
+
 /** The memory before the first token, on the host. */
 export function emptyState(config: TransformerConfig, batch: number): TransformerState<NDArray> {
   const { keyValueHeads, headWidth, layers, evictable } = config;

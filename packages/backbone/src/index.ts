@@ -3,6 +3,7 @@ export { HuggingFaceTokenizer as PretrainedTokenizer } from '@palimpsest/lm';
 export { attend } from './attention.js';
 export type { KeyValuePrefix } from './block.js';
 export {
+  cacheBytesPerToken,
   compact,
   type EvictableLayer,
   emptyState,
@@ -39,7 +40,6 @@ export { type ChatMessage, type ChatOptions, ChatTemplate } from './pretrained/c
 export { type Family, families } from './pretrained/checkpoint-config.js';
 export {
   cacheBytes,
-  cacheBytesPerToken,
   describeFolder,
   type FolderDescription,
 } from './pretrained/describe-folder.js';
@@ -49,6 +49,7 @@ export { fromLlamaWeights, type LlamaWeights, toLlamaWeights } from './pretraine
 export {
   type FrozenPretrained,
   type LoadOptions,
+  loadBySize,
   loadFrozen,
   loadPretrained,
   type Pretrained,

@@ -15,6 +15,7 @@ import {
   type TransformerOptions,
 } from './config.js';
 import { type DecoderOptions, type DecoderResult, decoderTables, runDecoder } from './decoder.js';
+import { GrowingDecoder, growsWithText } from './growing-decoder.js';
 import type { DecoderInput } from './input-rows.js';
 import { initParameters, type TransformerParameters, transformerParameterGroups } from './parameters.js';
 
@@ -82,7 +83,7 @@ export function transformerOver<P>(
   const tables = decoderTables(config);
   const run: Transformer<P>['run'] = (params, input, state, decoderOptions) =>
     runDecoder(config, tables, complete(params), input, state, decoderOptions);
-  return {
+  const model: Transformer<P> = {
     name: 'transformer',
     config: config as unknown as JsonObject,
     options: config,
@@ -114,6 +115,11 @@ export function transformerOver<P>(
       const { capacity: _, window: _w, sinks: _s, evictable: _e, ...weights } = config;
       return transformerOver(resolveConfig({ ...weights, ...cache }), complete, init);
     },
+  };
+  if (!growsWithText(config)) return model;
+  return {
+    ...model,
+    decoder: (engine, params, decoding) => GrowingDecoder.create(engine, model, params, decoding),
   };
 }
 

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeEach, expect, it } from 'vitest';
 import type { FrozenMatrix } from '../src/frozen-transformer.js';
-import { loadFrozen } from '../src/index.js';
+import { loadBySize, loadFrozen } from '../src/index.js';
 import { openCheckpoint } from '../src/pretrained/open-checkpoint.js';
 import { storeWeights } from '../src/pretrained/store-weights.js';
 import { WeightStore } from '../src/pretrained/weight-store.js';
@@ -35,6 +35,29 @@ it('files go with the model, and those of processes that are gone with the next 
   await dispose();
   expect(readdirSync(root)).toHaveLength(2);
   for (const folder of others) rmSync(folder, { recursive: true });
+});
+
+it('loading ends at the next piece when it is asked to, and leaves no files', async () => {
+  const stopping = new AbortController();
+  const done: number[] = [];
+  const loading = loadFrozen(model, '8bit', {
+    signal: stopping.signal,
+    onProgress: (progress) => {
+      done.push(progress.done);
+      stopping.abort();
+    },
+  });
+  await expect(loading).rejects.toMatchObject({ name: 'AbortError' });
+  expect(done).toHaveLength(1);
+  expect(readdirSync(root)).toEqual([]);
+});
+
+it('large weights are frozen and small ones are numbers, by the size that is asked for', async () => {
+  const frozen = await loadBySize(model, 0);
+  const widened = await loadBySize(model, 2 ** 30);
+  expect('matrixBytes' in frozen && frozen.matrixBytes).toBeGreaterThan(0);
+  expect('matrixBytes' in widened).toBe(false);
+  if ('dispose' in frozen) await frozen.dispose();
 });
 
 it('matrices that a file has as they are used stay there', async () => {

@@ -1,5 +1,5 @@
 import { sizeOf } from '@palimpsest/base';
-import { slotsOf } from '../cache.js';
+import { cacheBytesPerToken, slotsOf } from '../cache.js';
 import type { CacheOptions, TransformerConfig } from '../config.js';
 import type { Family } from './checkpoint-config.js';
 import { openCheckpoint } from './open-checkpoint.js';
@@ -65,9 +65,4 @@ export function cacheBytes(config: TransformerConfig): number {
   const { layers, keyValueHeads, evictable } = config;
   const positions = evictable ? layers * keyValueHeads : 1;
   return slotsOf(config) * (cacheBytesPerToken(config) + 4 * positions) + 4;
-}
-
-/** Bytes of the keys and values of one token in all layers. */
-export function cacheBytesPerToken({ layers, keyValueHeads, headWidth }: TransformerConfig): number {
-  return 4 * 2 * layers * keyValueHeads * headWidth;
 }

@@ -1,4 +1,4 @@
-import type { NDArray } from '@palimpsest/base';
+import { type NDArray, sizeOf } from '@palimpsest/base';
 import type { HuggingFaceTokenizer, JsonObject } from '@palimpsest/lm';
 import type { CacheOptions } from '../config.js';
 import {
@@ -13,7 +13,7 @@ import type { ChatTemplate } from './chat-template.js';
 import type { Family } from './checkpoint-config.js';
 import type { Checkpoint } from './checkpoint-folder.js';
 import { type LoadProgress, loadWeights, type WeightPlan } from './load-weights.js';
-import { openCheckpoint } from './open-checkpoint.js';
+import { type OpenCheckpoint, openCheckpoint } from './open-checkpoint.js';
 import { namedTensors } from './parameters-id.js';
 import { storeWeights, type WeightFormat } from './store-weights.js';
 import { WeightStore } from './weight-store.js';
@@ -21,6 +21,8 @@ import { WeightStore } from './weight-store.js';
 export interface LoadOptions extends CacheOptions {
   /** Called after every tensor. */
   readonly onProgress?: (progress: LoadProgress) => void;
+  /** Ends the loading within a piece of a tensor: it rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a checkpoint folder or a GGUF file says beside its weights. */
@@ -69,20 +71,7 @@ export interface FrozenPretrained extends PretrainedText {
  * @throws InputError in one sentence naming the file and the key for anything missing, torn, misshapen or unsupported.
  */
 export async function loadPretrained(path: string, options: LoadOptions = {}): Promise<Pretrained> {
-  const { onProgress, ...cache } = options;
-  const { files, plan, ...checkpoint } = await openCheckpoint(path, cache);
-  try {
-    const named = await namedTensors(files, 'float32');
-    const params = await loadWeights(checkpoint.config, plan, named, onProgress);
-    return {
-      ...textOf(path, checkpoint, plan),
-      parametersId: named.parametersId(),
-      model: createTransformer(checkpoint.config),
-      params,
-    };
-  } finally {
-    await files.close();
-  }
+  return withCheckpoint(path, options, (open) => widen(path, open, options));
 }
 
 /**
@@ -98,30 +87,76 @@ export async function loadFrozen(
   format: WeightFormat,
   options: LoadOptions = {},
 ): Promise<FrozenPretrained> {
-  const { onProgress, ...cache } = options;
-  const { files, plan, ...checkpoint } = await openCheckpoint(path, cache);
-  const { config } = checkpoint;
+  return withCheckpoint(path, options, (open) => freeze(path, open, format, options));
+}
+
+/**
+ * Loads a model of large matrices as `loadFrozen` does, with 32 bits, and another one as `loadPretrained` does: constants that
+ * the runtime rearranges are faster, and cost a second copy.
+ * @param largeBytes of all weights in single precision; more are frozen
+ */
+export async function loadBySize(
+  path: string,
+  largeBytes: number,
+  options: LoadOptions = {},
+): Promise<Pretrained | FrozenPretrained> {
+  return withCheckpoint<Pretrained | FrozenPretrained>(path, options, (open) => {
+    const { files, plan } = open;
+    const weights = plan.entries.reduce((sum, { key }) => sum + sizeOf(files.tensors.get(key)!.shape), 0);
+    return 4 * weights > largeBytes ? freeze(path, open, '32bit', options) : widen(path, open, options);
+  });
+}
+
+async function withCheckpoint<T>(
+  path: string,
+  { onProgress: _, signal: _s, ...cache }: LoadOptions,
+  use: (open: OpenCheckpoint) => Promise<T>,
+): Promise<T> {
+  const open = await openCheckpoint(path, cache);
   try {
-    const named = await namedTensors(files, format === '32bit' ? 'float32' : format.replace('bit', ' bits'));
-    const store = await WeightStore.create();
-    try {
-      const { matrices, params } = await storeWeights(config, format, plan, named, store, onProgress);
-      await store.finish();
-      return {
-        ...textOf(path, checkpoint, plan),
-        parametersId: named.parametersId(),
-        model: createFrozenTransformer(config, matrices),
-        matrices,
-        params,
-        matrixBytes: [...matrices.values()].reduce((sum, { byteLength }) => sum + byteLength, 0),
-        dispose: () => store.dispose(),
-      };
-    } catch (error) {
-      await store.dispose();
-      throw error;
-    }
+    return await use(open);
   } finally {
-    await files.close();
+    await open.files.close();
+  }
+}
+
+async function widen(
+  path: string,
+  open: OpenCheckpoint,
+  { onProgress, signal }: LoadOptions,
+): Promise<Pretrained> {
+  const { files, plan, config } = open;
+  const named = await namedTensors(files, 'float32', signal);
+  const params = await loadWeights(config, plan, named, onProgress);
+  const parametersId = named.parametersId();
+  return { ...textOf(path, open, plan), parametersId, model: createTransformer(config), params };
+}
+
+async function freeze(
+  path: string,
+  open: OpenCheckpoint,
+  format: WeightFormat,
+  { onProgress, signal }: LoadOptions,
+): Promise<FrozenPretrained> {
+  const { files, plan, config } = open;
+  const form = format === '32bit' ? 'float32' : format.replace('bit', ' bits');
+  const named = await namedTensors(files, form, signal);
+  const store = await WeightStore.create();
+  try {
+    const { matrices, params } = await storeWeights(config, format, plan, named, store, onProgress);
+    await store.finish();
+    return {
+      ...textOf(path, open, plan),
+      parametersId: named.parametersId(),
+      model: createFrozenTransformer(config, matrices),
+      matrices,
+      params,
+      matrixBytes: [...matrices.values()].reduce((sum, { byteLength }) => sum + byteLength, 0),
+      dispose: () => store.dispose(),
+    };
+  } catch (error) {
+    await store.dispose();
+    throw error;
   }
 }
 

@@ -14,10 +14,12 @@ export interface NamedTensors extends Pick<WeightSource, 'tensors'> {
  * Names parameters by a SHA-256 of their tensors' keys and types and of the beginning of every piece that is read, in order:
  * equal for the same tensors in one file or several. A piece has at most 2^18 values, so that all parts of a matrix count.
  * @param form how the parameters are held; the same numbers with fewer bits are other parameters
+ * @param signal no piece is read any more once it is aborted
  */
 export async function namedTensors(
   { tensors }: Pick<WeightSource, 'tensors'>,
   form: string,
+  signal?: AbortSignal,
 ): Promise<NamedTensors> {
   const { createHash } = nodeModule('node:crypto');
   const hash = createHash('sha256').update(form);
@@ -26,6 +28,7 @@ export async function namedTensors(
     {
       ...tensor,
       async read(into, offset) {
+        signal?.throwIfAborted();
         await tensor.read(into, offset);
         hash.update(`\n${key} ${tensor.dtype} ${offset}\n`).update(into.subarray(0, SEEN));
       },

@@ -1,14 +1,12 @@
 import {
-  type CacheOptions,
   type ChatTemplate,
-  describeFolder,
   isAdapterFolder,
   isLora,
   type LoadOptions,
   type LoraParameters,
   loadAdapters,
+  loadBySize,
   loadFrozen,
-  loadPretrained,
   mergeLora,
   type WeightFormat,
 } from '@palimpsest/backbone';
@@ -187,14 +185,17 @@ async function loadAsAsked(folder: string, options: PretrainedOptions) {
     );
   }
   if (isAdapterFolder(folder)) return openAdapters(folder, weights, loading);
-  const isLarge = async () => (await describeFolder(folder, cacheOf(loading))).memoryBytes > LARGE_BYTES;
-  const inFiles = weights !== '32bit' || (engine === 'onnx' && (await isLarge()));
-  if (inFiles) return loadFrozen(folder, weights, loading);
-  return { ...(await loadPretrained(folder, loading)), dispose: async () => {} };
+  if (weights !== '32bit') return loadFrozen(folder, weights, loading);
+  const largeBytes = engine === 'onnx' ? LARGE_BYTES : Number.POSITIVE_INFINITY;
+  return { dispose: async () => {}, ...(await loadBySize(folder, largeBytes, loading)) };
 }
 
 /** The model of adapters in the layout of PEFT. */
-async function openAdapters(folder: string, weights: WeightFormat, { onProgress, ...cache }: LoadOptions) {
+async function openAdapters(
+  folder: string,
+  weights: WeightFormat,
+  { onProgress, signal: _, ...cache }: LoadOptions,
+) {
   if (weights !== '32bit') {
     throw new InputError(
       `'${folder}' holds adapters, which are added to weights of 32 bits, so that ${weights} is not possible; export them with their model as a folder first.`,
@@ -205,8 +206,6 @@ async function openAdapters(folder: string, weights: WeightFormat, { onProgress,
   const asked = isAsked ? model.withCache(cache) : model;
   return { ...(await mergeLora(asked, params, onProgress)), dispose: async () => {} };
 }
-
-const cacheOf = ({ onProgress: _, ...cache }: LoadOptions): CacheOptions => cache;
 
 /** Names of the same settings in generation_config.json. */
 const SAMPLING_KEYS = {

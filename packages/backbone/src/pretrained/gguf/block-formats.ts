@@ -23,8 +23,9 @@ function nibbles(name: string, { hasMinimum, hasFifth }: Nibbles): BlockFormat {
     dequantise: (bytes, at, into, to) => {
       const scale = halfAt(bytes, at);
       const offset = hasMinimum ? halfAt(bytes, at + 2) : 0;
+      readLevels(bytes, at);
       for (let i = 0; i < VALUES; i++) {
-        const level = levelAt(bytes, at, i);
+        const level = room[i]!;
         // The products are rounded as a reader in single precision rounds them.
         into[to + i] = hasMinimum ? Math.fround(scale * level) + offset : scale * (level - zero);
       }
@@ -32,18 +33,26 @@ function nibbles(name: string, { hasMinimum, hasFifth }: Nibbles): BlockFormat {
     ...(!hasMinimum && {
       levelBits: hasFifth ? 5 : 4,
       levels: (bytes: Uint8Array, at: number, into: Int8Array) => {
-        for (let i = 0; i < VALUES; i++) into[i] = levelAt(bytes, at, i) - zero;
+        readLevels(bytes, at);
+        for (let i = 0; i < VALUES; i++) into[i] = room[i]! - zero;
         return halfAt(bytes, at);
       },
     }),
   };
 
-  function levelAt(bytes: Uint8Array, at: number, i: number): number {
-    const pair = bytes[at + quants + (i % HALF)]!;
-    const nibble = i < HALF ? pair & 15 : pair >> 4;
-    return hasFifth ? nibble | (fifthBit(bytes, at + header, i) << 4) : nibble;
+  /** Brings the stored levels of a block, from 0 on, into `room`. */
+  function readLevels(bytes: Uint8Array, at: number): void {
+    for (let i = 0; i < HALF; i++) {
+      const pair = bytes[at + quants + i]!;
+      room[i] = pair & 15;
+      room[i + HALF] = pair >> 4;
+    }
+    if (!hasFifth) return;
+    for (let i = 0; i < VALUES; i++) room[i]! |= fifthBit(bytes, at + header, i) << 4;
   }
 }
+
+const room = new Uint8Array(VALUES);
 
 const fifthBit = (bytes: Uint8Array, at: number, value: number): number =>
   (bytes[at + (value >> 3)]! >> (value & 7)) & 1;

@@ -1,0 +1,63 @@
+import { type NDArray, ndarray, zeros } from '@palimpsest/tensor-core';
+import type { TransformerState } from './cache.js';
+import type { CacheOptions, TransformerConfig } from './config.js';
+
+/** The options of a cache that has another number of slots and is else the same. */
+export function cacheOfSize({ window, sinks }: TransformerConfig, slots: number): CacheOptions {
+  return window > 0 ? { window: slots - sinks, sinks } : { capacity: slots };
+}
+
+/**
+ * The memory of one text in a cache with another number of slots. Entries stay in their slots where there are such; else they
+ * move to the first ones of the window, in the same order.
+ * @param state on the host, of a cache that is not evictable
+ * @param slots at least as many as it has entries
+ */
+export function resized(
+  {
+    keyValueHeads: heads,
+    headWidth,
+    sinks,
+  }: Pick<TransformerConfig, 'keyValueHeads' | 'headWidth' | 'sinks'>,
+  { position, positions, layers }: TransformerState<NDArray>,
+  slots: number,
+): TransformerState<NDArray> {
+  const held = positions!.data as Int32Array;
+  const former = held.length;
+  if (former === slots) return { position, positions, layers };
+  const from = sourcesOf(held, sinks, slots);
+  const moved = new Int32Array(slots).fill(-1);
+  from.forEach((source, slot) => {
+    if (source >= 0) moved[slot] = held[source]!;
+  });
+  const part = ({ data }: NDArray): NDArray => {
+    const result = zeros([1, heads, slots, headWidth]);
+    for (let head = 0; head < heads; head++) {
+      from.forEach((source, slot) => {
+        if (source < 0) return;
+        const begin = (head * former + source) * headWidth;
+        const row = (data as Float32Array).subarray(begin, begin + headWidth);
+        (result.data as Float32Array).set(row, (head * slots + slot) * headWidth);
+      });
+    }
+    return result;
+  };
+  return {
+    position,
+    positions: ndarray(moved, [1, 1, slots], 'int32'),
+    layers: layers.map(({ keys, values }) => ({ keys: part(keys), values: part(values) })),
+  };
+}
+
+/** Where the entry of each slot comes from, −1 for none. */
+function sourcesOf(held: Int32Array, sinks: number, slots: number): Int32Array {
+  const from = new Int32Array(slots).fill(-1);
+  const stays = held.every((position, slot) => position < 0 || slot < slots);
+  let next = sinks;
+  held.forEach((position, slot) => {
+    if (position < 0) return;
+    if (stays || slot < sinks) from[slot] = slot;
+    else from[next++] = slot;
+  });
+  return from;
+}
