@@ -10,6 +10,7 @@ import {
 } from '@palimpsest/lm';
 import { ApiError } from './errors.js';
 import type { Metrics } from './metrics.js';
+import { tooLong } from './prompt-length.js';
 import type { Ask, Limits } from './served-model.js';
 import type { SessionPool } from './session-pool.js';
 import type { SessionStore } from './session-store.js';
@@ -80,11 +81,7 @@ async function write(
 ): Promise<Answer> {
   const prompt = ask.promptFor(session);
   if (prompt.length > limits.maximumPromptTokens) {
-    throw new ApiError(
-      400,
-      'context_length_exceeded',
-      `The prompt has ${prompt.length} tokens, but this server reads at most ${limits.maximumPromptTokens} for a request.`,
-    );
+    throw tooLong(`has ${prompt.length} tokens`, `${limits.maximumPromptTokens} tokens`);
   }
   const begun = session.position;
   let written = 0;

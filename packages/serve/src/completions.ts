@@ -28,6 +28,8 @@ export async function complete(
     if (!reply.raw.writableFinished) leave();
   };
   reply.raw.on('close', gone);
+  // The client may have left while the length of its prompt was counted.
+  if (reply.raw.destroyed) leave();
   closing.addEventListener('abort', leave);
   try {
     return stream

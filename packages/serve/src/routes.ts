@@ -49,7 +49,7 @@ export function addRoutes(app: FastifyInstance, desk: Desk, name: string, closin
   app.post('/v1/completions', async ({ body }, reply) => {
     const request = parseBody(completionSchema, body);
     requireModel(request.model);
-    const ask = askOfCompletion(language, limits, request);
+    const ask = await askOfCompletion(language, limits, request);
     const shape = completionShape(language, name, request.logprobs != null);
     return complete(desk, ask, shape, deliveryOf(request), reply, closing);
   });
@@ -57,7 +57,7 @@ export function addRoutes(app: FastifyInstance, desk: Desk, name: string, closin
   app.post('/v1/chat/completions', async ({ body }, reply) => {
     const request = parseBody(chatSchema, body);
     requireModel(request.model);
-    const ask = askOfChat(language, limits, request);
+    const ask = await askOfChat(language, limits, request);
     const shape = chatShape(language, name, request.logprobs === true);
     return complete(desk, ask, shape, deliveryOf(request), reply, closing);
   });

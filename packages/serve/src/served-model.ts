@@ -1,6 +1,7 @@
 import { behindReply, type LanguageModel } from '@palimpsest/harness';
 import { type SamplingOptions, type Session, unknownCharactersRemark } from '@palimpsest/lm';
 import { ApiError } from './errors.js';
+import { requireLength } from './prompt-length.js';
 import type { ChatRequest, CompletionRequest } from './requests.js';
 
 /** What a request makes of the model. */
@@ -30,9 +31,14 @@ export interface Limits {
 /** Tokens of a reply when a request does not say. */
 const USUAL_TOKENS = 256;
 
-/** What a completion asks for. */
-export function askOfCompletion(language: LanguageModel, limits: Limits, request: CompletionRequest): Ask {
+/** What a completion asks for. @throws ApiError for more than a request may ask for. */
+export async function askOfCompletion(
+  language: LanguageModel,
+  limits: Limits,
+  request: CompletionRequest,
+): Promise<Ask> {
   const prompt = promptOf(request);
+  if (typeof prompt === 'string') await requireLength(language, limits.maximumPromptTokens, prompt);
   return {
     ...commonOf(language, limits, request, request.max_tokens, 'max_tokens'),
     promptFor: ({ position }) => {
@@ -51,13 +57,17 @@ function promptOf({ prompt }: CompletionRequest): string | readonly number[] {
   return typeof first === 'string' ? first : prompt.map(Number);
 }
 
-/** What a turn of a conversation asks for: with the model's chat template when it has one, else line by line as they are. */
-export function askOfChat(language: LanguageModel, limits: Limits, request: ChatRequest): Ask {
+/**
+ * What a turn of a conversation asks for: with the model's chat template when it has one, else line by line as they are.
+ * @throws ApiError for more than a request may ask for.
+ */
+export async function askOfChat(language: LanguageModel, limits: Limits, request: ChatRequest): Promise<Ask> {
   const messages = request.messages.map(({ role, content }) => ({
     role: role === 'developer' ? 'system' : role,
     content: typeof content === 'string' ? content : content.map(({ text }) => text).join(''),
   }));
   const lines = messages.map(({ content }) => content).join('\n');
+  await requireLength(language, limits.maximumPromptTokens, lines);
   const { chatTemplate, tokenizer } = language;
   const most = request.max_completion_tokens ?? request.max_tokens;
   if (request.top_logprobs != null && request.logprobs !== true) {

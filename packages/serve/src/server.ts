@@ -40,6 +40,8 @@ export interface ServerOptions {
   readonly sessions?: string | undefined;
   /** Sessions that are held in memory; older ones are in their files. Default 64. */
   readonly heldSessions?: number | undefined;
+  /** Sessions that are kept in all; a request for one more is refused. Default 1000. */
+  readonly maximumSessions?: number | undefined;
   /** Told what went wrong inside. */
   readonly onFailure?: ((error: unknown) => void) | undefined;
 }
@@ -60,8 +62,9 @@ export interface RunningServer {
  * another server uses.
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { sessions = 'palimpsest-sessions', heldSessions = 64, onFailure = () => {} } = options;
-  const store = SessionStore.open(sessions, heldSessions, onFailure);
+  const { sessions = 'palimpsest-sessions', onFailure = () => {} } = options;
+  const bounds = { held: options.heldSessions ?? 64, most: options.maximumSessions ?? 1000 };
+  const store = SessionStore.open(sessions, bounds, onFailure);
   try {
     return await startWith(store, options, onFailure);
   } catch (error) {

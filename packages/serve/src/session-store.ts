@@ -25,6 +25,14 @@ interface Kept {
   isSaved: boolean;
 }
 
+/** How many sessions there may be. */
+export interface SessionBounds {
+  /** In memory. */
+  readonly held: number;
+  /** In all, those in files included. */
+  readonly most: number;
+}
+
 /** What is told of a session. */
 export interface SessionFacts {
   readonly id: string;
@@ -46,18 +54,17 @@ export class SessionStore {
 
   private constructor(
     readonly folder: string,
-    readonly limit: number,
+    private readonly bounds: SessionBounds,
     private readonly lock: FolderLock,
     private readonly onFailure: (error: unknown) => void,
   ) {}
 
   /**
    * Takes a folder for this process alone, and makes it when there is none.
-   * @param limit most sessions that are held in memory
    * @param onFailure told why a session could not be written before it had to be
    * @throws InputError when the folder cannot be used, or another server uses it.
    */
-  static open(folder: string, limit: number, onFailure: (error: unknown) => void): SessionStore {
+  static open(folder: string, bounds: SessionBounds, onFailure: (error: unknown) => void): SessionStore {
     let lock: FolderLock;
     try {
       mkdirSync(folder, { recursive: true });
@@ -66,7 +73,7 @@ export class SessionStore {
       if (error instanceof InputError) throw error;
       throw new InputError(`Sessions cannot be saved in '${folder}': ${systemReason(error)}.`);
     }
-    return new SessionStore(folder, limit, lock, onFailure);
+    return new SessionStore(folder, bounds, lock, onFailure);
   }
 
   /** Sessions held in memory. */
@@ -97,7 +104,7 @@ export class SessionStore {
   /**
    * Works with a session; what the work gives is kept.
    * @param work is given the memory, nothing for a new one, and gives the memory afterwards, nothing to leave it as it was
-   * @throws ApiError 409 while another request has it.
+   * @throws ApiError 409 while another request has it; 403 for a new one when there are as many as may be.
    */
   async use(
     id: string,
@@ -178,7 +185,20 @@ export class SessionStore {
         `Another request has the session '${id}'; ask again when it is done.`,
       );
     }
+    if (!this.#has(id)) this.#requireRoom();
     this.#busy.add(id);
+  }
+
+  /** Nothing is thrown away to make room: what a session remembers is nowhere else. */
+  #requireRoom(): void {
+    const { most } = this.bounds;
+    if (new Set([...this.ids(), ...this.#busy]).size < most) return;
+    throw new ApiError(
+      403,
+      'too_many_sessions',
+      `There are ${most} sessions, as many as this server keeps; remove one first (DELETE /v1/sessions/ID).`,
+      'session',
+    );
   }
 
   #requireAny(id: string): void {
@@ -221,7 +241,7 @@ export class SessionStore {
   }
 
   async #makeRoom(): Promise<void> {
-    while (this.#kept.size > this.limit) {
+    while (this.#kept.size > this.bounds.held) {
       const [oldest, kept] = this.#kept.entries().next().value!;
       await this.#write(oldest, kept);
       if (kept.isSaved && this.#kept.get(oldest) === kept) this.#kept.delete(oldest);

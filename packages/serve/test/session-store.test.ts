@@ -15,9 +15,9 @@ const memory = (position: number): SessionSnapshot => ({
   rng: Rng.fromSeed(1).state(),
   state: { a: { dtype: 'float32', shape: [1_000_000], data: new Float32Array(1_000_000) } },
 });
-function open(limit: number) {
+function open(held: number, most = 100) {
   const failures: unknown[] = [];
-  const store = SessionStore.open(newFolder(), limit, (error) => failures.push(error));
+  const store = SessionStore.open(newFolder(), { held, most }, (error) => failures.push(error));
   const keep = (id: string, position = 1) => store.use(id, async () => memory(position));
   const pathOf = (id: string) => join(store.folder, `${id}.session`);
   return { store, failures, keep, pathOf };
@@ -73,10 +73,26 @@ describe('kept sessions', () => {
   });
 });
 
+describe('the number of sessions', () => {
+  it('is bounded, those in files and those being begun included; what is there stays usable', async () => {
+    const { store, keep } = open(1, 3);
+    await keep('a');
+    await keep('b');
+    const both = await Promise.allSettled([keep('c'), keep('d')]);
+    expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    await expect(store.fork('a', 'e')).rejects.toMatchObject({ status: 403, code: 'too_many_sessions' });
+    await keep('a', 2);
+    await store.remove('b');
+    await keep('d');
+    expect(store.ids()).toEqual(['a', 'c', 'd']);
+    await store.close();
+  });
+});
+
 describe('the folder of sessions', () => {
   it('belongs to one server', async () => {
     const { store } = open(1);
-    const again = () => SessionStore.open(store.folder, 1, () => {});
+    const again = () => SessionStore.open(store.folder, { held: 1, most: 100 }, () => {});
     expect(again).toThrow(InputError);
     expect(again).toThrow(/is being served from by process .*; end that server, or choose another folder/);
     await store.close();
@@ -86,7 +102,7 @@ describe('the folder of sessions', () => {
   it('is refused at the start when it cannot be one', () => {
     const file = newFolder();
     writeFileSync(file, '');
-    expect(() => SessionStore.open(file, 1, () => {})).toThrow(
+    expect(() => SessionStore.open(file, { held: 1, most: 100 }, () => {})).toThrow(
       new InputError(`Sessions cannot be saved in '${file}': something else stands there.`),
     );
   });

@@ -46,6 +46,7 @@ export const serve = defineVerb({
       value: 'folder',
     }),
     heldSessions: count(0, 64, 'sessions held in memory; older ones are in their files'),
+    maxSessions: count(1, 1000, 'sessions kept in all; a request for one more is refused'),
     ...pretrainedOptions,
     ...memoryOptions,
     ...engineOptions,
@@ -76,6 +77,7 @@ export const serve = defineVerb({
       const server = await startServer({
         ...{ engine, language: { ...language, model }, name, host, port, apiKey },
         ...{ parallel, queue, bodyLimit, sessions, heldSessions },
+        maximumSessions: options.maxSessions,
         maximumTokens: options.maxTokens,
         maximumPromptTokens: options.maxPromptTokens,
         onFailure: (error) => output.note(`error: ${error instanceof Error ? error.stack : String(error)}`),
