@@ -206,7 +206,10 @@ function explain(error: unknown): ExitCode {
     // Commander has printed its message; help and version end this way too.
     return error.exitCode === 0 ? ExitCode.ok : ExitCode.badInput;
   }
-  if (error instanceof Error && error.name === 'AbortError') return ExitCode.interrupted;
+  if (error instanceof Error && error.name === 'AbortError') {
+    process.stderr.write('interrupted\n');
+    return ExitCode.interrupted;
+  }
   const isTooLarge =
     error instanceof RangeError &&
     /^(Invalid (typed )?array length|Array buffer allocation failed)/.test(error.message);

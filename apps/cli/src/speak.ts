@@ -64,7 +64,7 @@ export async function speak(
 export async function openModel(
   path: string,
   options: Values,
-  { output, registry }: VerbContext,
+  { output, registry, signal }: VerbContext,
   engine: Engine,
 ): Promise<LanguageModel> {
   const loading = followLoading(output);
@@ -72,8 +72,8 @@ export async function openModel(
     ...cacheOf(options),
     engine: engine.name,
     onProgress: loading.onProgress,
-  });
-  loading.stop();
+    signal,
+  }).finally(loading.stop);
   for (const warning of language.warnings) output.note(`warning: ${warning}`);
   return language;
 }

@@ -1,8 +1,10 @@
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { fieldsOf, normaliseSpellings } from '../src/options/index.js';
 import { runCommandLine } from '../src/program.js';
 import { defineVerb, type Verb } from '../src/verb.js';
+import { generate } from '../src/verbs/generate.js';
 
 let errors = '';
 beforeEach(() => {
@@ -22,6 +24,20 @@ const run = (verb: Verb, ...args: string[]): Promise<number> =>
     capture: () => () => {},
     saves: () => () => {},
   });
+
+it('a verb that is interrupted while it loads a model says so and ends', async () => {
+  const model = fileURLToPath(
+    new URL('../../../packages/backbone/test/golden/hf/tiny-llama3', import.meta.url),
+  );
+  const words = ['generate', '--model', model, '--weights', '8bit', '--prompt', 'a', '--quiet'];
+  const code = await runCommandLine(() => [generate], words, {
+    signal: AbortSignal.abort(),
+    exitCode: 130,
+    capture: () => () => {},
+    saves: () => () => {},
+  });
+  expect([code, errors]).toEqual([130, 'interrupted\n']);
+});
 
 /** A verb that records what it is called with. */
 function recorder() {
