@@ -79,6 +79,21 @@ describe('fetching', () => {
     await pullInto(folder);
   });
 
+  it('leaves nothing of another revision, and lets no other process in', async () => {
+    const folder = join(emptyFolder(), 'small');
+    hub.manners = { wrongBytes: true };
+    await expect(pullInto(folder)).rejects.toThrow('checksum');
+    for (const name of ['tokenizer.model', 'config.json.0123456789ab.part']) {
+      writeFileSync(join(`${folder}.partial`, name), 'of another revision');
+    }
+    hub.manners = { slowness: 1 };
+    const both = await Promise.allSettled([pullInto(folder), pullInto(folder)]);
+    expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    const refused = both.find((one) => one.status === 'rejected')!;
+    expect(String(refused.reason)).toContain('being downloaded into');
+    expect(readdirSync(folder).sort()).toEqual([...names].sort());
+  });
+
   it('fetches nothing twice that is there and right', async () => {
     const folder = join(emptyFolder(), 'small');
     const chosen = chooseFiles(await listHubFiles(place(), signal), undefined, 'x');
@@ -89,6 +104,39 @@ describe('fetching', () => {
     hub.requests.length = 0;
     await pullInto(folder);
     expect(weightRequests()).toEqual([]);
+  });
+});
+
+describe('a hub that cannot be trusted', () => {
+  it('gets the token, and nobody else where it says that its list goes on', async () => {
+    const other = await LocalHub.start({ 'tokenizer.model': Buffer.from('x') });
+    try {
+      hub.manners = { token: 'hf_secret', next: `${other.url}/api/models/owner/small/tree/main` };
+      const listed = await listHubFiles({ ...place(), token: 'hf_secret' }, signal);
+      expect(listed.map(({ path }) => path)).toContain('tokenizer.model');
+      expect(other.authorizations).toEqual([undefined]);
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it.each(['../../outside', '', 'ABC'])('states the checksum %j', async (checksum) => {
+    hub.manners = { checksum };
+    await expect(listHubFiles(place(), signal)).rejects.toThrow('states no size or no checksum of');
+  });
+
+  it('offers files that lie elsewhere, which are left out', async () => {
+    const other = await LocalHub.start({
+      '..': Buffer.from('x'),
+      'a\u0000b': Buffer.from('x'),
+      'C:x': Buffer.from('x'),
+    });
+    try {
+      const elsewhere = { ...hubPlace('owner/small', 'main', other.url), token: undefined };
+      expect(await listHubFiles(elsewhere, signal)).toEqual([]);
+    } finally {
+      await other.stop();
+    }
   });
 });
 

@@ -1,8 +1,9 @@
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSystemError, PalimpsestError, systemReason } from '@palimpsest/base';
+import { FolderLock } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 import { authorization, fileUrl, type HubFile, type HubPlace, reasonOf, refusal } from './hub.js';
 
@@ -13,6 +14,13 @@ export interface DownloadOptions {
   /** Milliseconds before a broken connection is tried again, growing with every try. Default 1000. */
   readonly pause?: number;
 }
+
+/** Two processes would write into each other's files. */
+const LOCK = {
+  file: 'pull.lock',
+  use: 'being downloaded into',
+  advice: 'wait for it, or choose another folder (--out)',
+};
 
 /** Tries of a file that fail without bringing a byte before it is given up. */
 const TRIES = 5;
@@ -37,12 +45,12 @@ export async function downloadInto(
       );
     }
     await mkdir(partial, { recursive: true });
-    let before = 0;
-    for (const file of files) {
-      const onBytes = (bytes: number) => options.onProgress(before + bytes, file.path);
-      await downloadFile(join(partial, file.path), file, place, { ...options, onBytes });
-      before += file.size;
-      options.onProgress(before, file.path);
+    const lock = FolderLock.claim(partial, LOCK);
+    try {
+      await downloadAll(partial, files, place, options);
+      await removeOthers(partial, files);
+    } finally {
+      lock.release();
     }
     await rename(partial, folder);
   } catch (error) {
@@ -50,6 +58,29 @@ export async function downloadInto(
     throw new PalimpsestError(
       `${partial} cannot be written: ${systemReason(error)}. What is there is kept; the same command goes on.`,
     );
+  }
+}
+
+async function downloadAll(
+  partial: string,
+  files: readonly HubFile[],
+  place: HubPlace,
+  options: DownloadOptions,
+): Promise<void> {
+  let before = 0;
+  for (const file of files) {
+    const onBytes = (bytes: number) => options.onProgress(before + bytes, file.path);
+    await downloadFile(join(partial, file.path), file, place, { ...options, onBytes });
+    before += file.size;
+    options.onProgress(before, file.path);
+  }
+}
+
+/** Removes what a call for another revision or repository has left: it would be taken for a part of this one. */
+async function removeOthers(partial: string, files: readonly HubFile[]): Promise<void> {
+  const wanted = new Set([LOCK.file, ...files.map(({ path }) => path)]);
+  for (const name of await readdir(partial)) {
+    if (!wanted.has(name)) await rm(join(partial, name), { recursive: true, force: true });
   }
 }
 

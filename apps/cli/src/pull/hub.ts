@@ -66,25 +66,45 @@ export async function listHubFiles(place: HubPlace, signal: AbortSignal): Promis
     repo: { type: 'model', name: repo },
     revision: encodeURIComponent(revision),
     hubUrl: endpoint,
-    // The library takes tokens of one form alone, so that other hubs' ones go by the header.
-    fetch: (input, init) => fetch(input, { ...init, headers: authorization(place), signal }),
+    // The library takes tokens of one form alone, so that other hubs' ones go by the header; a list may go on at an address
+    // that the hub names, and the token is for the hub alone.
+    fetch: (input, init) =>
+      fetch(input, { ...init, headers: isAt(place, input) ? authorization(place) : {}, signal }),
   });
   try {
     for await (const { type, path, size, oid, lfs } of entries) {
-      if (type !== 'file' || path.includes('/') || path.includes('\\')) continue;
+      if (type !== 'file' || !isPlainName(path)) continue;
       const checksum: Checksum = lfs
         ? { algorithm: 'sha256', hex: lfs.oid.replace(/^sha256:/, '') }
         : { algorithm: 'git', hex: oid ?? '' };
-      files.push({ path, size: lfs?.size ?? size, checksum });
+      files.push(checked({ path, size: lfs?.size ?? size, checksum }, place));
     }
   } catch (error) {
-    if (signal.aborted) throw error;
+    if (signal.aborted || error instanceof InputError) throw error;
     const status = (error as { readonly statusCode?: number }).statusCode;
     throw new InputError(
       status === undefined ? `${endpoint} cannot be reached: ${reasonOf(error)}.` : refusal(status, place),
     );
   }
   return files;
+}
+
+/** Whether an address is of the hub itself. */
+const isAt = ({ endpoint }: HubPlace, input: Parameters<typeof fetch>[0]) =>
+  new URL(input instanceof Request ? input.url : input).origin === new URL(endpoint).origin;
+
+/** Whether a file of that name lies in the folder that it is put into, on every system. */
+const isPlainName = (path: string) => !/^\.+$|[/\\:\p{Cc}]/u.test(path);
+
+/** @throws InputError for a file whose content cannot be checked. */
+function checked(file: HubFile, { endpoint }: HubPlace): HubFile {
+  const { algorithm, hex } = file.checksum;
+  const digits = algorithm === 'sha256' ? 64 : 40;
+  if (Number.isSafeInteger(file.size) && file.size >= 0 && new RegExp(`^[0-9a-f]{${digits}}$`).test(hex))
+    return file;
+  throw new InputError(
+    `${endpoint} states no size or no checksum of ${file.path} that can be, so nothing of it is fetched.`,
+  );
 }
 
 /** Why a hub does not give what was asked for. */

@@ -16,12 +16,18 @@ export interface HubManners {
   noRanges?: boolean;
   /** Token without which it answers 401. */
   token?: string;
+  /** Where its list of files goes on. */
+  next?: string;
+  /** Names that it states for the content of every file. */
+  checksum?: string;
 }
 
 /** A server that answers as the hub does, for one repository. */
 export class LocalHub {
   /** `path from` of every request for a file. */
   readonly requests: string[] = [];
+  /** What every request said of the caller. */
+  readonly authorizations: (string | undefined)[] = [];
   manners: HubManners = {};
 
   private constructor(
@@ -50,7 +56,8 @@ export class LocalHub {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { token } = this.manners;
+    const { token, next, checksum } = this.manners;
+    this.authorizations.push(request.headers.authorization);
     if (token !== undefined && request.headers.authorization !== `Bearer ${token}`) {
       response.writeHead(401).end();
       return;
@@ -58,7 +65,10 @@ export class LocalHub {
     const path = new URL(request.url!, this.url).pathname;
     if (path === '/api/models/owner/small/tree/main') {
       response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify(Object.entries(this.files).map(([name, data]) => entryOf(name, data))));
+      if (next !== undefined) response.setHeader('link', `<${next}>; rel="next"`);
+      const entries = Object.entries(this.files).map(([name, data]) => entryOf(name, data));
+      const stated = checksum === undefined ? {} : { oid: checksum, lfs: undefined };
+      response.end(JSON.stringify(entries.map((entry) => ({ ...entry, ...stated }))));
       return;
     }
     const name = /^\/owner\/small\/resolve\/main\/(.+)$/.exec(path)?.[1];
