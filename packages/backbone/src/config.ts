@@ -1,10 +1,9 @@
 import { type Decided, InputError } from '@palimpsest/base';
+import { MOST_LAYERS } from '@palimpsest/lm';
 import { z } from 'zod';
 import type { TransformerOptions } from './options.js';
 
 const count = () => z.int().min(1);
-/** More layers than this are those of a damaged file, and would be counted for hours. */
-export const MOST_LAYERS = 10_000;
 const layerList = () => z.array(z.int().min(0)).default([]);
 
 /** Changes of the rotary frequencies that let a model read further than it was trained. */

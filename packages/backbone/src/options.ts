@@ -10,7 +10,7 @@ export type TransformerOptions = {
    * @defaultValue `64`
    */
   context?: number | undefined;
-  /** Blocks. An integer, at least 1. @defaultValue `4` */
+  /** Blocks. An integer, at least 1, at most 10000. @defaultValue `4` */
   layers?: number | undefined;
   /** Query heads. An integer, at least 1. @defaultValue `4` */
   heads?: number | undefined;

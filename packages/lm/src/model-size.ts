@@ -9,6 +9,9 @@ import {
 } from '@palimpsest/tensor-core';
 import type { AnySequenceModel } from './sequence-model.js';
 
+/** More layers than this are those of a damaged file or a slip, and would be counted for hours. */
+export const MOST_LAYERS = 10_000;
+
 /** Number of scalars in a parameter tree, on the host or on an engine. */
 export function countParameters(params: unknown): number {
   return treeLeaves<{ readonly shape: readonly number[] }>(params).reduce(

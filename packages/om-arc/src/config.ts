@@ -1,4 +1,5 @@
 import { type Decided, InputError } from '@palimpsest/base';
+import { MOST_LAYERS } from '@palimpsest/lm';
 import { z } from 'zod';
 import type { OmOptions } from './options.js';
 
@@ -30,7 +31,7 @@ export type RopeOptions = z.input<typeof ropeSchema>;
 
 const shape = {
   vocabSize: count.describe('number of token ids V, before padding'),
-  numLayers: count.describe('layers L'),
+  numLayers: count.max(MOST_LAYERS).describe('layers L'),
   dimInput: count.describe('model width d'),
   dimHidden: count.describe('hidden width of the MLP'),
   dimsKey: z.array(count).min(1).describe('key width of every pass'),

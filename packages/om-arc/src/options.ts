@@ -4,7 +4,7 @@
 export type OmOptions = {
   /** Number of token ids V, before padding. An integer, at least 1. */
   vocabSize: number;
-  /** Layers L. An integer, at least 1. */
+  /** Layers L. An integer, at least 1, at most 10000. */
   numLayers: number;
   /** Model width d. An integer, at least 1. */
   dimInput: number;

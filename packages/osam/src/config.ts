@@ -1,3 +1,4 @@
+import { MOST_LAYERS } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import type { OsamOptions } from './options.js';
@@ -17,7 +18,7 @@ const shape = {
   dModel: positive(64).describe('model width d'),
   sketchDim: positive(2048).describe('sketch length m; any integer, also below d, also no power of two'),
   readoutHidden: positive(128).describe('hidden width of the feature read-out'),
-  layers: positive(1).describe('blocks, each with its own state'),
+  layers: z.int().min(1).max(MOST_LAYERS).default(1).describe('blocks, each with its own state'),
   mode: z.enum(['parity', 'improved']).default('improved').describe('preset for the options below'),
 
   gateCapFeat: z.number().positive().describe('largest weight of the feature read-out in the residual'),

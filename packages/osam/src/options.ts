@@ -14,7 +14,7 @@ export type OsamOptions = {
   sketchDim?: number | undefined;
   /** Hidden width of the feature read-out. An integer, at least 1. @defaultValue `128` */
   readoutHidden?: number | undefined;
-  /** Blocks, each with its own state. An integer, at least 1. @defaultValue `1` */
+  /** Blocks, each with its own state. An integer, at least 1, at most 10000. @defaultValue `1` */
   layers?: number | undefined;
   /** Preset for the options below. @defaultValue `'improved'` */
   mode?: 'parity' | 'improved' | undefined;

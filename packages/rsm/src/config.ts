@@ -1,3 +1,4 @@
+import { MOST_LAYERS } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import type { RsmOptions } from './options.js';
@@ -13,7 +14,7 @@ const shape = {
 
   vocabSize: z.int().min(1).describe('number of token ids'),
   hiddenSize: positive(128).describe('model width d: even, and divisible by numHeads'),
-  numLayers: positive(4).describe('blocks L'),
+  numLayers: z.int().min(1).max(MOST_LAYERS).default(4).describe('blocks L'),
   numHeads: positive(4).describe('heads of the self-attention; memory is read with one head'),
   numMemorySlots: positive(32).describe('memory slots m'),
   windowSize: z

@@ -8,7 +8,7 @@ export type RsmOptions = {
   vocabSize: number;
   /** Model width d: even, and divisible by numHeads. An integer, at least 1. @defaultValue `128` */
   hiddenSize?: number | undefined;
-  /** Blocks L. An integer, at least 1. @defaultValue `4` */
+  /** Blocks L. An integer, at least 1, at most 10000. @defaultValue `4` */
   numLayers?: number | undefined;
   /**
    * Heads of the self-attention; memory is read with one head.

@@ -1,7 +1,6 @@
 import { InputError } from '@palimpsest/base';
-import type { JsonObject } from '@palimpsest/lm';
+import { type JsonObject, MOST_LAYERS } from '@palimpsest/lm';
 import { z } from 'zod';
-import { MOST_LAYERS } from '../config.js';
 
 export const count = z.int().min(1);
 export const layerCount = count.max(MOST_LAYERS);

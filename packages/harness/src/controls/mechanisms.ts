@@ -1,4 +1,4 @@
-import { defineContender, type Mechanism, NgramModel } from '@palimpsest/lm';
+import { defineContender, type Mechanism, MOST_LAYERS, NgramModel } from '@palimpsest/lm';
 import { z } from 'zod';
 import { controlMechanism } from './control-mechanism.js';
 import { gatedDeltaNetMixer } from './mixers/gated-delta-net.js';
@@ -10,7 +10,7 @@ import { rwkv7Mixer } from './mixers/rwkv-7.js';
 import { stateSpaceMixer } from './mixers/state-space.js';
 
 const width = z.int().min(8).default(64).describe('width of the residual stream');
-const layers = z.int().min(1).default(2).describe('blocks');
+const layers = z.int().min(1).max(MOST_LAYERS).default(2).describe('blocks');
 const heads = z.int().min(1).default(4).describe('heads of every block');
 const taps = z.int().min(1).default(4).describe('taps of the causal convolution');
 const blocks = z

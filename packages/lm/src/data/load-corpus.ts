@@ -3,7 +3,7 @@ import { builtInCorpora } from './built-in-corpora.js';
 import type { Corpus } from './corpus.js';
 import { storiesOf, wikiArticlesOf } from './document-layouts.js';
 import { readTextFile } from './text-file.js';
-import { filesOfFolder } from './text-folder.js';
+import { filesOfFolder, readable } from './text-folder.js';
 
 const TEXT_FILE = /\.(txt|md|text)$/i;
 const STORY_FILE = /\.(txt|jsonl|json)$/i;
@@ -49,7 +49,7 @@ export function loadCorpus(source: string, layout: CorpusLayout = 'plain'): Corp
   const builtIn = Object.hasOwn(builtInCorpora, source) ? builtInCorpora[source] : undefined;
   if (builtIn) return builtIn();
   const { files: pattern, expected, documentsOf } = layouts[layout];
-  const status = nodeModule('node:fs').statSync(source, { throwIfNoEntry: false });
+  const status = readable(source, (path) => nodeModule('node:fs').statSync(path, { throwIfNoEntry: false }));
   if (!status) {
     throw new InputError(
       `There is no file, folder or built-in corpus '${source}'; built in are ${Object.keys(builtInCorpora).join(', ')}.`,

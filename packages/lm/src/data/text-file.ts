@@ -9,6 +9,12 @@ export function readTextFile(file: string): string {
   const bytes = readFile(file);
   const cause = bytes[0] === 0x76 ? foreignCause(bytes.subarray(0, 512)) : undefined;
   if (cause !== undefined) throw new InputError(`The file '${file}' ${cause}.`);
+  const packed = packedBy(bytes);
+  if (packed !== undefined) {
+    throw new InputError(
+      `The file '${file}' is ${packed}, but texts are UTF-8; take the text out of it first.`,
+    );
+  }
   return decodeText(bytes, `The file '${file}'`);
 }
 
@@ -32,6 +38,19 @@ export function decodeText(bytes: Uint8Array, what: string): string {
     throw new InputError(`${what} ${whatIsWrong(bytes)}`);
   }
 }
+
+/** First bytes of files that hold texts in a form of their own. */
+const PACKED: readonly (readonly [what: string, ...bytes: number[]])[] = [
+  ['compressed by gzip', 0x1f, 0x8b],
+  ['compressed by zstd', 0x28, 0xb5, 0x2f, 0xfd],
+  ['compressed by xz', 0xfd, 0x37, 0x7a, 0x58, 0x5a],
+  ['compressed by bzip2', 0x42, 0x5a, 0x68, 0x39, 0x31, 0x41, 0x59],
+  ['a zip archive or a document in one', 0x50, 0x4b, 0x03, 0x04],
+  ['a PDF', 0x25, 0x50, 0x44, 0x46, 0x2d],
+];
+
+const packedBy = (bytes: Uint8Array): string | undefined =>
+  PACKED.find(([, ...first]) => first.every((byte, index) => bytes[index] === byte))?.[0];
 
 /** The bytes of a file. @throws InputError for a folder, a pipe, a device, or what cannot be read. */
 function readFile(file: string): Uint8Array {

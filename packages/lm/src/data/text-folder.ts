@@ -1,4 +1,4 @@
-import { InputError, nodeModule } from '@palimpsest/base';
+import { InputError, nodeModule, systemReason } from '@palimpsest/base';
 
 /** Copies and leftovers of other programs, which are no texts of their own. */
 const LEFTOVER = /^(\._.*|\.ipynb_checkpoints|__MACOSX)$/;
@@ -9,16 +9,15 @@ const LEFTOVER = /^(\._.*|\.ipynb_checkpoints|__MACOSX)$/;
  * @throws InputError for a link that points to nothing, or a folder that cannot be read.
  */
 export function filesOfFolder(folder: string, pattern: RegExp, above: readonly string[] = []): string[] {
-  const fs = nodeModule('node:fs');
   const { join } = nodeModule('node:path');
-  const real = fs.realpathSync(folder);
+  const real = readable(folder, (path) => nodeModule('node:fs').realpathSync(path));
   // A link to a folder that it stands in leads round in a circle.
   if (above.includes(real)) return [];
-  return namesOf(folder)
+  return readable(folder, (path) => nodeModule('node:fs').readdirSync(path))
     .filter((name) => !LEFTOVER.test(name))
     .flatMap((name) => {
       const path = join(folder, name);
-      const status = fs.statSync(path, { throwIfNoEntry: false });
+      const status = readable(path, (at) => nodeModule('node:fs').statSync(at, { throwIfNoEntry: false }));
       if (status?.isDirectory()) return filesOfFolder(path, pattern, [...above, real]);
       if (!pattern.test(name)) return [];
       if (!status) throw new InputError(`'${path}' is a link that points to nothing; mend or remove it.`);
@@ -27,10 +26,11 @@ export function filesOfFolder(folder: string, pattern: RegExp, above: readonly s
     .sort((a, b) => (a < b ? -1 : 1));
 }
 
-function namesOf(folder: string): string[] {
+/** What the system says of a path. @throws InputError naming the path and why it says nothing. */
+export function readable<T>(path: string, read: (path: string) => T): T {
   try {
-    return nodeModule('node:fs').readdirSync(folder);
+    return read(path);
   } catch (error) {
-    throw new InputError(`The folder '${folder}' cannot be read (${(error as NodeJS.ErrnoException).code}).`);
+    throw new InputError(`'${path}' cannot be read: ${systemReason(error)}.`);
   }
 }

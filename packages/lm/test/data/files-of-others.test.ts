@@ -47,6 +47,23 @@ describe('symbolic links', () => {
   });
 });
 
+it('links that lead in a circle are told', () => {
+  const folder = join(file('a.txt', 'text'), '..');
+  symlinkSync('round.txt', join(folder, 'round.txt'));
+  for (const path of [folder, join(folder, 'round.txt')]) {
+    expect(messageOf(path)).toMatch(/round\.txt' cannot be read: symbolic links lead in a circle\.$/);
+  }
+});
+
+it.each([
+  ['compressed by gzip', [0x1f, 0x8b, 8, 0]],
+  ['compressed by zstd', [0x28, 0xb5, 0x2f, 0xfd, 0]],
+  ['a PDF', [...Buffer.from('%PDF-1.7\n')]],
+  ['a zip archive or a document in one', [0x50, 0x4b, 3, 4, 0]],
+])('a file that is %s is called so', (what, bytes) => {
+  expect(messageOf(file('a.txt', Buffer.from(bytes)))).toContain(`is ${what}, but texts are UTF-8`);
+});
+
 it('copies that notebooks and macOS leave do not count', () => {
   const path = file('a.txt', 'text');
   const folder = join(path, '..');

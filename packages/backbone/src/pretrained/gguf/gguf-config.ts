@@ -1,5 +1,6 @@
 import { InputError } from '@palimpsest/base';
-import { MOST_LAYERS, type RotaryScaling, type TransformerOptions } from '../../config.js';
+import { MOST_LAYERS } from '@palimpsest/lm';
+import type { RotaryScaling, TransformerOptions } from '../../config.js';
 import type { Family } from '../checkpoint-config.js';
 import { TensorReader } from '../convert-tensor.js';
 import { longropeMagnitude, yarnMagnitude } from '../rope-config.js';
