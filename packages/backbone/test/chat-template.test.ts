@@ -5,6 +5,10 @@ const render = (source: string) => new ChatTemplate(source, {}).render([{ role: 
 
 describe('a template is rendered as Jinja2 3.1.6 renders it', () => {
   it.each([
+    ["{{ '<think>so</think>\n\n    return x'.split('</think>')[-1].lstrip('\n') }}", '    return x'],
+    ["{{ 'two spaces  \n'.rstrip('\n') }}|", 'two spaces  |'],
+    ["{{ 'xxaxx'.strip('x') }}{{ '<<id>>'.strip('<>') }}{{ ' a '.strip() }}", 'aida'],
+    ["{% set name = 'lstrip' %}{{ 'xxa'[name]('x') if false else 'xxa'.lstrip('ax') }}|", '|'],
     ['{{ -7 % 3 }} {{ 7 % -3 }} {{ -7 % -3 }} {{ 7 % 3 }} {{ 6 % -3 }}', '2 -2 -1 1 0'],
     ['{{ 7.5 % 2 }} {{ -7.5 % 2 }} {{ true % 2 }}', '1.5 0.5 1'],
     ["{% if '1' == 1 %}equal{% else %}different{% endif %}", 'different'],

@@ -11,7 +11,8 @@ interface Computed {
 
 /**
  * The interpreter of `@huggingface/jinja` with the rules of Jinja2 and Python where it has others: `%` has the sign of its
- * right side, texts never equal numbers, lists and mappings are equal when what they hold is, and nothing has no attributes.
+ * right side, texts never equal numbers, lists and mappings are equal when what they hold is, nothing has no attributes, and
+ * `strip`, `lstrip` and `rstrip` take off the characters that they are given.
  * What stays: truth values are written `true` and `false` and nothing as an empty text, where Jinja2 writes `True` and `None`.
  */
 export class TemplateInterpreter extends Interpreter {
@@ -27,6 +28,7 @@ export class TemplateInterpreter extends Interpreter {
       }
       throw new Error(`${nameOf(object)} is undefined, so it has no ${nameOf(statement)}`);
     }
+    if (statement.type === 'CallExpression') return this.#call(statement as Statement & Call, environment);
     if (statement.type !== 'BinaryExpression') return super.evaluate(statement, environment);
     const { operator, left, right } = statement as Statement & Binary;
     if (!MENDED.has(operator.value)) return super.evaluate(statement, environment);
@@ -41,6 +43,51 @@ export class TemplateInterpreter extends Interpreter {
     const [first, second] = sides.map(computed);
     return super.evaluate(program({ ...statement, left: first, right: second }), environment);
   }
+
+  /** The library's `strip` and its like take white space off, whatever they are asked for. */
+  #call(statement: Statement & Call, environment: Environment): Value {
+    const { callee, args } = statement;
+    const name = callee.type === 'MemberExpression' && !callee.computed ? callee.property?.value : undefined;
+    const ends = name === undefined ? undefined : STRIPPED[name];
+    if (!ends || args.length !== 1) return super.evaluate(statement, environment);
+    const owner = this.evaluate(program(callee.object ?? {}), environment);
+    const given = this.evaluate(program(args[0] ?? {}), environment);
+    if (typeof owner.value === 'string' && typeof given.value === 'string') {
+      const value = stripped(owner.value, given.value, ends);
+      return super.evaluate(program({ type: 'StringLiteral', value }), environment);
+    }
+    const [object, argument] = [computed(owner), computed(given)];
+    return super.evaluate(
+      program({ ...statement, callee: { ...callee, object }, args: [argument] }),
+      environment,
+    );
+  }
+}
+
+interface Call {
+  readonly callee: {
+    readonly type: string;
+    readonly computed?: boolean;
+    readonly object?: object;
+    readonly property?: { readonly value?: string };
+  };
+  readonly args: readonly object[];
+}
+
+type Ends = { readonly left: boolean; readonly right: boolean };
+const STRIPPED: Readonly<Record<string, Ends>> = {
+  strip: { left: true, right: true },
+  lstrip: { left: true, right: false },
+  rstrip: { left: false, right: true },
+};
+
+/** A text without the given characters at its ends, as Python's `str.strip(characters)`. */
+function stripped(text: string, characters: string, { left, right }: Ends): string {
+  const [all, gone] = [[...text], new Set(characters)];
+  let [from, to] = [0, all.length];
+  while (left && from < to && gone.has(all[from]!)) from++;
+  while (right && to > from && gone.has(all[to - 1]!)) to--;
+  return all.slice(from, to).join('');
 }
 
 interface Binary {
