@@ -4,19 +4,18 @@ import { build } from 'esbuild';
 import { describe, expect, it } from 'vitest';
 import { workspacesOf } from './support/workspaces.js';
 
-/** Programs of Node.js from end to end. */
+/** Programs of Node.js, but for the control mechanisms of one. */
 const NODE_ONLY = ['@palimpsest/harness', '@palimpsest/serve'];
 
-const modules = workspacesOf('packages')
-  .filter(({ manifest }) => !NODE_ONLY.includes(manifest.name))
-  .flatMap(({ folder, manifest }) =>
-    ['index', 'mechanism']
-      .map((name) => ({ module: `${manifest.name}/${name}`, file: join(folder, 'dist', `${name}.js`) }))
-      .filter(({ file }) => existsSync(file)),
-  );
+const modules = workspacesOf('packages').flatMap(({ folder, manifest }) =>
+  (NODE_ONLY.includes(manifest.name) ? ['controls'] : ['index', 'mechanism'])
+    .map((name) => ({ module: `${manifest.name}/${name}`, file: join(folder, 'dist', `${name}.js`) }))
+    .filter(({ file }) => existsSync(file)),
+);
 
 describe('what a page imports', () => {
   it('are the packages and their mechanisms', () => {
+    expect(modules.map(({ module }) => module)).toContain('@palimpsest/harness/controls');
     expect(modules.length).toBeGreaterThanOrEqual(17);
   });
 

@@ -15,9 +15,13 @@ const versions = Object.fromEntries(
 );
 
 export default packageBuild({
-  // The program of cell processes lies beside the package's modules, which start it.
-  entry: { index: 'src/index.ts', 'cell-process': 'src/cells/cell-process.ts' },
-  dts: { entry: { index: 'src/index.ts' } },
+  // The program of cell processes lies beside the package's modules, which start it; pages import the controls alone.
+  entry: {
+    index: 'src/index.ts',
+    controls: 'src/controls/mechanisms.ts',
+    'cell-process': 'src/cells/cell-process.ts',
+  },
+  dts: { entry: { index: 'src/index.ts', controls: 'src/controls/mechanisms.ts' } },
   shims: true,
   define: { PACKAGE_VERSIONS: JSON.stringify(versions) },
   // The golden cases of every mechanism ship with the harness, so that `palimpsest parity` works anywhere.

@@ -19,7 +19,10 @@ export function textColours(): TextColour[] {
     }
     return 'rgb(255, 255, 255)';
   };
-  return [...document.querySelectorAll('h1, h2, h3, p, li, th, td, a, caption, figcaption, summary, text')]
+  // What has text of its own; a button that is switched off need not be read.
+  const texts =
+    'h1, h2, h3, p, li, th, td, a, caption, figcaption, summary, text, label, legend, dt, dd, pre, button:enabled';
+  return [...document.querySelectorAll(texts)]
     .filter((element) => element.textContent?.trim() && element.getClientRects().length > 0)
     .filter((element) => !element.closest('.mark-text.role-mark'))
     .map((element) => {

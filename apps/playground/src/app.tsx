@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
+import type { MechanismName } from './choices.js';
 import { Laboratory } from './engine/client.js';
 import { ComparePanel } from './panels/compare.js';
 import { MemoryPanel } from './panels/memory.js';
@@ -14,7 +15,7 @@ const laboratory = new Laboratory();
 export function App() {
   const [cards, setCards] = useState<readonly ShippedCard[]>([]);
   const [problem, setProblem] = useState('');
-  const [hasTrained, setTrained] = useState(false);
+  const [trained, setTrained] = useState<MechanismName | undefined>(undefined);
   useEffect(() => {
     readCards().then(setCards, () =>
       setProblem('The list of shipped models cannot be read from beside this page.'),
@@ -35,15 +36,15 @@ export function App() {
           tabs={[
             {
               name: 'Train',
-              panel: <TrainPanel laboratory={laboratory} onTrained={() => setTrained(true)} />,
+              panel: <TrainPanel laboratory={laboratory} onTrained={setTrained} />,
             },
             {
               name: 'Talk',
-              panel: <TalkPanel laboratory={laboratory} cards={cards} hasTrained={hasTrained} />,
+              panel: <TalkPanel laboratory={laboratory} cards={cards} trained={trained} />,
             },
             {
               name: 'Look inside',
-              panel: <MemoryPanel laboratory={laboratory} cards={cards} hasTrained={hasTrained} />,
+              panel: <MemoryPanel laboratory={laboratory} cards={cards} trained={trained} />,
             },
             { name: 'Compare', panel: <ComparePanel /> },
           ]}

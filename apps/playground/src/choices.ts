@@ -1,12 +1,40 @@
+interface MechanismChoice {
+  readonly title: string;
+  readonly about: string;
+  /** Whether it can show what its memory kept. */
+  readonly isShown: boolean;
+}
+
+const choice = (title: string, about: string, isShown = true): MechanismChoice => ({ title, about, isShown });
+
 /** Mechanisms that can be trained here. */
 export const mechanisms = {
-  osam: { title: 'OSAM', about: 'an algebraic map: sums of fixed size, read by products' },
-  rsm: { title: 'RSM', about: 'a transformer per chunk, and slots that chunks are written to' },
-  'om-arc': { title: 'Om', about: 'segments linked by a few state vectors per layer' },
-  'transformer-window': { title: 'Sliding window', about: 'keys and values of the newest tokens only' },
+  osam: choice('OSAM', 'an algebraic map: sums of fixed size, read by products'),
+  rsm: choice('RSM', 'a transformer per chunk, and slots that chunks are written to'),
+  'om-arc': choice('Om', 'segments linked by a few state vectors per layer'),
+  'transformer-window': choice('Sliding window', 'keys and values of the newest tokens only'),
+  gru: choice('GRU', 'one vector per layer, rewritten through gates', false),
+  'linear-attention': choice('Linear attention', 'sums of keys times values, which fade', false),
 } as const;
 
 export type MechanismName = keyof typeof mechanisms;
+
+/** Rules for what the cache of a transformer forgets. */
+export const rules = {
+  namm: { title: 'NAMM', about: 'an evolved network of 190 numbers' },
+  h2o: { title: 'H2O', about: 'what received most attention' },
+} as const;
+
+export type RuleName = keyof typeof rules;
+
+/** The entries of a list as options of a choice. */
+export const optionsOf = <Name extends string>(
+  entries: Readonly<Record<Name, { readonly title: string; readonly about: string }>>,
+) =>
+  (Object.keys(entries) as Name[]).map((value) => {
+    const { title: text, about } = entries[value];
+    return { value, text, about };
+  });
 
 /** Tokens of a window of training. */
 export const WINDOW = 48;

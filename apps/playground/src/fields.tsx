@@ -4,16 +4,19 @@ import { useId } from 'preact/hooks';
 export function Choice<Value extends string>(props: {
   readonly label: string;
   readonly value: Value;
-  readonly options: readonly { readonly value: Value; readonly text: string }[];
+  /** What is chosen among; `about` is told of the one that is. */
+  readonly options: readonly { readonly value: Value; readonly text: string; readonly about?: string }[];
   readonly onChange: (value: Value) => void;
   readonly disabled?: boolean;
 }) {
   const id = useId();
+  const about = props.options.find(({ value }) => value === props.value)?.about;
   return (
     <div class="field">
       <label for={id}>{props.label}</label>
       <select
         id={id}
+        aria-describedby={about === undefined ? undefined : `${id}-about`}
         value={props.value}
         disabled={props.disabled}
         onChange={(event) => props.onChange(event.currentTarget.value as Value)}
@@ -24,6 +27,11 @@ export function Choice<Value extends string>(props: {
           </option>
         ))}
       </select>
+      {about !== undefined && (
+        <span id={`${id}-about`} class="hint">
+          {about}
+        </span>
+      )}
     </div>
   );
 }

@@ -6,6 +6,7 @@ export {
   resolveNAMMConfig,
   type SeedOptions,
 } from './config.js';
+export { recallPolicyOf } from './contender/namm-contender.js';
 export { type Selection, type SelectionRule, selectTokens } from './eviction/select.js';
 export { CmaEs, type CmaEsOptions, type CmaEsStats } from './evolution/cma-es/cma-es.js';
 export type { CmaEsState } from './evolution/cma-es/cma-es-state.js';
@@ -31,7 +32,7 @@ export {
   writtenTask,
   writtenTaskNames,
 } from './evolution/tasks/written-tasks.js';
-export { recalibrate, transferNamm } from './evolution/transfer.js';
+export { recalibrate, transferNamm, transferredPolicy } from './evolution/transfer.js';
 export type {
   PopulationReply,
   PopulationRequest,

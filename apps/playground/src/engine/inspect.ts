@@ -1,8 +1,9 @@
 import { createAgentMemory } from '@palimpsest/ams-v4';
 import { type TransformerParameters, transformerOf } from '@palimpsest/backbone';
 import type { Inspection } from '@palimpsest/lm';
-import { cacheInspection, policyByName, readText } from '@palimpsest/namm';
+import { cacheInspection, policyByName, readText, recallPolicyOf, transferredPolicy } from '@palimpsest/namm';
 import type { ToHost } from '@palimpsest/tensor-core';
+import { rules } from '../choices.js';
 import { openModel, type TextModel } from './checkpoints.js';
 import { readyEngine } from './engine.js';
 import { cardOf } from './mechanisms.js';
@@ -12,31 +13,37 @@ import type { Calls, FoundText } from './protocol.js';
 const READ_TOKENS = 64;
 
 /** What the memory of a model keeps of a text; of a transformer, what a rule that watches its attention keeps. */
-export async function inspect({
-  model: name,
-  base,
-  text,
-  budget,
-}: Calls['inspect']['request']): Promise<Inspection> {
+export async function inspect(request: Calls['inspect']['request']): Promise<Inspection> {
+  const { model: name, base, text } = request;
   const checkpoint = await openModel(name, base);
   const engine = await readyEngine();
   const card = cardOf(checkpoint.model);
   if (card?.inspect) return card.inspect({ engine, checkpoint, text, readTokens: READ_TOKENS });
-  return inspectCache(checkpoint, text, budget);
+  if (checkpoint.model.name !== 'transformer')
+    throw new Error(`A model of the kind '${checkpoint.model.name}' cannot show what its memory kept.`);
+  return inspectCache(checkpoint, request);
 }
 
-async function inspectCache({ model, params, tokenizer }: TextModel, text: string, budget: number) {
-  const policy = 'h2o';
+/** Tokens between two updates of a cache: a multiple of what the evolved policy takes at once. */
+const INTERVAL = 32;
+
+async function inspectCache(
+  { model, params, tokenizer }: TextModel,
+  { text, rule, budget }: Calls['inspect']['request'],
+) {
   // The same weights without their window: now the rule decides what is forgotten.
-  const whole = transformerOf(model, policy).withCache({ window: 0, capacity: 2 * budget });
+  const whole = transformerOf(model, rule).withCache({ window: 0, capacity: 2 * budget });
+  const { policy, schedule } =
+    rule === 'namm'
+      ? transferredPolicy(recallPolicyOf(budget, INTERVAL), whole)
+      : { policy: policyByName(rule, { size: budget }), schedule: { updateInterval: INTERVAL } };
   const read = await readText({
-    ...{ engine: await readyEngine(), model: whole },
+    ...{ engine: await readyEngine(), model: whole, policy, schedule },
     params: params as ToHost<TransformerParameters>,
-    policy: policyByName(policy, { size: budget }),
-    schedule: { updateInterval: budget },
     tokens: Int32Array.from(tokenizer.encode(text)),
   });
-  return cacheInspection(read, policy, tokenizer);
+  const { title, about } = rules[rule];
+  return cacheInspection(read, `${title}, ${about}`, tokenizer);
 }
 
 /** The notes that a memory outside of any model finds for a question. */

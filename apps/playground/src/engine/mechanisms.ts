@@ -1,4 +1,5 @@
 import { slidingWindowMechanism, mechanism as transformer } from '@palimpsest/backbone/mechanism';
+import { gru, linearAttention } from '@palimpsest/harness/controls';
 import { type AnySequenceModel, type Mechanism, type ModelRegistry, stateBytes } from '@palimpsest/lm';
 import { mechanism as omArc } from '@palimpsest/om-arc/mechanism';
 import { mechanism as osam } from '@palimpsest/osam/mechanism';
@@ -22,7 +23,7 @@ const trainables: Readonly<Record<MechanismName, Trainable>> = {
   rsm: {
     card: rsm,
     options: { chunk: 16, width: 64 },
-    sizes: { chunk: [4, 8, 16], slots: [1, 4, 8, 12, 16, 24, 32, 48] },
+    sizes: { chunk: [4, 8, 16], slots: [1, 4, 8, 12, 16, 24, 32, 48], width: [64, 32] },
   },
   'om-arc': {
     card: omArc,
@@ -32,13 +33,24 @@ const trainables: Readonly<Record<MechanismName, Trainable>> = {
   'transformer-window': {
     card: slidingWindowMechanism,
     options: { window: 32, width: 64 },
-    sizes: { window: [8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80] },
+    sizes: { window: [8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80], width: [64, 32, 16] },
+  },
+  gru: {
+    card: gru,
+    options: { width: 64 },
+    // Wider layers would not be trained in minutes.
+    sizes: { width: [64, 96, 128, 192, 256] },
+  },
+  'linear-attention': {
+    card: linearAttention,
+    options: { width: 64 },
+    sizes: { heads: [2, 4, 8, 16], width: [32, 64, 96, 128, 192] },
   },
 };
 
 /** How checkpoints become models. */
 export const models: ModelRegistry = Object.fromEntries(
-  [osam, rsm, omArc, transformer].flatMap(({ architectures = [] }) =>
+  [osam, rsm, omArc, transformer, gru, linearAttention].flatMap(({ architectures = [] }) =>
     architectures.map(({ name, restore }) => [name, restore]),
   ),
 );

@@ -1,5 +1,5 @@
 import type { Inspection } from '@palimpsest/lm';
-import type { MechanismName } from '../choices.js';
+import type { MechanismName, RuleName } from '../choices.js';
 
 /** What is trained. */
 export interface TrainRequest {
@@ -74,6 +74,9 @@ export interface Calls {
       readonly model: string;
       readonly base: string;
       readonly text: string;
+      /** What decides which tokens the cache of a transformer keeps. */
+      readonly rule: RuleName;
+      /** Most tokens that a head of it keeps. */
       readonly budget: number;
     };
     news: never;

@@ -1,13 +1,16 @@
 import { useMemo, useState } from 'preact/hooks';
-import { FIRST_TEXT, type MechanismName, mechanisms, SHORTEST_TEXT } from '../choices.js';
+import { FIRST_TEXT, grouped, type MechanismName, mechanisms } from '../choices.js';
 import { Laboratory } from '../engine/client.js';
-import { Choice, Problem, TextArea } from '../fields.js';
+import { Choice } from '../fields.js';
 import { Lines } from '../pictures/lines.js';
 import { useWork } from '../run.js';
 import { useTraining } from '../training.js';
-import { mechanismOptions, TrainingView } from './train.js';
+import { MechanismChoice, TrainingForm } from './training-form.js';
+import { TrainingView } from './training-view.js';
 
-const BYTES = ['16384', '32768', '65536'] as const;
+const BYTES = ['2048', '16384', '32768', '65536'] as const;
+/** Sizes that differ by more than this share are not called equal. */
+const ALIKE = 0.2;
 const STEPS = 150;
 
 /** Two mechanisms on one text, each with the option that sizes its memory chosen so that both take about the same bytes. */
@@ -21,61 +24,43 @@ export function ComparePanel() {
   const work = useWork();
   const train = () =>
     work.start(async (signal) => {
+      setAsked(Number(bytes));
       const request = { text, steps: STEPS, prompt: text.slice(0, 12), bytes: Number(bytes) };
       await Promise.all([
         first.run({ ...request, mechanism: left }, signal),
         second.run({ ...request, mechanism: right }, signal),
       ]);
     });
+  const [asked, setAsked] = useState(Number(bytes));
   const titles = [mechanisms[left].title, mechanisms[right].title] as const;
+  const isBegun = first.progress.step > 0 || second.progress.step > 0;
+  const sides = [
+    { title: titles[0], label: 'one memory', progress: first.progress },
+    { title: titles[1], label: 'another memory', progress: second.progress },
+  ];
   return (
     <>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          train();
-        }}
+      <TrainingForm
+        work={work}
+        text={text}
+        textLabel="Text that both learn"
+        rows={4}
+        onText={setText}
+        action="Train both"
+        hint={`${STEPS} steps of the same text, each in a worker of its own`}
+        onTrain={train}
       >
-        <Choice
-          label="One memory"
-          value={left}
-          options={mechanismOptions}
-          onChange={setLeft}
-          disabled={work.isBusy}
-        />
-        <Choice
-          label="Another memory"
-          value={right}
-          options={mechanismOptions}
-          onChange={setRight}
-          disabled={work.isBusy}
-        />
+        <MechanismChoice label="One memory" value={left} onChange={setLeft} disabled={work.isBusy} />
+        <MechanismChoice label="Another memory" value={right} onChange={setRight} disabled={work.isBusy} />
         <Choice
           label="Bytes of each"
           value={bytes}
-          options={BYTES.map((value) => ({ value, text: `about ${Number(value).toLocaleString('en-US')}` }))}
+          options={BYTES.map((value) => ({ value, text: `about ${grouped(Number(value))}` }))}
           onChange={setBytes}
           disabled={work.isBusy}
         />
-        <TextArea
-          label="Text that both learn"
-          value={text}
-          rows={4}
-          onInput={setText}
-          disabled={work.isBusy}
-        />
-        <div class="actions">
-          <button type="submit" disabled={work.isBusy || text.length < SHORTEST_TEXT}>
-            Train both
-          </button>
-          <button type="button" class="quiet" disabled={!work.isBusy} onClick={work.stop}>
-            Stop
-          </button>
-          <span class="hint">{STEPS} steps of the same text, each in a worker of its own</span>
-        </div>
-      </form>
-      <Problem text={work.problem} />
-      {(first.progress.step > 0 || second.progress.step > 0) && (
+      </TrainingForm>
+      {isBegun && (
         <Lines
           picture={{
             kind: 'lines',
@@ -89,15 +74,19 @@ export function ComparePanel() {
           }}
         />
       )}
-      <div class="sides">
-        <section aria-label={`${titles[0]}, one memory`}>
-          <h2>{titles[0]}</h2>
-          <TrainingView progress={first.progress} isBusy={work.isBusy} isSide />
-        </section>
-        <section aria-label={`${titles[1]}, another memory`}>
-          <h2>{titles[1]}</h2>
-          <TrainingView progress={second.progress} isBusy={work.isBusy} isSide />
-        </section>
+      <div class="sides" hidden={!isBegun && !work.isBusy}>
+        {sides.map(({ title, label, progress }) => (
+          <section key={label} aria-label={`${title}, ${label}`}>
+            <h2>{title}</h2>
+            <TrainingView progress={progress} isBusy={work.isBusy} isSide />
+            {progress.memoryBytes > 0 && Math.abs(progress.memoryBytes / asked - 1) > ALIKE && (
+              <p class="hint">
+                Its memory takes {grouped(progress.memoryBytes)} bytes: no size that a page can train comes
+                nearer to {grouped(asked)}.
+              </p>
+            )}
+          </section>
+        ))}
       </div>
     </>
   );

@@ -1,13 +1,13 @@
 import type { Inspection } from '@palimpsest/lm';
 import { useState } from 'preact/hooks';
-import { FIRST_TEXT } from '../choices.js';
+import { FIRST_TEXT, type MechanismName, mechanisms, optionsOf, type RuleName, rules } from '../choices.js';
 import type { Laboratory } from '../engine/client.js';
 import type { FoundText } from '../engine/protocol.js';
 import { Choice, Problem, TextArea } from '../fields.js';
 import { InspectionView } from '../pictures/inspection.js';
 import { useWork } from '../run.js';
 import { base, type ShippedCard } from '../shipped.js';
-import { modelOptions } from './talk.js';
+import { modelOptions, TRAINED } from './talk.js';
 
 /** Tokens that every head of a cache may keep. */
 const BUDGET = 64;
@@ -22,19 +22,23 @@ We planted two pear trees behind the house.`;
 export function MemoryPanel(props: {
   readonly laboratory: Laboratory;
   readonly cards: readonly ShippedCard[];
-  readonly hasTrained: boolean;
+  readonly trained: MechanismName | undefined;
 }) {
-  const { laboratory, cards, hasTrained } = props;
-  const shown = modelOptions(cards, hasTrained);
+  const { laboratory, cards, trained } = props;
+  const hides = trained !== undefined && !mechanisms[trained].isShown;
+  const shown = modelOptions(cards, hides ? undefined : trained);
   const [model, setModel] = useState('');
   const [text, setText] = useState(FIRST_TEXT.slice(0, 600));
+  const [rule, setRule] = useState<RuleName>('namm');
   const [inspection, setInspection] = useState<Inspection | undefined>(undefined);
   const work = useWork();
+  const mechanism = model === TRAINED ? trained : cards.find(({ name }) => name === model)?.mechanism;
+  const isCache = mechanism?.startsWith('transformer') === true;
   const look = () =>
     work.start(async () => {
       setInspection(undefined);
       setInspection(
-        await laboratory.call('inspect', { model, base, text: text.slice(0, LONGEST), budget: BUDGET }),
+        await laboratory.call('inspect', { model, base, text: text.slice(0, LONGEST), rule, budget: BUDGET }),
       );
     });
   return (
@@ -52,6 +56,15 @@ export function MemoryPanel(props: {
           onChange={setModel}
           disabled={work.isBusy}
         />
+        {isCache && (
+          <Choice
+            label="What decides which tokens its cache keeps"
+            value={rule}
+            options={optionsOf<RuleName>(rules)}
+            onChange={setRule}
+            disabled={work.isBusy}
+          />
+        )}
         <TextArea
           label={`Text that it reads, at most ${LONGEST} characters`}
           value={text}
@@ -64,6 +77,12 @@ export function MemoryPanel(props: {
             Look inside
           </button>
           {work.isBusy && <span role="status">Reading …</span>}
+          {hides && (
+            <span class="hint">
+              The one that you trained is not among them: {mechanisms[trained].title} has one state without
+              parts that could be pointed at.
+            </span>
+          )}
         </div>
       </form>
       <Problem text={work.problem} />

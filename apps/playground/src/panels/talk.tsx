@@ -1,12 +1,12 @@
 import { useRef, useState } from 'preact/hooks';
-import { grouped } from '../choices.js';
+import { grouped, type MechanismName } from '../choices.js';
 import type { Laboratory } from '../engine/client.js';
 import type { MemoryNews } from '../engine/protocol.js';
 import { Choice, Figure, Problem } from '../fields.js';
 import { useWork } from '../run.js';
 import { base, type ShippedCard } from '../shipped.js';
 
-const TRAINED = 'trained';
+export const TRAINED = 'trained';
 /** Tokens about other things that are read at one press. */
 const AWAY = 20_000;
 
@@ -23,18 +23,19 @@ interface Kept {
 }
 
 /** Models by the names that `open` of the worker knows. */
-export function modelOptions(cards: readonly ShippedCard[], hasTrained: boolean) {
+export function modelOptions(cards: readonly ShippedCard[], trained: MechanismName | undefined) {
   const shipped = cards.map(({ name, title }) => ({ value: name, text: title }));
-  return hasTrained ? [...shipped, { value: TRAINED, text: 'The one that you trained' }] : shipped;
+  const own = { value: TRAINED, text: 'The one that you trained' };
+  return trained === undefined ? shipped : [...shipped, own];
 }
 
 /** Talk to a model; what it has read can be saved, forked, downloaded and restored. */
 export function TalkPanel(props: {
   readonly laboratory: Laboratory;
   readonly cards: readonly ShippedCard[];
-  readonly hasTrained: boolean;
+  readonly trained: MechanismName | undefined;
 }) {
-  const { laboratory, cards, hasTrained } = props;
+  const { laboratory, cards, trained } = props;
   const [model, setModel] = useState('');
   const [line, setLine] = useState('');
   const [said, setSaid] = useState<readonly Said[]>([]);
@@ -42,7 +43,7 @@ export function TalkPanel(props: {
   const [kept, setKept] = useState<readonly Kept[]>([]);
   const work = useWork();
   const file = useRef<HTMLInputElement>(null);
-  const options = modelOptions(cards, hasTrained);
+  const options = modelOptions(cards, trained);
   const card = cards.find(({ name }) => name === model);
   const lineEnd = card?.lineEnd ?? '';
   const add = (entry: Said) => setSaid((before) => [...before, entry]);
@@ -63,7 +64,7 @@ export function TalkPanel(props: {
       setLine('');
       let reply = '';
       add({ who: 'model', text: '' });
-      await laboratory.call(
+      const spoken = laboratory.call(
         'say',
         { line: asked, lineEnd, most: lineEnd === '' ? 120 : 24, temperature: lineEnd === '' ? 0.7 : 0 },
         (news) => {
@@ -73,6 +74,12 @@ export function TalkPanel(props: {
         },
         signal,
       );
+      await spoken.catch((error: unknown) => {
+        // Nothing was read: the line can be mended and said again.
+        setSaid(said);
+        setLine(line);
+        throw error;
+      });
     });
   const wander = () =>
     work.start(async (signal) => {
@@ -95,9 +102,10 @@ export function TalkPanel(props: {
     work.start(async () => {
       if (!given) return;
       const bytes = new Uint8Array(await given.arrayBuffer());
+      // So that the same file can be given again.
+      if (file.current) file.current.value = '';
       setMemory(await laboratory.call('restore', bytes));
       add({ who: 'note', text: `The memory of ${given.name} was restored.` });
-      if (file.current) file.current.value = '';
     });
   const forget = () =>
     work.start(async () => {
@@ -114,9 +122,15 @@ export function TalkPanel(props: {
         onChange={(name) => name !== '' && open(name)}
         disabled={work.isBusy}
       />
+      {model === '' && (
+        <p class="hint">
+          Small models that were trained beforehand, or the one of “Train”. A model is fetched when it is
+          chosen, 0.1 to 0.7 MB; then what it has read can be kept, forked, downloaded and restored.
+        </p>
+      )}
       {card && (
         <p class="hint">
-          {card.description} {card.figures.map(({ measure, value }) => `${measure}: ${value}`).join('; ')}
+          {card.description} ({card.figures.map(({ measure, value }) => `${measure}: ${value}`).join('; ')})
         </p>
       )}
       <Problem text={work.problem} />

@@ -9,7 +9,7 @@ export function InspectionView({ inspection }: { readonly inspection: Inspection
   const { facts, summary, sections } = inspection;
   return (
     <div class="inspection">
-      <p role="status">{summary.join('. ')}.</p>
+      <p role="status">{summary.join('; ')}.</p>
       <dl class="facts">
         {facts.map(([name, value]) => (
           <div key={name}>

@@ -1,5 +1,5 @@
 import type { TextPicture } from '@palimpsest/lm';
-import { useId, useState } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 /** The text on a ground that grows stronger with a value; a piece that is pointed at, touched or reached by keys tells its note. */
 export function ShadedText({ picture }: { readonly picture: TextPicture }) {
@@ -15,11 +15,17 @@ export function ShadedText({ picture }: { readonly picture: TextPicture }) {
     const index = target instanceof HTMLElement ? target.dataset.index : undefined;
     if (index !== undefined) setChosen(Number(index));
   };
+  const box = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    const [frame, piece] = [box.current, box.current?.children[chosen]];
+    if (frame && piece instanceof HTMLElement) showWithin(frame, piece);
+  }, [chosen]);
   const piece = picture.pieces[chosen];
   return (
     <figure class="shaded">
       {picture.title !== undefined && <figcaption>{picture.title}</figcaption>}
       <div
+        ref={box}
         class="text"
         role="listbox"
         aria-label="Text; arrows walk through it"
@@ -50,4 +56,11 @@ export function ShadedText({ picture }: { readonly picture: TextPicture }) {
       </p>
     </figure>
   );
+}
+
+/** Scrolls a box, and nothing around it, to one of its pieces. */
+function showWithin(box: HTMLElement, piece: HTMLElement): void {
+  const top = piece.offsetTop - box.offsetTop;
+  const isSeen = top >= box.scrollTop && top + piece.offsetHeight <= box.scrollTop + box.clientHeight;
+  if (!isSeen) box.scrollTop = top - box.clientHeight / 2;
 }

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser } from '../../../../../tests/support/browser.js';
+import { contrast, textColours } from '../../../../../tests/support/contrast.js';
 import { type PageServer, servePage } from '../../../../../tests/support/page-server.js';
 
 const dist = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'dist');
@@ -87,6 +88,14 @@ describe('the page in a browser', () => {
     expect(await say('What does Ada like?')).toBe(answer);
   });
 
+  it('gives a line back that the model cannot read, and says why', async () => {
+    await page.getByLabel('Say something').fill('Ada likes 漢字.');
+    await page.getByRole('button', { name: 'Say', exact: true }).click();
+    await page.locator('#panel-1').getByRole('alert').waitFor();
+    expect(await page.getByLabel('Say something').inputValue()).toBe('Ada likes 漢字.');
+    expect(await page.locator('#panel-1').getByRole('alert').textContent()).toContain('漢');
+  });
+
   it('shows what memories kept, of the model that was trained here and of notes', async () => {
     await page.getByRole('tab', { name: 'Look inside' }).click();
     const panel = page.locator('#panel-2');
@@ -98,9 +107,41 @@ describe('the page in a browser', () => {
     expect(await panel.locator('.shaded .text span').count()).toBe(600);
     await model.selectOption('window');
     await panel.getByRole('button', { name: 'Look inside' }).click();
-    await panel.getByText('after the last one a head keeps').waitFor();
+    const rule = panel.getByLabel('What decides which tokens its cache keeps');
+    expect(await rule.inputValue()).toBe('namm');
+    await panel.getByText('NAMM, an evolved network of 190 numbers').waitFor();
+    const shades = () =>
+      panel
+        .locator('.shaded .text')
+        .first()
+        .locator('span')
+        .evaluateAll((all) => all.map((one) => one.getAttribute('style')));
+    const evolved = await shades();
+    await rule.selectOption('h2o');
+    await panel.getByRole('button', { name: 'Look inside' }).click();
+    await panel.getByText('H2O, what received most attention').waitFor();
+    // The two do not keep the same.
+    expect(await shades()).not.toEqual(evolved);
     await panel.getByRole('button', { name: 'Remember' }).click();
     expect(await panel.locator('.found li').first().innerText()).toContain('afraid of thunder');
+  });
+
+  it('compares a GRU and linear attention, and says which bytes each of them takes', async () => {
+    await page.getByRole('tab', { name: 'Compare' }).click();
+    const panel = page.locator('#panel-3');
+    await panel.getByLabel('One memory', { exact: true }).selectOption('gru');
+    await panel.getByLabel('Another memory', { exact: true }).selectOption('linear-attention');
+    await panel.getByLabel('Bytes of each').selectOption('2048');
+    await panel.getByRole('button', { name: 'Train both' }).click();
+    // Wide layers learn slowly: both are ended as soon as they are under way.
+    for (const side of [0, 1]) await panel.locator('.figure', { hasText: 'step' }).nth(side).waitFor();
+    await panel.getByRole('button', { name: 'Stop' }).click();
+    await panel.getByText('Done.').nth(1).waitFor();
+    expect(
+      await panel.locator('.figure', { hasText: 'memory of a reader' }).locator('dd').allTextContents(),
+    ).toEqual(['2,048', '2,560']);
+    expect(await panel.locator('.lines polyline').count()).toBe(2);
+    await panel.getByText('Its memory takes 2,560 bytes').waitFor();
   });
 
   it('is worked by keys: tabs by arrows, in an order that can be seen', async () => {
@@ -124,6 +165,19 @@ describe('the page in a browser', () => {
     expect(nameless).toEqual([]);
     expect(await page.locator('h1').count()).toBe(1);
     expect(await page.getAttribute('html', 'lang')).toBe('en');
+  });
+
+  it.each(['light', 'dark'] as const)('text stands out from its ground, %s', async (colorScheme) => {
+    await page.emulateMedia({ colorScheme });
+    for (const name of ['Train', 'Talk', 'Look inside', 'Compare']) {
+      await page.getByRole('tab', { name }).click();
+      const texts = await page.evaluate(textColours);
+      expect(texts.length, name).toBeGreaterThan(8);
+      expect(
+        texts.filter(({ ink, ground }) => contrast(ink, ground) < 4.5),
+        name,
+      ).toEqual([]);
+    }
   });
 
   it('fits a phone without scrolling sideways', async () => {
