@@ -135,6 +135,11 @@ describe('mechanisms of their own', () => {
     );
   });
 
+  it('of seeds that learned and seeds that did not are not called a blind guess', () => {
+    const [, sentence] = told([standing('GRU', [90, 91, 92]), own('OSAM', [100, 99, 3])], { chance: 3 });
+    expect(sentence).toContain('67.33 %, its seeds so far apart that a blind guess is within noise)');
+  });
+
   it('within noise of the first do not lose, and equal ones are called so', () => {
     expect(told([standing('GRU', [90, 92, 91]), own('OSAM', [91, 90, 91.5])])[1]).toBe(
       'Beside GRU: OSAM is within noise (place 2 of 2, 90.83 %).',

@@ -29,6 +29,8 @@ export interface Contest {
 const EQUAL_BYTES = 0.05;
 /** More names than this are counted, not listed. */
 const MOST_NAMES = 4;
+/** Points of half an interval from which seeds are not called alike. */
+const FAR_APART = 20;
 
 /**
  * What a column says, in sentences: who is first and by how much, or that nobody is; how the mechanisms of their own stand,
@@ -92,7 +94,7 @@ function ownSentences(ranked: readonly Standing[], contest: Contest): string[] {
     if (!own.isOwn) return [];
     const place = `place ${index + 2} of ${ranked.length}, ${valueWords(own, contest)}`;
     const against = compareIn(contest, first, own);
-    const guess = isBlind(own, contest) ? ', no better than a blind guess' : '';
+    const guess = blindWords(own, contest);
     if (against.outcome === 'equal') return [`${own.name} is exactly equal`];
     if (against.outcome === 'noise') return [`${own.name} is within noise (${place}${guess})`];
     const gap = gapWords(against, own, contest);
@@ -103,12 +105,19 @@ function ownSentences(ranked: readonly Standing[], contest: Contest): string[] {
   return parts.length === 0 ? [] : [`Beside ${first.name}: ${parts.join('; ')}.`];
 }
 
-/** Whether chance explains a value, as far as its errors tell. */
-function isBlind(own: Standing, { chance, higherIsBetter }: Contest): boolean {
-  if (chance === undefined) return false;
+/**
+ * What is said of a value that chance explains, as far as its errors tell: where seeds are far apart, one that learned and one
+ * that did not, that is not the same as knowing nothing.
+ */
+function blindWords(own: Standing, { chance, higherIsBetter, unit }: Contest): string {
+  if (chance === undefined) return '';
   const blind = { value: chance, bySeed: [], isExact: true };
-  const { difference, outcome } = compare(own, blind, higherIsBetter);
-  return difference <= 0 || outcome === 'noise';
+  const { difference, margin, outcome } = compare(own, blind, higherIsBetter);
+  if (difference > 0 && outcome !== 'noise') return '';
+  const isFar = difference > 0 && margin !== undefined && margin > FAR_APART && unit === '%';
+  return isFar
+    ? ', its seeds so far apart that a blind guess is within noise'
+    : ', no better than a blind guess';
 }
 
 /** Every size of every mechanism of its own beside the best of the others that needs no more bytes. */
