@@ -258,9 +258,17 @@ function fitting(
 ): { ids: number[]; truncated: boolean } {
   const { context, positions } = text.model.options;
   const most = positions === 'learned' ? context : text.model.options.capacity;
-  const ids = text.encode(lines.join('') + asked);
-  if (ids.length <= most || lines.length === 0) return { ids, truncated: false };
-  return { ids: fitting(text, lines.slice(1), asked).ids, truncated: true };
+  const from = (line: number) => text.encode(lines.slice(line).join('') + asked);
+  const whole = from(0);
+  if (whole.length <= most || lines.length === 0) return { ids: whole, truncated: false };
+  // The first line from which all that follows fits, between one from which it does not and one from which it does.
+  let [tooMuch, enough] = [0, lines.length];
+  while (enough - tooMuch > 1) {
+    const middle = (tooMuch + enough) >> 1;
+    if (from(middle).length <= most) enough = middle;
+    else tooMuch = middle;
+  }
+  return { ids: from(enough), truncated: true };
 }
 
 /** The facts with every thing replaced by another of its type that answers no question. */

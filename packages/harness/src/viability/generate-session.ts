@@ -1,6 +1,14 @@
 import { InputError } from '@palimpsest/base';
 import { capitalised, EntityPool } from './entity-pool.js';
-import { isListed, type Pack, type Relation, type Split, type Subject, wordsOfSplit } from './pack.js';
+import {
+  isListed,
+  type Pack,
+  type Relation,
+  type Split,
+  type Subject,
+  subjectsOfSplit,
+  wordsOfSplit,
+} from './pack.js';
 import { SessionRandom } from './session-random.js';
 
 /** Something that is told in a session. */
@@ -73,9 +81,11 @@ const filled = (form: string, { subject }: Pair, entity: string): string =>
       .replaceAll('{E}', () => entity),
   );
 
-/** All pairs of the pack, subject by subject. */
-const pairsOf = (pack: Pack, relations: readonly Relation[] = pack.relations): Pair[] =>
-  pack.subjects.flatMap((subject) => relations.map((relation) => ({ subject, relation })));
+/** All pairs of a split, subject by subject. */
+const pairsOf = (pack: Pack, split: Split): Pair[] =>
+  subjectsOfSplit(pack, split).flatMap((subject) =>
+    pack.relations.map((relation) => ({ subject, relation })),
+  );
 
 /**
  * A session: facts in the order in which they are told, and questions about some of them. The same options give the same session
@@ -87,7 +97,7 @@ export function generateSession(pack: Pack, options: SessionOptions): Session {
   const percent = rounded(100 * updateRate);
   const rng = SessionRandom.stream(seed, `session/${count}/${asked}/${split}/${percent}`);
   const pool = new EntityPool(pack, split, rng);
-  const pairs = shuffledPairs(pack, rng, contrast);
+  const pairs = shuffledPairs(pack, split, rng, contrast);
   const wanted = Math.min(asked, count);
   const changed = Math.floor((wanted * percent) / 100);
   const updates = wanted + changed > count ? count - wanted : changed;
@@ -101,10 +111,10 @@ export function generateSession(pack: Pack, options: SessionOptions): Session {
   return { facts: draft.told(updates), queries: draft.queries };
 }
 
-function shuffledPairs(pack: Pack, rng: SessionRandom, contrast?: number): Pair[] {
-  if (contrast === undefined) return rng.shuffle(pairsOf(pack));
+function shuffledPairs(pack: Pack, split: Split, rng: SessionRandom, contrast?: number): Pair[] {
+  if (contrast === undefined) return rng.shuffle(pairsOf(pack, split));
   const chosen = new Set(rng.shuffle(pack.relations).slice(0, contrast));
-  return rng.shuffle(pairsOf(pack).filter(({ relation }) => chosen.has(relation)));
+  return rng.shuffle(pairsOf(pack, split).filter(({ relation }) => chosen.has(relation)));
 }
 
 /** The pairs that are asked about, and the others, in order; at most half of the words of a type answer questions. */
@@ -250,7 +260,7 @@ export function factCorpus(
   const pool = new EntityPool(pack, split, rng);
   const facts: Pick<SessionFact, 'sub' | 'rel' | 'entity' | 'text'>[] = [];
   while (facts.length < count) {
-    for (const pair of rng.shuffle(pairsOf(pack)).slice(0, count - facts.length)) {
+    for (const pair of rng.shuffle(pairsOf(pack, split)).slice(0, count - facts.length)) {
       const entity = pool.draw(pair.relation.entityType);
       const text = filled(template(rng, pair.relation.facts, factTemplates), pair, entity);
       facts.push({ sub: pair.subject.id, rel: pair.relation.id, entity, text });

@@ -20,7 +20,15 @@ const digitsType = z.strictObject({ generator: z.literal('digits'), length: z.in
 export const packSchema = z.object({
   name: z.string(),
   subjects: z
-    .array(z.object({ id: z.string(), fact: z.string(), query: z.string(), answer: z.string() }))
+    .array(
+      z.object({
+        id: z.string(),
+        fact: z.string(),
+        query: z.string(),
+        answer: z.string(),
+        split: z.enum(['train', 'heldOut']).optional(),
+      }),
+    )
     .min(1),
   relations: z
     .array(
@@ -46,6 +54,10 @@ export type Relation = Pack['relations'][number];
 export type Split = 'train' | 'heldOut' | 'all';
 
 export const isListed = (type: EntityType): type is z.output<typeof listedType> => 'train' in type;
+
+/** Who sessions of a split are about; who belongs to no split is in all of them. */
+export const subjectsOfSplit = ({ subjects }: Pack, split: Split): Subject[] =>
+  subjects.filter((subject) => split === 'all' || subject.split === undefined || subject.split === split);
 
 /** Words of a split; `all` is those of training and then the held out ones. */
 export const wordsOfSplit = (type: { train: string[]; heldOut: string[] }, split: Split): string[] =>

@@ -76,13 +76,17 @@ export async function shrinkPocket(model: string, adapters: string, folder: stri
   cpSync(adapters, join(folder, ADAPTERS), { recursive: true });
 }
 
-/** Reads what `shrinkPocket` wrote. @throws InputError when the folder holds nothing of the kind. */
-export async function loadPocket(folder = embeddedPocketFolder()): Promise<Pocket> {
+/**
+ * Reads what `shrinkPocket` wrote.
+ * @param capacity tokens that the model keeps at most. Default 1,024
+ * @throws InputError when the folder holds nothing of the kind.
+ */
+export async function loadPocket(folder = embeddedPocketFolder(), capacity = CAPACITY): Promise<Pocket> {
   if (!existsSync(join(folder, WEIGHTS))) {
     throw new InputError(`The folder '${folder}' holds no shrunk model: there is no ${WEIGHTS}.`);
   }
   const { tensors } = await readSafetensors(join(folder, WEIGHTS));
-  const model = createTransformer({ ...pocketOptions, capacity: CAPACITY });
+  const model = createTransformer({ ...pocketOptions, capacity });
   const template = model.init(Rng.ofShapes(Number.POSITIVE_INFINITY));
   const params = treeMap<NDArray, NDArray, typeof template>(template, ({ shape }, path) =>
     grown(tensors, path, shape, folder),

@@ -5,21 +5,28 @@ import type { Pack } from './pack.js';
 
 /** Far from the seeds of sessions that are asked about. */
 const FIRST_SEED = 500_000;
-const COUNT = 200;
-const FACTS = 24;
-const QUERIES = 12;
 /** Every so many sessions have changes. */
 const CHANGING = 5;
 const CORPUS = 240;
 const WORDINGS = [0, 1];
 
-/** What adapters learn from: 200 sessions of training words and the first two wordings, every fifth with changes. */
-export function trainingSessions(pack: Pack): { sessions: TrainingSession[]; corpus: string[] } {
-  const sessions = Array.from({ length: COUNT }, (_, i): TrainingSession => {
+interface TrainingSessionsOptions {
+  /** Default 200. */
+  readonly sessions?: number;
+  /** Facts of a session, of which half are asked for: what a question is told apart from. Default 24. */
+  readonly facts?: number;
+}
+
+/** What adapters learn from: sessions of training words and the first two wordings, every fifth with changes. */
+export function trainingSessions(
+  pack: Pack,
+  { sessions: count = 200, facts: most = 24 }: TrainingSessionsOptions = {},
+): { sessions: TrainingSession[]; corpus: string[] } {
+  const sessions = Array.from({ length: count }, (_, i): TrainingSession => {
     const { facts, queries } = generateSession(pack, {
       seed: FIRST_SEED + i,
-      facts: FACTS,
-      queries: QUERIES,
+      facts: most,
+      queries: Math.floor(most / 2),
       split: 'train',
       hard: 0.9,
       factTemplates: WORDINGS,

@@ -20,7 +20,12 @@ const suiteNames = [
 
 const runSchema = z.strictObject({
   ...shared,
-  model: z.string().optional().describe('checkpoint of the language model; with --quick one that was shrunk'),
+  model: z
+    .string()
+    .optional()
+    .describe(
+      'checkpoint of the language model, or session for the small one that ships; with --quick one that was shrunk',
+    ),
   quick: z
     .boolean()
     .default(false)

@@ -5,18 +5,29 @@ import { parseJson } from '@palimpsest/base';
 import { outputOptions, threadsOption } from '@palimpsest/lm';
 import { createEngine, InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
+import { LARGE_PACK, largePack } from '../large-pack.js';
 import { type Pack, parsePack, standardPack } from '../pack.js';
+import { loadPocket } from '../pocket.js';
+
+/** The small model that comes with this package, where nothing else stands at its name. */
+const SESSION = 'session';
 
 export const shared = {
   ...outputOptions,
-  model: z.string().describe('checkpoint of the language model'),
+  model: z.string().describe('checkpoint of the language model, or session for the small one that ships'),
   capacity: z.int().min(64).default(2560).describe('tokens that the language model keeps at most'),
-  pack: z.string().optional().describe('file of who, what and in which words; default that of the house'),
+  pack: z
+    .string()
+    .optional()
+    .describe(
+      `file of who, what and in which words, or ${LARGE_PACK} for one of made-up names that is enough for 5,000 facts; default that of the house`,
+    ),
   threads: threadsOption,
 };
 
 export function packOf(path: string | undefined): Pack {
   if (path === undefined) return standardPack();
+  if (path === LARGE_PACK && !existsSync(path)) return largePack();
   if (!existsSync(path)) throw new InputError(`There is no pack '${path}'.`);
   return parsePack(parseJson(readFileSync(path), path), path);
 }
@@ -33,7 +44,11 @@ export async function open({
 }) {
   const engine = await createEngine('auto', { threads });
   try {
-    return { engine, text: new TextModel(engine, await loadPretrained(model, { capacity })) };
+    const isShipped = model === SESSION && !existsSync(model);
+    const frozen = isShipped
+      ? (await loadPocket(undefined, capacity)).frozen
+      : await loadPretrained(model, { capacity });
+    return { engine, text: new TextModel(engine, frozen) };
   } catch (error) {
     await engine.dispose();
     throw error;

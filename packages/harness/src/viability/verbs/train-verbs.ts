@@ -78,6 +78,13 @@ const trainSchema = z.strictObject({
   out: z.string().default('memory-adapters').describe('folder for the adapters'),
   steps: z.int().min(1).default(600).describe('optimiser steps of retrieval'),
   seed: z.int().min(0).default(1).describe('seed of the maps and of the noise'),
+  sessions: z.int().min(1).default(200).describe('sessions to learn from'),
+  facts: z
+    .int()
+    .min(2)
+    .default(24)
+    .describe('facts of a session, each told apart from all others: more for larger memories'),
+  lexicalWeight: z.number().min(0).default(0).describe('weight of BM25 over words beside the bundles'),
   prefixMode: z.enum(['kv', 'slots']).default('kv').describe('cached keys and values, or token embeddings'),
   kvDtype: z
     .enum(['kakeya', 'int8', 'int4', 'f16', 'f32'])
@@ -102,15 +109,18 @@ export const trainAdaptersVerb: MechanismVerb<typeof trainSchema> = {
   path: ['viability', 'train-adapters'],
   description: 'train what a memory needs over a language model, from sessions of training words',
   schema: trainSchema,
-  examples: ['palimpsest viability train-adapters --model pocket --out pocket-memory'],
+  examples: [
+    'palimpsest viability train-adapters --model pocket --out pocket-memory',
+    'palimpsest viability train-adapters --model session --pack large --sessions 60 --facts 200 --lexical-weight 0.05',
+  ],
   async run(options, { output }) {
     const { engine, text } = await open(options);
     try {
-      const { sessions, corpus } = trainingSessions(packOf(options.pack));
-      const { prefixMode, kvDtype, kvTokens, steps, seed, out } = options;
+      const { sessions, corpus } = trainingSessions(packOf(options.pack), options);
+      const { prefixMode, kvDtype, kvTokens, lexicalWeight, steps, seed, out } = options;
       let last = Number.NaN;
       const adapters = await trainConversation(text, sessions, {
-        memory: { prefixMode, kvDtype, kvTokens: keptTokens(kvTokens) },
+        memory: { prefixMode, kvDtype, kvTokens: keptTokens(kvTokens), lexicalWeight },
         corpus,
         steps,
         seed,
@@ -132,7 +142,7 @@ export const trainAdaptersVerb: MechanismVerb<typeof trainSchema> = {
 
 const shrinkSchema = z.strictObject({
   ...outputOptions,
-  model: shared.model,
+  model: z.string().describe('checkpoint of the language model'),
   adapters: z.string().default('memory-adapters').describe('folder of trained adapters'),
   out: z.string().default('pocket-8-bit').describe('folder for what is written'),
 });
