@@ -55,7 +55,7 @@ describe('palimpsest describe', () => {
     expect(task.stdout).toMatch(/^chance: 3\.125$/m);
     expect(task.stdout).toMatch(/^vocabSize +64 +token ids/m);
     const model = JSON.parse((await palimpsest(['describe', 'osam', '--json'])).stdout);
-    expect(model).toMatchObject({ kind: 'model', name: 'osam', trained: true, learningRate: 0.001 });
+    expect(model).toMatchObject({ kind: 'model', name: 'osam', trained: true, learningRate: 0.003 });
   });
 
   it('gives the nearest name for one that does not exist, with code 2', async () => {

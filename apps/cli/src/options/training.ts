@@ -32,7 +32,7 @@ export const runOptions = {
   load: z
     .string()
     .optional()
-    .meta({ description: 'run folder to go on with, or Hugging Face folder to fine-tune', value: 'folder' }),
+    .meta({ description: 'run folder to go on with, or model to fine-tune', value: 'folder' }),
   train: z.boolean().default(true).meta({ description: 'train; without it only generate, from --load' }),
   interactive: z
     .boolean()
@@ -42,13 +42,13 @@ export const runOptions = {
     description: 'forms of the metrics to write too, for other programs: csv, tensorboard',
   }),
   open: z.boolean().default(false).meta({
-    description: 'show the run on a page of this machine while it goes on, in a browser where there is one',
+    description: 'show the run on a live page in the browser',
   }),
   minutes: z
     .number()
     .gt(0)
     .optional()
-    .meta({ description: 'as many steps as fit into this time, by the time that one takes here' }),
+    .meta({ description: 'as many steps as fit into this time, measured here' }),
   prompt: z
     .string()
     .default('hello ')
