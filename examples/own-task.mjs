@@ -1,9 +1,9 @@
 // A task of your own, asked of every model of the house: bytes of memory after a text of some length.
 // Run it twice: the second time every cell is found in the folder. `node own-task.mjs [folder]`
 import {
+  cellVersions,
   formatCells,
   inProcessExecutor,
-  packageVersions,
   ResultStore,
   runSweep,
   standardRegistry,
@@ -32,7 +32,7 @@ const memorySize = {
 };
 
 const registry = { ...standardRegistry, tasks: [...standardRegistry.tasks, memorySize] };
-const versions = packageVersions();
+const versions = cellVersions();
 const summary = await runSweep({
   registry,
   versions,
