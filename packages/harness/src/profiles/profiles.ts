@@ -29,7 +29,7 @@ export async function profilesOf({ mechanisms, golden }: Registry): Promise<Prof
     },
     {
       name: 'quick',
-      description: 'About five minutes on two cores: every mechanism, small, on embedded data.',
+      description: 'About three minutes on two cores: every mechanism, small, on embedded data.',
       cells: quickCells(quick),
     },
     {

@@ -10,11 +10,11 @@ const once = { seeds: [1] };
 /** What `npm start` shows: every mechanism, small, on embedded data. */
 export const quickCells = (field: Field): CellSpecInput[] => [
   ...field.goldenSystems.map((system) => single('parity', { system })),
-  ...grid('mqar', recall, sizes(field, field.fixed, [16, 32, 64]), once),
+  ...grid('mqar', recall, sizes(field, field.fixed, [32, 64]), once),
   ...grid('mqar', recall, sizes(field, [...field.growing, ...field.none], [64]), once),
   ...grid('mqar', recall, memories(field, field.borrowed), once),
   ...grid('retrieval-distance', needle, plain([...field.everyone, ...field.borrowed]), once),
-  ...grid('language', text, plain(field.everyone), { seeds: [1, 2] }),
+  ...grid('language', text, plain(field.everyone), once),
   ...grid('language', text, countedTables(field, 5), once),
   ...grid('training-cost', {}, plain(field.everyone), once),
   ...grid('decoding-cost', { contexts: [128, 512, 2048] }, plain(field.everyone), once),
