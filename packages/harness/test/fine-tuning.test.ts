@@ -2,14 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTransformer, saveFolder, type TransformerParameters } from '@palimpsest/backbone';
-import {
-  type AnySequenceModel,
-  loadCorpus,
-  prepareText,
-  runDataSchema,
-  type TrainingEvent,
-} from '@palimpsest/lm';
-import { createEngine, type Engine, type NDArray, Rng, type tf, treeToRecord } from '@palimpsest/tensor-core';
+import { loadCorpus, prepareText, runDataSchema, type TrainingEvent } from '@palimpsest/lm';
+import { createEngine, type Engine, type NDArray, Rng } from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   openCheckpoint,
@@ -18,6 +12,7 @@ import {
   standardRegistry,
   trainRun,
 } from '../src/index.js';
+import { arraysOf, eventsOf, logitsOf, lossesOf } from './support/runs.js';
 
 const root = mkdtempSync(join(tmpdir(), 'palimpsest-fine-tuning-'));
 const text = join(root, 'tides.txt');
@@ -90,29 +85,6 @@ async function newRun(frozen: readonly string[] = []) {
   return { architecture, modelOptions: {}, text, data, settings, frozen, pretrained };
 }
 
-async function eventsOf(events: AsyncIterable<TrainingEvent>): Promise<TrainingEvent[]> {
-  const all: TrainingEvent[] = [];
-  for await (const event of events) all.push(event);
-  return all;
-}
-
-const lossesOf = (events: readonly TrainingEvent[]) =>
-  events.flatMap((event) => (event.type === 'step' ? [event.loss] : []));
-
-/** Every array of a tree, by path. */
-const arraysOf = (params: unknown) =>
-  Object.fromEntries(Object.entries(treeToRecord<NDArray>(params)).map(([path, { data }]) => [path, data]));
-
-/** Logits of tokens `[batch, time]`, read from an empty memory. */
-async function logitsOf(model: AnySequenceModel, params: unknown, tokens: NDArray): Promise<Float32Array> {
-  const run = engine.compile((weights: TransformerParameters, ids: tf.Tensor2D) => {
-    const state = model.initState(weights, ids.shape[0]);
-    return model.forward(weights, ids, state, { training: false }).logits;
-  });
-  const logits = await run(params as never, tokens);
-  return (await logits.data()) as Float32Array;
-}
-
 /** Mean negative log-likelihood of the targets. */
 function lossOf(logits: Float32Array, targets: ArrayLike<number>): number {
   const width = logits.length / targets.length;
@@ -131,7 +103,7 @@ describe('fine-tuning a checkpoint folder', () => {
     const given = await openLanguageModel(base);
     const { source } = prepareText(loadCorpus(text, data.layout), data, settings.seed, given.tokenizer);
     const { inputs, targets } = source.next();
-    const first = lossOf(await logitsOf(given.model, given.params, inputs), targets.data);
+    const first = lossOf(await logitsOf(engine, given.model, given.params, inputs), targets.data);
     expect(losses[0]).toBeCloseTo(first, 5);
     expect(losses.at(-1)).toBeLessThan(losses[0]! - 0.3);
 
@@ -139,8 +111,8 @@ describe('fine-tuning a checkpoint folder', () => {
     const end = events.at(-1);
     if (end?.type !== 'end') throw new Error('The run did not end.');
     expect(arraysOf(saved.params)).toEqual(arraysOf(end.params));
-    const logits = await logitsOf(saved.model, saved.params, inputs);
-    expect(logits).toEqual(await logitsOf(given.model, end.params, inputs));
+    const logits = await logitsOf(engine, saved.model, saved.params, inputs);
+    expect(logits).toEqual(await logitsOf(engine, given.model, end.params, inputs));
     expect(lossOf(logits, targets.data)).toBeLessThan(first - 0.3);
   });
 

@@ -11,7 +11,7 @@ import {
   type TrainingEvent,
   train,
 } from '@palimpsest/lm';
-import { createEngine, type Engine, type NDArray, type tf, treeToRecord } from '@palimpsest/tensor-core';
+import { createEngine, type Engine, type NDArray } from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   describeModel,
@@ -23,6 +23,7 @@ import {
   standardRegistry,
   trainRun,
 } from '../src/index.js';
+import { arraysOf, eventsOf, logitsOf, lossesOf } from './support/runs.js';
 
 const root = mkdtempSync(join(tmpdir(), 'palimpsest-lora-runs-'));
 const golden = fileURLToPath(new URL('../../backbone/test/golden', import.meta.url));
@@ -53,26 +54,6 @@ async function newRun(folder = base, adapters: typeof lora | 'whole' = lora) {
     adapters === 'whole' ? undefined : adapters,
   );
   return { architecture, modelOptions: {}, text, data, settings, pretrained };
-}
-
-async function eventsOf(events: AsyncIterable<TrainingEvent>): Promise<TrainingEvent[]> {
-  const all: TrainingEvent[] = [];
-  for await (const event of events) all.push(event);
-  return all;
-}
-
-const lossesOf = (events: readonly TrainingEvent[]) =>
-  events.flatMap((event) => (event.type === 'step' ? [event.loss] : []));
-
-const arraysOf = (params: unknown) =>
-  Object.fromEntries(Object.entries(treeToRecord<NDArray>(params)).map(([path, { data }]) => [path, data]));
-
-async function logitsOf(model: AnySequenceModel, params: unknown, tokens: NDArray): Promise<Float32Array> {
-  const run = engine.compile(
-    (weights: never, ids: tf.Tensor2D) =>
-      model.forward(weights, ids, model.initState(weights, ids.shape[0]), { training: false }).logits,
-  );
-  return (await (await run(params as never, tokens)).data()) as Float32Array;
 }
 
 const farthest = (a: ArrayLike<number>, b: ArrayLike<number>) =>
@@ -147,17 +128,17 @@ describe('training adapters beside a checkpoint folder', () => {
     const given = await openLanguageModel(base);
     const tokens = given.tokenizer.encode('the tide comes');
     const ids = { data: tokens, shape: [1, tokens.length], dtype: 'int32' } as NDArray;
-    const merged = await logitsOf(read.model, read.params, ids);
-    expect(farthest(merged, await logitsOf(given.model, given.params, ids))).toBeGreaterThan(0.1);
+    const merged = await logitsOf(engine, read.model, read.params, ids);
+    expect(farthest(merged, await logitsOf(engine, given.model, given.params, ids))).toBeGreaterThan(0.1);
     const { pretrained } = await newRun();
-    const adapted = await logitsOf(pretrained.model as AnySequenceModel, params, ids);
+    const adapted = await logitsOf(engine, pretrained.model as AnySequenceModel, params, ids);
     expect(farthest(merged, adapted)).toBeLessThan(1e-5);
     expect(model.config).toEqual(pretrained.model.config);
 
     const out = join(root, 'merged');
     await exportFolder(run, out);
     const again = await openLanguageModel(out);
-    expect(farthest(await logitsOf(again.model, again.params, ids), merged)).toBe(0);
+    expect(farthest(await logitsOf(engine, again.model, again.params, ids), merged)).toBe(0);
     expect(again.encodeStart('tide')).toEqual(given.encodeStart('tide'));
   });
 
