@@ -16,7 +16,8 @@ describe('the live page of a run in a browser', () => {
     timeout: 300_000,
   }, async () => {
     const often = ['--sample-every', '60', '--sample-tokens', '20', '--validate-every', '200'];
-    const run = liveRun(['osam', ...tiny, '--steps', '600', ...often], 'no-such-program');
+    // Long enough that the page is drawn several times behind the first sample: it may wait ten seconds for the next drawing.
+    const run = liveRun(['osam', ...tiny, '--steps', '2500', ...often], 'no-such-program');
     const problems: string[] = [];
     const open = async (width: number, colorScheme: 'light' | 'dark') => {
       const page = await browser.newPage({ viewport: { width, height: 800 }, colorScheme });
@@ -37,7 +38,7 @@ describe('the live page of a run in a browser', () => {
 
     await desk.getByText('The run is done').waitFor();
     await phone.getByText('The run is done').waitFor();
-    expect(await step.textContent()).toBe('600 of 600');
+    expect(await step.textContent()).toBe('2500 of 2500');
     expect(await desk.title()).toContain('100 %');
     expect(await desk.locator('figure svg:visible').count()).toBeGreaterThanOrEqual(2);
     for (const page of [desk, phone]) {
