@@ -175,7 +175,8 @@ function byHead(packed: tf.Tensor, batch: number, time: number, heads: number): 
   return tf.transpose(tf.reshape(packed, [batch, time, heads, packed.shape[1]! / heads]), [0, 2, 1, 3]);
 }
 
-function activate(x: tf.Tensor, { activation }: TransformerConfig): tf.Tensor {
+/** What an MLP makes of its expanded rows, `[..., 1 or 2 mlpWidth]`. */
+export function activate(x: tf.Tensor, { activation }: TransformerConfig): tf.Tensor {
   if (activation === 'gelu') return gelu(x);
   if (activation === 'geluTanh') return geluTanh(x);
   const [gate, value] = tf.split(x, 2, -1) as [tf.Tensor, tf.Tensor];

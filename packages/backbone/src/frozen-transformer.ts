@@ -22,9 +22,10 @@ export function createFrozenTransformer(
   matrices: FrozenMatrices,
 ): FrozenTransformer {
   const config = resolveConfig(options);
-  return transformerOver<OtherParameters>(config, withMatrices(config, matrices), () => {
+  const init = () => {
     throw new InputError('Frozen matrices are read from a checkpoint; they cannot be begun anew.');
-  });
+  };
+  return transformerOver<OtherParameters>(config, withMatrices(config, matrices), init, true);
 }
 
 /**

@@ -1,9 +1,9 @@
-import { tf } from '@palimpsest/tensor-core';
+import { type NDArray, ndarray, tf } from '@palimpsest/tensor-core';
 
 /** Cosines and sines of position · frequency, `[..., frequencies]` each. */
-export interface Angles {
-  readonly cos: tf.Tensor;
-  readonly sin: tf.Tensor;
+export interface Angles<T = tf.Tensor> {
+  readonly cos: T;
+  readonly sin: T;
 }
 
 /** Three digits of this radix reach every int32 position. */
@@ -28,6 +28,13 @@ export class PositionAngles {
 
   /** Angles of 0, 1, …, count − 1 as constants, `[count, frequencies]`. */
   firstPositions(count: number): Angles {
+    const { cos, sin } = this.firstRows(count);
+    const shape: [number, number] = [count, this.frequencies.length];
+    return { cos: tf.tensor2d(cos.data, shape), sin: tf.tensor2d(sin.data, shape) };
+  }
+
+  /** The same on the host. */
+  firstRows(count: number): Angles<NDArray> {
     const table = this.#table(count, 1, this.magnitude);
     const half = this.frequencies.length;
     return { cos: columns(table, count, half, 0), sin: columns(table, count, half, half) };
@@ -72,12 +79,12 @@ export class PositionAngles {
   }
 }
 
-function columns(table: Float32Array, rows: number, half: number, from: number): tf.Tensor {
+function columns(table: Float32Array, rows: number, half: number, from: number): NDArray {
   const values = new Float32Array(rows * half);
   for (let row = 0; row < rows; row++) {
     values.set(table.subarray(row * 2 * half + from, row * 2 * half + from + half), row * half);
   }
-  return tf.tensor2d(values, [rows, half]);
+  return ndarray(values, [rows, half]);
 }
 
 /** Angle sum formulas. */

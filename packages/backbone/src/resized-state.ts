@@ -14,18 +14,42 @@ export function cacheOfSize({ window, sinks }: TransformerConfig, slots: number)
  * @param slots at least as many as it has entries
  */
 export function resized(
-  {
-    keyValueHeads: heads,
-    headWidth,
-    sinks,
-  }: Pick<TransformerConfig, 'keyValueHeads' | 'headWidth' | 'sinks'>,
-  { position, positions, layers }: TransformerState<NDArray>,
+  config: Pick<TransformerConfig, 'keyValueHeads' | 'headWidth' | 'sinks'>,
+  state: TransformerState<NDArray>,
   slots: number,
+): TransformerState<NDArray> {
+  const held = state.positions!.data as Int32Array;
+  return held.length === slots ? state : rearranged(config, state, sourcesOf(held, config.sinks, slots));
+}
+
+/**
+ * The memory of one text in a cache whose slot is the position; nothing when that cannot be, since a token is missing or there
+ * are more than slots.
+ * @param state as for `resized`
+ */
+export function inOrderOfPositions(
+  config: Pick<TransformerConfig, 'keyValueHeads' | 'headWidth' | 'sinks'>,
+  state: TransformerState<NDArray>,
+  slots: number,
+): TransformerState<NDArray> | undefined {
+  const tokens = state.position.data[0]!;
+  const from = new Int32Array(slots).fill(-1);
+  (state.positions!.data as Int32Array).forEach((position, slot) => {
+    if (position >= 0) from[position] = slot;
+  });
+  const isWhole = tokens <= slots && from.subarray(0, tokens).every((slot) => slot >= 0);
+  return isWhole ? rearranged(config, state, from) : undefined;
+}
+
+/** @param from the slot that each new slot's entry comes from, −1 for none */
+function rearranged(
+  { keyValueHeads: heads, headWidth }: Pick<TransformerConfig, 'keyValueHeads' | 'headWidth'>,
+  { position, positions, layers }: TransformerState<NDArray>,
+  from: Int32Array,
 ): TransformerState<NDArray> {
   const held = positions!.data as Int32Array;
   const former = held.length;
-  if (former === slots) return { position, positions, layers };
-  const from = sourcesOf(held, sinks, slots);
+  const slots = from.length;
   const moved = new Int32Array(slots).fill(-1);
   from.forEach((source, slot) => {
     if (source >= 0) moved[slot] = held[source]!;

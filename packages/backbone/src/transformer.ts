@@ -6,6 +6,7 @@ import type {
   ParameterGroup,
   SequenceModel,
 } from '@palimpsest/lm';
+import { StepDecoder } from '@palimpsest/lm';
 import { InputError, type Matrix, type NDArray, tf, treeMap } from '@palimpsest/tensor-core';
 import { emptyState, markEmpty, slotsOf, type TransformerState } from './cache.js';
 import {
@@ -15,6 +16,7 @@ import {
   type TransformerOptions,
 } from './config.js';
 import { type DecoderOptions, type DecoderResult, decoderTables, runDecoder } from './decoder.js';
+import { FusedDecoder, isFusible } from './fused-decoder.js';
 import { GrowingDecoder, growsWithText } from './growing-decoder.js';
 import type { DecoderInput } from './input-rows.js';
 import { initParameters, type TransformerParameters, transformerParameterGroups } from './parameters.js';
@@ -74,11 +76,13 @@ export function createTransformer(options: TransformerOptions): Transformer {
 /**
  * A decoder-only transformer whose weights come in a form of their own.
  * @param complete all weights, from those that are given at every call
+ * @param areFrozen the matrices are not among those that are given
  */
 export function transformerOver<P>(
   config: TransformerConfig,
   complete: (params: P) => TransformerParameters<tf.Tensor, Matrix>,
   init: Transformer<P>['init'],
+  areFrozen = false,
 ): Transformer<P> {
   const tables = decoderTables(config);
   const run: Transformer<P>['run'] = (params, input, state, decoderOptions) =>
@@ -113,13 +117,21 @@ export function transformerOver<P>(
     parameterGroups: () => transformerParameterGroups,
     withCache: (cache) => {
       const { capacity: _, window: _w, sinks: _s, evictable: _e, ...weights } = config;
-      return transformerOver(resolveConfig({ ...weights, ...cache }), complete, init);
+      return transformerOver(resolveConfig({ ...weights, ...cache }), complete, init, areFrozen);
     },
   };
-  if (!growsWithText(config)) return model;
+  const grows = growsWithText(config);
+  if (!grows && !areFrozen) return model;
   return {
     ...model,
-    decoder: (engine, params, decoding) => GrowingDecoder.create(engine, model, params, decoding),
+    decoder: (engine, params, decoding) => {
+      if (areFrozen && decoding?.freeze !== false && isFusible(engine, config)) {
+        return FusedDecoder.create(engine, model, complete, params, decoding);
+      }
+      return grows
+        ? GrowingDecoder.create(engine, model, params, decoding)
+        : StepDecoder.create(engine, model, params, decoding);
+    },
   };
 }
 

@@ -22,6 +22,12 @@ export interface CompileOptions {
    * lie, so their arrays may not be overwritten or disposed as long as the function is called with them.
    */
   readonly freeze?: readonly number[];
+  /**
+   * Arguments that have an axis of any extent, by number: the axis. One graph serves all extents, so the function must be one
+   * whose graph does not depend on them: it is traced with those of the first call. A result with such an axis must be the
+   * update of a cache that is donated. Engines that run op by op need no such promise. Default: none.
+   */
+  readonly freeAxes?: Readonly<Record<number, number>>;
   /** Check every output for NaN and infinity and say which one has it. Default false. */
   readonly validate?: boolean;
 }

@@ -23,12 +23,16 @@ export class ArgumentBinder {
   /** By argument and tree; the trees are their owner's to keep. */
   readonly #known = new Map<number, WeakMap<object, FrozenArgument>>();
 
-  /** @param bakedBytes frozen arguments beyond this size stay outside of the graph, which is then the same for all their values */
+  /**
+   * @param bakedBytes frozen arguments beyond this size stay outside of the graph, which is then the same for all their values
+   * @param freeAxes axes of any extent, by argument
+   */
   constructor(
     private readonly name: string,
     private readonly engineId: number,
     private readonly frozen: ReadonlySet<number>,
     private readonly bakedBytes: number,
+    private readonly freeAxes: Readonly<Record<number, number>> = {},
   ) {}
 
   /** @throws InputError as `bindArgument` does. */
@@ -45,7 +49,7 @@ export class ArgumentBinder {
       } else {
         const bound = bindArgument(this.name, argument, index, this.engineId);
         leaves.push(...bound);
-        keys.push(signatureOf(bound));
+        keys.push(signatureOf(bound, this.freeAxes[index]));
       }
     });
     return { leaves, key: keys.join(';'), baked };

@@ -80,10 +80,16 @@ function describe(value: unknown): string {
   return `${typeof value} ${String(value)}`;
 }
 
-/** Key under which a traced graph is cached: structure, shapes and dtypes of all inputs. */
-export function signatureOf(leaves: readonly BoundLeaf[]): string {
+/**
+ * Key under which a traced graph is cached: structure, shapes and dtypes of all inputs.
+ * @param freeAxis an axis whose extent makes no difference
+ */
+export function signatureOf(leaves: readonly BoundLeaf[], freeAxis?: number): string {
   return leaves
-    .map(({ argument, path, shape, dtype }) => `${argument}:${path}:${dtype}[${shape.join()}]`)
+    .map(({ argument, path, shape, dtype }) => {
+      const extents = shape.map((extent, axis) => (axis === freeAxis ? '*' : extent));
+      return `${argument}:${path}:${dtype}[${extents.join()}]`;
+    })
     .join(';');
 }
 

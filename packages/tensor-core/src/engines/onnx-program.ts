@@ -10,7 +10,7 @@ import type { OnnxRuntime, OnnxTensor } from './onnx-runtime.js';
 import type { PackedWeights } from './packed-weights.js';
 import { guarded } from './runtime-failure.js';
 import type { StoredPlaces } from './stored-places.js';
-import { type TracedModel, traceFunction } from './traced-graph.js';
+import { type Fetch, type TracedModel, traceFunction } from './traced-graph.js';
 
 /** Graphs with fewer multiply-adds, such as decode steps, run faster on one thread. */
 const SMALL_PRODUCTS = 4e6;
@@ -32,6 +32,8 @@ export interface CompiledFunction {
   readonly fn: (...args: never[]) => unknown;
   readonly donated: ReadonlySet<number>;
   readonly validate: boolean;
+  /** Axes of any extent, by argument. */
+  readonly freeAxes: Readonly<Record<number, number>>;
 }
 
 /** A traced function, ready to run. */
@@ -65,7 +67,7 @@ export class OnnxProgram implements Program {
   ): Promise<Program> {
     const traced = await Promise.all(
       leaves.map(async ({ value, ...leaf }) => {
-        if (!baked.has(leaf.argument)) return leaf;
+        if (!baked.has(leaf.argument)) return { ...leaf, freeAxis: source.freeAxes[leaf.argument] };
         return { ...leaf, frozen: value instanceof DeviceArray ? await value.data() : value.data };
       }),
     );
@@ -82,7 +84,8 @@ export class OnnxProgram implements Program {
     const isSmall = products < SMALL_PRODUCTS;
     const storedFiles = stored && {
       folder: stored.places.root,
-      isPacked: model.storedProducts.length > 0,
+      // A graph for all extents is the only one of its kind, so that a copy in the form for products is one copy.
+      isPacked: model.storedProducts.length > 0 || Object.keys(source.freeAxes).length > 0,
     };
     const ownsMemory = constants + description + working <= spare();
     const session = await guarded(source.name, () =>
@@ -105,7 +108,11 @@ export class OnnxProgram implements Program {
     });
     const fetches: Record<string, OnnxTensor | null> = {};
     const moved: { moved?: boolean }[] = [];
-    for (const { name: fetchName, dtype, shape, inPlaceOf } of model.fetches) {
+    const shapeOf = ({ shape, inPlaceOf }: Fetch) =>
+      inPlaceOf === undefined ? shape : leaves[inPlaceOf]!.shape;
+    for (const fetch of model.fetches) {
+      const { name: fetchName, dtype, inPlaceOf } = fetch;
+      const shape = shapeOf(fetch);
       const cache = inPlaceOf === undefined ? undefined : takenOver(leaves, inPlaceOf, donated);
       if (cache) moved.push(cache);
       fetches[fetchName] = runtime.sharesMemory
@@ -120,7 +127,9 @@ export class OnnxProgram implements Program {
       if (donated.has(leaf.argument) && leaf.value instanceof DeviceArray) leaf.value.dispose();
     }
     const held = new Set<string>();
-    const outputs = model.outputs.map(({ name: outputName, dtype, shape, write }, index) => {
+    const outputs = model.outputs.map((output, index) => {
+      const { name: outputName, dtype, write } = output;
+      const shape = shapeOf(output);
       if (!write) {
         held.add(outputName);
         return arrays.hold(fetched(outputName), dtype, shape);

@@ -59,10 +59,17 @@ export class OnnxEngine implements Engine {
       fn: fn as never,
       donated: new Set(options.donate ?? []),
       validate: options.validate ?? false,
+      freeAxes: options.freeAxes ?? {},
     };
     // A runtime that copies its inputs would copy the weights at every call, so it is given them with the graph.
     const bakedBytes = this.runtime.sharesMemory ? this.limits.bakedBytes : Number.POSITIVE_INFINITY;
-    const binder = new ArgumentBinder(source.name, this.id, new Set(options.freeze ?? []), bakedBytes);
+    const binder = new ArgumentBinder(
+      source.name,
+      this.id,
+      new Set(options.freeze ?? []),
+      bakedBytes,
+      source.freeAxes,
+    );
     const graphs: GraphTable<Program> = new Map();
     const traced = new Set<string>();
     const spare = () => OWN_MEMORY_SHARE * this.limits.graphBytes - this.#graphs.bytes;

@@ -1,4 +1,4 @@
-import { type DType, InputError, type TypedArray, treeMap } from '@palimpsest/base';
+import { type DType, InputError, TraceError, type TypedArray, treeMap } from '@palimpsest/base';
 import type { PlaceConstant } from '../onnx/constants.js';
 import { type EncodedModel, encodeModel, type ModelNotes, type NamedValue } from '../onnx/protobuf.js';
 import { tf } from '../tf.js';
@@ -14,6 +14,8 @@ export interface TracedLeaf {
   readonly dtype: DType;
   /** Data to bake into the graph; absent for inputs. */
   readonly frozen?: TypedArray;
+  /** Axis whose extent may differ from call to call. */
+  readonly freeAxis?: number | undefined;
 }
 
 /** What a run of the graph gives. */
@@ -84,7 +86,9 @@ export function traceFunction(
 ): TracedModel {
   const graph = new GraphBuilder(name);
   const values = leaves.map((leaf) =>
-    leaf.frozen ? graph.frozen(leaf.frozen, leaf.shape, leaf.dtype) : graph.input(leaf.shape, leaf.dtype),
+    leaf.frozen
+      ? graph.frozen(leaf.frozen, leaf.shape, leaf.dtype)
+      : graph.input(leaf.shape, leaf.dtype, leaf.freeAxis),
   );
   const outputs: (NamedValue & TracedOutput)[] = [];
   let template: unknown;
@@ -115,8 +119,14 @@ export function traceFunction(
     const leaf = write && reads.get(value) === 1 ? values.indexOf(write.target) : -1;
     const source = taken.has(leaf) ? undefined : leaves[leaf];
     if (!write || !source || source.frozen || !donated.has(source.argument)) {
-      fetches.add(value, output.name, cacheUpdate(value, values, reads));
-      return output;
+      const inPlaceOf = cacheUpdate(value, values, reads);
+      fetches.add(value, output.name, inPlaceOf);
+      if (value.freeAxis !== undefined && inPlaceOf === undefined) {
+        throw new TraceError(
+          `The result of '${name}' at '${output.path}' has an axis of any extent, but updates no cache.`,
+        );
+      }
+      return inPlaceOf === undefined ? output : { ...output, inPlaceOf };
     }
     taken.add(leaf);
     const [rows, slots] = [fetches.share(write.rows), fetches.share(write.slots)];

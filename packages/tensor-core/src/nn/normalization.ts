@@ -220,6 +220,51 @@ const scaledRmsNormOp = defineOp<Epsilon>({
   },
 });
 
+/** The sum of a residual connection and its norm, one node of the runtime. It has no gradient. */
+const addRmsNormOp = defineOp<Epsilon>({
+  name: 'AddRmsNorm',
+  infer: ([x]) => [x!, x!],
+  compose: ([x, branch, gain], { epsilon }) => {
+    const sum = tf.add(x!, branch!);
+    return [tf.mul(tf.mul(sum, inverseRoot(sum, epsilon)), gain!), sum];
+  },
+  trace: (graph, [x, branch, gain], { epsilon }) => {
+    const row = statistic(x as TensorSpec);
+    const [normal, , , sum] = graph.nodes(
+      'SkipSimplifiedLayerNormalization',
+      [x!, branch!, gain!],
+      [x!, row, row, x!],
+      { epsilon: { float: epsilon } },
+      'com.microsoft',
+    );
+    return [normal!, sum!];
+  },
+});
+
+/**
+ * A residual connection followed by root-mean-square normalisation, for decoding: it has no gradient.
+ * @param x `[batch, time, width]`
+ * @param branch as `x`
+ * @param gain `[width]`
+ * @returns the sum of both, and what `rmsNorm` gives of it
+ * @throws InputError when the shapes do not fit.
+ */
+export function addRmsNorm(
+  x: tf.Tensor,
+  branch: tf.Tensor,
+  gain: tf.Tensor,
+  epsilon = 1e-6,
+): { normal: tf.Tensor; sum: tf.Tensor } {
+  checkWidth('RMS normalisation', 'gain', x as TensorSpec, gain as TensorSpec);
+  if (x.shape.join() !== branch.shape.join()) {
+    throw new InputError(
+      `A residual normalisation needs two tensors of one shape, but got ${formatShape(x.shape)} and ${formatShape(branch.shape)}.`,
+    );
+  }
+  const [normal, sum] = addRmsNormOp([x, branch, gain], { epsilon });
+  return { normal: normal!, sum: sum! };
+}
+
 const inverseRoot = (x: tf.Tensor, epsilon: number) =>
   tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), epsilon));
 

@@ -19,7 +19,7 @@ export function quantisedProduct(graph: GraphBuilder, rows: Value, matrix: Quant
   return graph.node(
     'MatMulNBits',
     [rows, packed, scales],
-    { shape: [rows.shape[0]!, outputs], dtype: 'float32' },
+    { shape: [...rows.shape.slice(0, -1), outputs], dtype: 'float32' },
     { K: inputs, N: outputs, bits, block_size: QUANTISED_BLOCK, accuracy_level: INTEGER_SUMS },
     'com.microsoft',
   );
@@ -47,10 +47,10 @@ function constantsOf(graph: GraphBuilder, matrix: QuantisedMatrix): { packed: Va
 
 const product = defineOp<Attributes>({
   name: 'QuantisedProduct',
-  infer: ([rows], { matrix }) => [{ shape: [rows!.shape[0]!, matrix.outputs], dtype: 'float32' }],
+  infer: ([rows], { matrix }) => [{ shape: [...rows!.shape.slice(0, -1), matrix.outputs], dtype: 'float32' }],
   compute: ([rows], { matrix }) => {
-    const count = rows!.shape[0]!;
     const { outputs, inputs } = matrix;
+    const count = rows!.data.length / inputs;
     const result = new Float32Array(count * outputs);
     const weights = new Float32Array(inputs);
     for (let output = 0; output < outputs; output++) {
@@ -81,11 +81,10 @@ export function quantisedLinear(x: tf.Tensor, matrix: QuantisedMatrix, bias?: tf
       `A quantised matrix [${outputs}, ${inputs}] needs inputs [..., ${inputs}], but got ${formatShape(x.shape)}.`,
     );
   }
-  const leading = x.shape.slice(0, -1);
-  const rows = x.rank === 2 ? x : tf.reshape(x, [sizeOf(leading), inputs]);
+  const rows = x.rank === 1 ? tf.reshape(x, [1, inputs]) : x;
   const plain = product([rows], { matrix })[0]!;
   const result = bias ? tf.add(plain, bias) : plain;
-  return x.rank === 2 ? result : tf.reshape(result, [...leading, outputs]);
+  return x.rank === 1 ? tf.reshape(result, [outputs]) : result;
 }
 
 const lookup = defineOp<Attributes>({
@@ -107,7 +106,7 @@ function tracedRows(graph: GraphBuilder, ids: Value, matrix: QuantisedMatrix): V
   const { blocks, blockBytes, bits, inputs } = matrix;
   const rows = sizeOf(ids.shape);
   const float = (shape: readonly number[]) => ({ shape, dtype: 'float32' as const });
-  const flat = graph.node('Reshape', [ids, graph.int64([rows])], { shape: [rows], dtype: ids.dtype });
+  const flat = graph.node('Reshape', [ids, graph.int64([-1])], { shape: [rows], dtype: ids.dtype });
   const bytes = graph.node(
     'Gather',
     [packed, flat],
@@ -120,10 +119,10 @@ function tracedRows(graph: GraphBuilder, ids: Value, matrix: QuantisedMatrix): V
   const whole = [rows, blocks, QUANTISED_BLOCK];
   const stored = bits === 8 ? numbers(bytes) : nibbles(graph, bytes, numbers, whole);
   const levels = graph.node('Sub', [stored, graph.scalar(2 ** (bits - 1))], float(whole));
-  const column = graph.node('Reshape', [scale, graph.int64([rows, blocks, 1])], float([rows, blocks, 1]));
+  const column = graph.node('Reshape', [scale, graph.int64([-1, blocks, 1])], float([rows, blocks, 1]));
   const scaled = graph.node('Mul', [levels, column], float(whole));
   const width = blocks * QUANTISED_BLOCK;
-  const table = graph.node('Reshape', [scaled, graph.int64([rows, width])], float([rows, width]));
+  const table = graph.node('Reshape', [scaled, graph.int64([-1, width])], float([rows, width]));
   const cut =
     width === inputs
       ? table
@@ -133,7 +132,8 @@ function tracedRows(graph: GraphBuilder, ids: Value, matrix: QuantisedMatrix): V
           float([rows, inputs]),
         );
   const shape = [...ids.shape, inputs];
-  return graph.node('Reshape', [cut, graph.int64(shape)], float(shape));
+  const given = shape.map((extent, axis) => (axis === ids.freeAxis ? -1 : extent));
+  return graph.node('Reshape', [cut, graph.int64(given)], float(shape));
 }
 
 /** Low and high halves of bytes side by side. */
@@ -152,13 +152,16 @@ function nibbles(
     { direction: 'RIGHT' },
   );
   const pairs = [low, high].map((half) =>
-    graph.node('Reshape', [numbers(half), graph.int64([...bytes.shape, 1])], {
+    graph.node('Reshape', [numbers(half), graph.int64([-1, ...bytes.shape.slice(1), 1])], {
       shape: [...bytes.shape, 1],
       dtype: 'float32',
     }),
   );
   const joined = graph.node('Concat', pairs, { shape: [...bytes.shape, 2], dtype: 'float32' }, { axis: 3 });
-  return graph.node('Reshape', [joined, graph.int64(whole)], { shape: whole, dtype: 'float32' });
+  return graph.node('Reshape', [joined, graph.int64([-1, ...whole.slice(1)])], {
+    shape: whole,
+    dtype: 'float32',
+  });
 }
 
 /**

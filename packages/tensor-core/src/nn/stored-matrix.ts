@@ -1,4 +1,4 @@
-import { bfloatsToFloats, formatShape, halvesToFloats, InputError, sizeOf } from '@palimpsest/base';
+import { bfloatsToFloats, formatShape, halvesToFloats, InputError } from '@palimpsest/base';
 import { defineOp } from '../op.js';
 import type { StoredArray } from '../stored-array.js';
 import { tf } from '../tf.js';
@@ -84,10 +84,10 @@ const backward = defineOp<Attributes>({
 
 const product = defineOp<Attributes>({
   name: 'StoredProduct',
-  infer: ([rows], { matrix }) => [{ shape: [rows!.shape[0]!, matrix.outputs], dtype: 'float32' }],
+  infer: ([rows], { matrix }) => [{ shape: [...rows!.shape.slice(0, -1), matrix.outputs], dtype: 'float32' }],
   compute: ([rows, added], { matrix }) => {
     const { outputs, inputs } = matrix;
-    const count = rows!.shape[0]!;
+    const count = rows!.data.length / inputs;
     const result = new Float32Array(count * outputs);
     eachPiece(matrix, (piece, first) => {
       for (let at = 0; at < piece.length / inputs; at++) {
@@ -103,21 +103,28 @@ const product = defineOp<Attributes>({
   },
   trace: (graph, [rows, added], { matrix }) => {
     const weight = widened(graph, graph.stored(matrix.array));
-    const shape = [rows!.shape[0]!, matrix.outputs];
+    const result = { shape: [...rows!.shape.slice(0, -1), matrix.outputs], dtype: 'float32' as const };
+    if (rows!.shape.length > 2) {
+      const columns = { shape: [matrix.inputs, matrix.outputs], dtype: 'float32' as const };
+      const turned = graph.node('Transpose', [weight], columns, { perm: [1, 0] });
+      const plain = graph.node('MatMul', [rows, turned], result);
+      return [added ? graph.node('Add', [plain, added], result) : plain];
+    }
     const inputs = added ? [rows, weight, added] : [rows, weight];
-    return [graph.node('Gemm', inputs, { shape, dtype: 'float32' }, { transB: 1 })];
+    return [graph.node('Gemm', inputs, result, { transB: 1 })];
   },
-  gradient: ({ outputGradients: [dy], inputs: [, added], attributes: { matrix } }) => {
-    const toRows = backward([dy!], { matrix })[0]!;
+  gradient: ({ outputGradients: [dy], inputs: [rows, added], attributes: { matrix } }) => {
+    const flat = tf.reshape(dy!, [-1, matrix.outputs]);
+    const toRows = tf.reshape(backward([flat], { matrix })[0]!, rows!.shape);
     if (!added) return [toRows];
-    return [toRows, added.rank === 2 ? dy! : tf.sum(dy!, 0)];
+    return [toRows, added.rank === rows!.rank ? dy! : tf.sum(flat, 0)];
   },
 });
 
 /**
  * Affine map of the last axis by a matrix in a file, y = x Wᵀ + b. Gradients reach x and b; the matrix is frozen.
  * @param x `[..., in]`
- * @param added `[out]`, or for an x of two axes `[rows, out]`
+ * @param added `[out]`, or for an x of two axes or more `[..., out]`
  * @returns `[..., out]`
  * @throws InputError when the shapes do not fit.
  */
@@ -128,10 +135,9 @@ export function storedLinear(x: tf.Tensor, matrix: StoredMatrix, added?: tf.Tens
       `A stored matrix [${outputs}, ${inputs}] needs inputs [..., ${inputs}], but got ${formatShape(x.shape)}.`,
     );
   }
-  const leading = x.shape.slice(0, -1);
-  const rows = x.rank === 2 ? x : tf.reshape(x, [sizeOf(leading), inputs]);
+  const rows = x.rank === 1 ? tf.reshape(x, [1, inputs]) : x;
   const result = product(added ? [rows, added] : [rows], { matrix })[0]!;
-  return x.rank === 2 ? result : tf.reshape(result, [...leading, outputs]);
+  return x.rank === 1 ? tf.reshape(result, [outputs]) : result;
 }
 
 const lookup = defineOp<Attributes>({

@@ -105,8 +105,12 @@ function writeValueInfo(writer: Writer, name: string, value: Value): void {
     message(type, 1, (tensor) => {
       tensor.uint32(tag(1)).int32(ONNX_TYPE[value.dtype]);
       message(tensor, 2, (shape) => {
-        for (const extent of value.shape)
-          message(shape, 1, (dimension) => dimension.uint32(tag(1)).int64(extent));
+        value.shape.forEach((extent, axis) => {
+          message(shape, 1, (dimension) => {
+            if (axis === value.freeAxis) text(dimension, 2, `${name}.extent`);
+            else dimension.uint32(tag(1)).int64(extent);
+          });
+        });
       });
     }),
   );

@@ -24,6 +24,8 @@ export interface Value {
   readonly fill?: number;
   /** Where the data of a constant lies that is not in memory. */
   readonly stored?: StoredArray;
+  /** Axis whose extent may differ from call to call; `shape` has that of the example. */
+  readonly freeAxis?: number | undefined;
   readonly producer?: GraphNode;
 }
 
@@ -60,6 +62,8 @@ export interface ScanTurn {
 export interface OutputSpec {
   readonly shape: readonly number[];
   readonly dtype: ValueDType;
+  /** See `Value`. */
+  readonly freeAxis?: number | undefined;
 }
 
 /** Rows that a node writes into a copy of its target. */
@@ -87,9 +91,9 @@ export class GraphBuilder {
 
   constructor(readonly name: string) {}
 
-  /** A new input of the graph. */
-  input(shape: readonly number[], dtype: ValueDType): Value {
-    const value = this.#value({ shape, dtype });
+  /** A new input of the graph. @param freeAxis see `Value` */
+  input(shape: readonly number[], dtype: ValueDType, freeAxis?: number): Value {
+    const value = this.#value({ shape, dtype, freeAxis });
     this.inputs.push(value);
     return value;
   }
@@ -173,7 +177,9 @@ export class GraphBuilder {
     if (known && known.length === outputs.length) return known;
     const values: Value[] = [];
     const node: GraphNode = { op, domain, inputs, outputs: values, attributes };
-    for (const { shape, dtype } of outputs) values.push(this.#value({ shape, dtype, producer: node }));
+    for (const { shape, dtype, freeAxis } of outputs) {
+      values.push(this.#value({ shape, dtype, freeAxis, producer: node }));
+    }
     this.#interned.set(key, values);
     return values;
   }
