@@ -48,7 +48,7 @@ type Caches<T> = readonly LayerCache<T>[];
 type Call = Compiled<[unknown, FusedRows, FusedAngles, Lengths, Caches<tf.Tensor>], FusedResult>;
 
 /** What all texts of one model share. */
-class FusedForms {
+class FusedForms<P> {
   readonly #call: Call;
   readonly #angles = new Map<number, MapLeaves<FusedAngles<NDArray>, NDArray, DeviceArray>>();
   readonly #tables: DecoderTables;
@@ -59,8 +59,8 @@ class FusedForms {
 
   constructor(
     readonly engine: Engine,
-    readonly model: Transformer<never>,
-    complete: (params: never) => TransformerParameters<tf.Tensor, Matrix>,
+    readonly model: Transformer<P>,
+    complete: (params: P) => TransformerParameters<tf.Tensor, Matrix>,
     private readonly given: unknown,
     private readonly options: DecoderOptions,
   ) {
@@ -69,7 +69,7 @@ class FusedForms {
     this.#params = isOnDevice(given) ? given : engine.put(given);
     this.#call = engine.compile(
       (params: unknown, rows: FusedRows, angles: FusedAngles, lengths: Lengths, layers: Caches<tf.Tensor>) =>
-        runFused(config, complete(params as never), rows, lengths, angles, layers),
+        runFused(config, complete(params as P), rows, lengths, angles, layers),
       { name: `${name}.decode`, donate: [4], freeze: [0], freeAxes: { 1: 1, 2: 0, 4: 2 } },
     ) as Call;
   }
@@ -143,14 +143,14 @@ class FusedForms {
  * cache doubles as the text fills it. When a text outgrows the cache that the model shall have, or a memory has gaps, the
  * general decoder goes on.
  */
-export class FusedDecoder implements Decoder {
+export class FusedDecoder<P> implements Decoder {
   #layers: Caches<DeviceArray>;
   #size: number;
   #position = 0;
   /** Goes on in place of the fused form. */
   #general: StepDecoder | undefined;
 
-  private constructor(private readonly forms: FusedForms) {
+  private constructor(private readonly forms: FusedForms<P>) {
     this.#size = forms.sizeFor(0);
     this.#layers = forms.empty(this.#size);
     forms.users += 1;
@@ -166,8 +166,8 @@ export class FusedDecoder implements Decoder {
     complete: (params: P) => TransformerParameters<tf.Tensor, Matrix>,
     params: unknown,
     options: DecoderOptions = {},
-  ): Promise<FusedDecoder> {
-    return new FusedDecoder(new FusedForms(engine, model as never, complete as never, params, options));
+  ): Promise<FusedDecoder<P>> {
+    return new FusedDecoder(new FusedForms(engine, model, complete, params, options));
   }
 
   get stateBytes(): number {
@@ -236,7 +236,7 @@ export class FusedDecoder implements Decoder {
     this.#layers = this.forms.empty(this.#size);
   }
 
-  async fork(): Promise<FusedDecoder> {
+  async fork(): Promise<FusedDecoder<P>> {
     const copy = new FusedDecoder(this.forms);
     await copy.restore(await this.state());
     return copy;

@@ -122,8 +122,9 @@ export function traceFunction(
       const inPlaceOf = cacheUpdate(value, values, reads);
       fetches.add(value, output.name, inPlaceOf);
       if (value.freeAxis !== undefined && inPlaceOf === undefined) {
+        const where = output.path ? ` at '${output.path}'` : '';
         throw new TraceError(
-          `The result of '${name}' at '${output.path}' has an axis of any extent, but updates no cache.`,
+          `The result of '${name}'${where} has an axis of any extent, but updates no cache.`,
         );
       }
       return inPlaceOf === undefined ? output : { ...output, inPlaceOf };
