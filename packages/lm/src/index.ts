@@ -45,6 +45,7 @@ export { StepDecoder, type StepTurns } from './generation/step-decoder.js';
 export type * from './inspection.js';
 export type * from './inspection.js';
 export type * from './mechanism.js';
+export { missingSetting } from './missing-setting.js';
 export * from './model-size.js';
 export * from './ngrams/ngram-floors.js';
 export * from './ngrams/ngram-model.js';

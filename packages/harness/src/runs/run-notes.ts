@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { builtInCorpora, type LoadedCheckpoint, runDataSchema } from '@palimpsest/lm';
+import { builtInCorpora, type LoadedCheckpoint, missingSetting, runDataSchema } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { pretrainedNotesSchema } from './pretrained-start.js';
@@ -25,10 +25,17 @@ export const runNotesSchema = z.object({
 
 export type RunNotes = z.output<typeof runNotesSchema>;
 
-/** @throws InputError when a checkpoint was not written by a run. */
+/** @throws InputError when a checkpoint was not written by a run, or lacks a setting that the run read its text by. */
 export function notesOf(checkpoint: LoadedCheckpoint): RunNotes {
   const parsed = runNotesSchema.safeParse(checkpoint.notes);
-  if (parsed.success && checkpoint.tokenizer) return parsed.data;
+  if (parsed.success && checkpoint.tokenizer) {
+    const { data } = checkpoint.notes as { data: object };
+    const missing = missingSetting(runDataSchema, data);
+    if (missing === undefined) return parsed.data;
+    throw new InputError(
+      `The checkpoint '${checkpoint.folder}' is torn: config.json lacks the setting '${missing}' of its run's data; use another copy of it.`,
+    );
+  }
   throw new InputError(
     `The checkpoint '${checkpoint.folder}' does not say what its run read, so the run cannot go on.`,
   );

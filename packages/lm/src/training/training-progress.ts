@@ -1,8 +1,14 @@
 import { InputError, Rng, type RngState } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { type LoadedCheckpoint, torn } from '../checkpoints/checkpoint.js';
+import { missingSetting } from '../missing-setting.js';
 import type { JsonObject } from '../sequence-model.js';
-import { parseTraining, type TrainingOptions, type TrainingSettings } from './training-settings.js';
+import {
+  parseTraining,
+  type TrainingOptions,
+  type TrainingSettings,
+  trainingSchema,
+} from './training-settings.js';
 
 /** Where a run stands, apart from its arrays. */
 export interface TrainingProgress {
@@ -66,9 +72,7 @@ export function resumeProgress(
     );
   }
   const { settings: stored, step, tokens, bestLoss, validatedAt, rng, cursor } = parsed.data;
-  const settings = inProgress(folder, "'settings' that cannot be", () =>
-    parseTraining(stored as TrainingOptions),
-  );
+  const settings = inProgress(folder, "'settings' that cannot be", () => storedSettings(stored));
   return {
     progress: {
       step,
@@ -80,6 +84,12 @@ export function resumeProgress(
     settings: parseTraining({ ...settings, ...overrides }),
     cursor: cursor as JsonObject,
   };
+}
+
+function storedSettings(stored: Readonly<Record<string, unknown>>): TrainingSettings {
+  const missing = missingSetting(trainingSchema, stored);
+  if (missing !== undefined) throw new InputError(`Training setting '${missing}' is missing.`);
+  return parseTraining(stored as TrainingOptions);
 }
 
 /** Uses a part of a stored progress. @throws InputError naming the file when it does not fit. */

@@ -20,6 +20,7 @@ import {
   type Example,
   encodeCorpus,
   generateStories,
+  type JsonObject,
   loadCheckpoint,
   PaddedExamples,
   RandomWindows,
@@ -374,10 +375,16 @@ describe('train', () => {
       await expect(refused).rejects.toThrow(message);
     }
     expect(first).toBeDefined();
+    const { learningRate: _, ...withoutRate } = progress.settings as JsonObject;
     for (const [changed, message] of [
       [{ step: 0.5 }, /arrays.* cannot be resumed/],
       [{ rng: [0, 0, 0, 0] }, /arrays.* is torn: training\.json has an 'rng'/],
       [{ settings: { steps: -1 } }, /training\.json has 'settings' that cannot be/],
+      [{ settings: {} }, /'settings' that cannot be \(Training setting 'steps' is missing\.\)/],
+      [
+        { settings: withoutRate },
+        /'settings' that cannot be \(Training setting 'learningRate' is missing\.\)/,
+      ],
       [{ cursor: { kind: 'contiguous-lanes', position: -1 } }, /training\.json has a 'cursor'/],
       [{ cursor: { kind: 'contiguous-lanes', position: 0.5 } }, /training\.json has a 'cursor'/],
     ] as const) {
