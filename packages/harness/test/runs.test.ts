@@ -1,7 +1,14 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { generateStories, prepareText, runDataSchema, type TrainingEvent, treeBytes } from '@palimpsest/lm';
+import {
+  generateStories,
+  type JsonValue,
+  prepareText,
+  runDataSchema,
+  type TrainingEvent,
+  treeBytes,
+} from '@palimpsest/lm';
 import { createEngine, type Engine, type NDArray, Rng, treeLeaves } from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -69,6 +76,19 @@ describe('trainRun', () => {
     const { inputs, outputs } = await exportOnnx(model, params, { batch: 3 });
     expect(inputs[0]!.shape).toEqual([3]);
     expect(outputs.find(({ path }) => path === 'logits')!.shape).toEqual([3, 17]);
+  });
+
+  it('goes on only with every setting that its text is read by', async () => {
+    const folder = join(scratch, 'settings');
+    await eventsOf(trainRun({ engine, folder, run: newRun(1) }));
+    const checkpoint = await openCheckpoint(folder);
+    const { data: stored, ...notes } = checkpoint.notes as { data: Record<string, JsonValue> };
+    for (const lost of ['batchSize', 'reading', 'validationFraction']) {
+      const { [lost]: _, ...rest } = stored;
+      const run = { checkpoint: { ...checkpoint, notes: { ...notes, data: rest } }, settings: { steps: 2 } };
+      const resumed = eventsOf(trainRun({ engine, folder, run }));
+      await expect(resumed).rejects.toThrow(`config.json lacks the setting '${lost}' of its run's data`);
+    }
   });
 
   it('leaves frozen parameters as they were, and trains the others', async () => {
