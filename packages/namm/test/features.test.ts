@@ -39,7 +39,7 @@ describe('features', () => {
       engine,
       (x: tf.Tensor, matrix: tf.Tensor) => spectrum(x, matrix, true),
       rows,
-      ndarray(transformMatrix(window), [SIZE, SIZE]),
+      ndarray(transformMatrix(window), [SIZE + 2, SIZE]),
     );
     for (const [head, token] of [
       [0, 0],

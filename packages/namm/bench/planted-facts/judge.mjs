@@ -76,7 +76,7 @@ export async function judge({ engine, text, out, seed, results, only, report, si
   return true;
 }
 
-class Bench {
+export class Bench {
   constructor(engine, model, params, text) {
     Object.assign(this, { engine, model, params, text });
   }
@@ -87,7 +87,7 @@ class Bench {
     if (name !== 'namm') return { policy: policyByName(name, { size: budget }) };
     const evolved = await loadPolicy(policyPath);
     const target = sizes[budget / CONTEXT];
-    const shift = await this.#shiftFor(evolved, target);
+    const shift = await this.shiftFor(evolved, target);
     return { policy: shifted(evolved, shift), shift };
   }
 
@@ -102,9 +102,9 @@ class Bench {
   }
 
   /** Accuracy of the answers at the end and nats per character of the text, for each text; mean size over updates. */
-  async measure(reader, { task, seed }) {
-    const samples = this.#samples(task, 'test', seed, TEXTS);
-    const read = await this.#read(reader, samples);
+  async measure(reader, { task, seed }, { split = 'test', texts = TEXTS, ...options } = {}) {
+    const samples = this.#samples(task, split, seed, texts);
+    const read = await this.#read(reader, samples, options);
     return {
       kept: mean(read.map(({ kept }) => kept)),
       layers: read[0].layers.map((_, layer) => mean(read.map(({ layers }) => layers[layer]))),
@@ -187,7 +187,7 @@ class Bench {
   }
 
   /** The mean size falls as the threshold rises. */
-  async #shiftFor(evolved, target) {
+  async shiftFor(evolved, target) {
     const samples = this.#samples('plantedFacts', 'validation', 0, CALIBRATION);
     let found;
     await this.withPolicy(shifted(evolved, 0), async (reader) => {
@@ -201,7 +201,7 @@ class Bench {
   }
 }
 
-const shifted = ({ config, parameters, statistics }, shift) =>
+export const shifted = ({ config, parameters, statistics }, shift) =>
   nammPolicy({ ...config, thresholdShift: shift }, { vectors: [parameters], statistics });
 
 /** The same slots in all layers, so that few graphs are made. */

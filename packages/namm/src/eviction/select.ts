@@ -1,5 +1,6 @@
 import { formatShape, InputError, type NDArray, ndarray } from '@palimpsest/tensor-core';
 import type { NAMMConfig } from '../config.js';
+import { nthLargest } from './nth-largest.js';
 
 /** Which entries of every head stay. */
 export interface Selection {
@@ -81,22 +82,25 @@ function bestEntries(
   most: number | null,
 ): readonly number[] {
   if (most === null || entries.length <= most) return entries;
-  const older = entries.slice(0, -1);
-  // Numbers are sorted much faster than entries by their numbers.
-  const sorted = Float32Array.from(older, (entry) => scores[entry]!).sort();
+  const last = entries.length - 1;
   const places = most - 1;
-  const least = sorted[sorted.length - places] ?? Number.POSITIVE_INFINITY;
-  const better = older.reduce((count, entry) => count + Number(scores[entry]! > least), 0);
-  const equal = older.reduce((count, entry) => count + Number(scores[entry] === least), 0);
+  const values = new Float32Array(last);
+  for (let i = 0; i < last; i++) values[i] = scores[entries[i]!]!;
+  const least = places > 0 ? nthLargest(Float32Array.from(values), places) : Number.POSITIVE_INFINITY;
+  let [better, equal] = [0, 0];
+  for (const value of values) {
+    if (value > least) better += 1;
+    else if (value === least) equal += 1;
+  }
   // The older ones of equals go first.
   let skipped = equal - (places - better);
-  const isKept = (entry: number) => {
-    const score = scores[entry]!;
-    if (score !== least) return score > least;
-    skipped -= 1;
-    return skipped < 0;
-  };
-  return [...older.filter(isKept), entries.at(-1)!];
+  const kept: number[] = [];
+  for (let i = 0; i < last; i++) {
+    const value = values[i]!;
+    if (value > least || (value === least && --skipped < 0)) kept.push(entries[i]!);
+  }
+  kept.push(entries[last]!);
+  return kept;
 }
 
 /** Entries of a head that pass, oldest first; the newest does whatever its score. */

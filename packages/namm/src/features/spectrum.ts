@@ -1,19 +1,23 @@
 import { tf } from '@palimpsest/tensor-core';
 
+/** Sines begin so many rows behind the cosines. */
+const binsOf = (size: number): number => size / 2 + 1;
+
 /**
- * The windowed real transform of N samples as one matrix `[N, N]`, row-major: rows 0 to N/2 are w[m] cos(2πkm/N), the
- * rest -w[m] sin(2πkm/N) for k = 1 to N/2 - 1. The sines of the first and the last bin vanish and have no row
- * (DERIVATION.md, "The spectrum as a product").
+ * The windowed real transform of N samples as one matrix `[N + 2, N]`, row-major: rows 0 to N/2 are w[m] cos(2πkm/N), as many more are
+ * -w[m] sin(2πkm/N), which vanish for the first and the last bin (DERIVATION.md, "The spectrum as a product").
  */
 export function transformMatrix(window: Float64Array): Float32Array {
   const size = window.length;
-  const bins = size / 2 + 1;
-  return Float32Array.from({ length: size * size }, (_, index) => {
+  const bins = binsOf(size);
+  return Float32Array.from({ length: 2 * bins * size }, (_, index) => {
     const [row, m] = [Math.floor(index / size), index % size];
     const isCosine = row < bins;
-    const k = isCosine ? row : row - bins + 1;
+    const k = isCosine ? row : row - bins;
     // Whole turns are taken out first, so that bins far up lose no digits.
-    const angle = (2 * Math.PI * ((k * m) % size)) / size;
+    const turn = (k * m) % size;
+    if (!isCosine && (2 * turn) % size === 0) return 0;
+    const angle = (2 * Math.PI * turn) / size;
     return window[m]! * (isCosine ? Math.cos(angle) : -Math.sin(angle));
   });
 }
@@ -21,26 +25,24 @@ export function transformMatrix(window: Float64Array): Float32Array {
 /**
  * Spectra of the tokens' attention under one window.
  * @param samples the last rows of attention, `[batch, heads, rows >= N, tokens]`; the newest N are used
- * @param matrix of `transformMatrix`, `[N, N]`
+ * @param matrix of `transformMatrix`, `[N + 2, N]`
  * @param magnitudes |X| of every bin; else real and imaginary part of every bin side by side
  * @returns `[batch, heads, N / 2 + 1 or N + 2, tokens]`
  */
 export function spectrum(samples: tf.Tensor, matrix: tf.Tensor, magnitudes: boolean): tf.Tensor {
-  const size = matrix.shape[0]!;
-  const bins = size / 2 + 1;
+  const size = matrix.shape[1]!;
+  const bins = binsOf(size);
   const [batch, heads, rows, tokens] = samples.shape as [number, number, number, number];
   const newest =
     rows === size ? samples : tf.slice(samples, [0, 0, rows - size, 0], [batch, heads, size, tokens]);
-  const waves = (from: number, count: number) => tf.slice(matrix, [from, 0], [count, size]);
-  // Rows of zeros in the small matrix are cheaper than rows of zeros in what it gives.
-  const sines = tf.pad(waves(bins, bins - 2), [
-    [1, 1],
-    [0, 0],
-  ]);
-  const real = tf.matMul(waves(0, bins), newest);
-  const imaginary = tf.matMul(sines, newest);
-  if (magnitudes) return tf.sqrt(tf.add(tf.square(real), tf.square(imaginary)));
-  return tf.reshape(tf.stack([real, imaginary], 3), [batch, heads, 2 * bins, tokens]);
+  // One product for both parts: the runtime lays the samples out anew for each.
+  const parts = tf.matMul(matrix, newest);
+  if (!magnitudes) {
+    const apart = tf.reshape(parts, [batch * heads, 2, bins, tokens]);
+    return tf.reshape(tf.transpose(apart, [0, 2, 1, 3]), [batch, heads, 2 * bins, tokens]);
+  }
+  const squares = tf.reshape(tf.square(parts), [batch * heads, 2, bins * tokens]);
+  return tf.reshape(tf.sqrt(tf.sum(squares, 1)), [batch, heads, bins, tokens]);
 }
 
 /**
@@ -55,7 +57,7 @@ export function spectrogram(
   hopLength: number,
   magnitudes: boolean,
 ): tf.Tensor[] {
-  const size = matrix.shape[0]!;
+  const size = matrix.shape[1]!;
   const [batch, heads, rows, tokens] = samples.shape as [number, number, number, number];
   const frames = (rows - size) / hopLength + 1;
   return Array.from({ length: frames }, (_, frame) =>

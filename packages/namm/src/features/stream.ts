@@ -111,7 +111,7 @@ function spectra(config: StreamConfig, rows: tf.Tensor, weight: number): tf.Tens
       rows,
       tf.tensor2d(
         matrix.map((value) => weight * value),
-        [length, length],
+        [length + 2, length],
       ),
       config.outputMagnitudes,
     );

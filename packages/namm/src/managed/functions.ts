@@ -11,12 +11,12 @@ import { gatherTokens, groupMean, padTokens } from '../features/attention-rows.j
 import type { CachePolicy, PolicyState } from '../policy/policy.js';
 import { evictableLayer, type ManagedLayer, type ManagedState } from './state.js';
 
-/** Attention that waits to be taken in, of one layer. */
+/** Attention of a token that waits to be taken in: all managed layers side by side, since every array of a call costs time. */
 export type Waiting<T = tf.Tensor> = {
-  /** `[batch, heads, 1, slots]` of single tokens, oldest first. */
-  readonly rows?: readonly T[];
-  /** `[batch, query heads, 1, headWidth]` */
-  readonly queries?: readonly T[];
+  /** `[batch, heads, 1, slots of all layers]` */
+  readonly rows?: T;
+  /** `[batch, query heads, 1, layers · headWidth]` */
+  readonly queries?: T;
 };
 
 export interface ReadResult {
@@ -26,7 +26,7 @@ export interface ReadResult {
 }
 
 export interface StepResult extends ReadResult {
-  readonly waiting: readonly Waiting[];
+  readonly waiting: Waiting;
 }
 
 /** Tensors that a policy's `score` reads, for every layer. */
@@ -38,6 +38,7 @@ export type LayerParameters<T = tf.Tensor> = readonly { readonly [name: string]:
  */
 export class ManagedFunctions {
   readonly #heads: number;
+  readonly #managed: readonly number[];
   /** Rotary frequencies of every layer that turns. */
   readonly #rotary: readonly (Float32Array | undefined)[];
 
@@ -48,10 +49,18 @@ export class ManagedFunctions {
   ) {
     const { keyValueHeads, layers } = model.options;
     this.#heads = keyValueHeads;
+    this.#managed = Array.from({ length: layers }, (_, layer) => layer).filter((layer) =>
+      this.manages(layer),
+    );
     this.#rotary = Array.from({ length: layers }, (_, layer) => {
       const frequencies = layerFrequencies(model.options, layer);
       return frequencies && Float32Array.from(frequencies);
     });
+  }
+
+  /** Layers that the policy looks after. */
+  get managed(): readonly number[] {
+    return this.#managed;
   }
 
   /** Whether the policy looks after a layer. */
@@ -123,15 +132,16 @@ export class ManagedFunctions {
       placement: 'behind',
       ...(observe && { observedQueries: needs.rows === 0 ? 0 : 1, queries: needs.queries }),
     });
-    const waiting = before.layers.map((_, layer): Waiting => {
-      if (!observe || !this.manages(layer)) return {};
+    const layers = observe ? this.#managed : [];
+    const rows = layers.flatMap((layer) => {
       const attention = result.attention?.[layer];
-      const queries = result.queries?.[layer];
-      return {
-        ...(attention && { rows: [groupMean(attention, this.#heads)] }),
-        ...(queries && { queries: [queries] }),
-      };
+      return attention ? [groupMean(attention, this.#heads)] : [];
     });
+    const queries = layers.flatMap((layer) => result.queries?.[layer] ?? []);
+    const waiting = {
+      ...(rows.length > 0 && { rows: sideBySide(rows) }),
+      ...(queries.length > 0 && { queries: sideBySide(queries) }),
+    };
     return {
       logits: tf.reshape(result.logits!, [batch, this.model.vocabSize]),
       waiting,
@@ -149,6 +159,7 @@ export class ManagedFunctions {
 
   /**
    * Takes in the attention of single tokens.
+   * @param waiting oldest first, all of the same slots
    * @param position int32 `[batch]` of the next token
    * @param slots of every layer
    */
@@ -159,20 +170,29 @@ export class ManagedFunctions {
     slots: readonly number[],
   ): readonly (PolicyState | undefined)[] {
     const observe = this.policy.observe!;
-    return waiting.map(({ rows, queries }, layer) => {
-      if (!this.manages(layer)) return undefined;
-      const count = (rows ?? queries)!.length;
-      const start = tf.sub(position, tf.scalar(count, 'int32'));
-      const tokens = slots[layer]!;
+    const managed = this.#managed;
+    const count = waiting.length;
+    const start = tf.sub(position, tf.scalar(count, 'int32'));
+    const queryPositions = consecutive(start, count);
+    const together = (name: keyof Waiting, widths: readonly number[]) => {
+      const tokens = waiting.flatMap((token) => token[name] ?? []);
+      return tokens.length > 0 ? tf.split(tf.concat(tokens, 2), [...widths], 3) : undefined;
+    };
+    const rows = together(
+      'rows',
+      managed.map((layer) => slots[layer]!),
+    );
+    const queries = together(
+      'queries',
+      managed.map(() => this.model.options.headWidth),
+    );
+    return slots.map((tokens, layer) => {
+      const place = managed.indexOf(layer);
+      if (place < 0) return undefined;
       return observe(carried[layer], {
-        ...{ layer, queryPositions: consecutive(start, count), tokens },
-        ...(rows && {
-          rows: tf.concat(
-            rows.map((row) => padTokens(row, tokens)),
-            2,
-          ),
-        }),
-        ...(queries && { queries: tf.concat([...queries], 2) }),
+        ...{ layer, queryPositions, tokens },
+        ...(rows && { rows: rows[place]! }),
+        ...(queries && { queries: queries[place]! }),
       });
     });
   }
@@ -246,6 +266,9 @@ function cutTokens(rows: tf.Tensor, tokens: number): tf.Tensor {
   const [batch, heads, count] = rows.shape as [number, number, number, number];
   return tf.slice(rows, [0, 0, 0, 0], [batch, heads, count, tokens]);
 }
+
+const sideBySide = (arrays: tf.Tensor[]): tf.Tensor =>
+  arrays.length === 1 ? arrays[0]! : tf.concat(arrays, 3);
 
 /** Positions of consecutive tokens, int32 `[batch, count]`. */
 function consecutive(start: tf.Tensor, count: number): tf.Tensor {

@@ -22,6 +22,7 @@ import type { ManagedState } from './state.js';
 /** What `absorb` is given. */
 export interface AbsorbInput {
   readonly carried: readonly { readonly state?: PolicyState }[];
+  /** Of tokens, oldest first. */
   readonly waiting: readonly Waiting[];
   readonly position: tf.Tensor;
   /** Positions of every layer, for their number of slots. */
@@ -132,9 +133,7 @@ export class ManagedGraphs {
 
   /** Layers that are looked after. */
   get managed(): readonly number[] {
-    return Array.from({ length: this.model.options.layers }, (_, layer) => layer).filter((layer) =>
-      this.functions.manages(layer),
-    );
+    return this.functions.managed;
   }
 
   /** What a policy's scores read for every layer, on the engine; the caller's to dispose of. */

@@ -28,9 +28,8 @@ type DeviceState = ToDevice<ManagedState>;
  */
 export class ManagedTexts {
   #state: DeviceState | undefined;
-  /** Attention of single tokens that no policy has seen yet, and how many slots stand behind the newest entry. */
+  /** Attention of single tokens that no policy has seen yet, oldest first. */
   #waiting: ToDevice<Waiting>[] = [];
-  #waitingTokens = 0;
   #parameters: ToDevice<LayerParameters> | undefined;
   #room = 0;
   #seen = 0;
@@ -144,7 +143,6 @@ export class ManagedTexts {
     disposeTree(this.#waiting);
     this.#state = undefined;
     this.#waiting = [];
-    this.#waitingTokens = 0;
     this.#room = 0;
     this.#seen = 0;
     this.#largest = 0;
@@ -267,26 +265,14 @@ export class ManagedTexts {
       }),
     };
     this.#room -= 1;
-    this.#wait(waiting);
-    if (this.#waitingTokens >= (graphs.policy.hopLength ?? 16)) await this.#absorb();
+    if (graphs.policy.observe) this.#waiting.push(waiting);
+    if (this.#waiting.length >= (graphs.policy.hopLength ?? 16)) await this.#absorb();
     return logits;
-  }
-
-  #wait(waiting: readonly ToDevice<Waiting>[]): void {
-    if (!this.graphs.policy.observe) return;
-    this.#waitingTokens += 1;
-    this.#waiting = waiting.map(({ rows = [], queries = [] }, layer) => {
-      const before = this.#waiting[layer];
-      return {
-        ...((rows.length > 0 || before?.rows) && { rows: [...(before?.rows ?? []), ...rows] }),
-        ...((queries.length > 0 || before?.queries) && { queries: [...(before?.queries ?? []), ...queries] }),
-      };
-    });
   }
 
   /** Hands attention that waits to the policy. */
   async #absorb(): Promise<void> {
-    if (this.#waitingTokens === 0) return;
+    if (this.#waiting.length === 0) return;
     this.#noteSize();
     const state = this.#state!;
     const carried = state.layers.map(({ policy }) => (policy ? { state: policy } : {}));
@@ -296,7 +282,6 @@ export class ManagedTexts {
     disposeTree(waiting);
     disposeTree(carried);
     this.#waiting = [];
-    this.#waitingTokens = 0;
     this.#state = {
       ...state,
       layers: state.layers.map(({ keys, values, positions }, layer) => {
