@@ -2,10 +2,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { mean } from '@palimpsest/base';
-import { evolveNamm, InProcessRunner, loadLatest, populationModel } from '../../dist/index.js';
+import { evolveNamm, InProcessRunner, loadLatest, loadPolicy, populationModel } from '../../dist/index.js';
 import { bisect } from './bisect.mjs';
 import { EVOLVED_FOR, folderOf, openBase, taskOf } from './setup.mjs';
-import { openStart } from './warm-start.mjs';
+import { startFile } from './warm-start.mjs';
 
 export const SEARCH = {
   ...{ popSize: 8, samplesPerTask: 2, validationSamples: 4, maxIters: 6, evalInterval: 3 },
@@ -18,16 +18,24 @@ const ALIGNED = 128;
 /** How near its size has to come, as a share. */
 const TOLERANCE = 0.02;
 
-export async function evolvePolicy({ engine, text, out, seed = 0, report, signal }) {
-  const folder = folderOf(out, 'policy', seed);
+/** One evolution for each search, each from its own descent. */
+export async function evolvePolicies({ searches, ...context }) {
+  for (const search of searches) {
+    if (!(await evolvePolicy({ ...context, search }))) return false;
+  }
+  return true;
+}
+
+async function evolvePolicy({ engine, text, out, seed, search, report, signal }) {
+  const folder = folderOf(out, 'policy', search);
   const { model, params } = await openBase(out, seed);
-  const begun = await openStart(out, seed);
+  const begun = await loadPolicy(startFile(out, search));
   const { config, statistics } = begun;
   const runner = new InProcessRunner(engine, populationModel(model, params, config, ROWS));
   const resume = existsSync(join(folder, 'latest.safetensors')) ? await loadLatest(folder) : undefined;
   const start = resume ? undefined : await aligned(runner, begun, taskOf('plantedFacts', text));
   const stages = [{ tasks: EVOLVED_FOR.map((name) => taskOf(name, text, undefined, { size: 2 ** 12 })) }];
-  const settings = { ...SEARCH, seed };
+  const settings = { ...SEARCH, seed: search };
   try {
     for await (const event of evolveNamm({
       config,

@@ -10,12 +10,15 @@ import {
   policyByName,
 } from '../../dist/index.js';
 import { bisect } from './bisect.mjs';
-import { madeOf, requireSame } from './made-of.mjs';
+import { madeOf, policyHash, requireSame } from './made-of.mjs';
 import { CONTEXT, endOf, JUDGED, kindsOf, MODEL, openBase, policyFile, SCHEDULE, taskOf } from './setup.mjs';
+import { startFile } from './warm-start.mjs';
 
 export const SHARES = [0.125, 0.0625, 0.25];
 export const SEEDS = [1, 2, 3];
-export const NAMES = ['full', ...Object.keys(policies), 'namm'];
+/** Policies that were learned, each by several searches: where one's file is. */
+const LEARNED = { descent: startFile, namm: policyFile };
+export const NAMES = ['full', ...Object.keys(policies), ...Object.keys(LEARNED)];
 /** Texts of a cell, and how many are read side by side. */
 const [TEXTS, ROWS] = [8, 8];
 /** From here on every cache has forgotten something, the largest too. */
@@ -23,11 +26,23 @@ const FROM = CONTEXT / 4 + SCHEDULE.updateInterval;
 /** Texts of the validation part by which the threshold of NAMM is set, and how near its size has to come. */
 const [CALIBRATION, TOLERANCE] = [8, 0.02];
 /** Scores of evolved policies lie far within. */
-const HIGHEST_SHIFT = 4096;
+const HIGHEST_SHIFT = 64;
 
-export const keyOf = ({ policy, share, task, seed }) => [policy, share, task, seed].join('/');
+export const keyOf = ({ policy, search, share, task, seed }) =>
+  [search === undefined ? policy : `${policy}-${search}`, share, task, seed].join('/');
 
-export async function judge({ engine, text, out, seed, results, only, report, signal }) {
+export async function judge({
+  engine,
+  text,
+  out,
+  seed,
+  searches,
+  results,
+  only,
+  shares = SHARES,
+  report,
+  signal,
+}) {
   const document = results.read();
   const inputs = madeOf({ out, seed, text });
   requireSame(document, inputs, results.path);
@@ -43,15 +58,20 @@ export async function judge({ engine, text, out, seed, results, only, report, si
     return writeFileAtomically(results.path, `${JSON.stringify(document, null, 1)}\n`);
   };
   const bench = new Bench(engine, model, params, text);
-  for (const share of SHARES) {
-    for (const name of NAMES.filter((name) => !only || only.includes(name))) {
+  const judged = NAMES.filter((name) => !only || only.includes(name)).flatMap((name) =>
+    LEARNED[name] ? searches.map((search) => ({ name, search })) : [{ name }],
+  );
+  for (const share of shares) {
+    for (const { name, search } of judged) {
+      const path = LEARNED[name]?.(out, search);
+      const whose = path && { search, hash: policyHash(path) };
       const cells = JUDGED.flatMap((task) =>
-        SEEDS.map((own) => ({ policy: name, share: name === 'full' ? 1 : share, task, seed: own })),
+        SEEDS.map((own) => ({ policy: name, ...whose, share: name === 'full' ? 1 : share, task, seed: own })),
       );
       const missing = cells.filter((cell) => !document.cells[keyOf(cell)]);
       if (missing.length === 0) continue;
       const budget = CONTEXT * share;
-      const { policy, shift } = await bench.policyOf(name, budget, policyFile(out, seed), document.sizes);
+      const { policy, shift } = await bench.policyOf(name, budget, path, document.sizes);
       await bench.withPolicy(policy, async (reader) => {
         const bytes = await bench.bytes(reader);
         for (const cell of missing) {
@@ -81,10 +101,10 @@ export class Bench {
     Object.assign(this, { engine, model, params, text });
   }
 
-  /** A policy of a mean size; that of NAMM is found by its threshold, on texts set aside for it. */
+  /** A policy of a mean size; that of a learned one is found by its threshold, on texts set aside for it. */
   async policyOf(name, budget, policyPath, sizes) {
     if (name === 'full') return { policy: fullPolicy() };
-    if (name !== 'namm') return { policy: policyByName(name, { size: budget }) };
+    if (!policyPath) return { policy: policyByName(name, { size: budget }) };
     const evolved = await loadPolicy(policyPath);
     const target = sizes[budget / CONTEXT];
     const shift = await this.shiftFor(evolved, target);

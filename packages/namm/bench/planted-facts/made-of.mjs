@@ -2,15 +2,17 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { baseFolder, policyFile } from './setup.mjs';
+import { baseFolder } from './setup.mjs';
 
 const hashOf = (data) => createHash('sha256').update(data).digest('hex');
 
 export const madeOf = ({ out, seed, text }) => ({
   base: hashOf(readFileSync(join(baseFolder(out, seed), 'model.safetensors'))),
-  policy: hashOf(readFileSync(policyFile(out, seed))),
   text: hashOf(text.background),
 });
+
+/** Of a policy's file. */
+export const policyHash = (path) => hashOf(readFileSync(path)).slice(0, 16);
 
 /** @throws Error when there are results already that were made of something else, or of nobody knows what. */
 export function requireSame({ cells, madeOf: before }, now, path) {

@@ -17,7 +17,8 @@ const TITLES = {
     l2: 'key norm',
     h2o: 'H2O',
   },
-  ...{ snapkv: 'SnapKV', tova: 'TOVA', expectedAttention: 'expected attention', namm: 'NAMM' },
+  ...{ snapkv: 'SnapKV', tova: 'TOVA', expectedAttention: 'expected attention' },
+  ...{ descent: 'NAMM by descent', namm: 'NAMM, evolved' },
 };
 
 export async function writeReport({ results, report }) {
@@ -38,11 +39,14 @@ function rowsOf(cells) {
       const own = cells.filter((cell) => cell.policy === policy && cell.share === share);
       if (own.length === 0) return [];
       const tasks = JUDGED.map((task) =>
-        estimate(own.filter((cell) => cell.task === task).map(({ accuracy }) => accuracy)),
+        overSearches(
+          own.filter((cell) => cell.task === task),
+          ({ accuracy }) => accuracy,
+        ),
       );
-      const nats = estimate(own.map((cell) => cell.nats));
+      const nats = overSearches(own, (cell) => cell.nats);
       // The same texts: what is left of the differences between them is far smaller.
-      const beside = estimate(own.map((cell) => besideFull(cell, cells)));
+      const beside = overSearches(own, (cell) => besideFull(cell, cells));
       const { keyValueBytes, stateBytes } = own[0];
       const kept = own.reduce((sum, cell) => sum + cell.kept, 0) / own.length;
       return [{ share, policy, tasks, nats, beside, kept, keyValueBytes, stateBytes }];
@@ -56,6 +60,24 @@ function besideFull({ task, seed, nats }, cells) {
   return nats.map((value, i) => value - full.nats[i]);
 }
 
+/**
+ * Mean over all texts, each with its mean over the searches that were judged on it, and the standard error over texts; and where there
+ * are several searches, the standard error over them.
+ */
+function overSearches(cells, valuesOf) {
+  const texts = grouped(cells, ({ task, seed }) => `${task}/${seed}`);
+  const perText = texts.map((same) => {
+    const values = same.map(valuesOf);
+    return values[0].map((_, text) => values.reduce((sum, own) => sum + own[text], 0) / values.length);
+  });
+  const searches = grouped(cells, ({ search }) => search);
+  const means = searches.map((own) => estimate(own.map(valuesOf)).mean);
+  return { ...estimate(perText), ...(means.length > 1 && { overSearches: estimate([means]).error }) };
+}
+
+const grouped = (cells, keyOf) =>
+  [...new Set(cells.map(keyOf))].map((key) => cells.filter((cell) => keyOf(cell) === key));
+
 /** Mean over all texts of all seeds with its standard error. */
 function estimate(seeds) {
   const values = seeds.flat();
@@ -64,7 +86,8 @@ function estimate(seeds) {
   return { mean, error: Math.sqrt(variance / values.length) };
 }
 
-const percents = ({ mean, error }) => `${(100 * mean).toFixed(1)} ± ${(100 * error).toFixed(1)}`;
+const percents = ({ mean, error, overSearches: between }) =>
+  `${(100 * mean).toFixed(1)} ± ${(100 * error).toFixed(1)}${between === undefined ? '' : ` (${(100 * between).toFixed(1)})`}`;
 const signed = ({ mean, error }) =>
   `${mean < 0 ? '−' : '+'}${Math.abs(mean).toFixed(4)} ± ${error.toFixed(4)}`;
 const kilobytes = (bytes) => (bytes / 1024).toFixed(0);
@@ -98,7 +121,7 @@ function chartOf(rows) {
   const full = rows.find(({ policy }) => policy === 'full');
   const series = NAMES.filter((name) => name !== 'full').map((name) => ({
     name: TITLES[name],
-    dashed: name !== 'namm',
+    dashed: !['namm', 'descent'].includes(name),
     points: rows
       .filter(({ policy }) => policy === name)
       .map(({ share, tasks: [planted] }) => ({

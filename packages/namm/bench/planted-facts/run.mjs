@@ -5,14 +5,20 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createEngine } from '@palimpsest/tensor-core';
-import { evolvePolicy } from './evolve-policy.mjs';
+import { evolvePolicies } from './evolve-policy.mjs';
 import { judge, resultsAt } from './judge.mjs';
 import { writeReport } from './report.mjs';
 import { openText } from './setup.mjs';
 import { trainBase } from './train-base.mjs';
-import { warmStartPolicy } from './warm-start.mjs';
+import { warmStartPolicies } from './warm-start.mjs';
 
-const STEPS = { train: trainBase, start: warmStartPolicy, evolve: evolvePolicy, judge, report: writeReport };
+const STEPS = {
+  train: trainBase,
+  start: warmStartPolicies,
+  evolve: evolvePolicies,
+  judge,
+  report: writeReport,
+};
 const { values } = parseArgs({
   options: {
     text: { type: 'string' },
@@ -20,6 +26,8 @@ const { values } = parseArgs({
     results: { type: 'string' },
     steps: { type: 'string', default: Object.keys(STEPS).join() },
     seed: { type: 'string', default: '0' },
+    searches: { type: 'string', default: '0,1,2' },
+    shares: { type: 'string' },
     policies: { type: 'string' },
   },
 });
@@ -30,10 +38,17 @@ const started = performance.now();
 const engine = await createEngine('auto');
 const seed = Number(values.seed);
 if (!Number.isInteger(seed)) throw new Error(`--seed is a whole number, but '${values.seed}' was given.`);
+const searches = values.searches.split(',').map(Number);
+if (!searches.every(Number.isInteger)) {
+  throw new Error(
+    `--searches are whole numbers, seeds of descent and evolution, but '${values.searches}' was given.`,
+  );
+}
 const context = {
-  ...{ engine, text: openText(values.text), out: values.out, seed, signal: stop.signal },
+  ...{ engine, text: openText(values.text), out: values.out, seed, searches, signal: stop.signal },
   results: resultsAt(values.results ?? join(values.out, 'results.json')),
   only: values.policies?.split(','),
+  shares: values.shares?.split(',').map(Number),
   report: (line) => {
     const processor = process.cpuUsage().user / 1e6;
     console.log(

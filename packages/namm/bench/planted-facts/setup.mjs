@@ -32,10 +32,10 @@ export function taskOf(name, { background, tokenizer }, total = CONTEXT, options
   return probe(total - answer);
 }
 
-/** Where a run of a seed keeps a step's files: another seed trains and evolves beside it. */
+/** Where a step keeps its files, by the seed of the transformer or of the search. */
 export const folderOf = (out, step, seed) => join(out, `${step}-${seed}`);
 export const baseFolder = (out, seed) => join(folderOf(out, 'base', seed), 'last');
-export const policyFile = (out, seed) => join(folderOf(out, 'policy', seed), 'best.safetensors');
+export const policyFile = (out, search) => join(folderOf(out, 'policy', search), 'best.safetensors');
 
 export async function openBase(out, seed) {
   const { model, params, tokenizer } = await loadCheckpoint(baseFolder(out, seed), {

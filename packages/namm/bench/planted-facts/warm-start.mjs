@@ -18,24 +18,38 @@ import { CONTEXT, drawFrom, folderOf, openBase, policyConfig, taskOf } from './s
 const STAGES = [
   { steps: 45, learningRate: 1e-2, price: 3e-4, textShare: 0.05 },
   { steps: 50, learningRate: 2e-2, price: 1e-3, textShare: 0.02 },
+  // A sharper weighting is nearer to what an update does: right answers on texts kept for choosing rose from 79 % to 89 %.
+  { steps: 120, learningRate: 2e-2, price: 1e-3, textShare: 0.02, temperature: 0.25 },
 ];
-/** Texts of a step, and how sharp the weighting is. */
+/** Texts of a step, and how sharp the weighting is where a stage does not say. */
 const [BATCH, TEMPERATURE] = [2, 0.5];
 /** Texts by which the features are normalised. */
 const CALIBRATION = 4;
 
-const stagePath = (out, seed, stage) => join(folderOf(out, 'start', seed), `stage-${stage + 1}.safetensors`);
+const stagePath = (out, search, stage) =>
+  join(folderOf(out, 'start', search), `stage-${stage + 1}.safetensors`);
 
-export const openStart = (out, seed) => loadPolicy(stagePath(out, seed, STAGES.length - 1));
+export const startFile = (out, search) => stagePath(out, search, STAGES.length - 1);
 
-export async function warmStartPolicy({ engine, text, out, seed = 0, report, signal }) {
+/** One descent for each search, over the one transformer. */
+export async function warmStartPolicies({ searches, ...context }) {
+  for (const search of searches) {
+    if ((await warmStartPolicy({ ...context, search })) === false) return false;
+  }
+  return true;
+}
+
+async function warmStartPolicy({ engine, text, out, seed, search, report, signal }) {
   const { model, params } = await openBase(out, seed);
   const whole = createTransformer({ ...model.options, evictable: true, capacity: CONTEXT });
   const task = taskOf('plantedFacts', text, undefined, { size: 2 ** 20 });
-  mkdirSync(folderOf(out, 'start', seed), { recursive: true });
+  mkdirSync(folderOf(out, 'start', search), { recursive: true });
   let policy;
-  for (const [stage, { steps, learningRate, price, textShare }] of STAGES.entries()) {
-    const path = stagePath(out, seed, stage);
+  for (const [
+    stage,
+    { steps, learningRate, price, textShare, temperature = TEMPERATURE },
+  ] of STAGES.entries()) {
+    const path = stagePath(out, search, stage);
     if (existsSync(path)) {
       policy = await loadPolicy(path);
       continue;
@@ -43,12 +57,12 @@ export async function warmStartPolicy({ engine, text, out, seed = 0, report, sig
     const { config, statistics, parameters } = policy ?? (await unlearned({ engine, model, params, task }));
     const source = new GeneratedExamples([drawFrom(task, text.tokenizer, textShare)], {
       name: 'planted facts',
-      ...{ batch: BATCH, time: CONTEXT - 1, seed: seed + 1000 + stage },
+      ...{ batch: BATCH, time: CONTEXT - 1, seed: search + 1000 + stage },
     });
-    const settings = { steps, learningRate, seed, warmupSteps: 5, telemetry: false };
+    const settings = { steps, learningRate, seed: search, warmupSteps: 5, telemetry: false };
     const events = warmStart({
       ...{ engine, model: whole, params, source, config, statistics, price, settings, signal },
-      ...{ temperature: TEMPERATURE, start: policy && parameters },
+      ...{ temperature, start: policy && parameters },
     });
     for await (const event of events) {
       if (event.type === 'step' && event.step % 5 === 0) {

@@ -7,7 +7,10 @@ import {
   type SafeTensors,
   writeSafetensors,
 } from '@palimpsest/base';
+import { spectrumWidth } from '../check-config.js';
 import { type NAMMConfig, type NAMMOptions, resolveNAMMConfig } from '../config.js';
+import { checkStatistics } from '../features/statistics.js';
+import { scorerSize } from '../scorer/layout.js';
 import type { Statistics } from './trial.js';
 
 /** A policy by itself: no model, no search. */
@@ -71,8 +74,33 @@ export function policyOf({ tensors, metadata }: SafeTensors, path: string): Evol
     );
   }
   const config = resolveNAMMConfig(parseJson(metadata.config, `${path}: config`) as NAMMOptions);
+  checkParameters(config, parameters, path);
   const statistics = statisticsOf(tensors, path);
+  if (statistics) naming(path, () => checkStatistics(statistics, spectrumWidth(config)));
   return { config, parameters, statistics };
+}
+
+/** How many layers and heads have parameters of their own is known to the model alone. */
+function checkParameters(config: NAMMConfig, parameters: Float32Array, path: string): void {
+  const size = scorerSize(config);
+  const count = parameters.length;
+  const fits = config.paramSharing === 'shared' ? count === size : count > 0 && count % size === 0;
+  if (!fits) {
+    throw new InputError(
+      `${path} is damaged: its policy has ${size} parameters${config.paramSharing === 'shared' ? '' : ' or a multiple'}, but ${count} are there.`,
+    );
+  }
+  if (parameters.every(Number.isFinite)) return;
+  throw new InputError(`${path} is damaged: a parameter is no finite number.`);
+}
+
+/** A check of what a file holds, whose refusal names the file. */
+function naming(path: string, check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    throw error instanceof InputError ? new InputError(`${path} is damaged: ${error.message}`) : error;
+  }
 }
 
 function statisticsOf(tensors: SafeTensors['tensors'], path: string): Statistics | undefined {

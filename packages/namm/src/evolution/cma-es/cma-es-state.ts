@@ -20,7 +20,7 @@ export interface CmaEsState {
   readonly deviations: Float64Array;
 }
 
-/** @throws InputError for a state of other sizes. */
+/** @throws InputError for a state of other sizes, or with numbers that no search comes to. */
 export function checkState(state: CmaEsState, n: number, popSize: number, kind: CovarianceKind): void {
   const lengths: [string, Float64Array, number[]][] = [
     ['mean', state.mean, [n]],
@@ -31,9 +31,21 @@ export function checkState(state: CmaEsState, n: number, popSize: number, kind: 
     ['population', state.deviations, [0, popSize * n]],
   ];
   for (const [name, values, allowed] of lengths) {
-    if (allowed.includes(values.length)) continue;
+    if (allowed.includes(values.length)) {
+      // What is squared overflows long before the numbers do.
+      const wrong = values.find((value) => !Number.isFinite(value * value));
+      if (wrong === undefined) continue;
+      throw new InputError(`The saved search is damaged: its ${name} has ${wrong}, which is out of range.`);
+    }
     throw new InputError(
       `The saved search has a ${name} of ${values.length} numbers where ${allowed.at(-1)} were expected: ${n} parameters, ${popSize} members, ${kind} covariance; continue it with the options that it was started with.`,
+    );
+  }
+  const step = kind === 'full' ? n + 1 : 1;
+  for (let at = 0; at < state.covariance.length; at += step) {
+    if (state.covariance[at]! > 0) continue;
+    throw new InputError(
+      `The saved search is damaged: its covariance has a variance of ${state.covariance[at]}, which is above 0.`,
     );
   }
 }
