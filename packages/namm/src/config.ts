@@ -2,9 +2,12 @@ import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
 import { checkTogether } from './check-config.js';
 import type { PolicyOptions } from './options.js';
+import { scorerSize } from './scorer/layout.js';
 import { withOwnNames } from './seed-names.js';
 
 const count = z.int().min(1);
+/** Layers of a readout. */
+const depth = count.max(64).default(1);
 const even = z.int().min(0).multipleOf(2, 'expected an even number');
 const nonLinearities = ['relu', 'tanh', 'sigmoid', 'gelu', 'silu'] as const;
 /** Activations of the scorers. */
@@ -24,7 +27,7 @@ const bam = z.strictObject({
   residual: z.boolean().default(true).describe('add what was read to the features'),
   mult: z.boolean().default(true).describe('multiply the features by what was read'),
   multNonlinearity: z.enum(nonLinearities).nullable().default(null).describe('of the factor; null: identity'),
-  mlpDepth: count.default(1).describe('layers of the readout; 1 is linear'),
+  mlpDepth: depth.describe('layers of the readout; 1 is linear'),
   mlpHidden: count.nullable().default(null).describe('its hidden width, needed beyond depth 1'),
   mlpBias: z.boolean().default(true).describe('its biases'),
   mlpNonLinearity: z.enum(nonLinearities).default('relu').describe('its activation'),
@@ -34,7 +37,7 @@ const bam = z.strictObject({
 });
 
 const mlp = z.strictObject({
-  depth: count.default(1).describe('layers; 1 is linear'),
+  depth: depth.describe('layers; 1 is linear'),
   hidden: count.nullable().default(null).describe('hidden width; null: that of the features'),
   bias: z.boolean().default(false).describe('biases'),
   nonLinearity: z.enum(nonLinearities).default('relu').describe('activation'),
@@ -148,7 +151,20 @@ export function resolveNAMMConfig(config: NAMMOptions = {}, overrides: NAMMOptio
   if (!parsed.success) throw new InputError(describeIssue(parsed.error.issues[0]!, given));
   const resolved = decided(parsed.data);
   checkTogether(resolved, given);
+  checkSize(resolved);
   return resolved;
+}
+
+/** Numbers of a scorer, or of the projections that it is folded from; the published one has 4,172. */
+const MOST_PARAMETERS = 2 ** 24;
+
+/** @throws InputError before memory is filled. */
+function checkSize(config: NAMMConfig): void {
+  const size = Math.max(scorerSize(config), scorerSize({ ...config, parameterisation: 'standard' }));
+  if (size <= MOST_PARAMETERS) return;
+  throw new InputError(
+    `A policy has at most ${MOST_PARAMETERS} parameters, but these widths make ${size}; choose a smaller nFft, recencyEmbedDim, bam.hiddenDim or hidden layer.`,
+  );
 }
 
 function merged(config: NAMMOptions, overrides: NAMMOptions): Record<string, unknown> {

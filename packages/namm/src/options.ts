@@ -87,7 +87,7 @@ export type PolicyOptions = {
         mult?: boolean | undefined;
         /** Of the factor; null: identity. @defaultValue `null` */
         multNonlinearity?: 'relu' | 'tanh' | 'sigmoid' | 'gelu' | 'silu' | null | undefined;
-        /** Layers of the readout; 1 is linear. An integer, at least 1. @defaultValue `1` */
+        /** Layers of the readout; 1 is linear. An integer, at least 1, at most 64. @defaultValue `1` */
         mlpDepth?: number | undefined;
         /** Its hidden width, needed beyond depth 1. @defaultValue `null` */
         mlpHidden?: number | null | undefined;
@@ -106,7 +106,7 @@ export type PolicyOptions = {
   /** The scorer without attention. @defaultValue `{}` */
   mlp?:
     | {
-        /** Layers; 1 is linear. An integer, at least 1. @defaultValue `1` */
+        /** Layers; 1 is linear. An integer, at least 1, at most 64. @defaultValue `1` */
         depth?: number | undefined;
         /** Hidden width; null: that of the features. @defaultValue `null` */
         hidden?: number | null | undefined;

@@ -2,9 +2,11 @@ import { InputError } from '@palimpsest/base';
 import { z } from 'zod';
 
 const count = z.int().min(1);
+/** More members or candidates than that fill memory before anything is judged. */
+const MOST_MEMBERS = 2 ** 16;
 
 const shape = {
-  popSize: count.min(2).default(32).describe('members of a generation'),
+  popSize: count.min(2).max(MOST_MEMBERS).default(32).describe('members of a generation'),
   eliteRatio: z.number().gt(0).max(1).default(0.5).describe('share of a generation that moves the mean'),
   initSigma: z.number().positive().default(0.065).describe('first step size'),
   covariance: z
@@ -33,7 +35,12 @@ const shape = {
   maxIters: z.int().min(0).default(1000).describe('generations in all'),
   evalInterval: count.default(10).describe('generations between evaluations'),
   patience: z.int().min(-1).default(-1).describe('evaluations without improvement before the end; -1: never'),
-  evalCandidateSamples: z.int().min(0).default(0).describe('further draws that an evaluation compares'),
+  evalCandidateSamples: z
+    .int()
+    .min(0)
+    .max(MOST_MEMBERS)
+    .default(0)
+    .describe('further draws that an evaluation compares'),
   evalCandidateTemp: z.number().positive().default(1).describe('factor on their distance to the mean'),
   useReference: z.boolean().default(true).describe('scores are divided by those of the full cache'),
   sparsityCoeff: z

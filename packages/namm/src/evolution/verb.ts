@@ -20,6 +20,9 @@ import { writtenTask, writtenTaskNames } from './tasks/written-tasks.js';
 
 const { updateInterval, nFft, hopLength, emaCoeff, recencyEmbedDim } = nammConfigSchema.shape;
 
+/** Longer texts are not written for a task. */
+const MOST_TOKENS = 2 ** 20;
+
 const taskShape = {
   model: z
     .string()
@@ -36,8 +39,8 @@ const taskShape = {
       `tasks of every stage, with + between those of one: ${writtenTaskNames.join(', ')}, or a .jsonl file`,
     ),
   stageIters: z.int().min(1).optional().describe('generations of each stage but the last; default: maxIters'),
-  promptTokens: z.int().min(16).default(1024).describe('tokens of a prompt'),
-  answerTokens: z.int().min(1).default(32).describe('tokens of an answer at most'),
+  promptTokens: z.int().min(16).max(MOST_TOKENS).default(1024).describe('tokens of a prompt'),
+  answerTokens: z.int().min(1).max(MOST_TOKENS).default(32).describe('tokens of an answer at most'),
   scoring: z
     .enum(['likelihood', 'answer'])
     .default('likelihood')
