@@ -60,7 +60,7 @@ export {
 } from './inspect/inspect-checkpoint.js';
 export { inspectionPage } from './inspect/inspection-page.js';
 export { mechanisms } from './mechanisms.js';
-export { behindReply } from './models/behind-reply.js';
+export { behindReply, withoutEnd } from './models/behind-reply.js';
 export {
   type CheckpointDescription,
   describeCheckpoint,

@@ -79,7 +79,7 @@ async function write(
   isNew: boolean,
   onEvent: (event: TokenEvent | GenerationEnd) => void | Promise<void>,
 ): Promise<Answer> {
-  const prompt = ask.promptFor(session);
+  const prompt = await ask.promptFor(session);
   if (prompt.length > limits.maximumPromptTokens) {
     throw tooLong(`has ${prompt.length} tokens`, `${limits.maximumPromptTokens} tokens`);
   }

@@ -1,4 +1,4 @@
-import { behindReply, type LanguageModel } from '@palimpsest/harness';
+import { type LanguageModel, withoutEnd } from '@palimpsest/harness';
 import { type SamplingOptions, type Session, unknownCharactersRemark } from '@palimpsest/lm';
 import { ApiError } from './errors.js';
 import { requireLength } from './prompt-length.js';
@@ -7,7 +7,7 @@ import type { ChatRequest, CompletionRequest } from './requests.js';
 /** What a request makes of the model. */
 export interface Ask {
   /** Ids that a memory reads in its present state. */
-  promptFor(memory: Pick<Session, 'position' | 'lastId'>): ArrayLike<number>;
+  promptFor(memory: Pick<Session, 'position' | 'lastId'>): Promise<ArrayLike<number>>;
   readonly sampling: SamplingOptions;
   readonly maximumTokens: number;
   readonly stop: readonly string[];
@@ -41,13 +41,18 @@ export async function askOfCompletion(
   if (typeof prompt === 'string') await requireLength(language, limits.maximumPromptTokens, prompt);
   return {
     ...commonOf(language, limits, request, request.max_tokens, 'max_tokens'),
-    promptFor: ({ position }) => {
-      if (typeof prompt !== 'string') return prompt;
-      return position === 0 ? language.encodeStart(prompt) : language.tokenizer.encode(prompt);
-    },
+    promptFor: async ({ position }) =>
+      typeof prompt === 'string' ? encoded(language, prompt, position === 0) : prompt,
     alternatives: request.logprobs ?? undefined,
     warnings: typeof prompt === 'string' ? warningsOf(language, prompt) : [],
   };
+}
+
+/** Ids of a text; while a long one is encoded, others have their turn. */
+async function encoded(language: LanguageModel, text: string, isStart: boolean): Promise<Int32Array> {
+  const { tokenizer } = language;
+  const inTurns = isStart ? language.encodeStartInTurns?.(text) : tokenizer.encodeInTurns?.(text);
+  return inTurns ?? (isStart ? language.encodeStart(text) : tokenizer.encode(text));
 }
 
 /** A text, or ids. */
@@ -68,18 +73,19 @@ export async function askOfChat(language: LanguageModel, limits: Limits, request
   }));
   const lines = messages.map(({ content }) => content).join('\n');
   await requireLength(language, limits.maximumPromptTokens, lines);
-  const { chatTemplate, tokenizer } = language;
+  const { chatTemplate } = language;
   const most = request.max_completion_tokens ?? request.max_tokens;
   if (request.top_logprobs != null && request.logprobs !== true) {
     throw new ApiError(400, 'invalid_value', "'top_logprobs' needs 'logprobs' to be true.", 'top_logprobs');
   }
   return {
     ...commonOf(language, limits, request, most, 'max_completion_tokens'),
-    promptFor: ({ position, lastId }) => {
-      if (!chatTemplate) return position === 0 ? language.encodeStart(lines) : tokenizer.encode(`\n${lines}`);
-      return position === 0
-        ? tokenizer.encode(chatTemplate.render(messages))
-        : behindReply(language, messages, lastId);
+    promptFor: async ({ position, lastId }) => {
+      const isStart = position === 0;
+      if (!chatTemplate) return encoded(language, isStart ? lines : `\n${lines}`, isStart);
+      if (isStart) return encoded(language, chatTemplate.render(messages), false);
+      const ids = await encoded(language, chatTemplate.renderBehindReply(messages), false);
+      return withoutEnd(language, ids, lastId);
     },
     alternatives: request.logprobs === true ? (request.top_logprobs ?? 0) : undefined,
     warnings: warningsOf(language, lines),

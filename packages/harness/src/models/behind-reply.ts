@@ -7,11 +7,20 @@ import type { LanguageModel } from './open-language-model.js';
  * @param lastId the newest token of the memory
  */
 export function behindReply(
-  { chatTemplate, tokenizer, endIds }: LanguageModel,
+  language: LanguageModel,
   messages: readonly ChatMessage[],
   lastId: number | undefined,
 ): Int32Array {
-  const ids = tokenizer.encode(chatTemplate!.renderBehindReply(messages));
+  const { chatTemplate, tokenizer } = language;
+  return withoutEnd(language, tokenizer.encode(chatTemplate!.renderBehindReply(messages)), lastId);
+}
+
+/** Ids behind a reply without its end where that is the newest token of the memory. */
+export function withoutEnd(
+  { endIds }: Pick<LanguageModel, 'endIds'>,
+  ids: Int32Array,
+  lastId: number | undefined,
+): Int32Array {
   const isEnded = lastId !== undefined && endIds.includes(lastId) && ids[0] === lastId;
   return isEnded ? ids.subarray(1) : ids;
 }

@@ -81,6 +81,8 @@ export interface LanguageModel {
   readonly tokenizer: Tokenizer;
   /** Ids of the beginning of a text: with the begin token of models that were trained with one. */
   encodeStart(text: string): Int32Array;
+  /** The same for a long text, with turns for others between; see `Tokenizer`. */
+  readonly encodeStartInTurns?: ((text: string) => Promise<Int32Array>) | undefined;
   /** Ids that end a text. */
   readonly endIds: readonly number[];
   /** How the makers of the model draw, as far as they say. */
@@ -128,6 +130,7 @@ export async function openLanguageModel(
     parametersId,
     tokenizer,
     encodeStart: manners?.encodeStart ?? ((text) => tokenizer.encode(text)),
+    encodeStartInTurns: manners?.encodeStartInTurns,
     endIds: manners?.endIds ?? (tokenizer.endId === undefined ? [] : [tokenizer.endId]),
     sampling: manners ? samplingFrom(manners.generationConfig, folder) : (model.speaking?.sampling ?? {}),
     chatTemplate: manners?.chatTemplate,
@@ -162,6 +165,7 @@ async function openPretrained(folder: string, options: PretrainedOptions): Promi
       parametersId,
       tokenizer,
       encodeStart: (text) => tokenizer.encode(text, { addSpecialTokens: true }),
+      encodeStartInTurns: (text) => tokenizer.encodeInTurns(text, { addSpecialTokens: true }),
       endIds,
       sampling: samplingFrom(generationConfig, folder),
       chatTemplate,

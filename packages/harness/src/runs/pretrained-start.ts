@@ -126,6 +126,7 @@ async function openStart(
 interface PretrainedManners {
   /** Ids of the beginning of a text: with the begin token of models that were trained with one. */
   encodeStart(text: string): Int32Array;
+  encodeStartInTurns(text: string): Promise<Int32Array>;
   readonly endIds: readonly number[];
   readonly generationConfig: JsonObject;
   readonly chatTemplate: ChatTemplate | undefined;
@@ -142,6 +143,7 @@ export function pretrainedManners(
   const { endIds, generationConfig, chatTemplate } = parsed.data;
   return {
     encodeStart: (text) => tokenizer.encode(text, { addSpecialTokens: true }),
+    encodeStartInTurns: (text) => tokenizer.encodeInTurns(text, { addSpecialTokens: true }),
     endIds,
     generationConfig,
     chatTemplate:

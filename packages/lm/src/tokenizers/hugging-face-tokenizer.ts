@@ -11,6 +11,8 @@ import type { TokenModel } from './hugging-face/token-model.js';
 import { tokenModelOf } from './hugging-face/token-model-of.js';
 import type { StreamingDecoder, Tokenizer, TokenizerData } from './tokenizer.js';
 
+/** Milliseconds for which a long text is encoded before others have their turn. */
+const TURN = 5;
 const REPLACEMENT = '\ufffd';
 
 export interface EncodeOptions {
@@ -81,12 +83,39 @@ export class HuggingFaceTokenizer implements Tokenizer {
     this.startId = this.#idOfEntry(config.bos_token) ?? this.#frame([])[0] ?? end ?? this.#firstOfBlank();
   }
 
-  encode(text: string, { addSpecialTokens = false }: EncodeOptions = {}): Int32Array {
+  encode(text: string, options: EncodeOptions = {}): Int32Array {
     const ids: number[] = [];
-    for (const piece of this.#finder.split(wellFormed(text))) {
-      if ('id' in piece) ids.push(piece.id);
-      else this.#encodeText(piece.text, piece.at === 0, ids);
+    for (const part of this.#parts(text)) for (const id of part) ids.push(id);
+    return this.#framed(ids, options);
+  }
+
+  async encodeInTurns(text: string, options: EncodeOptions = {}): Promise<Int32Array> {
+    const ids: number[] = [];
+    let begun = performance.now();
+    for (const part of this.#parts(text)) {
+      for (const id of part) ids.push(id);
+      if (performance.now() - begun < TURN) continue;
+      await new Promise((resolve) => setTimeout(resolve));
+      begun = performance.now();
     }
+    return this.#framed(ids, options);
+  }
+
+  /** Ids of the parts of a text, in order. */
+  *#parts(text: string): Generator<readonly number[]> {
+    for (const piece of this.#finder.split(wellFormed(text))) {
+      if ('id' in piece) {
+        yield [piece.id];
+        continue;
+      }
+      for (const word of this.#split({ texts: [piece.text], areFirst: piece.at === 0 }).texts) {
+        if (this.#model.parts) yield* this.#model.parts(word);
+        else yield this.#model.encode(word);
+      }
+    }
+  }
+
+  #framed(ids: number[], { addSpecialTokens = false }: EncodeOptions): Int32Array {
     const framing = addSpecialTokens ? this.#frame([]).length : 0;
     const cut = this.#truncation?.apply(ids, framing) ?? ids;
     const framed = addSpecialTokens ? this.#frame(cut) : cut;
@@ -169,12 +198,6 @@ export class HuggingFaceTokenizer implements Tokenizer {
 
   toJSON(): TokenizerData & { readonly kind: 'hugging-face'; tokenizer: JsonObject; config: JsonObject } {
     return { kind: this.kind, tokenizer: this.tokenizer, config: this.config };
-  }
-
-  #encodeText(text: string, isFirst: boolean, ids: number[]): void {
-    for (const word of this.#split({ texts: [text], areFirst: isFirst }).texts) {
-      for (const id of this.#model.encode(word)) ids.push(id);
-    }
   }
 
   /** Decoding gives an added token as it is found: in its normalised form, when it is looked for in normalised text. */

@@ -23,6 +23,8 @@ export interface Tokenizer {
   /** Ends a text, when the tokenizer has such an id. */
   readonly endId?: number;
   encode(text: string): Int32Array;
+  /** The same for a long text, with turns for others between: nothing waits longer than some milliseconds. */
+  encodeInTurns?(text: string): Promise<Int32Array>;
   decode(ids: ArrayLike<number>): string;
   streamingDecoder(): StreamingDecoder;
   /** Distinct characters of a text that no id stands for: `encode` puts something else in their place, or nothing. */

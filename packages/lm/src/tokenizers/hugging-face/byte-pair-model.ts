@@ -51,16 +51,32 @@ export class BytePairModel implements TokenModel {
   }
 
   encode(word: string): readonly number[] {
+    if (!this.#isLong(word)) return this.#encodeWhole(word);
+    const ids: number[] = [];
+    for (const part of this.parts(word)) for (const id of part) ids.push(id);
+    return ids;
+  }
+
+  *parts(word: string): Generator<readonly number[]> {
     const whole = this.#ignoreMerges ? this.vocabulary.get(word) : undefined;
-    if (whole !== undefined) return [whole];
-    if (word.length <= LONG || this.#prefix !== '' || this.#suffix !== '') return this.#encodePart(word);
+    if (whole !== undefined || !this.#isLong(word)) {
+      yield this.#encodeWhole(word);
+      return;
+    }
     this.#parts ??= new IndependentParts(
       this.vocabulary,
       this.#merges.map((merge, rank) => this.#joined(pairOf(merge, rank))),
     );
-    const ids: number[] = [];
-    for (const part of this.#parts.cut(word)) for (const id of this.#encodePart(part)) ids.push(id);
-    return ids;
+    for (const part of this.#parts.cut(word)) yield this.#encodePart(part);
+  }
+
+  #isLong(word: string): boolean {
+    return word.length > LONG && this.#prefix === '' && this.#suffix === '';
+  }
+
+  #encodeWhole(word: string): readonly number[] {
+    const whole = this.#ignoreMerges ? this.vocabulary.get(word) : undefined;
+    return whole === undefined ? this.#encodePart(word) : [whole];
   }
 
   #encodePart(part: string): readonly number[] {

@@ -17,6 +17,8 @@ export interface TokenModel {
    * @throws InputError when the text needs an unknown token and the vocabulary has none.
    */
   encode(word: string): readonly number[];
+  /** The same part by part, where long pre-tokens have parts of their own. */
+  parts?(word: string): Iterable<readonly number[]>;
 }
 
 /** How far the largest id may lie above the number of entries: real files leave holes, damaged ones name ids at random. */
