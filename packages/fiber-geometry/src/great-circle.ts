@@ -114,7 +114,8 @@ export function startAndDirection(
   const degenerate = tf.less(stopGradient(sine), DEGENERATE_SINE);
   const safe = tf.where(degenerate, tf.onesLike(acrossNorm), acrossNorm);
   const direction = tf.where(degenerate, orthogonalAxis(start), tf.div(across, safe));
-  const half = tf.mul(2, tf.atan(tf.div(sine, tf.add(1, tf.abs(cosine)))));
+  // Not |cosine|, whose slope at 0 is not that of either side: the angle of orthogonal ends has one.
+  const half = tf.mul(2, tf.atan(tf.div(sine, tf.add(1, tf.mul(side, cosine)))));
   const exact = tf.where(degenerate, tf.zerosLike(half), half);
   const angle = tf.where(ahead, half, tf.sub(Math.PI, exact));
   return { start, direction, angle };

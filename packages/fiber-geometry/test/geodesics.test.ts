@@ -180,6 +180,21 @@ describe.each(engineNames)('great circles and closed forms on %s', (engine) => {
     for (const values of Object.values(gradients)) expect(values.every(Number.isFinite)).toBe(true);
   });
 
+  it('the angle of orthogonal ends falls as they come nearer', async () => {
+    const axis = (n: number) =>
+      ndarray(
+        [0, 1, 2].map((i) => (i === n ? 1 : 0)),
+        [1, 3],
+      );
+    const { gradient } = await evaluate(
+      engine,
+      (p, q) => ({ gradient: tf.grad((end) => tf.sum(Sphere.dist(p, end)))(q) }),
+      input(axis(0)),
+      input(axis(1)),
+    );
+    expect(largestDifference(gradient!, [-1, 0, 0])).toBeLessThan(1e-6);
+  });
+
   it.each([
     ['sphere', Sphere],
     ['ball', PoincareBall],
