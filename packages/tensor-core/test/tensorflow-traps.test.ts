@@ -64,6 +64,21 @@ describe.each(named)('on %s', (name, engine) => {
     expect(gradient).toEqual([2, 0]);
   });
 
+  test('elements that share a maximum or minimum divide its gradient', async () => {
+    const rows = ndarray([1, 3, 3, 3, -2, -2, 0, 1], [2, 4]);
+    const gradient = (reduce: (x: tf.Tensor) => tf.Tensor) =>
+      run(engine, (x) => tf.grad((y) => tf.sum(tf.mul(reduce(y), tf.tensor1d([3, 6]))))(x!), rows);
+    const largest = await gradient((x) => tf.max(x, 1));
+    largest.forEach((value, i) => void expect(value).toBeCloseTo([0, 1, 1, 1, 0, 0, 0, 6][i]!, 6));
+    const smallest = await gradient((x) => tf.squeeze(tf.min(x, [-1], true), [1]));
+    smallest.forEach((value, i) => void expect(value).toBeCloseTo([3, 0, 0, 0, 3, 3, 0, 0][i]!, 6));
+  });
+
+  test('the gradient of an absolute value is 0 at 0', async () => {
+    const gradient = await run(engine, (x) => tf.grad((y) => tf.sum(tf.abs(y)))(x!), ndarray([-2, 0, 3]));
+    expect(gradient).toEqual([-1, 0, 1]);
+  });
+
   test('the gradient of a cumulative sum keeps its axes', async () => {
     const gradient = await run(
       engine,

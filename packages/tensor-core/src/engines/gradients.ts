@@ -61,6 +61,34 @@ export function registerGradients(): void {
   registerMirrorPadGradient();
   registerSplitGradients();
   registerElementaryGradients();
+  registerExtremaGradients();
+}
+
+/** TensorFlow.js gives the whole gradient of a maximum to each of the elements that share it; here they divide it. */
+function registerExtremaGradients(): void {
+  for (const [kernelName, attribute] of [
+    ['Max', 'reductionIndices'],
+    ['Min', 'axis'],
+  ] as const) {
+    tf.unregisterGradient(kernelName);
+    tf.registerGradient({
+      kernelName,
+      inputsToSave: ['x'],
+      outputsToSave: [true],
+      gradFunc: (dy, saved, attrs) => {
+        const [x, y] = saved as [tf.Tensor, tf.Tensor];
+        const reduced = attrs![attribute] as number | number[];
+        const axes = tf.util.parseAxisParam(reduced, x.shape);
+        const kept = x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent));
+        return {
+          x: () => {
+            const best = tf.cast(tf.equal(x, tf.reshape(y, kept)), 'float32');
+            return tf.mul(best, tf.div(tf.reshape(dy as tf.Tensor, kept), tf.sum(best, axes, true)));
+          },
+        };
+      },
+    });
+  }
 }
 
 /** TensorFlow.js expects a list of gradients from ops that give lists, but passes on a single one by itself. */
@@ -80,8 +108,10 @@ function registerSplitGradients(): void {
   replace('SplitV', 'x', (dy, axis) => tf.concat(dy, axis));
 }
 
-/** Slopes of functions of one input, where TensorFlow.js' own lose their digits or overflow. */
+/** Slopes of functions of one input, where TensorFlow.js' own are wrong, lose their digits or overflow. */
 const SLOPES: Readonly<Record<string, (x: tf.Tensor) => tf.Tensor>> = {
+  // TensorFlow.js says -1 at 0, which pushes weights that are 0 away from it.
+  Abs: (x) => tf.sign(x),
   // From the output y, as TensorFlow.js does, y + 1 is 0 from -17 down.
   Elu: (x) => tf.exp(tf.minimum(x, 0)),
   // 1 - x² cancels near ±1, (1 - x)(1 + x) does not.
