@@ -111,8 +111,8 @@ export class Bench {
     return { policy: shifted(evolved, shift), shift };
   }
 
-  async withPolicy(policy, use) {
-    const managed = manageTransformer(this.model, policy, SCHEDULE);
+  async withPolicy(policy, use, schedule = SCHEDULE) {
+    const managed = manageTransformer(this.model, policy, schedule);
     const reader = managed.compile(this.engine, this.params);
     try {
       await use(reader);
@@ -166,7 +166,7 @@ export class Bench {
       const texts = reader.read(part.length, {
         ...options,
         extents: evenExtents,
-        onUpdate: ({ layers }) => sizes.push(layers.map(({ lengths }) => mean([...lengths.data]))),
+        onUpdate: ({ layers, due }) => sizes.push(layers.map(({ lengths }) => meanLength(lengths, due))),
       });
       const length = part[0].length;
       const tokens = ndarray(
@@ -207,16 +207,23 @@ export class Bench {
   }
 
   /** The mean size falls as the threshold rises. */
-  async shiftFor(evolved, target) {
+  async shiftFor(evolved, target, schedule = SCHEDULE) {
     const samples = this.#samples('plantedFacts', 'validation', 0, CALIBRATION);
     let found;
-    await this.withPolicy(shifted(evolved, 0), async (reader) => {
-      const sizeAt = async (shift) => {
-        const read = await this.#read(reader, samples, { policy: shifted(evolved, shift) });
-        return mean(read.map(({ kept }) => kept));
-      };
-      found = await bisect(sizeAt, target, { range: [HIGHEST_SHIFT, -HIGHEST_SHIFT], tolerance: TOLERANCE });
-    });
+    await this.withPolicy(
+      shifted(evolved, 0),
+      async (reader) => {
+        const sizeAt = async (shift) => {
+          const read = await this.#read(reader, samples, { policy: shifted(evolved, shift) });
+          return mean(read.map(({ kept }) => kept));
+        };
+        found = await bisect(sizeAt, target, {
+          range: [HIGHEST_SHIFT, -HIGHEST_SHIFT],
+          tolerance: TOLERANCE,
+        });
+      },
+      schedule,
+    );
     return found;
   }
 }
@@ -226,6 +233,11 @@ export const shifted = ({ config, parameters, statistics }, shift) =>
 
 /** The same slots in all layers, so that few graphs are made. */
 const evenExtents = (kept) => kept.map(() => Math.ceil(Math.max(...kept) / 64) * 64);
+
+/** Of the texts that were looked through. */
+function meanLength({ data, shape: [, heads] }, due) {
+  return mean([...data].filter((_, list) => due?.[Math.floor(list / heads)] ?? true));
+}
 
 const argmax = (values) => values.reduce((best, value, i) => (value > values[best] ? i : best), 0);
 

@@ -2,7 +2,7 @@ import {
   canonicalJson,
   InputError,
   parseJson,
-  type RngState,
+  Rng,
   readSafetensors,
   type SafeTensor,
   type SafeTensors,
@@ -108,15 +108,18 @@ export async function loadEvolution(path: string): Promise<EvolutionState> {
     throw new InputError(`${path} is damaged: its ${name} cannot be read.`);
   };
   const { bestFitness, ...search } = part('search', searchSchema);
+  const progress = part('progress', progressSchema);
+  // Refused here, and not where the next samples are drawn.
+  Rng.fromState(progress.samples);
   return {
     policy: policyOf(file, path),
     search: {
       ...search,
-      rng: search.rng satisfies RngState,
+      rng: search.rng,
       bestFitness: bestFitness ?? Number.NEGATIVE_INFINITY,
       ...searchTensors(file, path),
     },
-    progress: part('progress', progressSchema),
+    progress,
     settings: part('settings', evolutionSchema),
     notes: part('notes', z.record(z.string(), z.unknown())),
   };

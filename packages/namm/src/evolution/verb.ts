@@ -34,6 +34,7 @@ const taskShape = {
     .describe('text that facts are hidden in: a file, a folder, or a built-in corpus'),
   tasks: z
     .array(z.string())
+    .min(1)
     .default(['keyValueRecall+duplicates+characterLm'])
     .describe(
       `tasks of every stage, with + between those of one: ${writtenTaskNames.join(', ')}, or a .jsonl file`,

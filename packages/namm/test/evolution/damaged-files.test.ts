@@ -5,6 +5,7 @@ import { type SafeTensor, writeSafetensors } from '@palimpsest/base';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CmaEs } from '../../src/evolution/cma-es/cma-es.js';
 import { loadPolicy, policyMetadata, policyTensors } from '../../src/evolution/policy-file.js';
+import { evolveVerb } from '../../src/evolution/verb.js';
 import { evolutionConfig, parameterCount } from '../../src/index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'namm-damage-'));
@@ -97,4 +98,13 @@ describe('a saved search', () => {
     const torn = { ...state, covariance: damaged(state.covariance, at, -1) };
     expect(() => new CmaEs({ ...options, covariance }, torn)).toThrow(/variance of -1, which is above 0/);
   });
+});
+
+it.each([
+  ['no tasks', { tasks: [] }],
+  ['more members than memory holds', { popSize: 1e9 }],
+  ['prompts as long as a library', { promptTokens: 1e9 }],
+  ['more candidates than memory holds', { evalCandidateSamples: 1e9 }],
+])('an evolution with %s is refused before anything is allocated', (_, options) => {
+  expect(evolveVerb.schema.safeParse(options).success).toBe(false);
 });
