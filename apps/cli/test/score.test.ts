@@ -43,6 +43,15 @@ describe('palimpsest score', () => {
     ]);
   });
 
+  it('reads a model that decodes in 8 bits with them', async () => {
+    const texts = ['--text-path', text, '--characters', '80'];
+    const { text: exact } = await scoreOf('om-arc', ...texts);
+    const { text: read } = await scoreOf('om-arc', ...texts, '--weights', '8bit');
+    expect(read.loss).not.toBe(exact.loss);
+    expect(read.loss).toBeCloseTo(exact.loss, 1);
+    expect(read).toMatchObject({ tokens: exact.tokens, stateBytes: exact.stateBytes });
+  });
+
   it('prints the same for people', async () => {
     const { code, stdout } = await palimpsest([
       'score',

@@ -1,46 +1,9 @@
 // The inner loops of decoding one token, in AssemblyScript: WebAssembly with 128-bit vectors. All addresses are bytes, all
 // numbers float32; widths are multiples of 4. `node scripts/kernels.mjs base` compiles this file into src/kernels-wasm.ts.
 
-/** Sum of the four lanes. */
-function laneSum(v: v128): f32 {
-  return (
-    f32x4.extract_lane(v, 0) +
-    f32x4.extract_lane(v, 1) +
-    (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3))
-  );
-}
+import { exponential, laneSum, laneSums } from './lanes';
 
-/** The sums of the lanes of four vectors, one per lane: transposing adds them all at once. */
-function laneSums(s0: v128, s1: v128, s2: v128, s3: v128): v128 {
-  const low01 = v128.shuffle<f32>(s0, s1, 0, 4, 1, 5);
-  const high01 = v128.shuffle<f32>(s0, s1, 2, 6, 3, 7);
-  const low23 = v128.shuffle<f32>(s2, s3, 0, 4, 1, 5);
-  const high23 = v128.shuffle<f32>(s2, s3, 2, 6, 3, 7);
-  const pair01 = f32x4.add(low01, high01);
-  const pair23 = f32x4.add(low23, high23);
-  return f32x4.add(
-    v128.shuffle<f32>(pair01, pair23, 0, 1, 4, 5),
-    v128.shuffle<f32>(pair01, pair23, 2, 3, 6, 7),
-  );
-}
-
-/** e^x of four numbers of at most 88: 2^k by the exponent bits, a polynomial of degree 6 for what is left. */
-function exponential(x: v128): v128 {
-  const clamped = f32x4.max(x, f32x4.splat(-87));
-  const k = f32x4.nearest(f32x4.mul(clamped, f32x4.splat(<f32>Math.LOG2E)));
-  // ln 2 in two parts, so that k ln 2 is exact in the first.
-  let r = f32x4.sub(clamped, f32x4.mul(k, f32x4.splat(0.693359375)));
-  r = f32x4.sub(r, f32x4.mul(k, f32x4.splat(-2.1219444e-4)));
-  let p = f32x4.splat(1.0 / 720.0);
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.0 / 120.0));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.0 / 24.0));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.0 / 6.0));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(0.5));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1));
-  const power = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(k), i32x4.splat(127)), 23);
-  return f32x4.mul(p, power);
-}
+export { attendBytes, multiplyBytes, putRows, roundBytes } from './bytes';
 
 /**
  * y = W x + bias. W [rows, columns] is stored four rows by four columns at a time, [rows / 4, columns / 4, 4, 4], so that
@@ -169,7 +132,7 @@ function scoreKeys(query: usize, keys: usize, scores: usize, count: i32, stride:
     }
     const four = f32x4.mul(laneSums(s0, s1, s2, s3), factor);
     v128.store(scores + ((<usize>row) << 2), four);
-    highest = f32x4.max(highest, four);
+    highest = f32x4.pmax(four, highest);
   }
   let top = max<f32>(
     max<f32>(f32x4.extract_lane(highest, 0), f32x4.extract_lane(highest, 1)),
@@ -271,5 +234,31 @@ export function gelu(x: usize, count: i32): void {
     const isNegative = f32x4.lt(value, f32x4.splat(0));
     const phi = v128.bitselect(half, f32x4.sub(one, half), isNegative);
     v128.store(at, f32x4.mul(value, phi));
+  }
+}
+
+/**
+ * Rotary positions of `rows` rows that are `stride` bytes apart: the pairs (i, i + pairs) are turned by their angles.
+ */
+export function turn(x: usize, rows: i32, stride: usize, cos: usize, sin: usize, pairs: i32): void {
+  const half = (<usize>pairs) << 2;
+  for (let row = 0; row < rows; row++, x += stride) {
+    let i: usize = 0;
+    for (; i + 16 <= half; i += 16) {
+      const a = v128.load(x + i);
+      const b = v128.load(x + half + i);
+      const c = v128.load(cos + i);
+      const s = v128.load(sin + i);
+      v128.store(x + i, f32x4.sub(f32x4.mul(a, c), f32x4.mul(b, s)));
+      v128.store(x + half + i, f32x4.add(f32x4.mul(b, c), f32x4.mul(a, s)));
+    }
+    for (; i < half; i += 4) {
+      const a = load<f32>(x + i);
+      const b = load<f32>(x + half + i);
+      const c = load<f32>(cos + i);
+      const s = load<f32>(sin + i);
+      store<f32>(x + i, a * c - b * s);
+      store<f32>(x + half + i, b * c + a * s);
+    }
   }
 }

@@ -1,6 +1,17 @@
+export {
+  type AttentionCache,
+  type AttentionShape,
+  createAttentionCache,
+} from './attention-cache.js';
 export { canonicalJson } from './canonical-json.js';
 export type { Decided } from './decided.js';
-export { DecodingKernels, hasDecodingKernels, type Place } from './decoding-kernels.js';
+export {
+  DecodingKernels,
+  hasDecodingKernels,
+  type Place,
+  type StoredBits,
+  type StoredMatrix,
+} from './decoding-kernels.js';
 export { EngineError, InputError, PalimpsestError, TraceError } from './errors.js';
 export { readBytes, writeFileAtomically } from './files/atomic-file.js';
 export { readRegularFile, requireRegularFile } from './files/regular-file.js';

@@ -27,9 +27,9 @@ describe('the kernels of decoding on the processor', () => {
     const expected = [...b].map(
       (start, row) => start + sum(x.map((value, j) => value * w[row * columns + j]!)),
     );
-    kernels.multiply(output, matrix, input, bias, rows, columns);
+    kernels.multiply(output, matrix, input, bias);
     expectClose(kernels.view(output, rows), expected);
-    kernels.multiply(output, matrix, input, bias, rows, columns, true);
+    kernels.multiply(output, matrix, input, bias, true);
     expectClose(
       kernels.view(output, rows),
       expected.map((value) => Math.max(0, value)),
@@ -108,6 +108,27 @@ describe('the kernels of decoding on the processor', () => {
       expectClose(kernels.view(place.peak, slots).subarray(slot, slot + 1), [highest], 2e-5);
       expectClose(kernels.view(place.total, slots).subarray(slot, slot + 1), [sum(weights)], 2e-5);
     }
+  });
+
+  it.each([
+    [4, 2],
+    [8, 1],
+    [8, 4],
+    [20, 7],
+  ])('turn pairs of rows %i wide, %i pairs', (width, pairs) => {
+    const kernels = new DecodingKernels();
+    const [rows, stride] = [3, width + 4];
+    const [x, angles] = [draw(rows * stride), draw(pairs)];
+    const place = kernels.store(x);
+    const [cos, sin] = [kernels.store(angles.map(Math.cos)), kernels.store(angles.map(Math.sin))];
+    kernels.turn(place, rows, stride, cos, sin, pairs);
+    const expected = [...x].map((value, at) => {
+      const i = at % stride;
+      if (i >= 2 * pairs) return value;
+      const [c, s] = [Math.cos(angles[i % pairs]!), Math.sin(angles[i % pairs]!)];
+      return i < pairs ? value * c - x[at + pairs]! * s : value * c + x[at - pairs]! * s;
+    });
+    expectClose(kernels.view(place, x.length), expected);
   });
 
   it('grow with what is allocated, and keep what is there', () => {

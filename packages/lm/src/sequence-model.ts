@@ -139,6 +139,8 @@ export interface SequenceModel<P = TensorTree, S = TensorTree> {
    * @param params on the host, or on the engine (they stay the caller's).
    */
   decoder?(engine: Engine, params: ToHost<P> | ToDevice<P>, options?: DecoderOptions): Promise<Decoder>;
+  /** Whether `decoder` takes `bits: 8`. */
+  readonly decodesBytes?: boolean;
   /**
    * How several texts are read side by side when `forward` cannot go on from a memory, because its shapes depend on what was
    * read. Evaluations and tasks then read by it.

@@ -1,12 +1,12 @@
-// node bench/decode.mjs: a token by the decoder against computing the open segment anew and against one product that reads as many
-// numbers, and a token after 1 to 64 segments. ROUNDS, SEGMENT and THREADS in the environment.
+// node bench/decode.mjs: a token by the decoder, with weights of 32 and of 8 bits, against computing the open segment anew and against
+// one product that reads as many numbers, and a token after 1 to 64 segments. ROUNDS, SEGMENT and THREADS in the environment.
 import { DecodingKernels } from '../../base/dist/index.js';
 import { createDecoder } from '../../lm/dist/index.js';
 import { createEngine, Rng } from '../../tensor-core/dist/index.js';
 import { createOmModel, OmLLM } from '../dist/index.js';
 import { median, randomIds, timed } from './common.mjs';
 
-const ROUNDS = Number(process.env.ROUNDS ?? 3);
+const ROUNDS = Number(process.env.ROUNDS ?? 9);
 const segmentLen = Number(process.env.SEGMENT ?? 512);
 const engine = await createEngine('onnx', { threads: Number(process.env.THREADS ?? 1) });
 
@@ -15,26 +15,28 @@ function reading(count) {
   const kernels = new DecodingKernels();
   const [rows, columns] = [4 * Math.ceil(count / 4096), 1024];
   const [x, y, bias] = [columns, rows, rows].map((width) => kernels.allocate(width));
-  const matrix = kernels.allocate(rows * columns);
   // Memory that was never written is one page of zeros.
-  kernels.numbers.fill(1e-3, matrix);
-  return async () => kernels.multiply(y, matrix, x, bias, rows, columns);
+  const matrix = kernels.storeMatrix(new Float32Array(rows * columns).fill(1e-3), rows, columns);
+  return async () => kernels.multiply(y, matrix, x, bias);
 }
 
-/** Numbers that a token reads: the weights that it meets, and the keys and values of `columns` rows. */
-function numbersOfToken({ options, columns }) {
+/** Multiply-adds of a token, which are the numbers that it reads too: weights that it meets, keys and values of `columns` rows. */
+function costOfToken({ options, columns }) {
   const { numLayers: L, dimInput: d, dimHidden: h, dimsKey, dimsValue, numHeads: H, initNgrams } = options;
-  const projections = dimsKey.map(
-    (key, p) => H * (p === 0 ? d : dimsValue[p - 1]) * (2 * key + dimsValue[p]),
-  );
-  const keys = dimsKey.map((key, p) => H * columns * (key + dimsValue[p]));
   const sum = (values) => values.reduce((total, value) => total + value, 0);
-  const ngrams = initNgrams.map((k) => Math.floor(d / k) * (k + 1) * d);
-  return (
-    L * (sum(projections) + sum(keys) + H * dimsValue.at(-1) * d + 2 * d * h) +
-    sum(ngrams) +
-    options.vocabSize * d
-  );
+  const projections =
+    H * sum(dimsKey.map((key, p) => (p === 0 ? d : dimsValue[p - 1]) * (2 * key + dimsValue[p])));
+  const widths = sum(dimsKey) + sum(dimsValue);
+  const rest = H * dimsValue.at(-1) * d + 2 * d * h;
+  const outside = sum(initNgrams.map((k) => Math.floor(d / k) * (k + 1) * d)) + options.vocabSize * d;
+  return L * (projections + H * columns * widths + rest) + outside;
+}
+
+/** Multiply-adds of reading a segment's first `rows` anew: read and token rows by their triangle, the head for one row. */
+function costAnew({ options, rows }) {
+  const { vocabSize, dimInput, stateLen } = options;
+  const ofRow = (columns) => costOfToken({ options, columns }) - vocabSize * dimInput;
+  return rows * ofRow(stateLen + (rows + 1) / 2) + vocabSize * dimInput;
 }
 
 async function againstRecomputing() {
@@ -54,27 +56,44 @@ async function againstRecomputing() {
   const params = model.init(Rng.fromSeed(1));
   // A token in the middle of a segment stands for all: the cost of computing anew grows from one row to all of them.
   const half = segmentLen / 2;
-  const recompute = engine.compile((p, x) => new OmLLM(options).forward(p, x, [], true).logits);
+  // Constant weights are packed once by the engine: the fastest form there is here.
+  const recompute = engine.compile((p, x) => new OmLLM(options).forward(p, x, [], true).logits, {
+    freeze: [0],
+  });
   const [held, ids] = [engine.put(params), engine.put(randomIds(1, half + 2, 256))];
   await timed(() => recompute(held, ids));
-  const decoder = await createDecoder(engine, model, params);
-  await decoder.read(randomIds(1, half - 50, 256).data);
-  const [anew, cached, read] = [[], [], []];
-  const readAsMany = reading(numbersOfToken({ options, columns: half + options.stateLen }));
+  const forms = {};
+  for (const bits of [32, 8]) {
+    forms[bits] = { decoder: await createDecoder(engine, model, params, { bits }), times: [] };
+    await forms[bits].decoder.read(randomIds(1, half - 10 * ROUNDS, 256).data);
+  }
+  const [anew, read] = [[], []];
+  const readAsMany = reading(costOfToken({ options, columns: half + options.stateLen }));
   await timed(readAsMany);
   for (let round = 0; round < ROUNDS; round++) {
     anew.push(await timed(() => recompute(held, ids)));
-    const { wall, cpu } = await timed(async () => void (await decoder.read(randomIds(1, 20, 256).data)));
-    cached.push({ wall: wall / 20, cpu: cpu / 20 });
+    for (const { decoder, times } of Object.values(forms)) {
+      const { wall, cpu } = await timed(async () => void (await decoder.read(randomIds(1, 20, 256).data)));
+      times.push({ wall: wall / 20, cpu: cpu / 20 });
+    }
     read.push(await timed(readAsMany));
   }
+  const arithmetic =
+    costAnew({ options, rows: half }) / costOfToken({ options, columns: half + options.stateLen });
+  console.log(
+    `middle of a segment of ${segmentLen}; by the multiply-adds alone ${arithmetic.toFixed(0)} times`,
+  );
   for (const clock of ['wall', 'cpu']) {
-    const [a, c, r] = [anew, cached, read].map((times) => median(times.map((time) => time[clock])));
-    console.log(
-      `${clock}: anew ${a.toFixed(1)} ms, cached ${c.toFixed(3)} ms: ${(a / c).toFixed(0)} times, ${(c / r).toFixed(2)} times reading as many numbers (${r.toFixed(3)} ms), middle of a segment of ${segmentLen}`,
-    );
+    const typical = (times) => median(times.map((time) => time[clock]));
+    const [a, r] = [typical(anew), typical(read)];
+    for (const [bits, { times }] of Object.entries(forms)) {
+      const t = typical(times);
+      console.log(
+        `${clock}: anew ${a.toFixed(1)} ms, cached with ${bits} bits ${t.toFixed(3)} ms: ${(a / t).toFixed(0)} times, ${(t / r).toFixed(2)} times reading as many numbers of 32 bits (${r.toFixed(3)} ms)`,
+      );
+    }
   }
-  await decoder.dispose();
+  for (const { decoder } of Object.values(forms)) await decoder.dispose();
   await recompute.dispose();
 }
 

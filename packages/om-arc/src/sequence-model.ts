@@ -63,6 +63,7 @@ export function createOmModel(options: OmOptions): OmModel {
   if (!prefersHost(config)) return model;
   return {
     ...model,
+    decodesBytes: true,
     decoder: (engine, params, decoding) =>
       createOmDecoder(engine, model as unknown as AnySequenceModel, config, params, decoding),
   };

@@ -1,5 +1,5 @@
 import { createDecoder, Session } from '@palimpsest/lm';
-import { createEngine, type Engine, type NDArray } from '@palimpsest/tensor-core';
+import { createEngine, type Engine, type NDArray, Rng } from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { prefersHost } from '../src/decoder/host-weights.js';
 import { createOmModel, type OmOptions, resolveConfig } from '../src/index.js';
@@ -52,8 +52,26 @@ describe.each(Object.entries(variants))('the decoder on the processor, %s', (_na
     await graph.dispose();
   }, 120_000);
 
-  it('restores and forks bit for bit', async () => {
-    const decoder = await createDecoder(engine, model, params);
+  it('gives nearly these logits with weights, keys and values of 8 bits, however the text is cut', async () => {
+    const [exact, bytes, again] = await Promise.all(
+      ([32, 8, 8] as const).map((bits) => createDecoder(engine, model, params, { bits })),
+    );
+    // Weights of such sizes, drawn and never trained, make more of every difference with every token.
+    for (const id of ids.slice(0, 3)) {
+      const [expected, got] = [await exact!.read([id]), await bytes!.read([id])];
+      const off = distance(got, expected);
+      expect(off).toBeGreaterThan(0);
+      expect(off).toBeLessThan(0.1 * Math.max(...expected.map(Math.abs)));
+    }
+    const got = await bytes!.read(ids.slice(3));
+    let last = new Float32Array();
+    for (const id of ids) last = (await again!.read([id])) as Float32Array<ArrayBuffer>;
+    expect(last).toEqual(got);
+    for (const decoder of [exact, bytes, again]) await decoder!.dispose();
+  });
+
+  it.each([32, 8] as const)('restores and forks bit for bit, %i bits', async (bits) => {
+    const decoder = await createDecoder(engine, model, params, { bits });
     await decoder.read(ids.slice(0, 8));
     const state = await decoder.state();
     const fork = await decoder.fork();
@@ -74,19 +92,44 @@ it('is chosen for small plain models only', () => {
   expect(prefersHost(resolveConfig({ ...base, dimHidden: 18 }))).toBe(false);
 });
 
-it('keeps a memory of the same size over a thousand tokens, and takes up a snapshot bit for bit', async () => {
+it.each([32, 8] as const)(
+  'keeps a memory of the same size over a thousand tokens, and takes up a snapshot bit for bit, %i bits',
+  async (bits) => {
+    const model = createOmModel(base);
+    const params = lively((rng) => model.init(rng));
+    const session = await Session.create({ engine, model, params, seed: 3, bits });
+    await session.prefill([1, 2, 3]);
+    const bytes = session.stateBytes;
+    for (let i = 0; i < 1000; i++) await session.next({ temperature: 1 });
+    expect(session.stateBytes).toBe(bytes);
+    const snapshot = await session.snapshot();
+    const drawn = [];
+    for (let i = 0; i < 12; i++) drawn.push((await session.next({ temperature: 1 })).id);
+    await session.restore(snapshot);
+    const again = [];
+    for (let i = 0; i < 12; i++) again.push((await session.next({ temperature: 1 })).id);
+    expect(again).toEqual(drawn);
+    // What 8 bits hold is read by a session of 32 too.
+    const other = await Session.create({ engine, model, params, seed: 3 });
+    await other.restore(snapshot);
+    expect(other.position).toBe(snapshot.position);
+    await session.dispose();
+    await other.dispose();
+  },
+);
+
+it('refuses bits that there are not, models that have no decoder of 8 bits, and weights that are no numbers', async () => {
   const model = createOmModel(base);
-  const session = await Session.create({ engine, model, params: lively((rng) => model.init(rng)), seed: 3 });
-  await session.prefill([1, 2, 3]);
-  const bytes = session.stateBytes;
-  for (let i = 0; i < 1000; i++) await session.next({ temperature: 1 });
-  expect(session.stateBytes).toBe(bytes);
-  const snapshot = await session.snapshot();
-  const drawn = [];
-  for (let i = 0; i < 12; i++) drawn.push((await session.next({ temperature: 1 })).id);
-  await session.restore(snapshot);
-  const again = [];
-  for (let i = 0; i < 12; i++) again.push((await session.next({ temperature: 1 })).id);
-  expect(again).toEqual(drawn);
-  await session.dispose();
+  const params = lively((rng) => model.init(rng));
+  await expect(createDecoder(engine, model, params, { bits: 4 as 8 })).rejects.toThrow(
+    'Weights are decoded in 32 bits or in 8, but 4 was given.',
+  );
+  const unfit = createOmModel({ ...base, cope: true });
+  await expect(createDecoder(engine, unfit, unfit.init(Rng.fromSeed(1)), { bits: 8 })).rejects.toThrow(
+    "A model of the kind 'om-arc' with these options is not decoded in 8 bits; leave the bits of its weights away.",
+  );
+  (params.head.weight.data as Float32Array)[3] = Number.NaN;
+  await expect(createDecoder(engine, model, params, { bits: 8 })).rejects.toThrow(
+    'Weights that are not finite numbers cannot be read in 8 bits.',
+  );
 });

@@ -8,6 +8,7 @@ import type {
 import type { NDArray, Rng, tf } from '@palimpsest/tensor-core';
 import { isCausal, type RsmConfig, type RsmOptions, resolveConfig } from './config.js';
 import { CausalDecoder } from './decoder/causal-decoder.js';
+import { fitsHost } from './decoder/host.js';
 import { RecomputingDecoder } from './decoder/recomputing-decoder.js';
 import { forwardExactly, forwardTraining } from './forms/forward.js';
 import { stepPrefix } from './forms/prefix.js';
@@ -92,8 +93,11 @@ export function createRsmModel(options: RsmOptions): RsmModel {
     step: (params, token, state) => (causal ? step : stepPrefix)(config, params, token, state),
     // A sliding window is decoded by the step, which keeps whole chunks and masks them.
     ...(!(causal && config.slidingWindow > 0) && {
-      decoder: (engine, params) =>
-        (causal ? CausalDecoder : RecomputingDecoder).create(engine, config, params),
+      decoder: (engine, params, { bits } = {}) =>
+        causal
+          ? CausalDecoder.create(engine, config, params, { bits })
+          : RecomputingDecoder.create(engine, config, params),
+      decodesBytes: causal && fitsHost(config),
     }),
     speaking: causal ? undefined : { sampling: { topKRule: 'ties', topPRule: 'inclusive' } },
     parameterGroups: () => rsmParameterGroups,

@@ -1,4 +1,4 @@
-import { stateBytes } from '@palimpsest/lm';
+import { createDecoder, stateBytes } from '@palimpsest/lm';
 import {
   createEngine,
   type Engine,
@@ -139,6 +139,34 @@ describe('cached decoding', () => {
       "The preset 'parity' cannot be decoded from caches",
     );
     await expect(create({ slidingWindow: 2 })).rejects.toThrow('sees whole chunks');
+  });
+
+  it('in 8 bits gives nearly the same logits, and restores and forks bit for bit', async () => {
+    const model = smallModel({ hiddenSize: 16, numHeads: 2 });
+    const params = lively(model, 3);
+    const { windowSize, vocabSize } = model.options;
+    const tokens = Array.from({ length: 2 * windowSize + 1 }, (_, i) => (7 * i) % vocabSize);
+    const [exact, bytes] = await Promise.all(
+      ([32, 8] as const).map((bits) => createDecoder(onnx!, model, params, { bits })),
+    );
+    for (const token of tokens) {
+      const [own, other] = [await exact!.read([token]), await bytes!.read([token])];
+      const off = Math.max(...own.map((logit, i) => Math.abs(logit - other[i]!)));
+      expect(off).toBeGreaterThan(0);
+      expect(off).toBeLessThan(0.05 * Math.max(...own.map(Math.abs)));
+    }
+    const kept = await bytes!.state();
+    const fork = await bytes!.fork();
+    const logits = await bytes!.read([1]);
+    expect(await fork.read([1])).toEqual(logits);
+    await bytes!.restore(kept);
+    expect(await bytes!.read([1])).toEqual(logits);
+    for (const decoder of [exact, bytes, fork]) await decoder!.dispose();
+    await expect(
+      CausalDecoder.create(onnx!, model.options, params, { tokens: 'graph', bits: 8 }),
+    ).rejects.toThrow(
+      'Weights of 8 bits are read on the processor, and not by the graph; leave tokens away.',
+    );
   });
 
   it('on the processor equals the graph for sizes at the edge of a vector', async () => {

@@ -31,7 +31,7 @@ export const pretrainedOptions = {
   }),
   weights: z.enum(weightFormats).optional().meta({
     description:
-      'bits of the matrices of such a model: 8 and 4 are faster and less exact, 16 only smaller (default: 32bit)',
+      'bits of the matrices of such a model: 8 and 4 are faster and less exact, 16 only smaller; a run of om-arc or rsm takes 8 too (default: 32bit)',
   }),
 };
 

@@ -19,6 +19,7 @@ import {
   type SamplingOptions,
   samplingSchema,
   type Tokenizer,
+  withByteWeights,
 } from '@palimpsest/lm';
 import { type EngineName, InputError, type NDArray } from '@palimpsest/tensor-core';
 import type { Registry } from '../create-registry.js';
@@ -63,7 +64,7 @@ export { type WeightFormat, weightFormats } from '@palimpsest/backbone';
 
 /** The cache of a model that others made, the bits of its weights, and who is told how far it is loaded. */
 export interface PretrainedOptions extends LoadOptions {
-  /** How many bits the matrices take. Default `32bit`. */
+  /** How many bits the matrices take; a checkpoint has `32bit`, and `8bit` where its model decodes with them. Default `32bit`. */
   readonly weights?: WeightFormat | undefined;
   /** The engine that shall read the model, which decides where the weights lie. Default: they are numbers in memory. */
   readonly engine?: EngineName | undefined;
@@ -100,7 +101,8 @@ export interface LanguageModel {
  * Opens a checkpoint, the latest one of a run folder, a shipped model by its name, a Hugging Face folder, or a GGUF file.
  * @param registry which architectures there are. Default: those of the house
  * @param options cache of a model that others made, whose files leave it open; `onProgress` follows its loading
- * @throws InputError when it is missing, torn or foreign, or for cache options of a checkpoint, which has its own.
+ * @throws InputError when it is missing, torn or foreign, for cache options of a checkpoint, which has its own, or for weights
+ * of 8 bits of a model that does not decode with them.
  */
 export async function openLanguageModel(
   folder: string,
@@ -113,13 +115,21 @@ export async function openLanguageModel(
       `'${folder}' is no Hugging Face folder and no GGUF file: the size of its memory is part of its configuration; leave context, window and sinks away.`,
     );
   }
-  if (options.weights !== undefined && options.weights !== '32bit') {
+  const { weights = '32bit' } = options;
+  if (weights !== '32bit' && weights !== '8bit') {
     throw new InputError(
-      `'${folder}' is no Hugging Face folder and no GGUF file: only weights of such can be read with ${options.weights}; leave weights away.`,
+      `'${folder}' is no Hugging Face folder and no GGUF file: only weights of such can be read with ${weights}; leave weights away, or take 8bit where the model decodes with them.`,
     );
   }
-  const session = await openSessionModel(folder);
-  if (session) return session;
+  const language = (await openSessionModel(folder)) ?? (await openRun(folder, registry, options));
+  return weights === '8bit' ? { ...language, model: withByteWeights(language.model) } : language;
+}
+
+async function openRun(
+  folder: string,
+  registry: Registry,
+  options: PretrainedOptions,
+): Promise<LanguageModel> {
   const { tokenizer, notes, ...saved } = await openCheckpoint(folder, registry);
   const { model, params, parametersId } = await merged(saved, options);
   const manners = pretrainedManners(folder, notes, tokenizer);

@@ -6,6 +6,7 @@ import { createEngine } from '@palimpsest/tensor-core';
 import { describe, expect, it } from 'vitest';
 import { openCheckpoint, openLanguageModel } from '../../src/models/open-language-model.js';
 import { shipped } from '../../src/models/shipped.js';
+import { standardRegistry } from '../../src/registry.js';
 
 const heldOut = readFileSync(new URL('../../../models/test/held-out.txt', import.meta.url), 'utf8');
 const cards = shippedModels();
@@ -55,6 +56,30 @@ describe('shipped models', () => {
       expect(furthest).toBeLessThan(1e-3);
     },
   );
+
+  it.each(['om-arc', 'rsm'])('%s reads text as well with weights of 8 bits', async (name) => {
+    const engine = await createEngine('onnx', { threads: 1 });
+    const lossOf = async (weights: '32bit' | '8bit') => {
+      const { model, params, tokenizer } = await openLanguageModel(name, standardRegistry, { weights });
+      const { loss } = await evaluateText(engine, model, params, tokenizer.encode(heldOut), { chunk: 64 });
+      return loss;
+    };
+    const [exact, inBytes] = [await lossOf('32bit'), await lossOf('8bit')];
+    await engine.dispose();
+    expect(inBytes).not.toBe(exact);
+    expect(Math.abs(inBytes - exact)).toBeLessThan(0.003);
+  });
+
+  it('with no decoder of 8 bits say so, and none has 4 or 16', async () => {
+    const open = (name: string, weights: '4bit' | '8bit' | '16bit') =>
+      openLanguageModel(name, standardRegistry, { weights });
+    for (const name of ['osam', 'window'])
+      await expect(open(name, '8bit')).rejects.toThrow('is not decoded in 8 bits');
+    for (const weights of ['4bit', '16bit'] as const)
+      await expect(open('om-arc', weights)).rejects.toThrow(
+        `only weights of such can be read with ${weights}`,
+      );
+  });
 
   it('are listed with the session model of this package', () => {
     expect(shipped().map(({ name }) => name)).toEqual([...cards.map(({ name }) => name), 'session']);

@@ -1,4 +1,4 @@
-import type { Engine, NDArray } from '@palimpsest/tensor-core';
+import { type Engine, InputError, type NDArray } from '@palimpsest/tensor-core';
 import type { AnySequenceModel } from '../sequence-model.js';
 import { StepDecoder } from './step-decoder.js';
 
@@ -14,6 +14,11 @@ export interface DecoderOptions {
    * fewer than 16 step by step.
    */
   readonly chunks?: readonly number[];
+  /**
+   * Bits of the weights, for models that say `decodesBytes`: with 8, every row of a matrix is whole numbers from -127 to 127
+   * times a step of its own, which is read faster and is less exact. Default 32.
+   */
+  readonly bits?: 8 | 32;
 }
 
 /**
@@ -57,6 +62,7 @@ export interface Decoder {
 /**
  * The fastest way to decode with a model: its own decoder, or else its `step` and `forward`, compiled.
  * @param params on the host, or on the engine (they stay the caller's and must outlive the decoder).
+ * @throws InputError for `bits` that the model's decoder does not have.
  */
 export async function createDecoder(
   engine: Engine,
@@ -64,5 +70,16 @@ export async function createDecoder(
   params: unknown,
   options: DecoderOptions = {},
 ): Promise<Decoder> {
+  const { bits = 32 } = options;
+  if (bits !== 32) requireBytes(model, bits);
   return model.decoder?.(engine, params, options) ?? StepDecoder.create(engine, model, params, options);
+}
+
+/** @throws InputError when a model's decoder has no weights of so few bits. */
+export function requireBytes(model: AnySequenceModel, bits: number): void {
+  if (bits !== 8) throw new InputError(`Weights are decoded in 32 bits or in 8, but ${bits} was given.`);
+  if (model.decodesBytes && model.decoder) return;
+  throw new InputError(
+    `A model of the kind '${model.name}' with these options is not decoded in 8 bits; leave the bits of its weights away.`,
+  );
 }

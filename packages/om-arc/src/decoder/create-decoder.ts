@@ -23,10 +23,13 @@ export async function createOmDecoder(
 ): Promise<Decoder> {
   const host = (isOnDevice(params) ? await toHost(params) : params) as OmParams<NDArray>;
   const first = await runOnce(engine, (tree: unknown) => model.initState(tree, 1), params as never);
-  const room = new HostRoom(new HostWeights(config, host));
+  const room = new HostRoom(new HostWeights(config, host, options.bits));
+  const tokens = new HostDecoder(room, first as unknown as HostState);
+  // The graph's weights have 32 bits, and a text reads as the same model however long it is.
+  if (options.bits === 8) return tokens;
   const chunks = [16 * config.segmentLen, config.segmentLen];
   const openGraph = () => createDecoder(engine, model, params, { ...options, chunks });
-  return new LongTextDecoder(new HostDecoder(room, first as unknown as HostState), openGraph);
+  return new LongTextDecoder(tokens, openGraph);
 }
 
 /** Reads long texts with one decoder and everything else with another. */

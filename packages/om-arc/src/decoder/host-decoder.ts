@@ -1,4 +1,4 @@
-import { InputError, type NDArray, ndarray, type Place } from '@palimpsest/base';
+import { InputError, type NDArray, ndarray } from '@palimpsest/base';
 import type { Decoder } from '@palimpsest/lm';
 import { contextIds } from '../plan.js';
 import type { Cache, HostRoom } from './host-room.js';
@@ -59,24 +59,18 @@ export class HostDecoder implements Decoder {
     const { config, plans } = this.#room.weights;
     const { numLayers: L, numHeads: H, stateLen: S, segmentLen: N } = config;
     const kept = S + N;
-    const columns = kept + S;
-    const { numbers } = this.#room.weights.kernels;
-    const copy = (places: readonly (readonly Place[])[], pass: number, width: number) => {
-      const result = new Float32Array(L * H * kept * width);
-      for (let layer = 0; layer < L; layer++) {
-        for (let head = 0; head < H; head++) {
-          const from = places[layer]![pass]! + head * columns * width;
-          result.set(numbers.subarray(from, from + kept * width), (layer * H + head) * kept * width);
-        }
+    const keys = plans.map(({ index, keyWidth, valueWidth }) => {
+      const key = new Float32Array(L * H * kept * keyWidth);
+      const value = new Float32Array(L * H * kept * valueWidth);
+      for (let group = 0; group < L * H; group++) {
+        const copy = this.#cache[Math.floor(group / H)]![index]!.read(group % H, kept);
+        key.set(copy.keys, group * kept * keyWidth);
+        value.set(copy.values, group * kept * valueWidth);
       }
-      return ndarray(result, [1, L * H, kept, width]);
-    };
-    return {
-      ...this.#kept(),
-      keys: plans.map(({ index, keyWidth, valueWidth }) => [
-        { key: copy(this.#cache.keys, index, keyWidth), value: copy(this.#cache.values, index, valueWidth) },
-      ]),
-    };
+      const shape = (width: number) => [1, L * H, kept, width];
+      return [{ key: ndarray(key, shape(keyWidth)), value: ndarray(value, shape(valueWidth)) }];
+    });
+    return { ...this.#kept(), keys };
   }
 
   async restore(state: unknown): Promise<void> {
@@ -131,28 +125,21 @@ export class HostDecoder implements Decoder {
   }
 
   #load({ position, states, ids, keys }: HostState): void {
-    const { config, plans, kernels } = this.#room.weights;
-    const { numLayers: L, numHeads: H, stateLen: S, segmentLen: N } = config;
-    const kept = S + N;
+    const { config, plans } = this.#room.weights;
+    const { numLayers: L, numHeads: H } = config;
+    const kept = config.stateLen + config.segmentLen;
     this.#segment.position = position.data[0]!;
     this.#segment.ids.set(ids.data);
     this.#segment.states.set(states.data);
-    const put = (
-      places: readonly (readonly Place[])[],
-      pass: number,
-      width: number,
-      data: ArrayLike<number>,
-    ) => {
-      const values = data as Float32Array;
-      for (let group = 0; group < L * H; group++) {
-        const to = places[Math.floor(group / H)]![pass]! + (group % H) * (kept + S) * width;
-        kernels.numbers.set(values.subarray(group * kept * width, (group + 1) * kept * width), to);
-      }
-    };
     for (const { index, keyWidth, valueWidth } of plans) {
       const [stage] = keys[index]!;
-      put(this.#cache.keys, index, keyWidth, stage!.key.data);
-      put(this.#cache.values, index, valueWidth, stage!.value.data);
+      const own = ({ data }: NDArray, group: number, width: number) =>
+        (data as Float32Array).subarray(group * kept * width, (group + 1) * kept * width);
+      for (let group = 0; group < L * H; group++) {
+        const keys = own(stage!.key, group, keyWidth);
+        const values = own(stage!.value, group, valueWidth);
+        this.#cache[Math.floor(group / H)]![index]!.write(group % H, { keys, values });
+      }
     }
   }
 }

@@ -13,7 +13,7 @@ export function applyMlp(room: HostRoom, mlp: HostMlp, x: Place): void {
       const from = i === 0 ? x : i % 2 === 1 ? hidden : gate;
       const to = i === last ? branch : i % 2 === 0 ? hidden : gate;
       room.multiply(to, map, from, activation === 'relu' && i < last);
-      if (i < last) activate(room, activation, to, map.rows, mlp.beta);
+      if (i < last) activate(room, activation, to, map.weight.rows, mlp.beta);
     });
     return;
   }
@@ -21,18 +21,18 @@ export function applyMlp(room: HostRoom, mlp: HostMlp, x: Place): void {
     let from = x;
     for (const map of mlp.gated) {
       room.multiply(gate, map.gate, from);
-      activate(room, activation, gate, map.gate.rows, map.beta);
+      activate(room, activation, gate, map.gate.weight.rows, map.beta);
       room.multiply(branch, map.value, from);
-      times(room, hidden, gate, branch, map.value.rows);
+      times(room, hidden, gate, branch, map.value.weight.rows);
       from = hidden;
     }
-    room.weights.kernels.numbers.copyWithin(branch, hidden, hidden + mlp.gated.at(-1)!.value.rows);
+    room.weights.kernels.numbers.copyWithin(branch, hidden, hidden + mlp.gated.at(-1)!.value.weight.rows);
     return;
   }
   room.multiply(gate, mlp.gate, x);
-  activate(room, activation, gate, mlp.gate.rows, 1);
+  activate(room, activation, gate, mlp.gate.weight.rows, 1);
   room.multiply(branch, mlp.value, x);
-  times(room, hidden, gate, branch, mlp.value.rows);
+  times(room, hidden, gate, branch, mlp.value.weight.rows);
   room.multiply(branch, mlp.output, hidden);
 }
 

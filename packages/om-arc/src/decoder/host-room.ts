@@ -1,11 +1,8 @@
-import type { Place } from '@palimpsest/base';
+import { type AttentionCache, createAttentionCache, type Place } from '@palimpsest/base';
 import type { HostMatrix, HostNorm, HostWeights } from './host-weights.js';
 
-/** Where the keys and values of one text lie, `[H, S + N + S, width]` per layer and pass. */
-export interface Cache {
-  readonly keys: readonly (readonly Place[])[];
-  readonly values: readonly (readonly Place[])[];
-}
+/** Keys and values of one text, S + N + S columns of every layer and pass. */
+export type Cache = readonly (readonly AttentionCache[])[];
 
 /** Room for one row on its way. */
 interface Scratch {
@@ -18,7 +15,6 @@ interface Scratch {
   readonly gate: Place;
   readonly pair: Place;
   readonly window: Place;
-  readonly scores: Place;
   readonly logits: Place;
 }
 
@@ -29,7 +25,7 @@ export class HostRoom {
 
   constructor(readonly weights: HostWeights) {
     const { kernels, config, plans } = weights;
-    const { dimInput: d, dimHidden: h, numHeads: H, stateLen, segmentLen, initNgrams, vocabSize } = config;
+    const { dimInput: d, dimHidden: h, numHeads: H, initNgrams, vocabSize } = config;
     const widest = (of: (plan: (typeof plans)[number]) => number) => Math.max(...plans.map(of));
     const room = (count: number) => kernels.allocate(count + 4);
     this.scratch = {
@@ -42,7 +38,6 @@ export class HostRoom {
       gate: room(Math.max(d, h)),
       pair: room(2 * d),
       window: room(d * Math.max(1, ...initNgrams)),
-      scores: room(2 * stateLen + segmentLen),
       logits: room(vocabSize),
     };
   }
@@ -51,12 +46,11 @@ export class HostRoom {
   take(): Cache {
     const free = this.#free.pop();
     if (free) return free;
-    const { kernels, config, plans } = this.weights;
+    const { kernels, config, plans, bits } = this.weights;
     const columns = 2 * config.stateLen + config.segmentLen;
-    const room = (width: number) => kernels.allocate(config.numHeads * columns * width);
-    const perLayer = (width: (plan: (typeof plans)[number]) => number) =>
-      Array.from({ length: config.numLayers }, () => plans.map((plan) => room(width(plan))));
-    return { keys: perLayer(({ keyWidth }) => keyWidth), values: perLayer(({ valueWidth }) => valueWidth) };
+    const ofPass = ({ keyWidth, valueWidth }: (typeof plans)[number]) =>
+      createAttentionCache(kernels, { heads: config.numHeads, columns, keyWidth, valueWidth }, bits);
+    return Array.from({ length: config.numLayers }, () => plans.map(ofPass));
   }
 
   give(cache: Cache): void {
@@ -64,8 +58,8 @@ export class HostRoom {
   }
 
   /** y = W x + bias, with negative ones cut off if `relu`. */
-  multiply(y: Place, { weight, bias, rows, columns }: HostMatrix, x: Place, relu = false): void {
-    this.weights.kernels.multiply(y, weight, x, bias, rows, columns, relu);
+  multiply(y: Place, { weight, bias }: HostMatrix, x: Place, relu = false): void {
+    this.weights.kernels.multiply(y, weight, x, bias, relu);
   }
 
   /** sum += branch; y = its layer normalisation. */

@@ -66,7 +66,7 @@ export class HostSegment {
     for (const { size, down, up } of ngrams) {
       for (let i = 0; i < size; i++) numbers.set(of(this.ids[last + 1 - size + i]!), window + i * d);
       this.#room.multiply(hidden, down, window);
-      numbers.fill(0, hidden + down.rows, hidden + up.columns);
+      numbers.fill(0, hidden + down.weight.rows, hidden + up.weight.columns);
       this.#room.multiply(branch, up, hidden);
       for (let i = 0; i < d; i++) numbers[row + i]! += numbers[branch + i]!;
     }

@@ -1,4 +1,11 @@
-import { DecodingKernels, hasDecodingKernels, type NDArray, type Place } from '@palimpsest/base';
+import {
+  DecodingKernels,
+  hasDecodingKernels,
+  type NDArray,
+  type Place,
+  type StoredBits,
+  type StoredMatrix,
+} from '@palimpsest/base';
 import type { OmConfig } from '../config.js';
 import type {
   GatedParams,
@@ -31,10 +38,8 @@ export interface HostNorm {
 
 /** A matrix as `multiply` reads it. */
 export interface HostMatrix {
-  readonly weight: Place;
+  readonly weight: StoredMatrix;
   readonly bias: Place;
-  readonly rows: number;
-  readonly columns: number;
 }
 
 /** One pass for rows of tokens or of states: a matrix for all heads in the first, one per head in the others. */
@@ -67,8 +72,8 @@ export interface HostLayer {
 /** Angles of a pass for every row of the layout. */
 export interface HostAngles {
   readonly pairs: number;
-  readonly cos: Float32Array;
-  readonly sin: Float32Array;
+  readonly cos: Place;
+  readonly sin: Place;
 }
 
 export interface HostNgram {
@@ -94,6 +99,8 @@ export class HostWeights {
   constructor(
     readonly config: OmConfig,
     params: OmParams<NDArray>,
+    /** Of matrices, and of keys and values. */
+    readonly bits: StoredBits = 32,
   ) {
     const { kernels } = this;
     this.plans = passPlans(config);
@@ -113,14 +120,15 @@ export class HostWeights {
     this.angles = this.plans.map((plan) => {
       if (!plan.rope) return undefined;
       const { turned, base } = plan.rope;
-      return { pairs: turned / 2, ...angleTable(config.ropeVariant, turned, base, tableLength(config)) };
+      const { cos, sin } = angleTable(config.ropeVariant, turned, base, tableLength(config));
+      return { pairs: turned / 2, cos: kernels.store(cos), sin: kernels.store(sin) };
     });
   }
 
   /** A matrix [rows, columns]. */
   #rows(values: ArrayLike<number>, rows: number, columns: number, bias?: ArrayLike<number>): HostMatrix {
-    const weight = this.kernels.storeMatrix(values, rows, columns);
-    return { weight, bias: bias ? this.kernels.store(bias) : this.zeros, rows, columns };
+    const weight = this.kernels.storeMatrix(values, rows, columns, this.bits);
+    return { weight, bias: bias ? this.kernels.store(bias) : this.zeros };
   }
 
   /** A matrix [columns, rows] of ours, from `start` on, whose rows are `stride` apart. */

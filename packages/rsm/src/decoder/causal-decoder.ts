@@ -1,3 +1,4 @@
+import type { StoredBits } from '@palimpsest/base';
 import type { Decoder } from '@palimpsest/lm';
 import {
   type Compiled,
@@ -30,6 +31,11 @@ export interface CausalDecoderOptions {
    * multiples of 4. Default: the processor where that is faster, models up to 256 MiB on an engine that computes there too.
    */
   readonly tokens?: 'graph' | 'host';
+  /**
+   * Bits of the matrices that a token meets on the processor. With 8, chunks that are read at once and what a full chunk
+   * writes have 32 still. Default 32
+   */
+  readonly bits?: StoredBits | undefined;
 }
 
 /** Most tokens that are read by one call where all chunks are computed at once. */
@@ -136,18 +142,23 @@ export class CausalDecoder implements Decoder {
     engine: Engine,
     config: RsmConfig,
     params: ToHost<RsmParams> | ToDevice<RsmParams>,
-    { tokens }: CausalDecoderOptions = {},
+    { tokens, bits = 32 }: CausalDecoderOptions = {},
   ): Promise<CausalDecoder> {
     checkWiring(config);
-    if (tokens === 'host' && !fitsHost(config)) {
+    if ((tokens === 'host' || bits === 8) && !fitsHost(config)) {
       throw new InputError(
         'Tokens on the processor take a hiddenSize and a head width that are multiples of 4, and WebAssembly with vectors; use the graph.',
       );
     }
-    const onHost = tokens ? tokens === 'host' : computesOnHost(engine) && prefersHost(config);
+    if (bits === 8 && tokens === 'graph') {
+      throw new InputError(
+        'Weights of 8 bits are read on the processor, and not by the graph; leave tokens away.',
+      );
+    }
+    const onHost = bits === 8 || (tokens ? tokens === 'host' : computesOnHost(engine) && prefersHost(config));
     const shared = new Shared(engine, config, params);
     const form = onHost
-      ? new HostTokenForm(config, new HostWeights(config, (await toHost(params)) as RsmParams<NDArray>))
+      ? new HostTokenForm(config, new HostWeights(config, (await toHost(params)) as RsmParams<NDArray>, bits))
       : GraphTokenForm.create(engine, config, shared.params);
     const decoder = new CausalDecoder(shared, form);
     await decoder.#begin();

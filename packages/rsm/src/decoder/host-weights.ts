@@ -1,4 +1,4 @@
-import { DecodingKernels, type Place } from '@palimpsest/base';
+import { DecodingKernels, type Place, type StoredBits, type StoredMatrix } from '@palimpsest/base';
 import type { NDArray } from '@palimpsest/tensor-core';
 import type { RsmConfig } from '../config.js';
 import type { BlockParams, NormParams, RsmParams } from '../parameters.js';
@@ -12,15 +12,15 @@ export interface HostNorm {
 /** Where a block's weights lie. */
 export interface HostBlock {
   readonly attentionNorm: HostNorm;
-  readonly qkv: Place;
-  readonly projection: Place;
+  readonly qkv: StoredMatrix;
+  readonly projection: StoredMatrix;
   readonly projectionBias: Place;
   readonly readNorm: HostNorm;
   readonly readBias: Place;
   readonly mlpNorm: HostNorm;
-  readonly hidden: Place;
+  readonly hidden: StoredMatrix;
   readonly hiddenBias: Place;
-  readonly output: Place;
+  readonly output: StoredMatrix;
   readonly outputBias: Place;
 }
 
@@ -55,21 +55,25 @@ export class HostWeights {
   readonly blocks: readonly HostBlock[];
   readonly normOut: HostNorm;
   readonly embedding: Float32Array;
-  readonly head: Place;
+  readonly head: StoredMatrix;
   readonly scratch: Scratch;
   readonly #free: (readonly HostPending[])[] = [];
 
-  /** @param params are copied */
+  /**
+   * @param params are copied
+   * @param bits of the matrices. Default 32
+   */
   constructor(
     private readonly config: RsmConfig,
     params: RsmParams<NDArray>,
+    bits: StoredBits = 32,
   ) {
     const { hiddenSize: d, mlpWidth, vocabSize, chunkSize, numMemorySlots } = config;
     const { kernels } = this;
-    this.blocks = params.blocks.map((block) => placeBlock(kernels, block));
+    this.blocks = params.blocks.map((block) => placeBlock(kernels, block, bits));
     this.normOut = placeNorm(kernels, params.normOut);
     this.embedding = params.tokenEmbedding.data as Float32Array;
-    this.head = kernels.storeMatrix(this.embedding, vocabSize, d);
+    this.head = kernels.storeMatrix(this.embedding, vocabSize, d, bits);
     this.scratch = {
       sum: kernels.allocate(d),
       normal: kernels.allocate(d),
@@ -109,9 +113,9 @@ const placeNorm = (kernels: DecodingKernels, { gain, bias }: NormParams<NDArray>
   bias: kernels.store(bias.data),
 });
 
-function placeBlock(kernels: DecodingKernels, block: BlockParams<NDArray>): HostBlock {
+function placeBlock(kernels: DecodingKernels, block: BlockParams<NDArray>, bits: StoredBits): HostBlock {
   const matrix = ({ weight }: { readonly weight: NDArray }) =>
-    kernels.storeMatrix(weight.data, weight.shape[0]!, weight.shape[1]!);
+    kernels.storeMatrix(weight.data, weight.shape[0]!, weight.shape[1]!, bits);
   const { selfAttention, memoryRead, mlp } = block;
   return {
     attentionNorm: placeNorm(kernels, block.attentionNorm),

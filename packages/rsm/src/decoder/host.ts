@@ -115,7 +115,7 @@ export class HostTokenForm implements TokenForm {
       if (writeSource === 'postBlock') this.#pool(pending, position);
       this.#hidden[layer]?.set(kernels.view(sum, d), position * d);
     });
-    kernels.multiply(logits, head, normal, zeros, vocabSize, d);
+    kernels.multiply(logits, head, normal, zeros);
     return kernels.view(logits, vocabSize).slice();
   }
 
@@ -133,7 +133,7 @@ export class HostTokenForm implements TokenForm {
     const { kernels, scratch } = this.weights;
     const { sum, normal, branch, packed, read, scores, zeros } = scratch;
     const width = d / numHeads;
-    kernels.multiply(packed, block.qkv, normal, zeros, 3 * d, d);
+    kernels.multiply(packed, block.qkv, normal, zeros);
     if (this.#angles) this.#turn(kernels.view(packed, 2 * d), position);
     for (let head = 0; head < numHeads; head++) {
       const cache = head * chunkSize * width;
@@ -153,13 +153,13 @@ export class HostTokenForm implements TokenForm {
         1 / Math.sqrt(width),
       );
     }
-    kernels.multiply(branch, block.projection, read, block.projectionBias, d, d);
+    kernels.multiply(branch, block.projection, read, block.projectionBias);
     kernels.addNormalised(normal, sum, branch, block.readNorm.gain, block.readNorm.bias, d);
   }
 
   /** Memory read and MLP; leaves the block's output, normalised for what follows. */
   #readAndTransform(block: HostBlock, pending: HostPending, following: HostNorm): void {
-    const { hiddenSize: d, mlpWidth, numMemorySlots } = this.config;
+    const { hiddenSize: d, numMemorySlots } = this.config;
     const { kernels, scratch } = this.weights;
     const { sum, normal, branch, hidden, scores } = scratch;
     kernels.attend(branch, normal, pending.slotKeys, pending.slotValues, scores, numMemorySlots, d, d, 1);
@@ -167,8 +167,8 @@ export class HostTokenForm implements TokenForm {
     const bias = kernels.view(block.readBias, d);
     for (let i = 0; i < d; i++) read[i]! += bias[i]!;
     kernels.addNormalised(normal, sum, branch, block.mlpNorm.gain, block.mlpNorm.bias, d);
-    kernels.multiply(hidden, block.hidden, normal, block.hiddenBias, mlpWidth, d, true);
-    kernels.multiply(branch, block.output, hidden, block.outputBias, d, mlpWidth);
+    kernels.multiply(hidden, block.hidden, normal, block.hiddenBias, true);
+    kernels.multiply(branch, block.output, hidden, block.outputBias);
     kernels.addNormalised(normal, sum, branch, following.gain, following.bias, d);
   }
 

@@ -1,0 +1,73 @@
+import type { WasmMemory } from './wasm-kernels.js';
+
+/** What the compiled kernels of decoding take: addresses in bytes, counts in numbers. */
+export interface DecodingExports {
+  readonly memory: WasmMemory;
+  multiply(y: number, w: number, x: number, bias: number, rows: number, columns: number, relu: boolean): void;
+  addNormalised(y: number, sum: number, branch: number, gain: number, bias: number, width: number): void;
+  multiplyBytes(
+    y: number,
+    w: number,
+    x: number,
+    sums: number,
+    shorts: number,
+    bias: number,
+    rows: number,
+    columns: number,
+    relu: boolean,
+  ): void;
+  attend(
+    y: number,
+    query: number,
+    keys: number,
+    values: number,
+    scores: number,
+    count: number,
+    keyWidth: number,
+    valueWidth: number,
+    scale: number,
+  ): void;
+  attendBytes(
+    y: number,
+    query: number,
+    stride: number,
+    keys: number,
+    keySteps: number,
+    values: number,
+    valueSteps: number,
+    scores: number,
+    shorts: number,
+    heads: number,
+    count: number,
+    keyWidth: number,
+    valueWidth: number,
+    room: number,
+    scale: number,
+  ): void;
+  putRows(
+    keys: number,
+    keySteps: number,
+    values: number,
+    valueSteps: number,
+    key: number,
+    value: number,
+    stride: number,
+    heads: number,
+    column: number,
+    keyWidth: number,
+    valueWidth: number,
+    room: number,
+  ): void;
+  roundBytes(to: number, x: number, count: number): number;
+  turn(x: number, rows: number, stride: number, cos: number, sin: number, pairs: number): void;
+  gelu(x: number, count: number): void;
+  pool(
+    sum: number,
+    peak: number,
+    total: number,
+    queries: number,
+    source: number,
+    slots: number,
+    width: number,
+  ): void;
+}
