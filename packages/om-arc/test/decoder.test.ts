@@ -1,5 +1,5 @@
 import { createDecoder, Session } from '@palimpsest/lm';
-import { createEngine, type Engine, type NDArray, Rng } from '@palimpsest/tensor-core';
+import { createEngine, type Engine, type NDArray, ndarray, Rng } from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { prefersHost } from '../src/decoder/host-weights.js';
 import { createOmModel, type OmOptions, resolveConfig } from '../src/index.js';
@@ -132,4 +132,33 @@ it('refuses bits that there are not, models that have no decoder of 8 bits, and 
   await expect(createDecoder(engine, model, params, { bits: 8 })).rejects.toThrow(
     'Weights that are not finite numbers cannot be read in 8 bits.',
   );
+});
+
+it('refuses a memory with a position or ids that there are not, and stays what it was', async () => {
+  const model = createOmModel(base);
+  const session = await Session.create({ engine, model, params: lively((rng) => model.init(rng)) });
+  await session.prefill([1, 2, 3]);
+  const snapshot = await session.snapshot();
+  const logits = await session.logits();
+  const { ids } = snapshot.state as Readonly<Record<string, NDArray<'int32'>>>;
+  for (const [name, array] of [
+    ['position', ndarray(Int32Array.of(-1), [1], 'int32')],
+    ['position', ndarray(Int32Array.of(base.segmentLen), [1], 'int32')],
+    [
+      'ids',
+      ndarray(
+        ids!.data.map(() => base.vocabSize),
+        ids!.shape,
+        'int32',
+      ),
+    ],
+  ] as const) {
+    const damaged = { ...snapshot, state: { ...snapshot.state, [name]: array } };
+    await expect(session.restore(damaged)).rejects.toThrow(
+      'holds a position or ids that this model does not have',
+    );
+  }
+  await session.restore(snapshot);
+  expect(await session.logits()).toEqual(logits);
+  await session.dispose();
 });

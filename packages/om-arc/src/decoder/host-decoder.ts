@@ -74,12 +74,16 @@ export class HostDecoder implements Decoder {
   }
 
   async restore(state: unknown): Promise<void> {
+    this.#requireOwn(state as HostState);
     this.#load(state as HostState);
   }
 
   readonly compact = {
     state: async (): Promise<KeptState> => this.#kept(),
-    restore: async (kept: unknown): Promise<void> => this.#readAgain(kept as KeptState),
+    restore: async (kept: unknown): Promise<void> => {
+      this.#requireOwn(kept as KeptState);
+      this.#readAgain(kept as KeptState);
+    },
   };
 
   async reset(): Promise<void> {
@@ -111,13 +115,19 @@ export class HostDecoder implements Decoder {
     };
   }
 
+  /** @throws InputError for what would be written or read beyond the open segment or the vocabulary. */
+  #requireOwn({ position, ids }: KeptState): void {
+    const { segmentLen, vocabSize } = this.#room.weights.config;
+    const open = position.data[0]!;
+    const isId = (id: number) => id >= 0 && id < vocabSize;
+    if (!(open >= 0 && open < segmentLen && ids.data.every(isId))) {
+      throw new InputError('The memory holds a position or ids that this model does not have.');
+    }
+  }
+
   /** The open segment's keys, from its ids and the states before it. */
   #readAgain({ position, states, ids }: KeptState): void {
     const { config } = this.#room.weights;
-    const isId = (id: number) => id >= 0 && id < config.vocabSize;
-    if (!(position.data[0]! >= 0 && position.data[0]! < config.segmentLen && ids.data.every(isId))) {
-      throw new InputError('The compact memory holds a position or ids that this model does not have.');
-    }
     const g = contextIds(config);
     this.#segment.ids.set(ids.data);
     this.#segment.begin(states.data);
