@@ -1,4 +1,5 @@
 import { InputError } from '@palimpsest/base';
+import { SCORED_AT_ONCE } from '../conversation/fused-search.js';
 import type { KeyValueMemory } from '../conversation/key-value-memory.js';
 import type { StoredMemory } from '../conversation/memory-records.js';
 import { gate } from '../retrieval/gate.js';
@@ -16,6 +17,9 @@ import { MemoryFolder } from './memory-folder.js';
 import { type MemoryFilter, type MemoryRecord, matches } from './record.js';
 import { type PackedMemory, packStored, unpackStored } from './stored-memory.js';
 import { Turns } from './turns.js';
+
+/** Memories that are looked at for each that is wanted, as a filter may mean few of them; and again as many times more. */
+const MORE = 8;
 
 /**
  * What an agent remembers, with a language model or by words alone. Calls may be made side by side: each runs when those before it are
@@ -68,7 +72,7 @@ export class AgentMemory {
   /** Memories for a query, best first. @throws InputError after `close` of a memory with a folder. */
   search(query: string, { k = 5, updateStats = true, ...filter }: SearchOptions = {}): Promise<MemoryHit[]> {
     return this.#turns.take(async () => {
-      const hits = (await this.#scored(query, filter)).slice(0, k);
+      const hits = (await this.#scored(query, k, filter)).slice(0, k);
       if (updateStats) await this.#touch(hits.map(({ id }) => id));
       return hits;
     });
@@ -146,7 +150,7 @@ export class AgentMemory {
       throw new InputError(
         'Questions are answered by a language model, but this memory has none; use search.',
       );
-    const scored = await this.#scored(question, filter);
+    const scored = await this.#scored(question, model.config.fusedTopK, filter);
     const { tau, fusedTopK: k, pMin } = model.config;
     const kept =
       scored.length === 0
@@ -186,19 +190,25 @@ export class AgentMemory {
     return { id, known: true };
   }
 
-  async #scored(query: string, filter: MemoryFilter): Promise<MemoryHit[]> {
-    const scores = this.model ? await this.#fused(query) : this.#known.scores(query);
-    return [...scores]
-      .map(([id, score]) => ({ ...this.#known.require(id).record, score }))
-      .filter((hit) => matches(hit, filter))
-      .sort((a, b) => b.score - a.score || a.id - b.id);
+  /** Memories that a filter means, best first: the best k at least, where there are so many. */
+  async #scored(query: string, k: number, filter: MemoryFilter): Promise<MemoryHit[]> {
+    if (this.model) return this.#fused(this.model, query, k, filter);
+    return this.#known
+      .best(query, k, filter)
+      .map(({ id, score }) => ({ ...this.#known.require(id).record, score }));
   }
 
-  async #fused(query: string): Promise<Map<number, number>> {
-    const { model } = this;
-    if (!model || model.size === 0) return new Map();
-    const [found] = await model.retrieve([query], model.size);
-    return new Map(found!.map(({ mid, score }) => [this.#known.ofModel(mid).id, score]));
+  async #fused(model: KeyValueMemory, query: string, k: number, filter: MemoryFilter): Promise<MemoryHit[]> {
+    let count = model.size <= SCORED_AT_ONCE ? model.size : Math.min(model.size, MORE * Math.max(k, 1));
+    for (;;) {
+      const [found = []] = await model.retrieve([query], count);
+      const hits = found
+        .map(({ mid, score }) => ({ ...this.#known.ofModel(mid), score }))
+        .filter((hit) => matches(hit, filter))
+        .sort((a, b) => b.score - a.score || a.id - b.id);
+      if (hits.length >= k || count >= model.size) return hits;
+      count = Math.min(model.size, MORE * count);
+    }
   }
 
   async #touch(ids: readonly number[]): Promise<void> {

@@ -1,5 +1,5 @@
 import { InputError } from '@palimpsest/base';
-import { Bm25 } from '../retrieval/bm25.js';
+import { Bm25, type ScoredText } from '../retrieval/bm25.js';
 import { type MemoryFilter, type MemoryRecord, matches } from './record.js';
 
 /** A memory, and its id in the language model's memory where there is one. */
@@ -59,9 +59,9 @@ export class KnownMemories {
       .sort((a, b) => a.id - b.id);
   }
 
-  /** BM25 of the memories that share a word with a query. */
-  scores(query: string): Map<number, number> {
-    return this.#words.scores(query);
+  /** The best memories that a filter means by BM25, at most k. */
+  best(query: string, k: number, filter: MemoryFilter): ScoredText[] {
+    return this.#words.best(query, k, (id) => matches(this.require(id).record, filter));
   }
 
   /** Takes a memory in; one with its id makes room for it, but keeps its place among the others. */

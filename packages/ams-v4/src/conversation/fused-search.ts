@@ -6,8 +6,10 @@ import type { ConversationConfig } from './config.js';
 import type { FoundMemory } from './memory-records.js';
 
 /** Memories up to which all are scored. */
-const SCORED_AT_ONCE = 4096;
+export const SCORED_AT_ONCE = 4096;
 const LEAST_CANDIDATES = 8;
+/** Where words count, as many more by the bundles and by the words each: what is best in both may be first in neither. */
+const LEAST_OF_EACH = 64;
 
 /** What a query is held against. */
 export interface Searched {
@@ -28,9 +30,11 @@ export function fusedSearch(
   k: number,
 ): FoundMemory[] {
   const { lexicalWeight, tau, pMin } = config;
-  const count = store.length <= SCORED_AT_ONCE ? store.length : Math.max(k, LEAST_CANDIDATES);
-  const found = store.searchFused(asked, weights, count);
-  const hits = lexicalWeight > 0 ? withWords(found, words.scores(query), lexicalWeight) : found;
+  const least = lexicalWeight > 0 ? LEAST_OF_EACH : LEAST_CANDIDATES;
+  const count = store.length <= SCORED_AT_ONCE ? store.length : Math.max(k, least);
+  const near = store.searchFused(asked, weights, count);
+  const hits =
+    lexicalWeight > 0 ? withWords(near, { store, words, weights, config }, query, asked, count) : near;
   const gated = gate(
     hits.map(({ score }) => score),
     { tau, k, pMin },
@@ -41,13 +45,38 @@ export function fusedSearch(
   });
 }
 
-/** Hits with BM25 added, by rising id. */
+/** Hits of the bundles and those of the words, with BM25 added, by rising id. */
 function withWords(
-  hits: readonly FusedHit[],
-  lexical: ReadonlyMap<number, number>,
-  weight: number,
+  near: readonly FusedHit[],
+  { store, words, weights, config }: Searched,
+  query: string,
+  asked: PerBundle<Float32Array>,
+  count: number,
 ): FusedHit[] {
+  const known = new Set(near.map(({ id }) => id));
+  const byWords = near.length === store.length ? [] : words.best(query, count);
+  const others = byWords
+    .filter(({ id }) => !known.has(id))
+    .map(({ id }): FusedHit => {
+      const { timeDirn, topicDirn, ctxDirn } = store.get(id)!;
+      const cosines = {
+        time: dot(timeDirn, asked.time),
+        topic: dot(topicDirn, asked.topic),
+        ctx: dot(ctxDirn, asked.ctx),
+      };
+      const { time, topic, ctx } = cosines;
+      return { id, cosines, score: weights.time * time + weights.topic * topic + weights.ctx * ctx };
+    });
+  const hits = [...near, ...others];
+  const lexical = words.scoresOf(
+    query,
+    hits.map(({ id }) => id),
+  );
   return hits
-    .map((hit) => ({ ...hit, score: hit.score + weight * (lexical.get(hit.id) ?? 0) }))
+    .map((hit, i) => ({ ...hit, score: hit.score + config.lexicalWeight * lexical[i]! }))
     .sort((a, b) => a.id - b.id);
 }
+
+/** The cosine of directions, which are of length one. */
+const dot = (one: Float32Array, other: Float32Array): number =>
+  one.reduce((sum, value, i) => sum + value * other[i]!, 0);

@@ -1,7 +1,7 @@
 /**
  * Speed and size of the memory of AMS v4 over the session model that ships: writing, the first token against everything in the prompt,
- * a step of the published trainer against its schedule of single passes, bytes per memory from the arrays. Wall milliseconds of one
- * process on one thread, median (least).
+ * a step of the published trainer against its schedule of single passes, bytes per memory from the arrays. Milliseconds of processor
+ * time of one process on one thread, which other programs do not lengthen as they do wall time: median (least).
  * node bench/memory/speed.mjs [--rounds 15] [--threads 1]
  */
 import { parseArgs } from 'node:util';
@@ -33,14 +33,19 @@ const told = (times) => `${median(times).toFixed(2)} (${sorted(times)[0].toFixed
 const ratio = (slow, fast) =>
   `${(median(slow) / median(fast)).toFixed(1)} (${(sorted(slow)[0] / sorted(fast)[0]).toFixed(1)})`;
 
+const cpu = () => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+};
+
 /** Milliseconds of actions by turns, so that what else the machine does meets all alike. */
 async function timed(actions, count = rounds) {
   const times = Object.fromEntries(Object.keys(actions).map((name) => [name, []]));
   for (let round = -2; round < count; round++) {
     for (const [name, action] of Object.entries(actions)) {
-      const start = performance.now();
+      const start = cpu();
       await action(Math.max(round, 0));
-      if (round >= 0) times[name].push(performance.now() - start);
+      if (round >= 0) times[name].push(cpu() - start);
     }
   }
   return times;
