@@ -134,7 +134,8 @@ export {
   searchLog,
 } from './search/search.js';
 export { drawTrials, SEARCHED_RATES, type Trial } from './search/trials.js';
-export { generateSession, type Session, type SessionOptions } from './viability/generate-session.js';
+export { generateSession } from './viability/generate-session.js';
 export { largePack } from './viability/large-pack.js';
 export { type Pack, standardPack } from './viability/pack.js';
 export { loadPocket, type Pocket } from './viability/pocket.js';
+export type { Session, SessionOptions } from './viability/session.js';

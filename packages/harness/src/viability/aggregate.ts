@@ -14,7 +14,7 @@ export interface ModeResult {
   /** All of the questions, but `stale`: of those whose answer was another one before. */
   readonly rates: Readonly<Record<'loose' | 'strict' | 'first' | 'stale' | 'abstain' | 'error', Rate>>;
   readonly retrieval: {
-    /** Of the questions for which memories were looked up. */
+    /** Of the questions for which memories were looked up; of those that need two, both must be found. */
     readonly recallAt1: number;
     readonly recallAtK: number;
     readonly meanReciprocalRank: number;

@@ -1,15 +1,10 @@
-import {
-  type ConversationAdapters,
-  type FoundMemory,
-  featuresOf,
-  KeyValueMemory,
-  type TextModel,
-} from '@palimpsest/ams-v4';
+import { type ConversationAdapters, featuresOf, KeyValueMemory, type TextModel } from '@palimpsest/ams-v4';
 import { EntityPool } from './entity-pool.js';
-import type { Session, SessionFact, SessionOptions } from './generate-session.js';
 import type { Mode } from './modes.js';
 import type { Pack } from './pack.js';
+import { LOOKED, type Prompt, promptOf } from './prompts.js';
 import { type Score, scoreAnswer } from './scoring.js';
+import type { Session, SessionFact, SessionOptions } from './session.js';
 import { SessionRandom } from './session-random.js';
 
 /** What came of one question in one mode. */
@@ -21,7 +16,10 @@ export interface AskedQuestion extends Score {
   readonly inputTokens: number;
   /** Positions of what stands before it. */
   readonly prefixPositions: number;
-  /** Rank of the memory that answers it, from 1; 0 where nothing was looked up, or it was not among those found. */
+  /**
+   * Rank of the memory that answers it, from 1, or the last rank of the two that do; 0 where nothing was looked up, or one was not among
+   * those found.
+   */
   readonly rank: number;
   /** Memories that were looked at. */
   readonly looked: number;
@@ -46,19 +44,6 @@ export interface AskOptions {
   readonly maxTokens: number;
   /** A fact of a subject and a relation that are known takes the place of the old one. Default: both stay. */
   readonly replaces?: boolean | undefined;
-}
-
-/** Texts that stand in a prompt of the modes B. */
-const TEXTS = 3;
-/** Memories that retrieval is measured over. */
-const LOOKED = 4;
-
-interface Prompt {
-  readonly ids: readonly number[];
-  readonly memories: readonly number[];
-  readonly truncated: boolean;
-  readonly rank: number;
-  readonly looked: number;
 }
 
 /**
@@ -191,84 +176,6 @@ function entitiesLike(pack: Pack, session: Session, query: number): string[] {
   return session.facts.flatMap(({ rel, entity }) =>
     rel !== null && entity && typeOf.get(rel) === type ? [entity.toLowerCase()] : [],
   );
-}
-
-/** Place of the fact that answers a question. */
-export const answerOf = (facts: readonly SessionFact[], query: number): number =>
-  facts.findIndex(({ kind, target }) => target === query && kind !== 'stale');
-
-function promptOf(
-  mode: Mode,
-  text: TextModel,
-  session: Session,
-  query: number,
-  told: readonly number[],
-  found: readonly FoundMemory[],
-  flat: readonly number[],
-): Prompt {
-  const asked = `User: ${session.queries[query]!.text}\nAssistant:`;
-  const place = answerOf(session.facts, query);
-  const right = told[place]!;
-  const ranked = found.map(({ mid }) => mid);
-  const kept = found.filter((one) => one.kept).map(({ mid }) => mid);
-  const facts = (places: readonly number[], label: string) =>
-    places.map((at) => `${label}: ${session.facts[at]!.text}\n`);
-  const best = (count: number) => found.slice(0, count).map((one) => `Context: ${one.text}\n`);
-  const made = (
-    before: readonly string[],
-    memories: readonly number[],
-    looked: readonly number[] = ranked,
-  ): Prompt => {
-    const { ids, truncated } = fitting(text, before, asked);
-    return {
-      ids,
-      truncated,
-      memories,
-      rank: looked.indexOf(mode === 'B_flat_cos' ? place : right) + 1,
-      looked: looked.length,
-    };
-  };
-  switch (mode) {
-    case 'Z_no_memory':
-      return made([], [], []);
-    case 'D_full_history':
-      return made(facts([...session.facts.keys()], 'User'), [], []);
-    case 'B_flat_cos':
-      return made(facts(flat.slice(0, TEXTS), 'Context'), [], flat.slice(0, LOOKED));
-    case 'B_ams_text':
-      return made(best(TEXTS), []);
-    case 'C_ams_hybrid':
-      return made(best(1), kept);
-    case 'C0_top1_text':
-      return made(best(1), []);
-    case 'O_oracle_prefix':
-      return made([], [right, ...kept.filter((mid) => mid !== right)]);
-    case 'O1_oracle_alone':
-      return made([], [right]);
-    default:
-      return made([], kept);
-  }
-}
-
-/** Ids of lines and a question, without as many of the first lines as the model does not take. */
-function fitting(
-  text: TextModel,
-  lines: readonly string[],
-  asked: string,
-): { ids: number[]; truncated: boolean } {
-  const { context, positions } = text.model.options;
-  const most = positions === 'learned' ? context : text.model.options.capacity;
-  const from = (line: number) => text.encode(lines.slice(line).join('') + asked);
-  const whole = from(0);
-  if (whole.length <= most || lines.length === 0) return { ids: whole, truncated: false };
-  // The first line from which all that follows fits, between one from which it does not and one from which it does.
-  let [tooMuch, enough] = [0, lines.length];
-  while (enough - tooMuch > 1) {
-    const middle = (tooMuch + enough) >> 1;
-    if (from(middle).length <= most) enough = middle;
-    else tooMuch = middle;
-  }
-  return { ids: from(enough), truncated: true };
 }
 
 /** The facts with every thing replaced by another of its type that answers no question. */

@@ -1,7 +1,7 @@
 import { fnv1a } from '@palimpsest/base';
 import type { GoldenHandler, GoldenJson, GoldenOutputs, GoldenPart } from '@palimpsest/base/golden';
 import { HuggingFaceTokenizer } from '@palimpsest/lm';
-import { factCorpus, generateSession, type Session, type SessionOptions } from './generate-session.js';
+import { factCorpus, generateSession } from './generate-session.js';
 import { standardPack } from './pack.js';
 import {
   END_TOKEN,
@@ -12,6 +12,7 @@ import {
   vocabularyOf,
 } from './pocket-tokenizer.js';
 import { type Expected, scoreAnswer } from './scoring.js';
+import type { Session, SessionOptions } from './session.js';
 import { SessionRandom } from './session-random.js';
 import statements from './statements.json';
 import { wilsonInterval } from './wilson.js';

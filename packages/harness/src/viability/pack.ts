@@ -35,6 +35,8 @@ export const packSchema = z.object({
       z.object({
         id: z.string(),
         entityType: z.string(),
+        /** Words for what belongs to the person that it names, `{q}` for the subject: `{q} roommate's`. */
+        owner: z.string().optional(),
         facts: templates,
         queries: templates,
         answers: templates,
@@ -92,7 +94,10 @@ function checkWords(pack: Pack, source: string): void {
     .flatMap((type) => wordsOfSplit(type, 'all'))
     .map((word) => word.toLowerCase());
   const texts = pack.relations
-    .flatMap(({ facts, queries, answers, updates }) => [...facts, ...queries, ...answers, ...updates])
+    .flatMap(({ facts, queries, answers, updates, owner = '' }) => [
+      ...[...facts, ...queries, ...answers, ...updates],
+      owner,
+    ])
     .concat(pack.subjects.flatMap(({ fact, query, answer }) => [fact, query, answer]))
     .map((template) => template.replace(/\{\w\}/g, '\n').toLowerCase());
   listed.forEach((word, i) => {

@@ -2,9 +2,10 @@ import type { ConversationAdapters, KeyValueMemory, TextModel } from '@palimpses
 import { aggregate, type ModeResult } from './aggregate.js';
 import { type AskedQuestion, askSession } from './ask-session.js';
 import { mergeGate, type Verdict } from './gate.js';
-import { generateSession, type SessionOptions } from './generate-session.js';
+import { generateSession } from './generate-session.js';
 import type { Mode } from './modes.js';
 import type { Pack } from './pack.js';
+import type { SessionOptions } from './session.js';
 import { logitsAreUntouched } from './untouched-logits.js';
 
 /** What sessions of a suite are like, by their number of facts. */
@@ -23,6 +24,10 @@ export const suites = {
     description: 'few relations of many subjects: a question needs both',
     options: (facts: number) => ({ hard: 1, contrast: Math.ceil(facts / 4) }),
   },
+  'two-hop': {
+    description: "what somebody's friend has: a question needs two memories",
+    options: () => ({ hops: 2 }),
+  },
 } as const satisfies Record<string, { description: string; options(facts: number): Partial<SessionOptions> }>;
 
 export type Suite = keyof typeof suites;
@@ -33,6 +38,8 @@ export interface ViabilityOptions {
   readonly facts: readonly number[];
   /** Sessions per number of facts; their seeds are firstSeed, firstSeed + 1, … */
   readonly sessions: number;
+  /** Questions per session, where it has so many facts to ask for. Default 10. */
+  readonly questions?: number | undefined;
   readonly firstSeed: number;
   readonly modes: readonly Mode[];
   readonly maxTokens: number;
@@ -66,7 +73,7 @@ export async function runViability(
   pack: Pack,
   options: ViabilityOptions,
 ): Promise<ViabilityReport> {
-  const { suite, modes, maxTokens, replaces, sessions: count, firstSeed } = options;
+  const { suite, modes, maxTokens, replaces, sessions: count, questions = 10, firstSeed } = options;
   const results: { facts: number; modes: Partial<Record<Mode, ModeResult>> }[] = [];
   const [all, failures]: [SessionOptions[], ViabilityReport['failures'][number][]] = [[], []];
   const bytes = { directions: 0, keyValues: 0, slots: 0, text: 0 };
@@ -77,18 +84,21 @@ export async function runViability(
       const chosen = {
         seed: firstSeed + i,
         facts,
+        queries: questions,
         split: 'heldOut',
         ...suites[suite].options(facts),
       } as const;
       const session = generateSession(pack, chosen);
-      const own = await askSession(text, adapters, pack, chosen, session, { modes, maxTokens, replaces });
+      const own = await askSession(text, adapters, pack, chosen, session, {
+        modes,
+        maxTokens,
+        replaces,
+      });
       all.push(chosen);
       for (const mode of modes) {
-        const questions = own.results[mode] ?? [];
-        asked.get(mode)!.push(...questions);
-        failures.push(
-          ...questions.filter(({ firstHit }) => !firstHit).map((one) => ({ facts, mode, ...one })),
-        );
+        const list = own.results[mode] ?? [];
+        asked.get(mode)!.push(...list);
+        failures.push(...list.filter(({ firstHit }) => !firstHit).map((one) => ({ facts, mode, ...one })));
       }
       for (const part of ['directions', 'keyValues', 'slots', 'text'] as const)
         bytes[part] += own.bytes[part];

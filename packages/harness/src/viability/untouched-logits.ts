@@ -7,7 +7,7 @@ import {
   type TransformerState,
 } from '@palimpsest/backbone';
 import { ndarray, runOnce, type tf } from '@palimpsest/tensor-core';
-import type { Session } from './generate-session.js';
+import type { Session } from './session.js';
 
 /** Questions and tokens that are tried. */
 const QUESTIONS = 2;

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { generateSession, type SessionOptions } from '../../src/viability/generate-session.js';
+import { generateSession } from '../../src/viability/generate-session.js';
 import { isListed, parsePack, standardPack, wordsOfSplit } from '../../src/viability/pack.js';
+import type { SessionOptions } from '../../src/viability/session.js';
 import { wilsonInterval } from '../../src/viability/wilson.js';
 
 const pack = standardPack();

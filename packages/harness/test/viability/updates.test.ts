@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { aggregate } from '../../src/viability/aggregate.js';
-import { type AskedQuestion, answerOf, tellFacts } from '../../src/viability/ask-session.js';
+import { type AskedQuestion, tellFacts } from '../../src/viability/ask-session.js';
 import { generateSession } from '../../src/viability/generate-session.js';
 import { standardPack } from '../../src/viability/pack.js';
+import { answerOf } from '../../src/viability/prompts.js';
 
 /** A memory that only holds texts. */
 function texts() {

@@ -1,7 +1,7 @@
 import type { EntityPool } from '../entity-pool.js';
 import { capitalised } from '../entity-pool.js';
-import type { Session } from '../generate-session.js';
 import { isListed, type Pack } from '../pack.js';
+import type { Session } from '../session.js';
 import { SessionRandom } from '../session-random.js';
 
 /** Share of the facts whose thing gets a made-up word, of these the share of wild words, and of lower case. */

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadConversation } from '@palimpsest/ams-v4';
+import { type ConversationAdapters, loadConversation } from '@palimpsest/ams-v4';
 import type { MechanismVerb } from '@palimpsest/lm';
 import { createEngine, InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
@@ -16,6 +16,7 @@ const suiteNames = [
   'hard',
   'updates',
   'contrast',
+  'two-hop',
 ] as const satisfies readonly (keyof typeof suites)[];
 
 const runSchema = z.strictObject({
@@ -31,13 +32,19 @@ const runSchema = z.strictObject({
     .default(false)
     .describe('in half a minute: the small model that ships, what the verdict needs, five sessions'),
   adapters: z.string().default('memory-adapters').describe('folder of trained adapters'),
+  lexicalWeight: z
+    .number()
+    .min(0)
+    .optional()
+    .describe('weight of BM25 over words beside the bundles; default that of the adapters'),
   suite: z.enum(suiteNames).default('base').describe('what the sessions are like'),
   replace: z
     .boolean()
     .default(false)
     .describe('a fact that changes takes the place of what held before; otherwise both are remembered'),
   nFacts: z.array(z.int().min(2)).default([20, 50]).describe('numbers of facts'),
-  sessions: z.int().min(1).default(20).describe('sessions per number of facts, ten questions each'),
+  sessions: z.int().min(1).default(20).describe('sessions per number of facts'),
+  questions: z.int().min(1).default(10).describe('questions per session'),
   firstSeed: z.int().min(0).default(1).describe('seed of the first session'),
   modes: z
     .array(z.string())
@@ -57,14 +64,14 @@ function modesOf(given: readonly string[]): Mode[] {
 }
 
 /** What the quick form has of its own. */
-const OF_THE_WHOLE = ['capacity', 'pack', 'adapters', 'modes', 'maxNewTokens'] as const;
+const OF_THE_WHOLE = ['capacity', 'pack', 'adapters', 'modes', 'maxNewTokens', 'lexicalWeight'] as const;
 
 type Options = z.output<typeof runSchema>;
 type Told = Pick<ViabilityOptions, 'signal' | 'onSession'>;
 
 /** The gate with the model that ships. @throws InputError for a flag that it does not heed. */
 async function runQuick(
-  { model, suite, replace, nFacts, sessions, firstSeed, threads }: Options,
+  { model, suite, replace, nFacts, sessions, questions, firstSeed, threads }: Options,
   given: ReadonlySet<string>,
   told: Told,
 ): Promise<ViabilityReport> {
@@ -76,10 +83,14 @@ async function runQuick(
   const chosen = given.has('sessions') ? { sessions } : {};
   return quickViability(
     engine,
-    { ...told, ...chosen, firstSeed, suite, replaces: replace, facts: nFacts },
+    { ...told, ...chosen, firstSeed, suite, replaces: replace, questions, facts: nFacts },
     model,
   ).finally(() => engine.dispose());
 }
+
+/** Adapters with another weight of the words. */
+const weighing = (adapters: ConversationAdapters, lexicalWeight: number | undefined): ConversationAdapters =>
+  lexicalWeight === undefined ? adapters : { ...adapters, config: { ...adapters.config, lexicalWeight } };
 
 /** The gate with a model of the user. */
 async function runWhole(options: Options, told: Told): Promise<ViabilityReport> {
@@ -91,12 +102,14 @@ async function runWhole(options: Options, told: Told): Promise<ViabilityReport> 
   }
   const { engine, text } = await open({ ...options, model });
   try {
-    const adapters = await loadConversation(options.adapters, text.model.options);
+    const trained = await loadConversation(options.adapters, text.model.options);
+    const adapters = weighing(trained, options.lexicalWeight);
     const report = await runViability(text, adapters, packOf(options.pack), {
       suite: options.suite,
       replaces: options.replace,
       facts: options.nFacts,
       sessions: options.sessions,
+      questions: options.questions,
       firstSeed: options.firstSeed,
       modes: modesOf(options.modes),
       maxTokens: options.maxNewTokens,
@@ -120,6 +133,7 @@ export const runVerb: MechanismVerb<typeof runSchema> = {
     'palimpsest viability run --quick',
     'palimpsest viability run --model pocket --adapters pocket-memory --n-facts 20,50 --out viability',
     'palimpsest viability run --quick --suite updates --replace --n-facts 20',
+    'palimpsest viability run --quick --suite two-hop --n-facts 30',
   ],
   async run(options, { output, signal, given }) {
     const onSession = (facts: number, done: number) => output.note(`N = ${facts}: session ${done}`);

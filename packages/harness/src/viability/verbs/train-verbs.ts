@@ -84,7 +84,12 @@ const trainSchema = z.strictObject({
     .min(2)
     .default(24)
     .describe('facts of a session, each told apart from all others: more for larger memories'),
+  freshNames: z
+    .boolean()
+    .default(false)
+    .describe('people and things of every session are called by names of its own, made up anew'),
   lexicalWeight: z.number().min(0).default(0).describe('weight of BM25 over words beside the bundles'),
+  dTopic: z.int().min(4).default(48).describe('width of the topic bundle'),
   prefixMode: z.enum(['kv', 'slots']).default('kv').describe('cached keys and values, or token embeddings'),
   kvDtype: z
     .enum(['kakeya', 'int8', 'int4', 'f16', 'f32'])
@@ -111,16 +116,16 @@ export const trainAdaptersVerb: MechanismVerb<typeof trainSchema> = {
   schema: trainSchema,
   examples: [
     'palimpsest viability train-adapters --model pocket --out pocket-memory',
-    'palimpsest viability train-adapters --model session --pack large --sessions 60 --facts 200 --lexical-weight 0.05',
+    'palimpsest viability train-adapters --model session --pack large --fresh-names --facts 200 --sessions 40 --d-topic 96 --lexical-weight 0.05',
   ],
   async run(options, { output }) {
     const { engine, text } = await open(options);
     try {
       const { sessions, corpus } = trainingSessions(packOf(options.pack), options);
-      const { prefixMode, kvDtype, kvTokens, lexicalWeight, steps, seed, out } = options;
+      const { prefixMode, kvDtype, kvTokens, lexicalWeight, dTopic, steps, seed, out } = options;
       let last = Number.NaN;
       const adapters = await trainConversation(text, sessions, {
-        memory: { prefixMode, kvDtype, kvTokens: keptTokens(kvTokens), lexicalWeight },
+        memory: { prefixMode, kvDtype, kvTokens: keptTokens(kvTokens), lexicalWeight, dTopic },
         corpus,
         steps,
         seed,
