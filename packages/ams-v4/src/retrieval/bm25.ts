@@ -64,7 +64,12 @@ export class Bm25 {
     const words = this.#wordsOf(text);
     const postings = new Set<Posting>();
     for (const word of words) {
-      const posting = this.#postings.get(word) ?? { word, counts: new Map<number, number>(), most: 0, shortest: words.length };
+      const posting = this.#postings.get(word) ?? {
+        word,
+        counts: new Map<number, number>(),
+        most: 0,
+        shortest: words.length,
+      };
       const count = (posting.counts.get(id) ?? 0) + 1;
       posting.counts.set(id, count);
       posting.most = Math.max(posting.most, count);

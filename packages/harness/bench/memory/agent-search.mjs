@@ -18,8 +18,7 @@ const cpu = () => {
   return (user + system) / 1000;
 };
 const pick = (list) => list[rng.int(list.length)];
-const word = () =>
-  Array.from({ length: 4 }, () => pick([...'bdfgklmnprstvz']) + pick([...'aeiou'])).join('');
+const word = () => Array.from({ length: 4 }, () => pick([...'bdfgklmnprstvz']) + pick([...'aeiou'])).join('');
 const owner = (name) => `${name[0].toUpperCase()}${name.slice(1)}'s`;
 const filled = (template, whose, thing) =>
   template.replace(/\{[Ffq]\}/g, () => whose).replace('{E}', () => thing);
