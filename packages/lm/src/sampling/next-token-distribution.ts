@@ -1,4 +1,5 @@
 import { InputError } from '@palimpsest/tensor-core';
+import { exponential } from './exponential.js';
 import { nthLargest } from './nth-largest.js';
 import type { Sampling } from './sampling-options.js';
 
@@ -135,7 +136,7 @@ function rank(scores: Float64Array, { topK, topKRule }: Sampling): number[] {
 
 /** The share of a score beside the largest one, which may be infinite; a quotient by a small temperature would be, too. */
 export const weightOf = (score: number, largest: number, temperature: number) =>
-  score === largest ? 1 : Math.exp((score - largest) / temperature);
+  score === largest ? 1 : exponential((score - largest) / temperature);
 
 function normalise(weights: readonly number[]): number[] {
   const sum = weights.reduce((total, weight) => total + weight, 0);

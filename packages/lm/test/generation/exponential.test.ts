@@ -1,0 +1,25 @@
+import { Rng } from '@palimpsest/tensor-core';
+import { describe, expect, it } from 'vitest';
+import { exponential } from '../../src/sampling/exponential.js';
+
+describe('the exponential of draws', () => {
+  it('is that of Math.exp to the last bits, at any size', () => {
+    const rng = Rng.fromSeed(4);
+    let largest = 0;
+    for (let draw = 0; draw < 200_000; draw++) {
+      const x = -(10 ** (5 * rng.uniform() - 2.2));
+      const expected = Math.exp(x);
+      if (expected === 0) expect(exponential(x)).toBe(0);
+      else largest = Math.max(largest, Math.abs(exponential(x) / expected - 1));
+    }
+    expect(largest).toBeLessThan(5e-16);
+  });
+
+  it('is exact where it ends', () => {
+    expect([0, -0, -Infinity, -1e300].map(exponential)).toEqual([1, 1, 0, 0]);
+    for (const x of [-700, -700.5, -740, -745.13, -1e-300, -Math.LN2, -1e-17]) {
+      expect(Math.abs(exponential(x) - Math.exp(x))).toBeLessThanOrEqual(5e-16 * Math.exp(x));
+    }
+    expect(exponential(NaN)).toBeNaN();
+  });
+});
