@@ -1,5 +1,6 @@
 import type { Rng } from '@palimpsest/tensor-core';
-import { best, drawsFromAll, nextTokenDistribution, weightOf } from './next-token-distribution.js';
+import { exponentials } from './exponentials.js';
+import { best, drawsFromAll, nextTokenDistribution } from './next-token-distribution.js';
 import { nthLargest } from './nth-largest.js';
 import type { Sampling } from './sampling-options.js';
 
@@ -47,12 +48,7 @@ export function drawToken(
 function drawFromAll(logits: ArrayLike<number>, temperature: number, rng: Rng): DrawnToken {
   const weights = room;
   const largest = logits[best(logits)]!;
-  let sum = 0;
-  for (let id = 0; id < weights.length; id++) {
-    const weight = weightOf(logits[id]!, largest, temperature);
-    weights[id] = weight;
-    sum += weight;
-  }
+  const sum = exponentials(logits, largest, temperature, weights);
   const id = drawIndex(weights, rng, sum);
   const normaliser = temperature === 1 ? largest + Math.log(sum) : logSumExp(logits);
   return { id, logProbability: logits[id]! - normaliser };

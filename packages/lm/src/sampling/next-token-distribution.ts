@@ -1,5 +1,5 @@
 import { InputError } from '@palimpsest/tensor-core';
-import { exponential } from './exponential.js';
+import { exponentials } from './exponentials.js';
 import { nthLargest } from './nth-largest.js';
 import type { Sampling } from './sampling-options.js';
 
@@ -62,12 +62,7 @@ function cut(scores: Float64Array, sampling: Sampling): Float64Array {
 
 /** Probabilities in the place of scores: between two tokens of a small model, arrays and closures would cost more than the sums. */
 function softmaxOf(scores: Float64Array, largest: number, temperature: number): Float64Array {
-  let sum = 0;
-  for (let id = 0; id < scores.length; id++) {
-    const weight = weightOf(scores[id]!, largest, temperature);
-    scores[id] = weight;
-    sum += weight;
-  }
+  const sum = exponentials(scores, largest, temperature, scores);
   for (let id = 0; id < scores.length; id++) scores[id]! /= sum;
   return scores;
 }
@@ -135,8 +130,8 @@ function rank(scores: Float64Array, { topK, topKRule }: Sampling): number[] {
 }
 
 /** The share of a score beside the largest one, which may be infinite; a quotient by a small temperature would be, too. */
-export const weightOf = (score: number, largest: number, temperature: number) =>
-  score === largest ? 1 : exponential((score - largest) / temperature);
+const weightOf = (score: number, largest: number, temperature: number) =>
+  score === largest ? 1 : Math.exp((score - largest) / temperature);
 
 function normalise(weights: readonly number[]): number[] {
   const sum = weights.reduce((total, weight) => total + weight, 0);
