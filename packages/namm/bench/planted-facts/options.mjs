@@ -1,34 +1,59 @@
 // Options of the policy beside the default, each from a descent of the first two stages: held-out texts, equal mean size.
-//   node bench/planted-facts/options.mjs --text tinyshakespeare.txt --out runs/planted-facts [--scales FILE]
-// Adaptive updates and blocks are set on the policy that the default's descent found; --scales names one of several windows.
+//   node bench/planted-facts/options.mjs --text tinyshakespeare.txt --out runs/planted-facts [--only scales]
+// Adaptive updates and blocks are set on the policy that the default's descent found; several windows descend by themselves.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { mean } from '@palimpsest/base';
 import { createEngine } from '@palimpsest/tensor-core';
 import { loadPolicy } from '../../dist/index.js';
 import { Bench, SEEDS, shifted } from './judge.mjs';
-import { CONTEXT, folderOf, openBase, openText, SCHEDULE } from './setup.mjs';
+import { CONTEXT, folderOf, openBase, openText, policyConfig, SCHEDULE } from './setup.mjs';
+import { stagePath, warmStartPolicy } from './warm-start.mjs';
 
 const { values } = parseArgs({
-  options: { text: { type: 'string' }, out: { type: 'string' }, scales: { type: 'string' } },
+  options: {
+    text: { type: 'string' },
+    out: { type: 'string' },
+    only: { type: 'string' },
+  },
 });
+const only = values.only?.split(',');
 const engine = await createEngine('auto');
 const { model, params } = await openBase(values.out, 0);
-const bench = new Bench(engine, model, params, openText(values.text));
-const found = await loadPolicy(join(folderOf(values.out, 'start', 0), 'stage-2.safetensors'));
+const text = openText(values.text);
+const bench = new Bench(engine, model, params, text);
+/** The policy that a descent of two stages finds. */
+async function descended(folder, options) {
+  const run = { engine, text, out: values.out, seed: 0, search: 0, report: () => {}, signal: undefined };
+  await warmStartPolicy({ ...run, folder, stages: 2, config: policyConfig(options) });
+  return loadPolicy(stagePath(folder, 2));
+}
+
+const found = await descended(folderOf(values.out, 'start', 0));
 const adaptive = { tailShare: 0.5, least: SCHEDULE.updateInterval / 2, hopLength: found.config.hopLength };
 const OPTIONS = [
-  { name: 'default', policy: found },
-  { name: 'adaptive', policy: found, schedule: { ...SCHEDULE, adaptive } },
+  { key: 'default', name: 'default', policy: () => found },
   {
-    name: 'blocks of 16 first',
-    policy: { ...found, config: { ...found.config, hierarchy: { block: 16 } } },
+    key: 'adaptive',
+    name: 'adaptive: half of what was kept, 64 at least',
+    policy: () => found,
+    schedule: { ...SCHEDULE, adaptive },
   },
-  ...(values.scales ? [{ name: 'windows of 16, 32 and 64', policy: await loadPolicy(values.scales) }] : []),
+  {
+    key: 'hierarchy',
+    name: 'blocks of 16 first',
+    policy: () => ({ ...found, config: { ...found.config, hierarchy: { block: 16 } } }),
+  },
+  {
+    key: 'scales',
+    name: 'windows of 16, 32 and 64',
+    policy: () => descended(join(values.out, 'options-scales'), { scales: [16, 32, 64] }),
+  },
 ];
 
 /** Right answers of each text, and the mean size, at the threshold that gives an eighth of the context. */
-async function judged({ policy, schedule }) {
+async function judged({ policy: policyOf, schedule }) {
+  const policy = await policyOf();
   const shift = await bench.shiftFor(policy, CONTEXT / 8, schedule);
   let cells;
   await bench.withPolicy(
@@ -51,10 +76,11 @@ const signed = (list, factor, digits) =>
   `${(factor * mean(list)).toFixed(digits)} ± ${(factor * error(list)).toFixed(digits)}`;
 console.log('| options | right, % | beside the default | nats beside the default | tokens per head |');
 let first;
-for (const { name, ...option } of OPTIONS) {
+for (const { key, name, ...option } of OPTIONS) {
+  if (only && key !== 'default' && !only.includes(key)) continue;
   const own = await judged(option);
   first ??= own;
-  const beside = (key) => own[key].map((value, text) => value - first[key][text]);
+  const beside = (figure) => own[figure].map((value, text) => value - first[figure][text]);
   console.log(
     `| ${name} | ${signed(own.accuracy, 100, 1)} | ${signed(beside('accuracy'), 100, 1)} | ${signed(beside('nats'), 1, 4)} | ${own.kept.toFixed(0)} |`,
   );

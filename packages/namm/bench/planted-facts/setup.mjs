@@ -45,7 +45,8 @@ export async function openBase(out, seed) {
 }
 
 /** Statistics of the features are estimated before the warm start and stay. */
-export const policyConfig = () => evolutionConfig({ ...SCHEDULE, normalise: { freezeAfter: 0 } });
+export const policyConfig = (options = {}) =>
+  evolutionConfig({ ...SCHEDULE, normalise: { freezeAfter: 0 }, ...options });
 
 /**
  * What each character is: of the text, a part of a fact, a part of a question, or an answer.

@@ -26,10 +26,9 @@ const [BATCH, TEMPERATURE] = [2, 0.5];
 /** Texts by which the features are normalised. */
 const CALIBRATION = 4;
 
-const stagePath = (out, search, stage) =>
-  join(folderOf(out, 'start', search), `stage-${stage + 1}.safetensors`);
+export const stagePath = (folder, stage) => join(folder, `stage-${stage}.safetensors`);
 
-export const startFile = (out, search) => stagePath(out, search, STAGES.length - 1);
+export const startFile = (out, search) => stagePath(folderOf(out, 'start', search), STAGES.length);
 
 /** One descent for each search, over the one transformer. */
 export async function warmStartPolicies({ searches, ...context }) {
@@ -39,22 +38,32 @@ export async function warmStartPolicies({ searches, ...context }) {
   return true;
 }
 
-async function warmStartPolicy({ engine, text, out, seed, search, report, signal }) {
+/**
+ * A descent, stage by stage, in a folder of its own: what is there is not searched again.
+ * @param stages how many of them
+ */
+export async function warmStartPolicy({ engine, text, out, seed, search, report, signal, ...of }) {
+  const {
+    folder = folderOf(out, 'start', search),
+    stages = STAGES.length,
+    config: first = policyConfig(),
+  } = of;
   const { model, params } = await openBase(out, seed);
   const whole = createTransformer({ ...model.options, evictable: true, capacity: CONTEXT });
   const task = taskOf('plantedFacts', text, undefined, { size: 2 ** 20 });
-  mkdirSync(folderOf(out, 'start', search), { recursive: true });
+  mkdirSync(folder, { recursive: true });
   let policy;
-  for (const [
-    stage,
-    { steps, learningRate, price, textShare, temperature = TEMPERATURE },
-  ] of STAGES.entries()) {
-    const path = stagePath(out, search, stage);
+  for (const [stage, { steps, learningRate, price, textShare, temperature = TEMPERATURE }] of STAGES.slice(
+    0,
+    stages,
+  ).entries()) {
+    const path = stagePath(folder, stage + 1);
     if (existsSync(path)) {
       policy = await loadPolicy(path);
       continue;
     }
-    const { config, statistics, parameters } = policy ?? (await unlearned({ engine, model, params, task }));
+    const { config, statistics, parameters } =
+      policy ?? (await unlearned({ engine, model, params, task, config: first }));
     const source = new GeneratedExamples([drawFrom(task, text.tokenizer, textShare)], {
       name: 'planted facts',
       ...{ batch: BATCH, time: CONTEXT - 1, seed: search + 1000 + stage },
@@ -81,8 +90,7 @@ async function warmStartPolicy({ engine, text, out, seed, search, report, signal
 }
 
 /** A policy that keeps everything, with the statistics of the features under it. */
-async function unlearned({ engine, model, params, task }) {
-  const config = policyConfig();
+async function unlearned({ engine, model, params, task, config }) {
   const runner = new InProcessRunner(engine, populationModel(model, params, config, CALIBRATION));
   const texts = Array.from({ length: CALIBRATION }, (_, index) => task.sample('train', index).trial.prompt);
   try {
