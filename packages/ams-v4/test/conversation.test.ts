@@ -197,3 +197,18 @@ it('training refuses a target that is no fact, and sessions without questions', 
   await expect(trainConversation(text, wrong)).rejects.toThrow("'what' of session 0 is answered by fact 1");
   await expect(trainConversation(text, [{ facts: ['a b c'], queries: [] }])).rejects.toThrow();
 });
+
+it('ends training where its signal says so, without adapters', async () => {
+  const stop = new AbortController();
+  const seen: number[] = [];
+  const ended = trainConversation(text, talks(6, 2), {
+    steps: 50,
+    signal: stop.signal,
+    onStep: (step) => {
+      seen.push(step);
+      if (step === 2) stop.abort(new Error('enough'));
+    },
+  });
+  await expect(ended).rejects.toThrow('enough');
+  expect(seen).toEqual([0, 1, 2]);
+});

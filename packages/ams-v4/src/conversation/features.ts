@@ -28,6 +28,7 @@ export const pooledLayer = ({ poolLayer }: ConversationConfig, layers: number): 
  * Features of texts, by passes over the frozen model.
  * @param form `{text}` stands for the text, as `memoryForm` and `queryForm` have it
  * @param weights of tokens in the centroid
+ * @param signal ends the passes early, with its reason as the error
  */
 export async function featuresOf(
   text: TextModel,
@@ -35,12 +36,14 @@ export async function featuresOf(
   form: string,
   texts: readonly string[],
   weights?: ArrayLike<number>,
+  signal?: AbortSignal,
 ): Promise<TextFeatures[]> {
   const layer = pooledLayer(config, text.model.options.layers);
   const formed = texts.map((one) => inForm(form, one));
   const ids = formed.map(({ whole }) => text.encode(whole));
   const features: TextFeatures[] = [];
   for (let at = 0; at < texts.length; ) {
+    signal?.throwIfAborted();
     const count = BATCHES.find((size) => size <= texts.length - at)!;
     const { pooled, rows } = await text.read(ids.slice(at, at + count), layer, false);
     const width = text.width;

@@ -50,8 +50,9 @@ export async function trainConversation(
   const rarity = WordRarity.of(corpus ?? facts);
   const tokenWeights =
     config.centroidWeights === 'idf' ? rarityOfTokens(text, config, facts, questions) : undefined;
-  const factFeatures = await featuresOf(text, config, config.memoryForm, facts, tokenWeights);
-  const queryFeatures = await featuresOf(text, config, config.queryForm, questions, tokenWeights);
+  const { signal } = options;
+  const factFeatures = await featuresOf(text, config, config.memoryForm, facts, tokenWeights, signal);
+  const queryFeatures = await featuresOf(text, config, config.queryForm, questions, tokenWeights, signal);
   const memories = standardOf(factFeatures, text.width);
   const queries = standardOf(queryFeatures, text.width);
   const factOf = byText(facts, standardised(factFeatures, memories, text.width));

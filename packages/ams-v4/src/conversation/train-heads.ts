@@ -37,6 +37,8 @@ export interface FeatureSession {
 }
 
 export interface TrainHeadsOptions {
+  /** Ends training early: what was learned is given up, and the promise fails with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
   /** Default 600. */
   readonly steps?: number;
   /** Sessions per step. Default 6. */
@@ -77,7 +79,7 @@ export async function trainHeads(
   width: number,
   sessions: readonly FeatureSession[],
   rng: Rng,
-  { steps = 600, batch = 6, learningRate = 4e-3, onStep }: TrainHeadsOptions = {},
+  { steps = 600, batch = 6, learningRate = 4e-3, onStep, signal }: TrainHeadsOptions = {},
 ): Promise<HeadParameters<NDArray>> {
   if (!sessions.some(({ queries }) => queries.length > 0)) {
     throw new InputError('Retrieval is trained on sessions with queries, but there is none.');
@@ -107,6 +109,7 @@ export async function trainHeads(
   let heads: ToInput<HeadParameters> = first;
   let state: ToInput<AdamWState<HeadParameters>> = optimizer.init(first);
   for (let at = 0; at < steps; at++) {
+    signal?.throwIfAborted();
     const chosen = Array.from({ length: batch }, () => sessions[rng.int(sessions.length)]!);
     const rate = learningRate * Math.min(1, (at + 1) / WARMUP) * (1 - at / steps);
     const given = batchOf(chosen, shape, config.featureNoise, rng);

@@ -118,7 +118,7 @@ export const trainAdaptersVerb: MechanismVerb<typeof trainSchema> = {
     'palimpsest viability train-adapters --model pocket --out pocket-memory',
     'palimpsest viability train-adapters --model session --pack large --fresh-names --facts 200 --sessions 40 --d-topic 96 --lexical-weight 0.05',
   ],
-  async run(options, { output }) {
+  async run(options, { output, signal }) {
     const { engine, text } = await open(options);
     try {
       const { sessions, corpus } = trainingSessions(packOf(options.pack), options);
@@ -129,6 +129,7 @@ export const trainAdaptersVerb: MechanismVerb<typeof trainSchema> = {
         corpus,
         steps,
         seed,
+        signal,
         onStep: (step, loss) => {
           last = loss;
           if ((step + 1) % 100 === 0) output.note(`step ${step + 1} of ${steps}: ${loss.toFixed(4)}`);
@@ -139,6 +140,11 @@ export const trainAdaptersVerb: MechanismVerb<typeof trainSchema> = {
       output.emit({ out, loss: last });
       await text.dispose();
       return 0;
+    } catch (error) {
+      // Retrieval is trained in minutes and has no checkpoints: what was learned so far is given up.
+      if (!signal.aborted) throw error;
+      output.note('stopped before the end: no adapters were written');
+      return 130;
     } finally {
       await engine.dispose();
     }
