@@ -53,6 +53,35 @@ it('a Gemma 3 that sees beside is read for its language alone, whatever stands b
   }
 });
 
+it('the ends of texts that the whole file states count before those of its language model', async () => {
+  const endsOf = async (outer: Config, inner: Config) => {
+    const folder = folderOf('gemma3', ({ eos_token_id, ...text }) => ({
+      model_type: 'gemma3',
+      text_config: { ...text, ...inner },
+      ...outer,
+    }));
+    return (await loadPretrained(folder)).endIds;
+  };
+  expect(await endsOf({ eos_token_id: [2, 3] }, { eos_token_id: 2 })).toEqual([2, 3]);
+  expect(await endsOf({ eos_token_id: [2, 3] }, { eos_token_id: null })).toEqual([2, 3]);
+  expect(await endsOf({ eos_token_id: null }, { eos_token_id: 2 })).toEqual([2]);
+});
+
+it('null stands for what a file does not state', async () => {
+  const optionsOf = async (family: string, more: Config) =>
+    (await loadPretrained(folderOf(family, (config) => ({ ...config, ...more })))).model.options;
+  const nothing = {
+    use_sliding_window: null,
+    max_window_layers: null,
+    rope_parameters: { rope_theta: null },
+  };
+  expect(await optionsOf('qwen2', nothing)).toEqual(await optionsOf('qwen2', {}));
+  // Windows begin behind layer 28, unless a file says otherwise.
+  const window = { use_sliding_window: true, sliding_window: 6, max_window_layers: null };
+  expect((await optionsOf('qwen2', window)).localLayers).toEqual([]);
+  expect((await optionsOf('qwen2', { ...window, max_window_layers: 1 })).localLayers).toEqual([1]);
+});
+
 it('what the published files of Gemma 3 leave out is what their makers meant', async () => {
   const folder = folderOf('gemma3', ({ vocab_size, head_dim, query_pre_attn_scalar, ...rest }) => rest);
   // The weights have other sizes than the usual ones, which the message shows.
@@ -128,6 +157,24 @@ it.each([
     'llama',
     { rope_scaling: { type: 'longrope', short_factor: [1, 1, 1, 1] } },
     "the key 'rope_scaling.long_factor' is missing for the type 'longrope'",
+  ],
+  [
+    'a stretching that lost its name',
+    'llama',
+    { rope_scaling: { factor: 8, low_freq_factor: 1, high_freq_factor: 4 } },
+    "the key 'rope_scaling' has the factor 8, but no 'rope_type'",
+  ],
+  [
+    'a stretching of one kind of layers without its factor',
+    'gemma3',
+    { rope_parameters: { full_attention: { rope_type: 'linear' }, sliding_attention: {} } },
+    "the key 'rope_parameters.full_attention.factor' is missing for the type 'linear'",
+  ],
+  [
+    'rotary settings of local layers alone',
+    'gemma3',
+    { rope_parameters: { sliding_attention: { rope_theta: 7000 } } },
+    "the key 'rope_parameters.full_attention' is missing",
   ],
   [
     'local layers that are stretched',

@@ -80,6 +80,27 @@ describe('element types', () => {
   });
 });
 
+it('a GPT-2 whose sizes have the names of other families is the same', async () => {
+  const folder = copyOf('tiny-gpt2');
+  editJson(folder, 'config.json', (json) => {
+    for (const [own, other] of [
+      ['n_positions', 'max_position_embeddings'],
+      ['n_embd', 'hidden_size'],
+      ['n_layer', 'num_hidden_layers'],
+      ['n_head', 'num_attention_heads'],
+    ] as const) {
+      json[other] = json[own];
+      delete json[own];
+    }
+  });
+  const usual = await describeFolder(join(golden, 'tiny-gpt2'));
+  expect((await describeFolder(folder)).config).toEqual(usual.config);
+  editJson(folder, 'config.json', (json) => {
+    delete json.hidden_size;
+  });
+  expect(await messageOf(folder)).toContain("the key 'n_embd' is missing");
+});
+
 describe('what stands before the keys', () => {
   it.each([
     ['nothing, of a model that was saved without its head', (key: string) => key.replace(/^model\./, '')],

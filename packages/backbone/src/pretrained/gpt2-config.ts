@@ -19,9 +19,25 @@ const schema = z.object({
   eos_token_id: ids,
 });
 
+/** Names of other families that `transformers` takes for GPT-2's own. */
+const names: Readonly<Record<string, string>> = {
+  n_positions: 'max_position_embeddings',
+  n_embd: 'hidden_size',
+  n_layer: 'num_hidden_layers',
+  n_head: 'num_attention_heads',
+};
+
+/** The file under GPT-2's own names. */
+function ownNames(json: JsonObject): JsonObject {
+  const renamed = Object.entries(names).filter(
+    ([own, other]) => json[own] === undefined && json[other] !== undefined,
+  );
+  return { ...json, ...Object.fromEntries(renamed.map(([own, other]) => [own, json[other]])) };
+}
+
 /** GPT-2 (Radford et al. 2019). */
 export function gpt2Config(json: JsonObject, source: string): CheckpointConfig {
-  const raw = parseConfig(schema, json, source);
+  const raw = parseConfig(schema, ownNames(json), source);
   return {
     family: 'gpt2',
     endIds: listOf(raw.eos_token_id),

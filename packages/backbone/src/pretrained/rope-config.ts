@@ -11,7 +11,7 @@ const factors = z.array(positive).optional();
 const ropeSchema = z.object({
   rope_type: z.string().optional(),
   type: z.string().optional(),
-  rope_theta: positive.optional(),
+  rope_theta: positive.nullish(),
   partial_rotary_factor: z.literal(1).nullish(),
   factor: positive.nullish(),
   low_freq_factor: positive.optional(),
@@ -43,12 +43,18 @@ const byKindSchema = z.object({
 function parametersOf(
   json: JsonObject,
   source: string,
-): { readonly all: Rope | null | undefined; readonly local?: Rope | null | undefined } {
-  if (!isObject(json.rope_parameters) || json.rope_parameters.full_attention === undefined) {
-    return { all: parseConfig(sameSchema, json, source).rope_parameters };
-  }
+): { readonly all: Rope | null | undefined; readonly local?: Rope | null | undefined; readonly key: string } {
+  const given = json.rope_parameters;
+  const isByKind =
+    isObject(given) && (given.full_attention !== undefined || given.sliding_attention !== undefined);
+  if (!isByKind)
+    return { all: parseConfig(sameSchema, json, source).rope_parameters, key: 'rope_parameters' };
   const { rope_parameters: kinds } = parseConfig(byKindSchema, json, source);
-  return { all: kinds.full_attention, local: kinds.sliding_attention };
+  return {
+    all: kinds.full_attention,
+    local: kinds.sliding_attention,
+    key: 'rope_parameters.full_attention',
+  };
 }
 
 /** Bases that a file leaves out because they are usual in its family. */
@@ -84,10 +90,10 @@ export function ropeOf(
   source: string,
 ): Pick<TransformerOptions, 'rotaryBase' | 'rotaryScaling' | 'localRotaryBase'> {
   const outer = parseConfig(outerSchema, json, source);
-  const { all, local } = parametersOf(json, source);
+  const { all, local, key: newKey } = parametersOf(json, source);
   const isOld = isObject(json.rope_scaling) && Object.keys(json.rope_scaling).length > 0;
   const scaling = isOld ? outer.rope_scaling : all;
-  const key = isOld ? 'rope_scaling' : 'rope_parameters';
+  const key = isOld ? 'rope_scaling' : newKey;
   if (local && typeOf(local) !== 'default') {
     throw new InputError(
       `${source}: the key 'rope_parameters.sliding_attention' has the type '${typeOf(local)}'; of local layers only 'default' is supported.`,
@@ -120,7 +126,12 @@ function scalingOf(raw: Rope, around: Surroundings): RotaryScaling | null {
   };
   switch (type) {
     case 'default':
-      return null;
+      // A stretching whose name was lost would be left out in silence.
+      if (raw.rope_type !== undefined || raw.type !== undefined || !raw.factor || raw.factor === 1)
+        return null;
+      throw new InputError(
+        `${source}: the key '${key}' has the factor ${raw.factor}, but no 'rope_type' that says how it stretches.`,
+      );
     case 'linear':
       return { kind: 'linear', factor: need('factor') };
     case 'dynamic':

@@ -26,9 +26,9 @@ const schema = z.object({
   tie_word_embeddings: z.boolean().nullish(),
   attention_bias: flag,
   mlp_bias: flag,
-  use_sliding_window: z.boolean().optional(),
+  use_sliding_window: flag,
   sliding_window: count.nullish(),
-  max_window_layers: z.int().min(0).default(28),
+  max_window_layers: z.int().min(0).nullish(),
   sliding_window_pattern: count.default(6),
   layer_types: z.array(z.enum(layerTypes)).nullish(),
   no_rope_layers: z.array(z.int()).nullish(),
@@ -120,9 +120,10 @@ function languageModelOf(json: JsonObject): JsonObject {
   if (!isObject(text)) return json;
   const { eos_token_id, tie_word_embeddings } = rest;
   return {
-    ...(eos_token_id !== undefined && { eos_token_id }),
     ...(tie_word_embeddings !== undefined && { tie_word_embeddings }),
     ...text,
+    // Those of the whole count: the part often keeps one id of several, or what its family had at first.
+    ...(eos_token_id !== undefined && eos_token_id !== null && { eos_token_id }),
   };
 }
 
@@ -153,7 +154,7 @@ const asked: readonly RotaryFamily[] = ['qwen2', 'qwen3', 'smollm3'];
 function checkWindow(family: RotaryFamily, raw: Raw, source: string): void {
   const layer = raw.layer_types?.indexOf('sliding_attention') ?? -1;
   if (layer < 0) return;
-  const isOff = asked.includes(family) && raw.use_sliding_window !== true;
+  const isOff = asked.includes(family) && !raw.use_sliding_window;
   if (raw.sliding_window && !isOff) return;
   throw new InputError(
     `${source}: the key 'layer_types' says that layer ${layer} has sliding_attention, but ${
@@ -173,12 +174,13 @@ function layersOf(
     raw.no_rope_layers ? raw.no_rope_layers[layer] !== 0 : (layer + 1) % raw.no_rope_layer_interval !== 0;
   const unrotatedLayers = family === 'smollm3' ? layers.filter((layer) => !turns(layer)) : [];
   const window = raw.sliding_window;
+  const fromLayer = raw.max_window_layers ?? 28;
   const mayBeLocal: Readonly<Record<RotaryFamily, (layer: number) => boolean>> = {
     llama: () => false,
     mistral: () => true,
-    qwen2: (layer) => raw.use_sliding_window === true && layer >= raw.max_window_layers,
-    qwen3: (layer) => raw.use_sliding_window === true && layer >= raw.max_window_layers,
-    smollm3: (layer) => raw.use_sliding_window === true && !turns(layer),
+    qwen2: (layer) => raw.use_sliding_window && layer >= fromLayer,
+    qwen3: (layer) => raw.use_sliding_window && layer >= fromLayer,
+    smollm3: (layer) => raw.use_sliding_window && !turns(layer),
     gemma3: (layer) => (layer + 1) % raw.sliding_window_pattern !== 0,
   };
   checkWindow(family, raw, source);
