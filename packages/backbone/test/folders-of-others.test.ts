@@ -101,6 +101,26 @@ it('a GPT-2 whose sizes have the names of other families is the same', async () 
   expect(await messageOf(folder)).toContain("the key 'n_embd' is missing");
 });
 
+it('names of special tokens are found in special_tokens_map.json where tokenizer_config.json has none', async () => {
+  const folder = copyOf('tiny-llama3');
+  const write = (name: string, json: unknown) => writeFileSync(join(folder, name), JSON.stringify(json));
+  editJson(folder, 'config.json', (json) => {
+    delete json.eos_token_id;
+  });
+  write('special_tokens_map.json', {
+    bos_token: { content: '<|begin_of_text|>' },
+    eos_token: '<|eot_id|>',
+    additional_special_tokens: ['<|other|>'],
+  });
+  const chat_template = { default: '{{ bos_token }}{{ messages[0].content }}{{ eos_token }}' };
+  write('tokenizer_config.json', { chat_template, eos_token: null });
+  const { endIds, chatTemplate } = await loadPretrained(folder);
+  expect(endIds).toEqual([369]);
+  expect(chatTemplate!.render([{ role: 'user', content: 'hi' }])).toBe('<|begin_of_text|>hi<|eot_id|>');
+  write('tokenizer_config.json', { chat_template, eos_token: '<|end_of_text|>' });
+  expect((await loadPretrained(folder)).endIds).toEqual([368]);
+});
+
 describe('what stands before the keys', () => {
   it.each([
     ['nothing, of a model that was saved without its head', (key: string) => key.replace(/^model\./, '')],

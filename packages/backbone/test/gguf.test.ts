@@ -271,6 +271,13 @@ it.each([
   expect((await loadPretrained(path)).model.options.rotaryScaling).toMatchObject(expected);
 });
 
+it('a scaling factor of 0 is none', async () => {
+  const path = join(scratch, 'unscaled.gguf');
+  const metadata = { 'llama.rope.scaling.type': 'linear', 'llama.rope.scaling.factor': 0 };
+  writeFileSync(path, editedGguf(file('blocks.gguf'), { metadata }));
+  expect((await loadPretrained(path)).model.options.rotaryScaling).toBeNull();
+});
+
 it('parts of a split model are read together, and a later part alone is refused', async () => {
   const { tensors } = ggufBytes(readFileSync(file('blocks.gguf')));
   const names = [...tensors.keys()];

@@ -98,9 +98,10 @@ export function findChatTemplate(
     : new ChatTemplate(source, tokenizerConfig, `${folder}/tokenizer_config.json: 'chat_template'`);
 }
 
-/** A template may be a text, or a list of named ones, of which `default` counts. */
+/** A template may be a text, or a list of named ones or an object of them, of which `default` counts. */
 function defaultTemplate(entry: JsonValue | undefined): string | undefined {
   if (typeof entry === 'string') return entry;
+  if (isObject(entry)) return typeof entry.default === 'string' ? entry.default : undefined;
   if (!Array.isArray(entry)) return undefined;
   const named = (entry as JsonValue[]).filter(isObject);
   const chosen = named.find(({ name }) => name === 'default') ?? named[0];

@@ -76,5 +76,15 @@ describe('HuggingFaceTokenizer', () => {
 
   it('refuses a file that is no tokenizer', () => {
     expect(() => new HuggingFaceTokenizer({ vocab: {} })).toThrow("'model'");
+    for (const key of ['byte_fallback', 'ignore_merges', 'fuse_unk']) {
+      const withFlag = (value: number | null) => ({
+        ...tokenizerJson,
+        model: { ...tokenizerJson.model, [key]: value },
+      });
+      expect(() => new HuggingFaceTokenizer(withFlag(1))).toThrow(
+        `'model.${key}' is 1, expected true or false`,
+      );
+      expect(new HuggingFaceTokenizer(withFlag(null)).vocabSize).toBe(15);
+    }
   });
 });

@@ -205,7 +205,8 @@ function statedScaling(metadata: Metadata, keys: ArchitectureKeys, context: numb
   // Files from before there was a type have a factor alone, and mean a linear one.
   const type = keys.text('rope.scaling.type') ?? 'linear';
   const factor = keys.number('rope.scaling.factor') ?? keys.number('rope.scale_linear') ?? 1;
-  if (type === 'none' || factor === 1) return null;
+  // 0 stands for a factor that is not stated.
+  if (type === 'none' || factor === 1 || factor === 0) return null;
   if (type === 'linear') return { kind: 'linear', factor };
   if (type === 'yarn') {
     return {

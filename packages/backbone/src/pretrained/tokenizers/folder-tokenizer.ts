@@ -29,11 +29,21 @@ export async function folderTokenizer(
   const pathOf = (name: string) => join(folder, name);
   const path = pathOf('tokenizer.json');
   const json = await readJsonFile(path);
-  if (json) return made(path, { json, config, remarks: [] });
+  if (json) {
+    const map = (await readJsonFile(pathOf('special_tokens_map.json'))) ?? {};
+    return made(path, { json, config: completed(config, map), remarks: [] });
+  }
   const modelPath = pathOf('tokenizer.model');
   const model = await readBinaryFile(modelPath);
   if (!model) return byteLevel(pathOf, config, family);
   return made(modelPath, sentencePieceTokenizer(model, modelPath, await statedTokens(pathOf, config)));
+}
+
+/** Names of special tokens that older files have in special_tokens_map.json alone. */
+function completed(config: JsonObject, map: JsonObject): JsonObject {
+  const stated = Object.entries(config).filter(([, value]) => value !== null);
+  const names = Object.entries(map).filter(([key]) => key.endsWith('_token'));
+  return { ...config, ...Object.fromEntries([...names, ...stated]) };
 }
 
 async function byteLevel(

@@ -39,9 +39,9 @@ export class BytePairModel implements TokenModel {
     this.size = this.vocabulary.size;
     this.#prefix = textOrNothing(model, 'continuing_subword_prefix');
     this.#suffix = textOrNothing(model, 'end_of_word_suffix');
-    this.#byteIds = model.byte_fallback === true ? byteIds(this.vocabulary) : undefined;
-    this.#ignoreMerges = model.ignore_merges === true;
-    this.#fuseUnknown = model.fuse_unk === true;
+    this.#byteIds = flagOf(model, 'byte_fallback') ? byteIds(this.vocabulary) : undefined;
+    this.#ignoreMerges = flagOf(model, 'ignore_merges');
+    this.#fuseUnknown = flagOf(model, 'fuse_unk');
     this.#unknownToken = textOrNothing(model, 'unk_token') || undefined;
     const unknown = this.#unknownToken === undefined ? undefined : this.vocabulary.get(this.#unknownToken);
     if (unknown !== undefined) this.unknownId = unknown;
@@ -171,4 +171,11 @@ function textOrNothing(model: JsonObject, key: string): string {
   const value = model[key] ?? '';
   if (typeof value === 'string') return value;
   throw new InputError(`The tokenizer's 'model.${key}' is ${JSON.stringify(value)}, expected a text.`);
+}
+
+/** @throws InputError for what is neither true nor false; null and nothing are false. */
+function flagOf(model: JsonObject, key: string): boolean {
+  const value = model[key] ?? false;
+  if (typeof value === 'boolean') return value;
+  throw new InputError(`The tokenizer's 'model.${key}' is ${JSON.stringify(value)}, expected true or false.`);
 }
