@@ -102,7 +102,8 @@ class FusedForms<P> {
   async read(ids: Int32Array, position: number, size: number, layers: Caches<DeviceArray>) {
     const total = position + ids.length;
     const line = (data: Int32Array, ...shape: number[]) => ndarray(data, shape, 'int32');
-    const places = () => ids.map((_, index) => position + index);
+    // Sinks beside a window can reach beyond the learned positions: such a token gets the last row.
+    const places = () => ids.map((_, index) => Math.min(position + index, this.config.context - 1));
     const rows = {
       tokens: line(ids, 1, ids.length),
       positions: this.config.positions === 'learned' ? line(places(), 1, ids.length) : undefined,

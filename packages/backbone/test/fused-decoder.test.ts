@@ -105,6 +105,11 @@ const families: Record<string, Partial<TransformerOptions>> = {
     outputBias: true,
     mlpBias: true,
   },
+  'learned positions that end before the window and its sinks do': {
+    positions: 'learned',
+    window: 300,
+    sinks: 4,
+  },
   'a window with sinks': { ...llama, window: 290, sinks: 4 },
 };
 
