@@ -86,8 +86,11 @@ export function resumeProgress(
   };
 }
 
+/** Settings that the first runs were saved without: they went by AdamW. */
+const LATER = ['optimizer', 'checkpointSeconds'];
+
 function storedSettings(stored: Readonly<Record<string, unknown>>): TrainingSettings {
-  const missing = missingSetting(trainingSchema, stored);
+  const missing = missingSetting(trainingSchema, stored, LATER);
   if (missing !== undefined) throw new InputError(`Training setting '${missing}' is missing.`);
   return parseTraining(stored as TrainingOptions);
 }
