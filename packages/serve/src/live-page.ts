@@ -89,7 +89,8 @@ async function read(drawn: DrawnPage, response: ServerResponse): Promise<void> {
     while (!drawn.isLast(seen)) {
       await drawn.after(seen, left.signal);
       const { version, page } = await drawn.newest();
-      await stream.send({ page });
+      // Timers may end a fraction of a millisecond early: the drawing is the one that was sent then.
+      if (version !== seen) await stream.send({ page });
       seen = version;
     }
     await new Promise<void>((resolve) => response.end(resolve));
