@@ -193,7 +193,18 @@ describe('memory store', () => {
       hits.slice(0, 5).forEach(({ id, score }, i) => {
         expect([id, score]).toEqual([expected[i]!.id, expect.closeTo(expected[i]!.score, 5)]);
       });
+      // Of given entries in their order: the same sums.
+      const turned = hits.toReversed();
+      const asked = { time: timeDirn, topic: topicDirn, ctx: ctxDirn };
+      expect(
+        store.scoreFused(
+          asked,
+          weights,
+          turned.map(({ id }) => id),
+        ),
+      ).toEqual(turned);
     }
+    expect(() => store.scoreFused({ ctx: ctxDirn }, {}, [-1])).toThrow('There is no memory -1.');
     expect(() => store.searchFused({ ctx: [1, 0] }, {}, 60)).toThrow(/'ctx' must have 6 numbers, but has 2/);
     expect(store.searchFused({ ctx: ctxDirn }, {}, 4).map(({ id }) => id)).toEqual(
       store.search('ctx', ctxDirn, 4).map(({ id }) => id),

@@ -52,6 +52,7 @@ export * from './ngrams/ngram-floors.js';
 export * from './ngrams/ngram-model.js';
 export * from './sampling/draw-token.js';
 export { nextTokenDistribution } from './sampling/next-token-distribution.js';
+export { nthLargest } from './sampling/nth-largest.js';
 export * from './sampling/sampling-options.js';
 export * from './sequence-model.js';
 export * from './tasks/contender.js';

@@ -55,19 +55,8 @@ function withWords(
 ): FusedHit[] {
   const known = new Set(near.map(({ id }) => id));
   const byWords = near.length === store.length ? [] : words.best(query, count);
-  const others = byWords
-    .filter(({ id }) => !known.has(id))
-    .map(({ id }): FusedHit => {
-      const { timeDirn, topicDirn, ctxDirn } = store.get(id)!;
-      const cosines = {
-        time: dot(timeDirn, asked.time),
-        topic: dot(topicDirn, asked.topic),
-        ctx: dot(ctxDirn, asked.ctx),
-      };
-      const { time, topic, ctx } = cosines;
-      return { id, cosines, score: weights.time * time + weights.topic * topic + weights.ctx * ctx };
-    });
-  const hits = [...near, ...others];
+  const others = byWords.map(({ id }) => id).filter((id) => !known.has(id));
+  const hits = [...near, ...store.scoreFused(asked, weights, others)];
   const lexical = words.scoresOf(
     query,
     hits.map(({ id }) => id),
@@ -76,7 +65,3 @@ function withWords(
     .map((hit, i) => ({ ...hit, score: hit.score + config.lexicalWeight * lexical[i]! }))
     .sort((a, b) => a.id - b.id);
 }
-
-/** The cosine of directions, which are of length one. */
-const dot = (one: Float32Array, other: Float32Array): number =>
-  one.reduce((sum, value, i) => sum + value * other[i]!, 0);

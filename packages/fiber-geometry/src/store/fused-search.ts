@@ -26,6 +26,14 @@ export interface FusedSource {
   directions(id: number): Readonly<Record<`${BundleName}Dirn`, Float32Array>>;
 }
 
+/** A query of one bundle, checked. */
+interface Asked {
+  readonly bundle: BundleName;
+  readonly weight: number;
+  /** Of length one. */
+  readonly unit: Float64Array;
+}
+
 /**
  * Weighted sums of true cosines over the union of the bundles' candidates, sorted by falling score and then rising id. Where most
  * entries would be candidates all of them are looked at, without a search.
@@ -33,34 +41,54 @@ export interface FusedSource {
  */
 export function fuse(query: FusedQuery, weights: FusedWeights, k: number, source: FusedSource): FusedHit[] {
   checkCount(k);
-  const asked = BUNDLES.filter((bundle) => query[bundle] !== undefined);
-  if (asked.length === 0) throw new InputError('A fused search needs a query for at least one bundle.');
-  const weightOf = (bundle: BundleName) => weights[bundle] ?? 1;
-  for (const bundle of asked) {
-    if (Number.isFinite(weightOf(bundle))) continue;
-    throw new InputError(`The weight of '${bundle}' must be a finite number, but is ${weightOf(bundle)}.`);
-  }
-  const queries = asked.map((bundle) => ({
-    bundle,
-    name: `${bundle}Dirn` as const,
-    weight: weightOf(bundle),
-    unit: checkedVector(query[bundle]!, query[bundle]!.length, `The query of '${bundle}'`),
-  }));
+  const asked = checkedQueries(query, weights);
   const most = k * CANDIDATES_PER_RESULT;
   const found = () =>
-    new Set(queries.flatMap(({ bundle, unit }) => source.search(bundle, unit, most).map(({ id }) => id)));
-  const hits = [...(most < source.size ? found() : source.ids())].map((id) => {
+    new Set(asked.flatMap(({ bundle, unit }) => source.search(bundle, unit, most).map(({ id }) => id)));
+  return hitsOf(asked, most < source.size ? found() : source.ids(), source)
+    .sort((a, b) => b.score - a.score || a.id - b.id)
+    .slice(0, k);
+}
+
+/** The hits that given entries are, in their order. @throws InputError as `fuse`. */
+export function fuseAt(
+  query: FusedQuery,
+  weights: FusedWeights,
+  ids: Iterable<number>,
+  source: Pick<FusedSource, 'directions'>,
+): FusedHit[] {
+  return hitsOf(checkedQueries(query, weights), ids, source);
+}
+
+function checkedQueries(query: FusedQuery, weights: FusedWeights): Asked[] {
+  const asked = BUNDLES.filter((bundle) => query[bundle] !== undefined);
+  if (asked.length === 0) throw new InputError('A fused search needs a query for at least one bundle.');
+  return asked.map((bundle) => {
+    const weight = weights[bundle] ?? 1;
+    if (!Number.isFinite(weight)) {
+      throw new InputError(`The weight of '${bundle}' must be a finite number, but is ${weight}.`);
+    }
+    const unit = checkedVector(query[bundle]!, query[bundle]!.length, `The query of '${bundle}'`);
+    return { bundle, weight, unit };
+  });
+}
+
+function hitsOf(
+  asked: readonly Asked[],
+  ids: Iterable<number>,
+  source: Pick<FusedSource, 'directions'>,
+): FusedHit[] {
+  return [...ids].map((id) => {
     const cosines: Partial<Record<BundleName, number>> = {};
     let score = 0;
     const directions = source.directions(id);
-    for (const { bundle, name, weight, unit } of queries) {
-      const cosine = cosineWith(directions[name], unit, bundle);
+    for (const { bundle, weight, unit } of asked) {
+      const cosine = cosineWith(directions[`${bundle}Dirn`], unit, bundle);
       cosines[bundle] = cosine;
       score += weight * cosine;
     }
     return { id, score, cosines };
   });
-  return hits.sort((a, b) => b.score - a.score || a.id - b.id).slice(0, k);
 }
 
 /** Cosine of a stored direction, of length one but for rounding, with a query of length one. */

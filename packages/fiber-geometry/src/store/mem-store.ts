@@ -14,7 +14,7 @@ import {
   type NewEntry,
 } from './entry.js';
 import { entryToEvict } from './eviction.js';
-import { type FusedHit, type FusedQuery, type FusedWeights, fuse } from './fused-search.js';
+import { type FusedHit, type FusedQuery, type FusedWeights, fuse, fuseAt } from './fused-search.js';
 import { entryProblems, type InvariantRegistry, reconstructionProblems } from './invariants.js';
 import { largeFields } from './large-fields.js';
 import { type StoreConfig, type StoreConfigInput, storeConfig } from './store-config.js';
@@ -173,6 +173,21 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
       ids: () => this.#entries.keys(),
       search: (bundle, unit, count) => this.search(bundle, unit, count),
       directions: (mid) => this.get(mid)!,
+    });
+  }
+
+  /**
+   * The weighted sums of cosines that `searchFused` orders by, for given entries and in their order.
+   * @param weights default 1 each; bundles without a query do not count.
+   * @throws InputError for an id that is not there.
+   */
+  scoreFused(query: FusedQuery, weights: FusedWeights, ids: Iterable<number>): FusedHit[] {
+    return fuseAt(query, weights, ids, {
+      directions: (mid) => {
+        const entry = this.get(mid);
+        if (!entry) throw new InputError(`There is no memory ${mid}.`);
+        return entry;
+      },
     });
   }
 

@@ -86,7 +86,7 @@ export function resumeProgress(
   };
 }
 
-/** Settings that the first runs were saved without: they went by AdamW. */
+/** Settings that the first runs were saved without: they went by AdamW, and when a checkpoint is written changes no number. */
 const LATER = ['optimizer', 'checkpointSeconds'];
 
 function storedSettings(stored: Readonly<Record<string, unknown>>): TrainingSettings {

@@ -1,6 +1,6 @@
+import { nthLargest } from '@palimpsest/lm';
 import { formatShape, InputError, type NDArray, ndarray } from '@palimpsest/tensor-core';
 import type { NAMMConfig } from '../config.js';
-import { nthLargest } from './nth-largest.js';
 
 /** Which entries of every head stay. */
 export interface Selection {
@@ -86,7 +86,7 @@ function bestEntries(
   const places = most - 1;
   const values = new Float32Array(last);
   for (let i = 0; i < last; i++) values[i] = scores[entries[i]!]!;
-  const least = places > 0 ? nthLargest(Float32Array.from(values), places) : Number.POSITIVE_INFINITY;
+  const least = places > 0 ? nthLargest(values, places) : Number.POSITIVE_INFINITY;
   let [better, equal] = [0, 0];
   for (const value of values) {
     if (value > least) better += 1;

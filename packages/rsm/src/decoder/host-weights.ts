@@ -1,5 +1,5 @@
 import { DecodingKernels, type Place, type StoredBits, type StoredMatrix } from '@palimpsest/base';
-import type { NDArray } from '@palimpsest/tensor-core';
+import { type NDArray, rotaryAngles } from '@palimpsest/tensor-core';
 import type { RsmConfig } from '../config.js';
 import type { BlockParams, NormParams, RsmParams } from '../parameters.js';
 import { poolKind } from '../state.js';
@@ -57,6 +57,8 @@ export class HostWeights {
   readonly embedding: Float32Array;
   readonly head: StoredMatrix;
   readonly scratch: Scratch;
+  /** Cosines and sines of rotary positions, `[chunkSize, headWidth / 2]` each. */
+  readonly angles: { readonly cos: Place; readonly sin: Place } | undefined;
   readonly #free: (readonly HostPending[])[] = [];
 
   /**
@@ -68,8 +70,12 @@ export class HostWeights {
     params: RsmParams<NDArray>,
     bits: StoredBits = 32,
   ) {
-    const { hiddenSize: d, mlpWidth, vocabSize, chunkSize, numMemorySlots } = config;
+    const { hiddenSize: d, mlpWidth, vocabSize, chunkSize, numMemorySlots, numHeads } = config;
     const { kernels } = this;
+    if (config.positions === 'rotary') {
+      const { cos, sin } = rotaryAngles([...Array(chunkSize).keys()], d / numHeads);
+      this.angles = { cos: kernels.store(cos), sin: kernels.store(sin) };
+    }
     this.blocks = params.blocks.map((block) => placeBlock(kernels, block, bits));
     this.normOut = placeNorm(kernels, params.normOut);
     this.embedding = params.tokenEmbedding.data as Float32Array;

@@ -3,8 +3,6 @@ import {
   DeviceArray,
   type NDArray,
   ndarray,
-  type RotaryAngles,
-  rotaryAngles,
   type ToDevice,
   type ToHost,
   type ToInput,
@@ -44,7 +42,6 @@ const weightsOf = ({ numLayers, hiddenSize: d, vocabSize }: RsmConfig) =>
 export class HostTokenForm implements TokenForm {
   readonly #pending: readonly HostPending[];
   readonly #positions: Float32Array;
-  readonly #angles: RotaryAngles | undefined;
   /** Outputs that a sync attends to, [chunkSize, d] of every block. */
   readonly #hidden: readonly Float32Array[];
 
@@ -52,11 +49,9 @@ export class HostTokenForm implements TokenForm {
     private readonly config: RsmConfig,
     private readonly weights: HostWeights,
   ) {
-    const { hiddenSize: d, numHeads, chunkSize, numLayers, positions } = config;
+    const { hiddenSize: d, chunkSize, numLayers } = config;
     this.#pending = weights.places();
     this.#positions = positionTable(chunkSize, d);
-    this.#angles =
-      positions === 'rotary' ? rotaryAngles([...Array(chunkSize).keys()], d / numHeads) : undefined;
     const kept = hasHiddenSync(config) ? numLayers : 0;
     this.#hidden = Array.from({ length: kept }, () => new Float32Array(chunkSize * d));
   }
@@ -130,11 +125,14 @@ export class HostTokenForm implements TokenForm {
   /** Self-attention over the chunk so far; leaves the stream behind it, normalised for the read. */
   #attend(block: HostBlock, pending: HostPending, position: number): void {
     const { hiddenSize: d, numHeads, chunkSize } = this.config;
-    const { kernels, scratch } = this.weights;
+    const { kernels, scratch, angles } = this.weights;
     const { sum, normal, branch, packed, read, scores, zeros } = scratch;
     const width = d / numHeads;
     kernels.multiply(packed, block.qkv, normal, zeros);
-    if (this.#angles) this.#turn(kernels.view(packed, 2 * d), position);
+    if (angles) {
+      const at = position * (width / 2);
+      kernels.turn(packed, 2 * numHeads, width, angles.cos + at, angles.sin + at, width / 2);
+    }
     for (let head = 0; head < numHeads; head++) {
       const cache = head * chunkSize * width;
       const row = cache + position * width;
@@ -187,20 +185,6 @@ export class HostTokenForm implements TokenForm {
         return;
       case 'kept':
         kernels.numbers.copyWithin(pool.sum + position * d, scratch.sum, scratch.sum + d);
-    }
-  }
-
-  /** Rotary positions: turns the pairs (i, i + width / 2) of every head of queries and keys, [2 d]. */
-  #turn(rows: Float32Array, position: number): void {
-    const half = this.config.hiddenSize / this.config.numHeads / 2;
-    const { cos, sin } = this.#angles!;
-    for (let start = 0; start < rows.length; start += 2 * half) {
-      for (let i = 0; i < half; i++) {
-        const [a, b] = [rows[start + i]!, rows[start + half + i]!];
-        const [c, s] = [cos[position * half + i]!, sin[position * half + i]!];
-        rows[start + i] = a * c - b * s;
-        rows[start + half + i] = b * c + a * s;
-      }
     }
   }
 
