@@ -44,7 +44,6 @@ export * from './generation/session.js';
 export * from './generation/session-snapshot.js';
 export { StepDecoder, type StepTurns } from './generation/step-decoder.js';
 export type * from './inspection.js';
-export type * from './inspection.js';
 export type * from './mechanism.js';
 export { missingSetting } from './missing-setting.js';
 export * from './model-size.js';

@@ -2,6 +2,7 @@ import { createDecoder, Session } from '@palimpsest/lm';
 import { createEngine, type Engine, type NDArray, ndarray, Rng } from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { prefersHost } from '../src/decoder/host-weights.js';
+import { LongTextDecoder } from '../src/decoder/long-text-decoder.js';
 import { createOmModel, type OmOptions, resolveConfig } from '../src/index.js';
 import { distance, lively, randomIds, small } from './support/variants.js';
 
@@ -162,3 +163,31 @@ it('refuses a memory with a position or ids that there are not, and stays what i
   expect(await session.logits()).toEqual(logits);
   await session.dispose();
 });
+
+it('hands long texts to a graph that all forks share, each with its own memory', async () => {
+  const model = createOmModel(base);
+  const params = lively((rng) => model.init(rng));
+  const ids = Array.from(randomIds(1, 25, base.vocabSize).data);
+  const { decoder: _own, ...plain } = model;
+  let opened = 0;
+  const whole = await createDecoder(engine, model, params);
+  const decoder = LongTextDecoder.create(await createDecoder(engine, model, params), 20, () => {
+    opened += 1;
+    return createDecoder(engine, plain, params, { chunks: [base.segmentLen!] });
+  });
+  await decoder.read(ids.slice(0, 5));
+  const fork = await decoder.fork();
+  const texts = [ids, ids.toReversed()];
+  const logits = await Promise.all([decoder, fork].map((each, lane) => each.read(texts[lane]!)));
+  expect(opened).toBe(1);
+  for (const [lane, each] of [decoder, fork].entries()) {
+    await whole.reset();
+    await whole.read(ids.slice(0, 5));
+    expect(distance(logits[lane]!, await whole.read(texts[lane]!))).toBeLessThan(2e-4);
+    expect(distance(await each.read([1]), await whole.read([1]))).toBeLessThan(2e-4);
+  }
+  await decoder.dispose();
+  expect(distance(await fork.read(ids), await whole.read(ids))).toBeLessThan(2e-4);
+  await fork.dispose();
+  await whole.dispose();
+}, 120_000);

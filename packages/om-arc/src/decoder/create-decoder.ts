@@ -1,17 +1,28 @@
-import { type AnySequenceModel, createDecoder, type Decoder, type DecoderOptions } from '@palimpsest/lm';
+import {
+  type AnySequenceModel,
+  countParameters,
+  createDecoder,
+  type Decoder,
+  type DecoderOptions,
+} from '@palimpsest/lm';
 import { type Engine, isOnDevice, type NDArray, runOnce, toHost } from '@palimpsest/tensor-core';
 import type { OmConfig } from '../config.js';
 import type { OmParams } from '../parameters.js';
 import { HostDecoder, type HostState } from './host-decoder.js';
 import { HostRoom } from './host-room.js';
 import { HostWeights } from './host-weights.js';
-
-/** Texts at least this long are read in whole segments by the graph, whose products use every row of a segment. */
-const LONG_TEXT = 4096;
+import { LongTextDecoder } from './long-text-decoder.js';
 
 /**
- * A decoder on the processor (DERIVATION.md, "Decoding on the processor") that hands long texts to the compiled `forward`;
- * both have the same memory.
+ * A text is read by the graph from this many parameters of layers times tokens on. Its products use every row of a segment, but
+ * building it takes 0.5 to 1 s, in which the processor reads as much: 4,000 tokens take 0.07 s with 100,000 parameters, 7 s
+ * with 8 million, where the graph needs 1.3 s. It reads one segment at a time, since a graph of sixteen takes 2 to 15 s to
+ * build and is faster afterwards by a fifth.
+ */
+const GRAPH_PAYS = 1e10;
+
+/**
+ * A decoder on the processor (DERIVATION.md, "Decoding on the processor") that hands long texts to the compiled `forward`.
  * @param model without a decoder of its own
  */
 export async function createOmDecoder(
@@ -27,57 +38,9 @@ export async function createOmDecoder(
   const tokens = new HostDecoder(room, first as unknown as HostState);
   // The graph's weights have 32 bits, and a text reads as the same model however long it is.
   if (options.bits === 8) return tokens;
-  const chunks = [16 * config.segmentLen, config.segmentLen];
-  const openGraph = () => createDecoder(engine, model, params, { ...options, chunks });
-  return new LongTextDecoder(tokens, openGraph);
-}
-
-/** Reads long texts with one decoder and everything else with another. */
-class LongTextDecoder implements Decoder {
-  readonly #tokens: Decoder;
-  readonly #openGraph: () => Promise<Decoder>;
-  #graph: Decoder | undefined;
-
-  constructor(tokens: Decoder, openGraph: () => Promise<Decoder>) {
-    this.#tokens = tokens;
-    this.#openGraph = openGraph;
-  }
-
-  get stateBytes(): number {
-    return this.#tokens.stateBytes;
-  }
-
-  async read(ids: ArrayLike<number>): Promise<Float32Array> {
-    if (ids.length < LONG_TEXT) return this.#tokens.read(ids);
-    this.#graph ??= await this.#openGraph();
-    await this.#graph.restore(await this.#tokens.state());
-    const logits = await this.#graph.read(ids);
-    await this.#tokens.restore(await this.#graph.state());
-    return logits;
-  }
-
-  state(): Promise<unknown> {
-    return this.#tokens.state();
-  }
-
-  restore(state: unknown): Promise<void> {
-    return this.#tokens.restore(state);
-  }
-
-  get compact(): Decoder['compact'] {
-    return this.#tokens.compact;
-  }
-
-  reset(): Promise<void> {
-    return this.#tokens.reset();
-  }
-
-  async fork(): Promise<Decoder> {
-    return new LongTextDecoder(await this.#tokens.fork(), this.#openGraph);
-  }
-
-  async dispose(): Promise<void> {
-    await this.#graph?.dispose();
-    await this.#tokens.dispose();
-  }
+  const longText = Math.ceil(GRAPH_PAYS / countParameters(host.layers));
+  const chunks = [config.segmentLen];
+  return LongTextDecoder.create(tokens, longText, () =>
+    createDecoder(engine, model, params, { ...options, chunks }),
+  );
 }
