@@ -171,9 +171,11 @@ it('hands long texts to a graph that all forks share, each with its own memory',
   const { decoder: _own, ...plain } = model;
   let opened = 0;
   const whole = await createDecoder(engine, model, params);
-  const decoder = LongTextDecoder.create(await createDecoder(engine, model, params), 20, () => {
+  const { segmentLen } = resolveConfig(base);
+  const tokens = (await createDecoder(engine, model, params)) as LongTextDecoder;
+  const decoder = LongTextDecoder.create(tokens, { longText: 20, segmentLen }, () => {
     opened += 1;
-    return createDecoder(engine, plain, params, { chunks: [base.segmentLen!] });
+    return createDecoder(engine, plain, params, { chunks: [segmentLen] });
   });
   await decoder.read(ids.slice(0, 5));
   const fork = await decoder.fork();

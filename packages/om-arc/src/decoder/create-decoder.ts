@@ -38,9 +38,9 @@ export async function createOmDecoder(
   const tokens = new HostDecoder(room, first as unknown as HostState);
   // The graph's weights have 32 bits, and a text reads as the same model however long it is.
   if (options.bits === 8) return tokens;
-  const longText = Math.ceil(GRAPH_PAYS / countParameters(host.layers));
-  const chunks = [config.segmentLen];
-  return LongTextDecoder.create(tokens, longText, () =>
-    createDecoder(engine, model, params, { ...options, chunks }),
+  const { segmentLen } = config;
+  const longText = Math.max(2 * segmentLen, Math.ceil(GRAPH_PAYS / countParameters(host.layers)));
+  return LongTextDecoder.create(tokens, { longText, segmentLen }, () =>
+    createDecoder(engine, model, params, { ...options, chunks: [segmentLen] }),
   );
 }

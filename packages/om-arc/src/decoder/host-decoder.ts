@@ -1,8 +1,8 @@
 import { InputError, type NDArray, ndarray } from '@palimpsest/base';
-import type { Decoder } from '@palimpsest/lm';
 import { contextIds } from '../plan.js';
 import type { Cache, HostRoom } from './host-room.js';
 import { HostSegment } from './host-segment.js';
+import type { SegmentDecoder } from './long-text-decoder.js';
 
 /** What the memory consists of besides the keys, which follow from it. */
 interface KeptState {
@@ -21,7 +21,7 @@ export interface HostState extends KeptState {
  * Tokens of one text on the processor itself, so that a token costs what reading the weights and the open segment's keys costs,
  * whatever came before.
  */
-export class HostDecoder implements Decoder {
+export class HostDecoder implements SegmentDecoder {
   readonly #room: HostRoom;
   readonly #first: HostState;
   readonly #cache: Cache;
@@ -34,6 +34,10 @@ export class HostDecoder implements Decoder {
     this.#cache = room.take();
     this.#segment = new HostSegment(room, this.#cache);
     this.#load(first);
+  }
+
+  get position(): number {
+    return this.#segment.position;
   }
 
   get stateBytes(): number {

@@ -1,5 +1,12 @@
 import type { Decoder } from '@palimpsest/lm';
 
+/** A decoder that knows how much of a segment it has read. */
+export interface SegmentDecoder extends Decoder {
+  /** Tokens in the open segment. */
+  readonly position: number;
+  fork(): Promise<SegmentDecoder>;
+}
+
 /** A decoder by graphs, opened at the first long text and shared by all that were forked from one decoder. */
 class SharedGraph {
   #users = 0;
@@ -32,25 +39,32 @@ class SharedGraph {
   }
 }
 
-/** Reads long texts with one decoder, and everything else with another; both have the same memory. */
-export class LongTextDecoder implements Decoder {
-  readonly #tokens: Decoder;
-  readonly #longText: number;
+interface Lengths {
+  /** Tokens from which a text is long. */
+  readonly longText: number;
+  readonly segmentLen: number;
+}
+
+/** Reads the whole segments of long texts with one decoder, and everything else with another; both have the same memory. */
+export class LongTextDecoder implements SegmentDecoder {
+  readonly #tokens: SegmentDecoder;
+  readonly #lengths: Lengths;
   readonly #graph: SharedGraph;
 
-  private constructor(tokens: Decoder, longText: number, graph: SharedGraph) {
+  private constructor(tokens: SegmentDecoder, lengths: Lengths, graph: SharedGraph) {
     this.#tokens = tokens;
-    this.#longText = longText;
+    this.#lengths = lengths;
     this.#graph = graph;
     graph.take();
   }
 
-  /**
-   * @param longText tokens from which a text is long
-   * @param open the decoder of long texts
-   */
-  static create(tokens: Decoder, longText: number, open: () => Promise<Decoder>): LongTextDecoder {
-    return new LongTextDecoder(tokens, longText, new SharedGraph(open));
+  /** @param open the decoder of whole segments */
+  static create(tokens: SegmentDecoder, lengths: Lengths, open: () => Promise<Decoder>): LongTextDecoder {
+    return new LongTextDecoder(tokens, lengths, new SharedGraph(open));
+  }
+
+  get position(): number {
+    return this.#tokens.position;
   }
 
   get stateBytes(): number {
@@ -58,10 +72,16 @@ export class LongTextDecoder implements Decoder {
   }
 
   async read(ids: ArrayLike<number>): Promise<Float32Array> {
-    if (ids.length < this.#longText) return this.#tokens.read(ids);
-    const { logits, state } = await this.#graph.read(ids, await this.#tokens.state());
+    const { longText, segmentLen } = this.#lengths;
+    if (ids.length < longText) return this.#tokens.read(ids);
+    // A piece across a border would be computed twice, once for each of its segments.
+    const begin = (segmentLen - this.position) % segmentLen;
+    const end = ids.length - ((ids.length - begin) % segmentLen);
+    const all = Int32Array.from(ids);
+    if (begin > 0) await this.#tokens.read(all.subarray(0, begin));
+    const { logits, state } = await this.#graph.read(all.subarray(begin, end), await this.#tokens.state());
     await this.#tokens.restore(state);
-    return logits;
+    return end < all.length ? this.#tokens.read(all.subarray(end)) : logits;
   }
 
   state(): Promise<unknown> {
@@ -80,8 +100,8 @@ export class LongTextDecoder implements Decoder {
     return this.#tokens.reset();
   }
 
-  async fork(): Promise<Decoder> {
-    return new LongTextDecoder(await this.#tokens.fork(), this.#longText, this.#graph);
+  async fork(): Promise<LongTextDecoder> {
+    return new LongTextDecoder(await this.#tokens.fork(), this.#lengths, this.#graph);
   }
 
   async dispose(): Promise<void> {
