@@ -133,7 +133,7 @@ describe('cached decoding', () => {
     expect(forms.map(({ runsOn }) => runsOn)).toEqual(['host', 'graph']);
     for (const decoder of forms) await decoder.dispose();
     await expect(create({ hiddenSize: 6 }, { tokens: 'host' })).rejects.toThrow(
-      'take a hiddenSize and a head width that are multiples of 4',
+      'take a hiddenSize and an MLP width that are multiples of 4',
     );
     await expect(create({ preset: 'parity' })).rejects.toThrow(
       "The preset 'parity' cannot be decoded from caches",
@@ -174,6 +174,9 @@ describe('cached decoding', () => {
       { hiddenSize: 4, numHeads: 1, numMemorySlots: 1, windowSize: 2, vocabSize: 2, numLayers: 1 },
       { hiddenSize: 12, numHeads: 3, numMemorySlots: 5, windowSize: 9, vocabSize: 67 },
       { hiddenSize: 40, numHeads: 2, numMemorySlots: 6, windowSize: 33, vocabSize: 5, positions: 'rotary' },
+      { hiddenSize: 12, numHeads: 4, windowSize: 5 },
+      { hiddenSize: 12, numHeads: 2, windowSize: 6, positions: 'rotary' },
+      { hiddenSize: 28, numHeads: 2, windowSize: 4, positions: 'rotary' },
     ];
     for (const options of edges) {
       const model = smallModel(options);
@@ -191,6 +194,13 @@ describe('cached decoding', () => {
       // The graph reads pieces of a chunk at once, the processor token by token, both whole chunks.
       const prompt = Array.from({ length: 3 * windowSize + 1 }, (_, place) => (5 * place) % vocabSize);
       expectClose(await host!.read(prompt), ndarray(await graph!.read(prompt), [vocabSize]));
+      const kept = await host!.state();
+      expectSameState(kept, await graph!.state(), model);
+      await graph!.restore(kept);
+      const next = await host!.read([1]);
+      expectClose(next, ndarray(await graph!.read([1]), [vocabSize]));
+      await host!.restore(kept);
+      expect(await host!.read([1])).toEqual(next);
       await host!.dispose();
       await graph!.dispose();
     }

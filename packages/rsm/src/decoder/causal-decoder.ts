@@ -147,7 +147,7 @@ export class CausalDecoder implements Decoder {
     checkWiring(config);
     if ((tokens === 'host' || bits === 8) && !fitsHost(config)) {
       throw new InputError(
-        'Tokens on the processor take a hiddenSize and a head width that are multiples of 4, and WebAssembly with vectors; use the graph.',
+        'Tokens on the processor take a hiddenSize and an MLP width that are multiples of 4, and WebAssembly with vectors; use the graph.',
       );
     }
     if (bits === 8 && tokens === 'graph') {

@@ -3,13 +3,14 @@ import { type NDArray, rotaryAngles } from '@palimpsest/tensor-core';
 import type { RsmConfig } from '../config.js';
 import type { BlockParams, NormParams, RsmParams } from '../parameters.js';
 import { poolKind } from '../state.js';
+import { headRoom, padHeads } from './head-room.js';
 
 export interface HostNorm {
   readonly gain: Place;
   readonly bias: Place;
 }
 
-/** Where a block's weights lie. */
+/** Where a block's weights lie. Heads have room for a multiple of 4 numbers each. */
 export interface HostBlock {
   readonly attentionNorm: HostNorm;
   readonly qkv: StoredMatrix;
@@ -40,7 +41,7 @@ interface Scratch {
   readonly sum: Place;
   readonly normal: Place;
   readonly branch: Place;
-  /** [3 d], [d], [4 d]. */
+  /** [3 · heads · room], [heads · room], [4 d]. */
   readonly packed: Place;
   readonly read: Place;
   readonly hidden: Place;
@@ -72,11 +73,12 @@ export class HostWeights {
   ) {
     const { hiddenSize: d, mlpWidth, vocabSize, chunkSize, numMemorySlots, numHeads } = config;
     const { kernels } = this;
+    const heads = numHeads * headRoom(d / numHeads);
     if (config.positions === 'rotary') {
       const { cos, sin } = rotaryAngles([...Array(chunkSize).keys()], d / numHeads);
       this.angles = { cos: kernels.store(cos), sin: kernels.store(sin) };
     }
-    this.blocks = params.blocks.map((block) => placeBlock(kernels, block, bits));
+    this.blocks = params.blocks.map((block) => placeBlock(kernels, block, numHeads, bits));
     this.normOut = placeNorm(kernels, params.normOut);
     this.embedding = params.tokenEmbedding.data as Float32Array;
     this.head = kernels.storeMatrix(this.embedding, vocabSize, d, bits);
@@ -84,26 +86,27 @@ export class HostWeights {
       sum: kernels.allocate(d),
       normal: kernels.allocate(d),
       branch: kernels.allocate(d),
-      packed: kernels.allocate(3 * d),
-      read: kernels.allocate(d),
+      packed: kernels.allocate(3 * heads),
+      read: kernels.allocate(heads),
       hidden: kernels.allocate(mlpWidth),
       scores: kernels.allocate(Math.max(chunkSize, numMemorySlots) + 4),
       logits: kernels.allocate(vocabSize),
-      zeros: kernels.allocate(Math.max(3 * d, mlpWidth, vocabSize)),
+      zeros: kernels.allocate(Math.max(3 * heads, mlpWidth, vocabSize)),
     };
   }
 
   /** Places for one more text; those of a text that is over are used again. */
   places(): readonly HostPending[] {
-    const { hiddenSize: d, chunkSize, numMemorySlots: m, numLayers } = this.config;
+    const { hiddenSize: d, chunkSize, numMemorySlots: m, numLayers, numHeads } = this.config;
     const { kernels } = this;
+    const cache = chunkSize * numHeads * headRoom(d / numHeads);
     const pooled = { mean: 1, online: m, kept: chunkSize }[poolKind(this.config)];
     const place = (): HostPending => ({
       slotKeys: kernels.allocate(m * d),
       slotValues: kernels.allocate(m * d),
       queries: kernels.allocate(m * d),
-      keys: kernels.allocate(chunkSize * d),
-      values: kernels.allocate(chunkSize * d),
+      keys: kernels.allocate(cache),
+      values: kernels.allocate(cache),
       pool: { sum: kernels.allocate(pooled * d), peak: kernels.allocate(m), total: kernels.allocate(m) },
     });
     return this.#free.pop() ?? Array.from({ length: numLayers }, place);
@@ -119,14 +122,24 @@ const placeNorm = (kernels: DecodingKernels, { gain, bias }: NormParams<NDArray>
   bias: kernels.store(bias.data),
 });
 
-function placeBlock(kernels: DecodingKernels, block: BlockParams<NDArray>, bits: StoredBits): HostBlock {
+function placeBlock(
+  kernels: DecodingKernels,
+  block: BlockParams<NDArray>,
+  numHeads: number,
+  bits: StoredBits,
+): HostBlock {
   const matrix = ({ weight }: { readonly weight: NDArray }) =>
     kernels.storeMatrix(weight.data, weight.shape[0]!, weight.shape[1]!, bits);
   const { selfAttention, memoryRead, mlp } = block;
+  const d = selfAttention.projection.weight.shape[0]!;
+  const width = d / numHeads;
+  const heads = numHeads * headRoom(width);
+  const qkv = padHeads(selfAttention.qkv.weight.data, { groups: 3 * numHeads, width, inner: d });
+  const projection = padHeads(selfAttention.projection.weight.data, { groups: d * numHeads, width });
   return {
     attentionNorm: placeNorm(kernels, block.attentionNorm),
-    qkv: matrix(selfAttention.qkv),
-    projection: matrix(selfAttention.projection),
+    qkv: kernels.storeMatrix(qkv, 3 * heads, d, bits),
+    projection: kernels.storeMatrix(projection, d, heads, bits),
     projectionBias: kernels.store(selfAttention.projection.bias.data),
     readNorm: placeNorm(kernels, block.readNorm),
     readBias: kernels.store(memoryRead.output.bias.data),

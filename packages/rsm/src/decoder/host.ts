@@ -11,6 +11,7 @@ import type { RsmConfig } from '../config.js';
 import { positionTable } from '../positional-encoding.js';
 import { type BlockState, hasHiddenSync, type PoolState, poolKind } from '../state.js';
 import type { OpenSlots } from './graph.js';
+import { headRoom, padHeads, stripHeads } from './head-room.js';
 import type { HostBlock, HostNorm, HostPending, HostWeights } from './host-weights.js';
 import { type Pools, type TokenForm, take } from './token-form.js';
 
@@ -21,8 +22,8 @@ import { type Pools, type TokenForm, take } from './token-form.js';
 const MOST_BYTES = 2 ** 28;
 
 /** Whether a model can be decoded by the kernels of this package. */
-export function fitsHost({ hiddenSize: d, numHeads, mlpWidth }: RsmConfig): boolean {
-  return [d, d / numHeads, mlpWidth].every((width) => width % 4 === 0) && hasDecodingKernels();
+export function fitsHost({ hiddenSize: d, mlpWidth }: RsmConfig): boolean {
+  return [d, mlpWidth].every((width) => width % 4 === 0) && hasDecodingKernels();
 }
 
 /** Whether that is the faster way on an engine that computes on the processor. */
@@ -62,20 +63,29 @@ export class HostTokenForm implements TokenForm {
       const size = shape.reduce((product, extent) => product * extent, 1);
       return ndarray(this.weights.kernels.view(place, size).slice(), shape);
     };
-    const cache = [1, numHeads, chunkSize, d / numHeads];
+    const width = d / numHeads;
+    const cached = (place: number) => {
+      const groups = numHeads * chunkSize;
+      const padded = this.weights.kernels.view(place, groups * headRoom(width)).slice();
+      return ndarray(stripHeads(padded, { groups, width }), [1, numHeads, chunkSize, width]);
+    };
     return this.#pending.map(({ keys, values, pool }, layer) => ({
-      keys: copy(keys, cache),
-      values: copy(values, cache),
+      keys: cached(keys),
+      values: cached(values),
       pool: this.#poolShapes(({ name, shape }) => copy(pool[name], shape)),
       hidden: this.#hidden[layer] && ndarray(this.#hidden[layer].slice(), [1, chunkSize, d]),
     }));
   }
 
   async setBlocks(blocks: ToInput<readonly BlockState[]>): Promise<void> {
+    const { hiddenSize: d, numHeads, chunkSize } = this.config;
+    const heads = { groups: numHeads * chunkSize, width: d / numHeads };
+    const setCache = async (place: number, cache: NDArray) =>
+      this.weights.kernels.numbers.set(padHeads(await numbersOf(cache), heads), place);
     for (const [layer, { keys, values, hidden }] of blocks.entries()) {
       const place = this.#pending[layer]!;
-      await this.#set(place.keys, keys as NDArray);
-      await this.#set(place.values, values as NDArray);
+      await setCache(place.keys, keys as NDArray);
+      await setCache(place.values, values as NDArray);
       if (hidden) this.#hidden[layer]!.set(await numbersOf(hidden as NDArray));
     }
     await this.#setPools(blocks as ToHost<Pools>);
@@ -128,26 +138,28 @@ export class HostTokenForm implements TokenForm {
     const { kernels, scratch, angles } = this.weights;
     const { sum, normal, branch, packed, read, scores, zeros } = scratch;
     const width = d / numHeads;
+    const room = headRoom(width);
     kernels.multiply(packed, block.qkv, normal, zeros);
     if (angles) {
       const at = position * (width / 2);
-      kernels.turn(packed, 2 * numHeads, width, angles.cos + at, angles.sin + at, width / 2);
+      kernels.turn(packed, 2 * numHeads, room, angles.cos + at, angles.sin + at, width / 2);
     }
     for (let head = 0; head < numHeads; head++) {
-      const cache = head * chunkSize * width;
-      const row = cache + position * width;
-      const [key, value] = [packed + d + head * width, packed + 2 * d + head * width];
-      kernels.numbers.copyWithin(pending.keys + row, key, key + width);
-      kernels.numbers.copyWithin(pending.values + row, value, value + width);
+      const cache = head * chunkSize * room;
+      const row = cache + position * room;
+      const query = packed + head * room;
+      const [key, value] = [query + numHeads * room, query + 2 * numHeads * room];
+      kernels.numbers.copyWithin(pending.keys + row, key, key + room);
+      kernels.numbers.copyWithin(pending.values + row, value, value + room);
       kernels.attend(
-        read + head * width,
-        packed + head * width,
+        read + head * room,
+        query,
         pending.keys + cache,
         pending.values + cache,
         scores,
         position + 1,
-        width,
-        width,
+        room,
+        room,
         1 / Math.sqrt(width),
       );
     }
