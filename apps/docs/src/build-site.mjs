@@ -1,7 +1,7 @@
 // `pnpm build:site [--base /folder/] [--no-reference]`: the whole site in apps/docs/dist.
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'vitepress';
 import { gather } from './gather.mjs';
@@ -32,4 +32,4 @@ if (!values['no-reference']) {
 gather();
 await build(home);
 const playground = join(home, '../playground/dist');
-if (existsSync(playground)) cpSync(playground, join(home, values.out, 'playground'), { recursive: true });
+if (existsSync(playground)) cpSync(playground, resolve(home, values.out, 'playground'), { recursive: true });

@@ -26,6 +26,12 @@ describe('the site', () => {
     expect(page('memories/osam.html')).toMatch(/<img[^>]+memory-osam/);
   });
 
+  it('has the playground inside where that is built, in the folder that was asked for', () => {
+    const built = existsSync(join(home, '../playground/dist/index.html'));
+    expect(existsSync(join(out, 'playground/index.html'))).toBe(built);
+    expect(existsSync(join(home, out))).toBe(false);
+  });
+
   it('works below a folder and asks no other host for anything', () => {
     const html = page('start.html');
     const fetched = [...html.matchAll(/<(?:script|link|img)\b[^>]*\b(?:src|href)="([^"]+)"/g)].map(
