@@ -45,7 +45,7 @@ export function isFusible(engine: Engine, config: TransformerConfig): boolean {
 }
 
 type Caches<T> = readonly LayerCache<T>[];
-type Call = Compiled<[unknown, FusedRows, FusedAngles, Lengths, Caches<tf.Tensor>], FusedResult>;
+type Call = Compiled<[unknown, FusedRows, FusedAngles, Lengths, tf.Tensor, Caches<tf.Tensor>], FusedResult>;
 
 /** What all texts of one model share. */
 class FusedForms<P> {
@@ -68,9 +68,15 @@ class FusedForms<P> {
     this.#tables = decoderTables(config);
     this.#params = isOnDevice(given) ? given : engine.put(given);
     this.#call = engine.compile(
-      (params: unknown, rows: FusedRows, angles: FusedAngles, lengths: Lengths, layers: Caches<tf.Tensor>) =>
-        runFused(config, complete(params as P), rows, lengths, angles, layers),
-      { name: `${name}.decode`, donate: [4], freeze: [0], freeAxes: { 1: 1, 2: 0, 4: 2 } },
+      (
+        params: unknown,
+        rows: FusedRows,
+        angles: FusedAngles,
+        lengths: Lengths,
+        slots: tf.Tensor,
+        layers: Caches<tf.Tensor>,
+      ) => runFused(config, complete(params as P), rows, lengths, slots, angles, layers),
+      { name: `${name}.decode`, donate: [5], freeze: [0], freeAxes: { 1: 1, 2: 0, 4: 2, 5: 2 } },
     ) as Call;
   }
 
@@ -108,8 +114,24 @@ class FusedForms<P> {
       tokens: line(ids, 1, ids.length),
       positions: this.config.positions === 'learned' ? line(places(), 1, ids.length) : undefined,
     };
-    const lengths = { last: line(Int32Array.of(total - 1), 1), total: line(Int32Array.of(total), 1) };
-    return this.#call(this.#params, rows, this.#anglesOf(size), lengths, layers);
+    const lengths = {
+      first: line(Int32Array.of(position), 1),
+      last: line(Int32Array.of(total - 1), 1),
+      total: line(Int32Array.of(total), 1),
+    };
+    const { keyValueHeads } = this.config;
+    const slots = Int32Array.from(
+      { length: keyValueHeads * ids.length },
+      (_, index) => position + (index % ids.length),
+    );
+    return this.#call(
+      this.#params,
+      rows,
+      this.#anglesOf(size),
+      lengths,
+      line(slots, 1, keyValueHeads, ids.length),
+      layers,
+    );
   }
 
   /** A decoder for texts that the cache is too small for, before the first token. */

@@ -1,4 +1,4 @@
-import { defineOp, type GraphBuilder, tf, type Value } from '@palimpsest/tensor-core';
+import { defineOp, type GraphBuilder, tf, type Value, writeRows } from '@palimpsest/tensor-core';
 import type { Angles } from './position-angles.js';
 
 interface AttentionAttributes {
@@ -15,34 +15,47 @@ const onlyInGraphs = (name: string) => (): tf.Tensor[] => {
   throw new Error(`'${name}' is a node of ONNX Runtime.`);
 };
 
-/** Causal attention behind a cache as one node of ONNX Runtime (`GroupQueryAttention`). */
+/** Causal attention behind a cache as one node of ONNX Runtime (`GroupQueryAttention`), and the rows that the cache lacks. */
 const attentionOp = defineOp<AttentionAttributes>({
   name: 'FusedAttention',
-  infer: ([keys, values, , , query], { heads }) => {
-    const width = heads * keys!.shape[3]!;
-    return [{ shape: [...query!.shape.slice(0, 2), width], dtype: 'float32' }, keys!, values!];
+  infer: ([keys, , , , , query], { heads, keyValueHeads }) => {
+    const [width, time] = [keys!.shape[3]!, query!.shape[1]!];
+    const fresh = { shape: [1, keyValueHeads, time, width], dtype: 'float32' } as const;
+    return [{ shape: [1, time, heads * width], dtype: 'float32' }, fresh, fresh];
   },
   compose: onlyInGraphs('FusedAttention'),
   trace: (graph, inputs, { heads, keyValueHeads, scale, reach, isPacked, isRotary }) => {
-    const [keys, values, last, total, query, ...rest] = inputs as [Value, Value, Value, Value, Value];
+    const [keys, values, first, last, total, query, ...rest] = inputs as [
+      Value,
+      Value,
+      Value,
+      Value,
+      Value,
+      Value,
+    ];
     const [key, value] = isPacked ? [undefined, undefined] : rest;
     const angles = isRotary ? rest.slice(-2) : [];
-    const width = heads * keys.shape[3]!;
-    return [
-      ...graph.nodes(
-        'GroupQueryAttention',
-        [query, key, value, keys, values, last, total, ...angles],
-        [{ ...outputOf(query), shape: [...query.shape.slice(0, 2), width] }, keys, values],
-        {
-          num_heads: heads,
-          kv_num_heads: keyValueHeads,
-          scale: { float: scale },
-          do_rotary: Number(isRotary),
-          ...(reach > 0 && { local_window_size: reach }),
-        },
-        'com.microsoft',
-      ),
-    ];
+    const [width, time] = [keys.shape[3]!, query.shape[1]!];
+    const [read, ...caches] = graph.nodes(
+      'GroupQueryAttention',
+      [query, key, value, keys, values, last, total, ...angles],
+      [{ ...outputOf(query), shape: [1, time, heads * width] }, keys, values],
+      {
+        num_heads: heads,
+        kv_num_heads: keyValueHeads,
+        scale: { float: scale },
+        do_rotary: Number(isRotary),
+        ...(reach > 0 && { local_window_size: reach }),
+      },
+      'com.microsoft',
+    );
+    const axis = graph.constant(Int32Array.of(2), [1], 'int32');
+    const shape = [1, keyValueHeads, time, width];
+    const freeAxis = query.freeAxis === undefined ? undefined : 2;
+    const fresh = caches.map((cache) =>
+      graph.node('Slice', [cache, first, total, axis], { shape, dtype: 'float32', freeAxis }),
+    );
+    return [read!, ...fresh];
   },
 });
 
@@ -50,6 +63,8 @@ const outputOf = ({ shape, dtype, freeAxis }: Value) => ({ shape, dtype, freeAxi
 
 /** How many tokens there are with the new ones, as the runtime wants it. */
 export interface Lengths<T = tf.Tensor> {
+  /** int32 `[1]`: position of the first new token */
+  readonly first: T;
   /** int32 `[1]`: position of the last token */
   readonly last: T;
   /** int32 `[1]`: number of tokens */
@@ -66,23 +81,30 @@ export interface FusedAttention {
 
 /**
  * Causal attention of new rows behind a cache whose slot is the position: keys are rotated, and they and the values are put
- * behind the others in the memory of the cache. Slots beyond the last token cost nothing.
+ * behind the others. The node does so in a copy of its own, and the new rows are written into the cache after the run: the
+ * runtime copies every result, so that a whole cache as a result costs more than all else.
  * @param rows query, key and value rows side by side `[1, time, (heads + 2 keyValueHeads) · width]`, or the three apart
  * @param cache `[1, keyValueHeads, slots, width]` each
+ * @param slots int32 `[1, keyValueHeads, time]`: positions of the rows, for every head
  * @returns what was read, `[1, time, heads · width]`, and the cache after the call
  */
 export function fusedAttention(
   rows: tf.Tensor | readonly [tf.Tensor, tf.Tensor, tf.Tensor],
   cache: { readonly keys: tf.Tensor; readonly values: tf.Tensor },
-  { last, total }: Lengths,
+  { first, last, total }: Lengths,
+  slots: tf.Tensor,
   { angles, ...attributes }: FusedAttention,
 ): { read: tf.Tensor; keys: tf.Tensor; values: tf.Tensor } {
   const isPacked = rows instanceof tf.Tensor;
-  const inputs = [cache.keys, cache.values, last, total, ...(isPacked ? [rows] : rows)];
+  const inputs = [cache.keys, cache.values, first, last, total, ...(isPacked ? [rows] : rows)];
   if (angles) inputs.push(angles.cos, angles.sin);
   const isRotary = angles !== undefined;
-  const [read, keys, values] = attentionOp(inputs, { ...attributes, isPacked, isRotary });
-  return { read: read!, keys: keys!, values: values! };
+  const [read, key, value] = attentionOp(inputs, { ...attributes, isPacked, isRotary });
+  return {
+    read: read!,
+    keys: writeRows(cache.keys, key!, slots),
+    values: writeRows(cache.values, value!, slots),
+  };
 }
 
 const lastRowOp = defineOp<Record<string, never>>({

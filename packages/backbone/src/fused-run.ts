@@ -48,6 +48,7 @@ export function runFused(
   parameters: TransformerParameters<tf.Tensor, Matrix>,
   rows: FusedRows,
   lengths: Lengths,
+  slots: tf.Tensor,
   angles: FusedAngles,
   layers: readonly LayerCache[],
 ): FusedResult {
@@ -62,7 +63,7 @@ export function runFused(
       block,
       normal,
       cache,
-      lengths,
+      { lengths, slots },
       layerAngles(config, angles, layer),
       layer,
     );
@@ -119,7 +120,7 @@ function attention(
   block: AnyBlock,
   normal: tf.Tensor,
   cache: LayerCache,
-  lengths: Lengths,
+  { lengths, slots }: { readonly lengths: Lengths; readonly slots: tf.Tensor },
   angles: Angles | undefined,
   layer: number,
 ): { read: tf.Tensor; keys: tf.Tensor; values: tf.Tensor } {
@@ -128,9 +129,9 @@ function attention(
   const reach = localLayers.includes(layer) ? localWindow : 0;
   const form = { heads, keyValueHeads, scale, reach, angles };
   const { queryNorm, keyNorm } = block;
-  if (!queryNorm || !keyNorm) return fusedAttention(packed, cache, lengths, form);
+  if (!queryNorm || !keyNorm) return fusedAttention(packed, cache, lengths, slots, form);
   const widths = [heads, keyValueHeads, keyValueHeads].map((count) => count * headWidth);
   const [query, key, value] = tf.split(packed, widths, 2) as [tf.Tensor, tf.Tensor, tf.Tensor];
   const normalised = [norm(query, queryNorm, config), norm(key, keyNorm, config)] as const;
-  return fusedAttention([...normalised, value], cache, lengths, form);
+  return fusedAttention([...normalised, value], cache, lengths, slots, form);
 }

@@ -167,6 +167,22 @@ describe('decoding in few large nodes', () => {
     expect(engine.memory()).toEqual(before);
   });
 
+  it('copies no cache for a token', async () => {
+    const { model, others } = frozen(llama);
+    const decoder = await model.decoder!(engine, others);
+    await decoder.read(text(20, 1));
+    const tokens = 20;
+    const cache = 4 * 2 * 3 * 2 * 16 * 256;
+    let grown = 0;
+    for (let token = 0; token < tokens; token++) {
+      const before = process.memoryUsage().arrayBuffers;
+      await decoder.read([token]);
+      grown += Math.max(0, process.memoryUsage().arrayBuffers - before);
+    }
+    expect(grown).toBeLessThan((tokens * cache) / 4);
+    await decoder.dispose();
+  });
+
   it('gives a memory that the general form goes on from, and takes its memory', async () => {
     const { model, others } = frozen(llama);
     const fused = await model.decoder!(engine, others);

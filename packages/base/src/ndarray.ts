@@ -99,24 +99,37 @@ export function isNDArray(value: unknown): value is NDArray {
   );
 }
 
+/** Which heads of several arrays side by side are those of one of them. */
+export interface HeadsWithin {
+  /** Heads of the arrays before it. */
+  readonly before: number;
+  /** Heads of all of them. */
+  readonly all: number;
+}
+
 /**
  * Overwrites rows of axis 2 in place.
  * @param target row-major data of `shape`, `[batch, heads, slots, ...]`
  * @param rows `[batch, heads, count, ...]`
  * @param slots `[batch, heads, count]`
+ * @param within which heads of `rows` are meant, where it has those of other arrays too
  */
 export function overwriteRows(
   target: TypedArray,
   shape: readonly number[],
   rows: TypedArray,
   slots: ArrayLike<number>,
+  within?: HeadsWithin,
 ): void {
   const [batch, heads, extent] = shape as [number, number, number];
+  const { before, all } = within ?? { before: 0, all: heads };
   const width = sizeOf(shape.slice(3));
   const count = slots.length / (batch * heads);
   for (let index = 0; index < slots.length; index++) {
     const list = Math.floor(index / count);
-    const row = rows.subarray(index * width, (index + 1) * width);
-    target.set(row as never, (list * extent + slots[index]!) * width);
+    const from = (Math.floor(list / heads) * all + before + (list % heads)) * count + (index % count);
+    const to = (list * extent + slots[index]!) * width;
+    // A view of every row would cost more than its numbers.
+    for (let i = 0; i < width; i++) target[to + i] = rows[from * width + i]!;
   }
 }

@@ -137,6 +137,39 @@ describe.each(engines.map((engine) => [engine.name, engine] as const))(
       for (const compiled of [plain, keeping, watched, both]) await compiled.dispose();
     });
 
+    test('rows of several donated arrays, of several texts and heads, each come into their own', async () => {
+      const ramp = (from: number, ...shape: number[]) =>
+        ndarray(
+          Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, index) => from + index),
+          shape,
+        );
+      const write = (caches: readonly tf.Tensor[], rows: readonly tf.Tensor[], slots: readonly tf.Tensor[]) =>
+        caches.map((cache, index) => writeRows(cache, tf.neg(rows[index]!), slots[index]!));
+      const caches = [ramp(0, 2, 2, 3, 2), ramp(100, 2, 1, 3, 2), ramp(200, 2, 2, 3, 2)];
+      const rows = [ramp(1, 2, 2, 2, 2), ramp(51, 2, 1, 2, 2), ramp(91, 2, 2, 2, 2)];
+      const slots = [
+        ndarray([0, 2, 1, 0, 2, 1, 0, 1], [2, 2, 2], 'int32'),
+        ndarray([1, 2, 2, 0], [2, 1, 2], 'int32'),
+        ndarray([2, 1, 0, 2, 1, 0, 2, 0], [2, 2, 2], 'int32'),
+      ];
+      const expected = caches.map(({ data }, index) => {
+        const result = Float32Array.from(data);
+        const given = rows[index]!.data;
+        slots[index]!.data.forEach((slot, at) => {
+          const list = Math.floor(at / 2);
+          for (const i of [0, 1]) result[(list * 3 + slot) * 2 + i] = -given[at * 2 + i]!;
+        });
+        return [...result];
+      });
+      const donating = engine.compile(write, { donate: [0] });
+      const written = await donating(engine.put(caches), rows, slots);
+      for (const [index, array] of written.entries()) {
+        expect([...(await array.data())]).toEqual(expected[index]);
+        array.dispose();
+      }
+      await donating.dispose();
+    });
+
     test('frozen arguments give the same values, and other arrays are noticed', async () => {
       const compiled = engine.compile(affine, { freeze: [0] });
       const [p, q] = [parameters(), { ...parameters(), weight: ndarray([1, 0, 0, 1], [2, 2]) }];

@@ -10,7 +10,7 @@ import type { OnnxRuntime, OnnxTensor } from './onnx-runtime.js';
 import type { PackedWeights } from './packed-weights.js';
 import { guarded } from './runtime-failure.js';
 import type { StoredPlaces } from './stored-places.js';
-import { type Fetch, type TracedModel, traceFunction } from './traced-graph.js';
+import { type LeafWrite, type TracedModel, traceFunction } from './traced-graph.js';
 
 /** Graphs with fewer multiply-adds, such as decode steps, run faster on one thread. */
 const SMALL_PRODUCTS = 4e6;
@@ -43,6 +43,9 @@ export interface Program extends Graph {
 
 /** A traced function with the session that runs it. */
 export class OnnxProgram implements Program {
+  /** Fetches that are results; the others are rows on their way into one. */
+  readonly #kept: ReadonlySet<string>;
+
   private constructor(
     private readonly source: CompiledFunction,
     private readonly runtime: OnnxRuntime,
@@ -50,7 +53,9 @@ export class OnnxProgram implements Program {
     private readonly model: TracedModel,
     private readonly session: InferenceSession,
     readonly bytes: number,
-  ) {}
+  ) {
+    this.#kept = new Set(model.outputs.flatMap((output) => (output.write ? [] : [output.name])));
+  }
 
   /**
    * @param spare bytes that may go to memory of the session's own
@@ -108,40 +113,36 @@ export class OnnxProgram implements Program {
     });
     const fetches: Record<string, OnnxTensor | null> = {};
     const moved: { moved?: boolean }[] = [];
-    const shapeOf = ({ shape, inPlaceOf }: Fetch) =>
-      inPlaceOf === undefined ? shape : leaves[inPlaceOf]!.shape;
     for (const fetch of model.fetches) {
       const { name: fetchName, dtype, inPlaceOf } = fetch;
-      const shape = shapeOf(fetch);
+      const shape = leaves[inPlaceOf ?? -1]?.shape ?? fetch.shape;
       const cache = inPlaceOf === undefined ? undefined : takenOver(leaves, inPlaceOf, donated);
       if (cache) moved.push(cache);
-      fetches[fetchName] = runtime.sharesMemory
-        ? (cache?.tensor ?? arrays.tensor(dtype, arrays.pool.take(dtype, sizeOf(shape)), shape))
-        : null;
+      // Rows on their way into another array are read where the runtime puts them.
+      fetches[fetchName] =
+        runtime.sharesMemory && this.#kept.has(fetchName)
+          ? (cache?.tensor ?? arrays.tensor(dtype, arrays.pool.take(dtype, sizeOf(shape)), shape))
+          : null;
     }
     const results = await guarded(name, () => this.session.run(feeds, fetches));
     for (const storage of runtime.sharesMemory ? moved : []) storage.moved = true;
     const fetched = (fetchName: string) => (fetches[fetchName] ?? results[fetchName]) as OnnxTensor;
-    const targets = model.outputs.map(({ write }) => write && arrays.target(leaves, write.leaf, donated));
+    const slotsOf = ({ slots }: LeafWrite) =>
+      (typeof slots === 'string' ? fetched(slots) : arrays.feed(leaves[slots]!)).data as Int32Array;
+    const writes = model.outputs.map(
+      ({ write }) => write && { data: arrays.target(leaves, write.leaf, donated), slots: slotsOf(write) },
+    );
     for (const leaf of leaves) {
       if (donated.has(leaf.argument) && leaf.value instanceof DeviceArray) leaf.value.dispose();
     }
-    const held = new Set<string>();
     const outputs = model.outputs.map((output, index) => {
-      const { name: outputName, dtype, write } = output;
-      const shape = shapeOf(output);
-      if (!write) {
-        held.add(outputName);
-        return arrays.hold(fetched(outputName), dtype, shape);
-      }
-      const data = targets[index]!;
-      const [rows, slots] = [fetched(write.rows), fetched(write.slots)];
-      overwriteRows(data, shape, rows.data as TypedArray, slots.data as Int32Array);
+      const { name: outputName, dtype, write, inPlaceOf } = output;
+      const shape = leaves[write?.leaf ?? inPlaceOf ?? -1]?.shape ?? output.shape;
+      if (!write) return arrays.hold(fetched(outputName), dtype, shape);
+      const { data, slots } = writes[index]!;
+      overwriteRows(data, shape, fetched(write.rows).data as TypedArray, slots, write.heads);
       return arrays.hold(arrays.tensor(dtype, data, shape), dtype, shape);
     });
-    for (const { name: fetchName, dtype } of model.fetches) {
-      if (!held.has(fetchName)) arrays.pool.give(dtype, fetched(fetchName).data as TypedArray);
-    }
     return resultOf(source, model, outputs);
   }
 }

@@ -1,4 +1,11 @@
-import { type DType, InputError, TraceError, type TypedArray, treeMap } from '@palimpsest/base';
+import {
+  type DType,
+  type HeadsWithin,
+  InputError,
+  TraceError,
+  type TypedArray,
+  treeMap,
+} from '@palimpsest/base';
 import type { PlaceConstant } from '../onnx/constants.js';
 import { type EncodedModel, encodeModel, type ModelNotes, type NamedValue } from '../onnx/protobuf.js';
 import { tf } from '../tf.js';
@@ -30,7 +37,17 @@ export interface Fetch {
 /** A result: a fetch of its name, or a donated leaf in which rows are overwritten after the run. */
 export interface TracedOutput extends Fetch {
   readonly path: string;
-  readonly write?: { readonly leaf: number; readonly rows: string; readonly slots: string };
+  readonly write?: LeafWrite;
+}
+
+/** Rows that a leaf takes after the run. */
+export interface LeafWrite {
+  readonly leaf: number;
+  /** The fetch that has the rows, beside those of other leaves. */
+  readonly rows: string;
+  readonly heads: HeadsWithin;
+  /** A fetch, or the number of the leaf that says it. */
+  readonly slots: string | number;
 }
 
 /** A function as a static graph, ready to be written. */
@@ -114,11 +131,21 @@ export function traceFunction(
   const fetches = new Fetches();
   const reads = countReads(outputs.map(({ value }) => value));
   const taken = new Set<number>();
-  const results = outputs.map(({ value, ...output }): TracedOutput => {
+  const writes = outputs.map(({ value }) => {
     const write = graph.rowWrites.get(value);
     const leaf = write && reads.get(value) === 1 ? values.indexOf(write.target) : -1;
     const source = taken.has(leaf) ? undefined : leaves[leaf];
-    if (!write || !source || source.frozen || !donated.has(source.argument)) {
+    if (!write || !source || source.frozen || !donated.has(source.argument)) return undefined;
+    taken.add(leaf);
+    return { ...write, leaf };
+  });
+  const joined = joinRows(
+    graph,
+    writes.flatMap((write) => write?.rows ?? []),
+  );
+  const results = outputs.map(({ value, ...output }, index): TracedOutput => {
+    const write = writes[index];
+    if (!write) {
       const inPlaceOf = cacheUpdate(value, values, reads);
       fetches.add(value, output.name, inPlaceOf);
       if (value.freeAxis !== undefined && inPlaceOf === undefined) {
@@ -129,9 +156,11 @@ export function traceFunction(
       }
       return inPlaceOf === undefined ? output : { ...output, inPlaceOf };
     }
-    taken.add(leaf);
-    const [rows, slots] = [fetches.share(write.rows), fetches.share(write.slots)];
-    return { ...output, write: { leaf, rows, slots } };
+    const { leaf } = write;
+    const { value: rows, heads } = joined.get(write.rows)!;
+    const given = values.indexOf(write.slots);
+    const slots = given < 0 ? fetches.share(write.slots) : given;
+    return { ...output, write: { leaf, rows: fetches.share(rows), heads, slots } };
   });
   const used = countReads(fetches.list.map(({ value }) => value));
   const inputNames = leaves.map((leaf, index) => {
@@ -158,6 +187,37 @@ export function traceFunction(
 function repeated(outputs: readonly NamedValue[]): number[] | undefined {
   const fills = outputs.flatMap(({ value }) => value.fill ?? []);
   return fills.length === outputs.length ? fills : undefined;
+}
+
+/**
+ * Rows of leaves that are alike side by side, because the runtime takes its time for every single result.
+ * @returns where the rows of each are
+ */
+function joinRows(
+  graph: GraphBuilder,
+  rows: readonly Value[],
+): ReadonlyMap<Value, { readonly value: Value; readonly heads: HeadsWithin }> {
+  const alike = new Map<string, Value[]>();
+  for (const value of new Set(rows)) {
+    const { shape, dtype, freeAxis } = value;
+    const key = `${dtype} ${shape.toSpliced(1, 1)} ${freeAxis}`;
+    alike.set(key, [...(alike.get(key) ?? []), value]);
+  }
+  const joined = new Map<Value, { readonly value: Value; readonly heads: HeadsWithin }>();
+  for (const values of alike.values()) {
+    // The runtime computes the last of them first, and what they are cut from is held until then.
+    const group = values.toReversed();
+    const [first] = group as [Value];
+    const all = group.reduce((sum, { shape }) => sum + shape[1]!, 0);
+    const shape = first.shape.with(1, all);
+    const value = group.length === 1 ? first : graph.node('Concat', group, { ...first, shape }, { axis: 1 });
+    let before = 0;
+    for (const part of group) {
+      joined.set(part, { value, heads: { before, all } });
+      before += part.shape[1]!;
+    }
+  }
+  return joined;
 }
 
 /** What the graph shall give. */
