@@ -11,7 +11,9 @@ import {
   treeZip,
 } from '@palimpsest/tensor-core';
 import type { TransformerState } from './cache.js';
+import { paddedPositions } from './input-rows.js';
 import type { TransformerParameters } from './parameters.js';
+import { type PromptPiece, promptPieces } from './prompt-pieces.js';
 import type { Transformer } from './transformer.js';
 
 export interface GreedyOptions {
@@ -40,9 +42,6 @@ interface Read {
 }
 type Run = Compiled<readonly unknown[], { readonly logits: tf.Tensor; readonly state: TransformerState }>;
 
-/** Numbers of tokens that are read at once, so that prompts of all lengths share few graphs, each of which is made when it is needed. */
-const CHUNKS = [64, 8, 4, 1];
-
 /**
  * The likeliest continuation of prompts, with graphs that are kept between calls. Prompts are read one by one in pieces, then
  * all texts go on side by side, one token each per step. Sampling and stop texts are the business of `@palimpsest/lm`.
@@ -50,6 +49,7 @@ const CHUNKS = [64, 8, 4, 1];
 export class GreedyDecoder {
   readonly #initState: Compiled<readonly unknown[], TransformerState>;
   readonly #read: Run;
+  readonly #readPadded: Run;
   readonly #step: Run;
   readonly #join: Compiled<readonly unknown[], TransformerState>;
 
@@ -64,6 +64,13 @@ export class GreedyDecoder {
       (weights: TransformerParameters, tokens: tf.Tensor, state: TransformerState, softPrefix?: tf.Tensor) =>
         model.run(weights, { tokens, softPrefix }, state, { logits: 'last' }),
       { name: 'prefill', donate: [2] },
+    ) as never;
+    this.#readPadded = engine.compile(
+      (weights: TransformerParameters, tokens: tf.Tensor, mask: tf.Tensor, state: TransformerState) => {
+        const positions = tf.add(tf.reshape(state.position, [-1, 1]), paddedPositions(mask));
+        return model.run(weights, { tokens, mask, positions }, state, { logits: 'last' });
+      },
+      { name: 'padded prefill', donate: [3] },
     ) as never;
     this.#step = engine.compile(model.step, { name: 'step', donate: [2] }) as never;
     this.#join = engine.compile(
@@ -95,7 +102,9 @@ export class GreedyDecoder {
     const reads: Read[] = [];
     for (const [index, prompt] of prompts.entries()) {
       const start = before?.[index] ?? (await this.#initState(params));
-      reads.push(await this.#prefill(params, prompt, start, softPrefix && prefixOf(softPrefix, index)));
+      const held = before?.[index]?.position.data[0] ?? 0;
+      const pieces = promptPieces(prompt, softPrefix ? 0 : roomOf(this.model) - held);
+      reads.push(await this.#prefill(params, pieces, start, softPrefix && prefixOf(softPrefix, index)));
     }
     const texts: number[][] = prompts.map(() => []);
     const ends = (text: readonly number[]) => text.length === count || endIds.includes(text.at(-1)!);
@@ -122,36 +131,47 @@ export class GreedyDecoder {
 
   /** Releases the graphs. */
   async dispose(): Promise<void> {
-    await Promise.all([this.#initState, this.#read, this.#step, this.#join].map((one) => one.dispose()));
+    const graphs = [this.#initState, this.#read, this.#readPadded, this.#step, this.#join];
+    await Promise.all(graphs.map((one) => one.dispose()));
   }
 
   /** Reads one prompt behind what the state holds. */
   async #prefill(
     params: AnyParameters,
-    prompt: Prompt,
+    pieces: Iterable<PromptPiece>,
     start: State | TransformerState<NDArray>,
     softPrefix?: NDArray,
   ): Promise<Read> {
-    const tokens = Int32Array.from(prompt);
     let state = start as State;
     let logits: DeviceArray | undefined;
-    for (let at = 0; at < tokens.length; ) {
-      const length = CHUNKS.find((size) => size <= tokens.length - at)!;
-      const piece = tokens.subarray(at, at + length);
-      const prefix = at === 0 ? softPrefix : undefined;
-      const result = (await (length === 1 && !prefix
-        ? this.#step(params, ndarray(piece, [1], 'int32'), state)
-        : this.#read(
-            params,
-            ndarray(piece, [1, length], 'int32'),
-            state,
-            ...(prefix ? [prefix] : []),
-          ))) as Read;
+    let prefix = softPrefix;
+    for (const piece of pieces) {
+      const result = await this.#readPiece(params, piece, state, prefix);
+      prefix = undefined;
       logits?.dispose();
       ({ logits, state } = result);
-      at += length;
     }
     return { logits: logits!, state };
+  }
+
+  async #readPiece(
+    params: AnyParameters,
+    { tokens, rows }: PromptPiece,
+    state: State,
+    prefix: NDArray | undefined,
+  ): Promise<Read> {
+    const { length } = tokens;
+    if (rows !== undefined) {
+      const [ids, mask] = [new Int32Array(rows), new Int32Array(rows)];
+      ids.set(tokens, rows - length);
+      mask.fill(1, rows - length);
+      const [padded, seen] = [ids, mask].map((values) => ndarray(values, [1, rows], 'int32'));
+      return (await this.#readPadded(params, padded, seen, state)) as Read;
+    }
+    if (length === 1 && !prefix)
+      return (await this.#step(params, ndarray(tokens, [1], 'int32'), state)) as Read;
+    const ids = ndarray(tokens, [1, length], 'int32');
+    return (await this.#read(params, ids, state, ...(prefix ? [prefix] : []))) as Read;
   }
 
   #check(prompts: readonly Prompt[], count: number, softPrefix: NDArray | undefined): void {
@@ -188,6 +208,10 @@ export class GreedyDecoder {
     });
   }
 }
+
+/** Tokens that fit into the cache and have positions. */
+const roomOf = ({ options: { capacity, positions, context } }: Transformer): number =>
+  positions === 'learned' ? Math.min(capacity, context) : capacity;
 
 const decoders = new WeakMap<Engine, WeakMap<Transformer, GreedyDecoder>>();
 

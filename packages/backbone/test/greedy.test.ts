@@ -4,10 +4,11 @@ import {
   continueGreedily,
   emptyState,
   GreedyDecoder,
+  type TransformerOptions,
   type TransformerParameters,
   type TransformerState,
 } from '../src/index.js';
-import { engines, forwardLogits, livelyModel, randomTokens, withEngine } from './helpers.js';
+import { engines, forwardLogits, livelyModel, maxDifference, randomTokens, withEngine } from './helpers.js';
 
 const prompts = [[1, 5, 2, 9, 4, 4, 7, 20, 3, 11, 6], [8], [3, 3, 17, 0, 22, 6, 1, 12, 2]];
 const variants = {
@@ -35,24 +36,28 @@ describe.each(engines)('greedy decoding on %s', (name) => {
     },
   );
 
-  it('takes the likeliest token of a whole pass, and ends where it is told', async () => {
-    await withEngine(name, async (engine) => {
-      const { model, params } = livelyModel({ context: 20 });
-      const text = [...prompts[0]!];
-      const expected: number[] = [];
-      for (let step = 0; step < 5; step++) {
-        const logits = await forwardLogits(engine, model, params, ndarray(text, [1, text.length], 'int32'));
-        const last = Array.from(logits.slice(-model.vocabSize));
-        expected.push(last.indexOf(Math.max(...last)));
-        text.push(expected.at(-1)!);
-      }
-      const ids = (options = {}) => continueGreedily(engine, model, params, prompts[0]!, 5, options);
-      expect(await ids()).toEqual(expected);
-      const end = expected.findIndex((id, index) => index > 0 && expected.indexOf(id) === index);
-      expect(await ids({ endIds: [expected[end]!] })).toEqual(expected.slice(0, end + 1));
-      expect(await continueGreedily(engine, model, params, prompts, 0)).toEqual([[], [], []]);
-    });
-  });
+  // With little room the prompt is read in exact pieces, with more behind padding.
+  it.each([20, 40])(
+    'takes the likeliest token of a whole pass, context %i, and ends where it is told',
+    async (context) => {
+      await withEngine(name, async (engine) => {
+        const { model, params } = livelyModel({ context });
+        const text = [...prompts[0]!];
+        const expected: number[] = [];
+        for (let step = 0; step < 5; step++) {
+          const logits = await forwardLogits(engine, model, params, ndarray(text, [1, text.length], 'int32'));
+          const last = Array.from(logits.slice(-model.vocabSize));
+          expected.push(last.indexOf(Math.max(...last)));
+          text.push(expected.at(-1)!);
+        }
+        const ids = (options = {}) => continueGreedily(engine, model, params, prompts[0]!, 5, options);
+        expect(await ids()).toEqual(expected);
+        const end = expected.findIndex((id, index) => index > 0 && expected.indexOf(id) === index);
+        expect(await ids({ endIds: [expected[end]!] })).toEqual(expected.slice(0, end + 1));
+        expect(await continueGreedily(engine, model, params, prompts, 0)).toEqual([[], [], []]);
+      });
+    },
+  );
 
   it('a prefix of each prompt is its own', async () => {
     await withEngine(name, async (engine) => {
@@ -80,13 +85,37 @@ describe.each(engines)('greedy decoding on %s', (name) => {
   });
 });
 
+describe('pieces of a prompt', () => {
+  it.each<Partial<TransformerOptions>>([
+    { positions: 'rotary' },
+    { positions: 'learned' },
+    { positions: 'sinusoidal' },
+    { positions: 'rotary', window: 60, sinks: 2 },
+  ])('behind padding leave the logits of a whole pass, $positions', async (options) => {
+    await withEngine('onnx', async (engine) => {
+      const { model, params } = livelyModel({ context: 90, ...options });
+      for (const length of [2, 7, 9, 16, 18, 40, 66]) {
+        const text = Array.from({ length }, (_, index) => (5 * index + (index >> 2)) % 23);
+        const all = await forwardLogits(engine, model, params, ndarray(text, [1, length], 'int32'));
+        let seen: Float32Array | undefined;
+        const choose = (logits: Float32Array) => {
+          seen = logits;
+          return 0;
+        };
+        await continueGreedily(engine, model, params, text, 1, { choose });
+        expect(maxDifference(seen!, all.slice(-model.vocabSize))).toBeLessThan(1e-4);
+      }
+    });
+  });
+});
+
 describe('graphs of greedy decoding', () => {
   it('are kept between calls and serve prompts of all lengths', async () => {
     await withEngine('onnx', async (engine) => {
-      const { model, params } = livelyModel({ context: 90 });
+      const { model, params } = livelyModel({ context: 100 });
       const prompt = Array.from({ length: 75 }, (_, index) => index % 23);
       const first = await continueGreedily(engine, model, params, prompt, 3);
-      // With those of the lengths that 75 = 64 + 8 + 1 + 1 + 1 does not need.
+      // 75 = 11 of 16 rows and 64; fewer have 8 rows.
       await continueGreedily(engine, model, params, prompt.slice(0, 4), 3);
       const { graphs } = engine.memory();
       expect(graphs).toBeGreaterThan(0);

@@ -1,4 +1,4 @@
-import type { FusedHit, MemStore } from '@palimpsest/fiber-geometry';
+import type { MemStore } from '@palimpsest/fiber-geometry';
 import type { PerBundle } from '../prefix/cross-bundle-attention.js';
 import type { Bm25 } from '../retrieval/bm25.js';
 import { gate } from '../retrieval/gate.js';
@@ -30,38 +30,31 @@ export function fusedSearch(
   k: number,
 ): FoundMemory[] {
   const { lexicalWeight, tau, pMin } = config;
-  const least = lexicalWeight > 0 ? LEAST_OF_EACH : LEAST_CANDIDATES;
-  const count = store.length <= SCORED_AT_ONCE ? store.length : Math.max(k, least);
-  const near = store.searchFused(asked, weights, count);
-  const hits =
-    lexicalWeight > 0 ? withWords(near, { store, words, weights, config }, query, asked, count) : near;
-  const gated = gate(
-    hits.map(({ score }) => score),
-    { tau, k, pMin },
-  );
-  return gated.map(({ index, score, probability, kept }) => {
-    const { id, cosines } = hits[index]!;
-    return { mid: id, text: store.get(id)!.sourceText, score, probability, kept, parts: cosines };
+  const ids = candidates({ store, words, weights, config }, query, asked, k);
+  const scores = store.fusedScores(asked, weights, ids);
+  if (lexicalWeight > 0) {
+    const lexical = words.scoresOf(query, ids);
+    for (let i = 0; i < ids.length; i++) scores[i]! += lexicalWeight * lexical[i]!;
+  }
+  return gate(scores, { tau, k, pMin }).map(({ index, score, probability, kept }) => {
+    const mid = ids[index]!;
+    const [hit] = store.scoreFused(asked, weights, [mid]);
+    return { mid, text: store.get(mid)!.sourceText, score, probability, kept, parts: hit!.cosines };
   });
 }
 
-/** Hits of the bundles and those of the words, with BM25 added, by rising id. */
-function withWords(
-  near: readonly FusedHit[],
+/** Memories that are scored, by rising id: all, or what is best by the bundles and, where words count, by the words. */
+function candidates(
   { store, words, weights, config }: Searched,
   query: string,
   asked: PerBundle<Float32Array>,
-  count: number,
-): FusedHit[] {
-  const known = new Set(near.map(({ id }) => id));
-  const byWords = near.length === store.length ? [] : words.best(query, count);
-  const others = byWords.map(({ id }) => id).filter((id) => !known.has(id));
-  const hits = [...near, ...store.scoreFused(asked, weights, others)];
-  const lexical = words.scoresOf(
-    query,
-    hits.map(({ id }) => id),
-  );
-  return hits
-    .map((hit, i) => ({ ...hit, score: hit.score + config.lexicalWeight * lexical[i]! }))
-    .sort((a, b) => a.id - b.id);
+  k: number,
+): number[] {
+  if (store.length <= SCORED_AT_ONCE) return store.allMids();
+  const byWords = config.lexicalWeight > 0;
+  const count = Math.max(k, byWords ? LEAST_OF_EACH : LEAST_CANDIDATES);
+  const near = store.searchFused(asked, weights, count).map(({ id }) => id);
+  if (!byWords) return near.sort((a, b) => a - b);
+  const named = words.best(query, count).map(({ id }) => id);
+  return [...new Set([...near, ...named])].sort((a, b) => a - b);
 }

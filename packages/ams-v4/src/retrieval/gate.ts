@@ -30,6 +30,9 @@ function checkScores(scores: ArrayLike<number>): void {
   }
 }
 
+/** All scores are sorted where more than one in so many is asked for. */
+const SORTING_PAYS = 16;
+
 /** softmax(score / tau). @throws InputError for a score that is not a number. */
 export function scoreProbabilities(scores: ArrayLike<number>, tau: number): Float64Array {
   checkScores(scores);
@@ -50,6 +53,20 @@ export function rankedPlaces(scores: ArrayLike<number>): number[] {
   return Array.from(scores, (_, index) => index).sort((a, b) => scores[b]! - scores[a]! || a - b);
 }
 
+/** The first k of `rankedPlaces`; where they are few, each score is looked at once. */
+function bestPlaces(scores: ArrayLike<number>, k: number): number[] {
+  if (SORTING_PAYS * k > scores.length) return rankedPlaces(scores).slice(0, k);
+  const best: number[] = [];
+  for (let place = 0; place < scores.length; place++) {
+    if (best.length === k && !(scores[place]! > scores[best[k - 1]!]!)) continue;
+    let at = best.length;
+    while (at > 0 && scores[place]! > scores[best[at - 1]!]!) at--;
+    best.splice(at, 0, place);
+    if (best.length > k) best.pop();
+  }
+  return best;
+}
+
 /** The rank of a memory, from 1. @throws InputError for a score that is not a number. */
 export const rankOf = (scores: ArrayLike<number>, index: number): number =>
   rankedPlaces(scores).indexOf(index) + 1;
@@ -63,10 +80,8 @@ export const rankOf = (scores: ArrayLike<number>, index: number): number =>
  */
 export function gate(scores: ArrayLike<number>, { tau, k, pMin }: GateOptions): GatedMemory[] {
   const probabilities = scoreProbabilities(scores, tau);
-  return rankedPlaces(scores)
-    .slice(0, k)
-    .map((index, place) => {
-      const probability = probabilities[index]!;
-      return { index, score: scores[index]!, probability, kept: place === 0 || probability >= pMin };
-    });
+  return bestPlaces(scores, k).map((index, place) => {
+    const probability = probabilities[index]!;
+    return { index, score: scores[index]!, probability, kept: place === 0 || probability >= pMin };
+  });
 }

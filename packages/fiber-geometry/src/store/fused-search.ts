@@ -1,6 +1,6 @@
 import { InputError } from '@palimpsest/tensor-core';
 import type { BundleName } from '../bundle.js';
-import { checkCount, checkedVector, dotRow, type SearchHit } from '../indexes/vector-index.js';
+import { checkCount, checkedVector, type SearchHit } from '../indexes/vector-index.js';
 import { BUNDLES } from './entry.js';
 
 /** A query direction per bundle; bundles left out do not count. */
@@ -17,18 +17,22 @@ export interface FusedHit {
 /** Candidates per bundle for each wanted result: an entry that is middling in all three may still win together. */
 const CANDIDATES_PER_RESULT = 4;
 
+type Directions = Readonly<Record<`${BundleName}Dirn`, Float32Array>>;
+
 /** What a fused search looks at. */
 export interface FusedSource {
   /** Number of entries. */
   readonly size: number;
   ids(): Iterable<number>;
   search(bundle: BundleName, query: ArrayLike<number>, k: number): SearchHit[];
-  directions(id: number): Readonly<Record<`${BundleName}Dirn`, Float32Array>>;
+  directions(id: number): Directions;
 }
 
 /** A query of one bundle, checked. */
 interface Asked {
   readonly bundle: BundleName;
+  /** Where entries keep their direction in it. */
+  readonly member: keyof Directions;
   readonly weight: number;
   /** Of length one. */
   readonly unit: Float64Array;
@@ -50,6 +54,17 @@ export function fuse(query: FusedQuery, weights: FusedWeights, k: number, source
     .slice(0, k);
 }
 
+/** The scores of given entries, in their order. @throws InputError as `fuse`. */
+export function scoresAt(
+  query: FusedQuery,
+  weights: FusedWeights,
+  ids: readonly number[],
+  source: Pick<FusedSource, 'directions'>,
+): Float64Array {
+  const asked = checkedQueries(query, weights);
+  return Float64Array.from(ids, (id) => scoreOf(asked, source.directions(id)));
+}
+
 /** The hits that given entries are, in their order. @throws InputError as `fuse`. */
 export function fuseAt(
   query: FusedQuery,
@@ -69,7 +84,7 @@ function checkedQueries(query: FusedQuery, weights: FusedWeights): Asked[] {
       throw new InputError(`The weight of '${bundle}' must be a finite number, but is ${weight}.`);
     }
     const unit = checkedVector(query[bundle]!, query[bundle]!.length, `The query of '${bundle}'`);
-    return { bundle, weight, unit };
+    return { bundle, member: `${bundle}Dirn`, weight, unit };
   });
 }
 
@@ -80,15 +95,23 @@ function hitsOf(
 ): FusedHit[] {
   return [...ids].map((id) => {
     const cosines: Partial<Record<BundleName, number>> = {};
-    let score = 0;
-    const directions = source.directions(id);
-    for (const { bundle, weight, unit } of asked) {
-      const cosine = cosineWith(directions[`${bundle}Dirn`], unit, bundle);
-      cosines[bundle] = cosine;
-      score += weight * cosine;
-    }
-    return { id, score, cosines };
+    return { id, score: scoreOf(asked, source.directions(id), cosines), cosines };
   });
+}
+
+/** The weighted sum of cosines. @param cosines takes the cosine of each bundle */
+function scoreOf(
+  asked: readonly Asked[],
+  directions: Directions,
+  cosines?: Partial<Record<BundleName, number>>,
+): number {
+  let score = 0;
+  for (const { bundle, member, weight, unit } of asked) {
+    const cosine = cosineWith(directions[member], unit, bundle);
+    if (cosines) cosines[bundle] = cosine;
+    score += weight * cosine;
+  }
+  return score;
 }
 
 /** Cosine of a stored direction, of length one but for rounding, with a query of length one. */
@@ -98,7 +121,11 @@ function cosineWith(direction: Float32Array, unit: Float64Array, bundle: BundleN
       `The query of '${bundle}' must have ${direction.length} numbers, but has ${unit.length}.`,
     );
   }
-  let squared = 0;
-  for (let i = 0; i < direction.length; i++) squared += direction[i]! * direction[i]!;
-  return dotRow(direction, 0, unit, unit.length) / Math.sqrt(squared);
+  let [dot, squared] = [0, 0];
+  for (let i = 0; i < direction.length; i++) {
+    const value = direction[i]!;
+    dot += value * unit[i]!;
+    squared += value * value;
+  }
+  return dot / Math.sqrt(squared);
 }

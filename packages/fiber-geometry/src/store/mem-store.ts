@@ -14,7 +14,7 @@ import {
   type NewEntry,
 } from './entry.js';
 import { entryToEvict } from './eviction.js';
-import { type FusedHit, type FusedQuery, type FusedWeights, fuse, fuseAt } from './fused-search.js';
+import { type FusedHit, type FusedQuery, type FusedWeights, fuse, fuseAt, scoresAt } from './fused-search.js';
 import { entryProblems, type InvariantRegistry, reconstructionProblems } from './invariants.js';
 import { largeFields } from './large-fields.js';
 import { type StoreConfig, type StoreConfigInput, storeConfig } from './store-config.js';
@@ -177,19 +177,26 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
   }
 
   /**
-   * The weighted sums of cosines that `searchFused` orders by, for given entries and in their order.
+   * Given entries as `searchFused` has them, in their order.
    * @param weights default 1 each; bundles without a query do not count.
    * @throws InputError for an id that is not there.
    */
   scoreFused(query: FusedQuery, weights: FusedWeights, ids: Iterable<number>): FusedHit[] {
-    return fuseAt(query, weights, ids, {
-      directions: (mid) => {
-        const entry = this.get(mid);
-        if (!entry) throw new InputError(`There is no memory ${mid}.`);
-        return entry;
-      },
-    });
+    return fuseAt(query, weights, ids, this.#scored);
   }
+
+  /** The scores alone of `scoreFused`, which are cheap enough for all entries. */
+  fusedScores(query: FusedQuery, weights: FusedWeights, ids: readonly number[]): Float64Array {
+    return scoresAt(query, weights, ids, this.#scored);
+  }
+
+  readonly #scored = {
+    directions: (mid: number): MemEntry<Handle> => {
+      const entry = this.get(mid);
+      if (!entry) throw new InputError(`There is no memory ${mid}.`);
+      return entry;
+    },
+  };
 
   /**
    * Everything that is wrong, empty when all is well: coordinates (invariant 1), raw large fields (2), agreement of store
