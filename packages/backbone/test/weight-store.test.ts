@@ -28,7 +28,7 @@ it('files go with the model, and those of processes that are gone with the next 
     join(root, `palimpsest-weights-${process.pid}-abc`),
   ];
   for (const folder of [abandoned, ...others]) mkdirSync(folder);
-  const { dispose } = await loadFrozen(model, '8bit');
+  const { dispose } = await loadFrozen(model, '16bit');
   expect(existsSync(abandoned)).toBe(false);
   expect(others.every((folder) => existsSync(folder))).toBe(true);
   expect(readdirSync(root)).toHaveLength(3);

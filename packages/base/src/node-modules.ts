@@ -20,4 +20,5 @@ interface NodeModules {
   'node:os': typeof import('node:os');
   'node:url': typeof import('node:url');
   'node:child_process': typeof import('node:child_process');
+  'node:zlib': typeof import('node:zlib');
 }

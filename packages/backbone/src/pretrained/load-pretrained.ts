@@ -12,10 +12,11 @@ import { createTransformer, type Transformer } from '../transformer.js';
 import type { ChatTemplate } from './chat-template.js';
 import type { Family } from './checkpoint-config.js';
 import type { Checkpoint } from './checkpoint-folder.js';
+import { KeptWeights } from './kept-weights.js';
 import { type LoadProgress, loadWeights, type WeightPlan } from './load-weights.js';
 import { type OpenCheckpoint, openCheckpoint } from './open-checkpoint.js';
 import { namedTensors } from './parameters-id.js';
-import { storeWeights, type WeightFormat } from './store-weights.js';
+import { readOthers, storeWeights, type WeightFormat } from './store-weights.js';
 import { WeightStore } from './weight-store.js';
 
 export interface LoadOptions extends CacheOptions {
@@ -80,6 +81,7 @@ export async function loadPretrained(path: string, options: LoadOptions = {}): P
  * are carried over without loss into as many bits or more. Of `16bit` ones, F16 and BF16 stay as they are, and what else there
  * is becomes F16; products are computed in single precision. What has the form already is used where it lies, so the path
  * may not change meanwhile; the rest goes to a folder in `PALIMPSEST_CACHE`, else in the system's folder for temporary files.
+ * Where `PALIMPSEST_CACHE` is set, what was rounded to 8 or 4 bits is kept there for later starts.
  * @throws InputError as `loadPretrained` does; PalimpsestError when the disk is full.
  */
 export async function loadFrozen(
@@ -143,11 +145,18 @@ async function freeze(
   const named = await namedTensors(files, form, signal);
   const store = await WeightStore.create();
   try {
-    const { matrices, params } = await storeWeights(config, format, plan, named, store, onProgress);
+    const kept = await KeptWeights.of(files, plan, format, signal);
+    const known = await kept?.take(store);
+    const stored = known
+      ? { ...known, params: await readOthers(config, plan, files, onProgress) }
+      : await storeWeights(config, format, plan, named, store, onProgress);
     await store.finish();
+    const { matrices, params } = stored;
+    const parametersId = known?.parametersId ?? named.parametersId();
+    if (!known) await kept?.keep(store, { matrices, parametersId });
     return {
       ...textOf(path, open, plan),
-      parametersId: named.parametersId(),
+      parametersId,
       model: createFrozenTransformer(config, matrices),
       matrices,
       params,

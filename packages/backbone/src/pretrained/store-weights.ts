@@ -47,17 +47,7 @@ export async function storeWeights(
   onProgress?: (progress: LoadProgress) => void,
 ): Promise<FrozenWeights> {
   const matrices = new Map<string, FrozenMatrix>();
-  const params: Record<string, NDArray> = {};
-  const shapes = new Map<string, readonly number[]>();
-  makeWithMatrices(
-    config,
-    (shape, _role, path) => {
-      params[path] = zeros(shape);
-    },
-    (shape, _role, path) => {
-      shapes.set(path, shape);
-    },
-  );
+  const { params, shapes } = placesOf(config);
   const reader = new TensorReader();
   let done = 0;
   for (const [path, entries] of entriesByPath(plan)) {
@@ -69,6 +59,40 @@ export async function storeWeights(
     onProgress?.({ done, total: plan.entries.length, key: entries[0]!.key });
   }
   return { matrices, params };
+}
+
+/** Reads what is no matrix. */
+export async function readOthers(
+  config: TransformerConfig,
+  plan: WeightPlan,
+  files: Pick<WeightSource, 'tensors'>,
+  onProgress?: (progress: LoadProgress) => void,
+): Promise<OtherParameters<NDArray>> {
+  const { params } = placesOf(config);
+  const reader = new TensorReader();
+  const total = plan.entries.length;
+  for (const entry of plan.entries) {
+    const values = params[entry.path];
+    if (values) await reader.readInto(files.tensors.get(entry.key)!, entry, floatsOf(values));
+  }
+  onProgress?.({ done: total, total, key: plan.entries.at(-1)!.key });
+  return params;
+}
+
+/** Room for what is no matrix, and the shapes of the matrices, by path. */
+function placesOf(config: TransformerConfig) {
+  const params: Record<string, NDArray> = {};
+  const shapes = new Map<string, readonly number[]>();
+  makeWithMatrices(
+    config,
+    (shape, _role, path) => {
+      params[path] = zeros(shape);
+    },
+    (shape, _role, path) => {
+      shapes.set(path, shape);
+    },
+  );
+  return { params, shapes };
 }
 
 const floatsOf = ({ data }: NDArray) => data as Float32Array;

@@ -33,7 +33,8 @@ export class WeightStore {
 
   private constructor(
     readonly folder: string,
-    private readonly path: string,
+    /** The file. */
+    readonly path: string,
     private readonly file: FileHandle,
   ) {
     removeAtExit.add(folder);
@@ -73,6 +74,19 @@ export class WeightStore {
     } catch (error) {
       throw failure(this.folder, error);
     }
+  }
+
+  /**
+   * Takes a file of weights that were written before into the folder, by a link where the disk has such, so that it stays for
+   * this process when others remove it.
+   * @returns its path here
+   */
+  async adopt(file: string): Promise<string> {
+    const path = nodeModule('node:path').join(this.folder, 'adopted.data');
+    await disk()
+      .link(file, path)
+      .catch(() => disk().copyFile(file, path));
+    return path;
   }
 
   /** No more is written. */
