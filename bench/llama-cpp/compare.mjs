@@ -76,20 +76,12 @@ if (isAsked('prefill')) {
 if (isAsked('first')) {
   const command = fileURLToPath(new URL('../../apps/cli/bin/palimpsest.js', import.meta.url));
   const theirs = fileURLToPath(new URL('theirs.mjs', import.meta.url));
+  const prompt = 'To be, or not to be';
   for (const [type, form] of Object.entries(FORMS)) {
-    const words = [
-      '--weights',
-      form,
-      '--threads',
-      threads,
-      '--prompt',
-      'To be, or not to be',
-      '--max-new-tokens',
-      '1',
-    ];
+    const words = ['--weights', form, '--threads', threads, '--prompt', prompt, '--max-new-tokens', '1'];
     const times = [[], []];
     for (let round = 0; round < rounds; round++) {
-      times[0].push(await untilFirstOutput([command, 'generate', '--model', fileOf(type), ...words]));
+      times[0].push(await untilFirstOutput([command, 'generate', '--model', fileOf(type), ...words], prompt));
       times[1].push(await untilFirstOutput([theirs, fileOf(type), threads, '4096', 'first']));
     }
     row('process start to first token', `${form}, ${type}`, ...times);

@@ -37,13 +37,18 @@ export async function start(script, ...words) {
   };
 }
 
-/** Milliseconds from the start of a process to the first thing that it writes; the process then ends by itself. */
-export function untilFirstOutput(words) {
+/**
+ * Milliseconds from the start of a process to the first thing that it writes; the process then ends by itself.
+ * @param echo what it writes before, which does not count
+ */
+export function untilFirstOutput(words, echo = '') {
   const begun = performance.now();
   const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'ignore'] });
   let first;
-  child.stdout.on('data', () => {
-    first ??= performance.now() - begun;
+  let written = '';
+  child.stdout.on('data', (data) => {
+    written += data;
+    if (written.length > echo.length) first ??= performance.now() - begun;
   });
   return new Promise((resolve, reject) => {
     child.on('close', (code) => {

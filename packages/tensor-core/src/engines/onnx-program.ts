@@ -81,7 +81,9 @@ export class OnnxProgram implements Program {
     if (model.fills) return new FilledProgram(source, arrays, model, model.fills);
     const { constants, description, working } = model.size;
     const stored = model.readsFiles ? files : undefined;
-    if (stored) await stored.packed.pack(model.storedProducts);
+    // A graph for all extents is the only one of its kind: what it rearranges for itself is one copy, and is there sooner.
+    const isAlone = Object.keys(source.freeAxes).length > 0;
+    if (stored && !isAlone) await stored.packed.pack(model.storedProducts);
     const { bytes, external, products } = model.encode(
       // The runtime takes constants from files or from memory beside the graph, not both.
       (name, size, array) => (stored ? array && stored.places.placeOf(array) : placeOutside(name, size)),
@@ -89,8 +91,7 @@ export class OnnxProgram implements Program {
     const isSmall = products < SMALL_PRODUCTS;
     const storedFiles = stored && {
       folder: stored.places.root,
-      // A graph for all extents is the only one of its kind, so that a copy in the form for products is one copy.
-      isPacked: model.storedProducts.length > 0 || Object.keys(source.freeAxes).length > 0,
+      isPacked: model.storedProducts.length > 0 || isAlone,
     };
     const ownsMemory = constants + description + working <= spare();
     const session = await guarded(source.name, () =>
