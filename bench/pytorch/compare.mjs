@@ -1,14 +1,16 @@
-// Training, reading and decoding beside PyTorch 2, eager and compiled, in one run with turns taken; ratios above 1 say that ours is
-// faster. Needs Python with torch, which nothing else here does:
+// Training, reading and writing beside PyTorch 2, eager and compiled, in one run with turns taken; ratios above 1 say that ours is
+// faster. Both sides start from the same weights and are held against each other before anything is timed. Needs Python with
+// torch, which nothing else here does, and a C++ compiler for what is compiled:
 //   python3 -m venv /tmp/torch && /tmp/torch/bin/pip install torch numpy
-//   node bench/pytorch/compare.mjs --python /tmp/torch/bin/python [--threads 1] [--rounds 5] [--only gpt] [--no-compile]
-import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+//   node bench/pytorch/compare.mjs --python /tmp/torch/bin/python [--threads 1] [--rounds 5] [--only gpt] [--work decode] [--no-compile]
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { standardRegistry } from '../../packages/harness/dist/index.js';
-import * as lm from '../../packages/lm/dist/index.js';
-import * as core from '../../packages/tensor-core/dist/index.js';
+import { createEngine, writeSafetensors } from '../../packages/tensor-core/dist/index.js';
+import { models } from './models.mjs';
+import { prepareOurs } from './ours.mjs';
+import { startPython } from './python.mjs';
 
 const { values } = parseArgs({
   allowNegative: true,
@@ -17,182 +19,88 @@ const { values } = parseArgs({
     threads: { type: 'string', default: '1' },
     rounds: { type: 'string', default: '5' },
     only: { type: 'string', multiple: true, default: [] },
+    work: { type: 'string', multiple: true, default: [] },
     compile: { type: 'boolean', default: true },
   },
 });
 const [threads, rounds] = [Number(values.threads), Number(values.rounds)];
-const VOCABULARY = 65;
-
-const architecture = (name, preset, options) =>
-  standardRegistry.architectures.find((one) => one.name === name).create(VOCABULARY, options, preset);
-const contender = (name, options, length) => {
-  const one = standardRegistry.contenders.find((candidate) => candidate.name === name);
-  const need = { vocabSize: VOCABULARY, trainLength: length, longestLength: length };
-  return one.create(need, one.options.parse(options));
-};
-/** Per model: ours, and sizes of a training batch, of a text that is read at once, and of one that is written. */
-const models = {
-  gpt: {
-    train: [12, 64],
-    read: [512],
-    decode: [128],
-    ours: (context) =>
-      architecture('transformer', 'shakespeare', {
-        layers: 4,
-        heads: 4,
-        modelWidth: 256,
-        context,
-        positions: 'learned',
-        activation: 'gelu',
-      }),
-  },
-  gru: {
-    train: [16, 64],
-    read: [512],
-    decode: [128],
-    ours: (context) => contender('gru', { width: 256, blocks: 'plain' }, context),
-  },
-  'linear-attention': {
-    train: [16, 256],
-    read: [512],
-    decode: [128],
-    ours: (context) => contender('linear-attention', { width: 256 }, context),
-  },
-  osam: {
-    train: [32, 64],
-    read: [128],
-    decode: [32],
-    ours: () => architecture('osam', 'reference', { dModel: 64, sketchDim: 2048, readoutHidden: 128 }),
-  },
-};
-
-/** A process of worker.py, asked one thing at a time. */
-function startPython() {
-  const script = fileURLToPath(new URL('worker.py', import.meta.url));
-  const child = spawn(values.python, [script, String(threads)], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const answer = async () => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error('Python ended; is torch installed there?');
-    return JSON.parse(value);
-  };
-  return {
-    begun: answer(),
-    ask: (request) => {
-      child.stdin.write(`${JSON.stringify(request)}\n`);
-      return answer();
-    },
-    end: () => child.stdin.end(),
-  };
-}
-
-const engine = await core.createEngine('onnx', { threads });
-const rng = core.Rng.fromSeed(2);
-const ids = (count) => Int32Array.from({ length: count }, () => rng.int(VOCABULARY));
-
-/** One call of ours per kind of work. */
-const ours = {
-  async train(make, [batch, time]) {
-    const model = make(time);
-    const params = model.init(core.Rng.fromSeed(1));
-    const settings = lm.parseTraining({ telemetry: false });
-    const size = { batch, time, carriesState: false, hasIgnoredTargets: false };
-    const step = new lm.TrainingStep(
-      engine,
-      model,
-      size,
-      settings,
-      lm.parameterRules(model, params, settings),
-    );
-    await step.begin(params);
-    const tokens = () => core.ndarray(ids(batch * time), [batch, time], 'int32');
-    const resets = core.ndarray(new Int32Array(batch).fill(1), [batch], 'int32');
-    const keys = [core.zeros([2], 'int32')];
-    return {
-      parameters: lm.countParameters(params),
-      run: () =>
-        step.run([{ inputs: tokens(), targets: tokens(), resets }], {
-          learningRate: 1e-3,
-          dropoutKeys: keys,
-        }),
-    };
-  },
-  async read(make, [time]) {
-    const { decoder, parameters } = await decoderOf(make(time));
-    const run = async () => {
-      await decoder.reset();
-      await decoder.read([...ids(time)]);
-    };
-    return { parameters, run };
-  },
-  async decode(make, [time]) {
-    const { decoder, parameters } = await decoderOf(make(time));
-    const run = async () => {
-      await decoder.reset();
-      for (let i = 0, id = 0; i < time; i++) id = likeliest(await decoder.read([id]));
-    };
-    return { parameters, run };
-  },
-};
-
-async function decoderOf(model) {
-  const params = model.init(core.Rng.fromSeed(1));
-  return { decoder: await lm.createDecoder(engine, model, params), parameters: lm.countParameters(params) };
-}
-
-function likeliest(logits) {
-  let result = 0;
-  for (let id = 1; id < logits.length; id++) if (logits[id] > logits[result]) result = id;
-  return result;
-}
+/** Of the largest of the numbers that are compared: what sums of other orders may differ by, steps of AdamW between them. */
+const MOST_APART = 2e-3;
 
 const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
 const least = (list) => Math.min(...list);
-const python = startPython();
-const { torch } = await python.begun;
-console.log(
-  `PyTorch ${torch}, ${engine.describe().runtime}, ${threads} thread(s), ${rounds} rounds; wall milliseconds\n`,
-);
-console.log(
-  '| model | work | weights ours, theirs | ours | eager | compiled | eager / ours, median (least) | compiled / ours |',
-);
-console.log('| --- | --- | --- | --- | --- | --- | --- | --- |');
-for (const [name, { ours: make, ...sizes }] of Object.entries(models)) {
-  if (values.only.length > 0 && !values.only.includes(name)) continue;
-  for (const [what, size] of Object.entries(sizes)) {
-    const own = await ours[what](make, size);
-    for (let i = 0; i < 2; i++) await own.run();
-    const context = what === 'train' ? size[1] : size[0];
-    const modes = values.compile ? [false, true] : [false];
-    const request = (compile, repeats) => ({ model: name, what, size, compile, context, warmup: 2, repeats });
-    const times = { ours: [], false: [], true: [] };
-    let parameters;
-    const errors = {};
-    for (let round = -1; round < rounds; round++) {
-      const begin = performance.now();
-      await own.run();
-      if (round >= 0) times.ours.push(performance.now() - begin);
-      for (const compile of modes) {
-        if (errors[compile]) continue;
-        const { milliseconds, error, parameters: count } = await python.ask(request(compile, 1));
-        if (error) errors[compile] = error;
-        else if (round >= 0) times[compile].push(...milliseconds);
-        parameters ??= count;
-      }
-    }
-    const shown = (list) => (list.length ? `${median(list).toFixed(2)} (${least(list).toFixed(2)})` : '-');
-    const ratio = (list) =>
-      list.length
-        ? `${(median(list) / median(times.ours)).toFixed(2)} (${(least(list) / least(times.ours)).toFixed(2)})`
-        : '-';
-    const counts = [own.parameters, parameters]
-      .map((count) => `${((count ?? 0) / 1e3).toFixed(0)} k`)
-      .join(', ');
-    console.log(
-      `| ${name} | ${what} ${size.join(' × ')} | ${counts} | ${shown(times.ours)} | ${shown(times.false)} | ${shown(times.true)} | ${ratio(times.false)} | ${ratio(times.true)} |`,
-    );
-    for (const error of Object.values(errors)) console.log(`| | ${error} |`);
-  }
+
+/** Largest distance between two lists, as a share of the largest number. */
+function apart(ours, theirs) {
+  const largest = ours.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return ours.reduce((most, value, at) => Math.max(most, Math.abs(value - theirs[at])), 0) / largest;
 }
-python.end();
-await engine.dispose();
+
+/** One line of the table: both sides from the same weights, held against each other, then in turn. */
+async function compareWork(engine, python, folder, name, work) {
+  const comparison = models[name];
+  const { size, prompt = 0 } = comparison.works[work];
+  const { arrays, context, ids, check, run, dispose, parameters } = await prepareOurs(engine, work, comparison);
+  const weights = join(folder, `${name}-${work}.safetensors`);
+  await writeSafetensors(weights, arrays);
+  const expected = await check(ids);
+  const options = comparison.theirs(work, context);
+  const request = { model: comparison.model, what: work, size, options, weights, ids: [...ids] };
+  const modes = values.compile && (comparison.compiles?.(work) ?? true) ? ['eager', 'compiled'] : ['eager'];
+  const [times, problems] = [{ ours: [], eager: [], compiled: [] }, []];
+  let distance = 0;
+  for (const mode of [...modes]) {
+    const answer = await python.ask({ ...request, do: 'prepare', compile: mode === 'compiled' });
+    const difference = answer.error ? 0 : apart(Array.from(expected), answer.values);
+    if (!answer.error && !(difference <= MOST_APART)) {
+      throw new Error(`${name}, ${work}, ${mode}: the two sides are ${difference} apart`);
+    }
+    distance = Math.max(distance, difference);
+    if (!answer.error) continue;
+    problems.push(`${name}, ${work}, ${mode}: ${answer.error}`);
+    modes.splice(modes.indexOf(mode), 1);
+  }
+  const prefix = [...ids.slice(0, prompt)];
+  for (let round = -1; round < rounds; round++) {
+    const own = await run(prefix);
+    if (round >= 0) times.ours.push(own);
+    for (const mode of modes) {
+      const { milliseconds, error } = await python.ask({
+        ...{ do: 'time', model: comparison.model, what: work, compile: mode === 'compiled', prefix },
+      });
+      if (error) throw new Error(`${name}, ${work}, ${mode}: ${error}`);
+      if (round >= 0) times[mode].push(milliseconds);
+    }
+  }
+  await python.ask({ do: 'forget' });
+  await dispose();
+  const shown = (list) => (list.length ? `${median(list).toFixed(2)} (${least(list).toFixed(2)})` : '-');
+  const ratio = (list) =>
+    list.length
+      ? `${(median(list) / median(times.ours)).toFixed(2)} (${(least(list) / least(times.ours)).toFixed(2)})`
+      : '-';
+  const cells = [name, `${work} ${size.join(' × ')}`, `${(parameters / 1e3).toFixed(0)} k`, distance.toExponential(0)];
+  const timed = [...[times.ours, times.eager, times.compiled].map(shown), ...[times.eager, times.compiled].map(ratio)];
+  console.log(`| ${[...cells, ...timed].join(' | ')} |`);
+  for (const problem of problems) console.log(`| ${problem} |`);
+}
+
+const engine = await createEngine('onnx', { threads });
+const python = startPython(values.python, threads);
+const { torch } = await python.begun;
+const folder = await mkdtemp(join(tmpdir(), 'beside-pytorch-'));
+console.log(`PyTorch ${torch}, ${engine.describe().runtime}, ${threads} thread(s), ${rounds} rounds; wall milliseconds\n`);
+console.log('| model | work | weights | apart | ours | eager | compiled | eager / ours, median (least) | compiled / ours |');
+console.log('| --- | --- | --- | --- | --- | --- | --- | --- | --- |');
+const isWanted = (list, name) => list.length === 0 || list.includes(name);
+try {
+  for (const name of Object.keys(models).filter((one) => isWanted(values.only, one))) {
+    for (const work of Object.keys(models[name].works).filter((one) => isWanted(values.work, one))) {
+      await compareWork(engine, python, folder, name, work);
+    }
+  }
+} finally {
+  python.end();
+  await rm(folder, { recursive: true });
+  await engine.dispose();
+}

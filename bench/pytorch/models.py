@@ -1,10 +1,15 @@
-"""Sequence models in plain PyTorch 2, as one would write them from their papers; the comparison's other side."""
+"""Sequence models in plain PyTorch 2, as one would write them from their papers; the comparison's other side. `adopt` takes our weights."""
 
 import math
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from namm import Update
+from om import Om
+from rsm import Rsm
+from weights import gains
 
 
 class Gpt(nn.Module):
@@ -31,6 +36,18 @@ class Gpt(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, vocabulary, bias=False)
         self.head.weight = self.tokens.weight
+
+    def adopt(self, arrays):
+        names = {"attentionNorm": "norm", "queryKeyValue": "qkv", "output": "mix", "mlpNorm": "mlp_norm"}
+        own = gains(arrays)
+        for name in arrays:
+            part = name.split(".")
+            if part[0] == "blocks" and part[2] in names:
+                key = name.replace(".gain", ".weight")
+                own[key.replace(f".{part[2]}.", f".{names[part[2]]}.")] = own.pop(key)
+        own["tokens.weight"] = own["head.weight"] = own.pop("tokenEmbedding")
+        own["places.weight"] = own.pop("positionEmbedding")
+        self.load_state_dict(own)
 
     def start(self, batch):
         width = self.tokens.weight.shape[1]
@@ -66,7 +83,17 @@ class Gru(nn.Module):
         super().__init__()
         self.tokens = nn.Embedding(vocabulary, width)
         self.layers = nn.GRU(width, width, layers, batch_first=True)
-        self.norm = nn.RMSNorm(width)
+        self.norm = nn.RMSNorm(width, eps=1e-6)
+
+    def adopt(self, arrays):
+        """The gates lie in the order update, reset, candidate there, and reset, update, candidate here."""
+        own = {"tokens.weight": arrays["tokenEmbedding"], "norm.weight": arrays["norm"]}
+        names = {"inputWeight": "weight_ih", "stateWeight": "weight_hh", "inputBias": "bias_ih", "stateBias": "bias_hh"}
+        for layer in range(self.layers.num_layers):
+            for theirs, here in names.items():
+                update, reset, candidate = arrays[f"blocks.{layer}.mixer.{theirs}"].chunk(3)
+                own[f"layers.{here}_l{layer}"] = torch.cat([reset, update, candidate])
+        self.load_state_dict(own)
 
     def start(self, batch):
         return torch.zeros(self.layers.num_layers, batch, self.layers.hidden_size)
@@ -90,18 +117,28 @@ class LinearAttention(nn.Module):
         self.blocks = nn.ModuleList(
             nn.ModuleDict(
                 {
-                    "norm": nn.RMSNorm(width),
+                    "norm": nn.RMSNorm(width, eps=1e-6),
                     "conv": nn.Conv1d(width, width, taps, groups=width, bias=False),
                     "qkv": nn.Linear(width, 3 * width, bias=False),
                     "mix": nn.Linear(width, width, bias=False),
-                    "mlp_norm": nn.RMSNorm(width),
+                    "mlp_norm": nn.RMSNorm(width, eps=1e-6),
                     "up": nn.Linear(width, 2 * hidden, bias=False),
                     "down": nn.Linear(hidden, width, bias=False),
                 }
             )
             for _ in range(layers)
         )
-        self.norm = nn.RMSNorm(width)
+        self.norm = nn.RMSNorm(width, eps=1e-6)
+
+    def adopt(self, arrays):
+        names = {"mixerNorm": "norm", "mixer.input": "qkv", "mixer.output": "mix", "mlpNorm": "mlp_norm"}
+        own = {"tokens.weight": arrays["tokenEmbedding"], "norm.weight": arrays["norm"], "fade": self.fade}
+        for i in range(len(self.blocks)):
+            for name in ("mixerNorm", "mixer.input", "mixer.output", "mlpNorm", "up", "down"):
+                own[f"blocks.{i}.{names.get(name, name)}.weight"] = arrays[f"blocks.{i}.{name}"]
+            # The present token's tap stands first there, and last here.
+            own[f"blocks.{i}.conv.weight"] = arrays[f"blocks.{i}.mixer.kernel"].flip(0).t()[:, None]
+        self.load_state_dict(own)
 
     def start(self, batch):
         width = self.tokens.weight.shape[1]
@@ -154,15 +191,28 @@ class Osam(nn.Module):
         self.q, self.k, self.v = (nn.Linear(width, width, bias=False) for _ in range(3))
         self.phases = nn.Parameter(torch.tensor([0.05, 0.05, 0.02]))
         self.gates = nn.Parameter(torch.full((2,), -2.5))
-        generator = torch.Generator().manual_seed(42)
-        self.register_buffer("bucket", torch.randint(sketch, (width,), generator=generator))
-        self.register_buffer("sign", torch.randint(2, (width,), generator=generator) * 2.0 - 1)
+        self.register_buffer("bucket", torch.zeros(width, dtype=torch.int32))
+        self.register_buffer("sign", torch.zeros(width))
         self.readout = nn.Sequential(nn.Linear(sketch, hidden), nn.GELU(), nn.Linear(hidden, width))
         self.project = nn.Sequential(
             nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Linear(width, width)
         )
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, vocabulary, bias=False)
+
+    def adopt(self, arrays):
+        block = {name.removeprefix("blocks.0."): array for name, array in gains(arrays).items()}
+        own = {"tokens.weight": block["embedding"], "bucket": block["bucket"], "sign": block["sign"]}
+        own["phases"] = torch.stack([block["thetaQuery"], block["thetaKey"], block["omega"]])
+        own["gates"] = torch.stack([block["gateFeature"], block["gateValue"]])
+        names = {"query": "q", "key": "k", "value": "v", "norm": "norm", "head": "head"}
+        names |= {"readout.hidden": "readout.0", "readout.output": "readout.2", "valueProjection.norm": "project.0"}
+        names |= {"valueProjection.hidden": "project.1", "valueProjection.output": "project.3"}
+        for theirs, here in names.items():
+            for kind in ("weight", "bias"):
+                if f"{theirs}.{kind}" in block:
+                    own[f"{here}.{kind}"] = block[f"{theirs}.{kind}"]
+        self.load_state_dict(own)
 
     def start(self, batch):
         return 0, torch.zeros(batch, 2, self.sketch), torch.zeros(batch, 2, self.width, self.sketch)
@@ -202,4 +252,12 @@ class Osam(nn.Module):
         return self.head(torch.stack(outputs, 1)), state
 
 
-MODELS = {"gpt": Gpt, "gru": Gru, "linear-attention": LinearAttention, "osam": Osam}
+MODELS = {
+    "gpt": Gpt,
+    "gru": Gru,
+    "linear-attention": LinearAttention,
+    "osam": Osam,
+    "rsm": Rsm,
+    "om": Om,
+    "namm": Update,
+}

@@ -1,4 +1,6 @@
-"""Times models of models.py for compare.mjs: requests are lines of JSON on the standard input, answers lines on the output."""
+"""
+Checks and times models of models.py for compare.mjs: requests are lines of JSON on the standard input, answers lines on the output.
+"""
 
 import json
 import sys
@@ -8,52 +10,106 @@ import torch
 import torch.nn.functional as F
 
 from models import MODELS
+from weights import read
 
 
-def training(model, batch, length):
-    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.99), weight_decay=0.1)
+class Training:
+    """Optimiser steps on texts from the first token on."""
 
-    def run():
-        ids = torch.randint(65, (batch, length))
-        targets = torch.randint(65, (batch, length))
-        optimiser.zero_grad(set_to_none=True)
-        logits, _ = model(ids)
-        F.cross_entropy(logits.flatten(0, 1), targets.flatten()).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
+    def __init__(self, model, original, size):
+        self.model, self.original, self.size = model, original, size
+        self.optimiser = torch.optim.AdamW(original.parameters(), lr=1e-3, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.1)
 
-    return run
+    def step(self, ids, targets):
+        self.optimiser.zero_grad(set_to_none=True)
+        logits, _ = self.model(ids)
+        loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.original.parameters(), 1.0)
+        self.optimiser.step()
+        return loss, norm
+
+    def check(self, ids):
+        """Losses and norms of the gradients, step by step; the targets are the inputs, turned by one."""
+        texts = torch.tensor(ids).view(-1, *self.size)
+        return [part.item() for text in texts for part in self.step(text, text.roll(-1, 1))]
+
+    def run(self, prefix):
+        ids, targets = torch.randint(65, (2, *self.size))
+        return elapsed(lambda: self.step(ids, targets))
 
 
-@torch.inference_mode()
-def decoding(model, original, tokens):
-    """A text of so many tokens, each the likeliest after the last."""
-    state, ids = original.start(1), torch.zeros(1, 1, dtype=torch.long)
-    for _ in range(tokens):
-        logits, state = model(ids, state)
-        ids = logits[:, -1].argmax(-1, keepdim=True)
+class Reading:
+    """A text at once."""
+
+    def __init__(self, model, original, size):
+        self.model, self.original, self.size = model, original, size
+
+    @torch.inference_mode()
+    def check(self, ids):
+        return self.model(torch.tensor([ids]), self.original.start(1))[0][0, -1].tolist()
+
+    @torch.inference_mode()
+    def run(self, prefix):
+        ids = torch.randint(65, (1, *self.size))
+        return elapsed(lambda: self.model(ids, self.original.start(1)))
 
 
-@torch.inference_mode()
-def reading(model, original, tokens):
-    model(torch.randint(65, (1, tokens)), original.start(1))
+class Writing(Reading):
+    """Tokens behind a text, each the likeliest after the last."""
+
+    def begun(self, ids):
+        state = self.original.start(1)
+        return self.model(torch.tensor([ids]), state)[1] if ids else state
+
+    @torch.inference_mode()
+    def check(self, ids):
+        state = self.begun(ids[: -self.size[0]])
+        for id in ids[-self.size[0] :]:
+            logits, state = self.model(torch.tensor([[id]]), state)
+        return logits[0, -1].tolist()
+
+    @torch.inference_mode()
+    def run(self, prefix):
+        state = self.begun(prefix)
+        return elapsed(lambda: self.write(state))
+
+    def write(self, state):
+        ids = torch.zeros(1, 1, dtype=torch.long)
+        for _ in range(self.size[0]):
+            logits, state = self.model(ids, state)
+            ids = logits[:, -1].argmax(-1, keepdim=True)
+
+
+class Updating:
+    """An update of a policy; what it needs lies with the weights."""
+
+    def __init__(self, model, original, size):
+        self.model = model
+
+    @torch.inference_mode()
+    def check(self, ids):
+        return self.model()[0].flatten().tolist()
+
+    @torch.inference_mode()
+    def run(self, prefix):
+        return elapsed(self.model)
+
+
+WORK = {"train": Training, "read": Reading, "decode": Writing, "update": Updating}
+
+
+def elapsed(call):
+    begin = time.perf_counter()
+    call()
+    return 1000 * (time.perf_counter() - begin)
 
 
 def prepared(request):
-    torch.manual_seed(1)
-    options = {"context": request["context"]} if request["model"] == "gpt" else {}
-    original = MODELS[request["model"]](**options)
+    original = MODELS[request["model"]](**request["options"])
+    original.adopt(read(request["weights"]))
     model = torch.compile(original) if request["compile"] else original
-    size = request["size"]
-    if request["what"] == "train":
-        run = training(model, *size)
-    elif request["what"] == "decode":
-        run = lambda: decoding(model, original, *size)
-    else:
-        run = lambda: reading(model, original, *size)
-    for _ in range(request["warmup"]):
-        run()
-    return run, sum(p.numel() for p in original.parameters())
+    return WORK[request["what"]](model, original, request["size"]), sum(p.numel() for p in original.parameters())
 
 
 def main():
@@ -62,19 +118,19 @@ def main():
     print(json.dumps({"torch": torch.__version__}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
-        key = json.dumps({**request, "repeats": 0})
+        key = tuple(request.get(name) for name in ("model", "what", "compile"))
         try:
-            if key not in ready:
-                ready[key] = prepared(request)
-            run, parameters = ready[key]
-            times = []
-            for _ in range(request["repeats"]):
-                begin = time.perf_counter()
-                run()
-                times.append(1000 * (time.perf_counter() - begin))
-            print(json.dumps({"milliseconds": times, "parameters": parameters}), flush=True)
+            if request["do"] == "prepare":
+                ready[key], parameters = prepared(request)
+                print(json.dumps({"parameters": parameters, "values": ready[key].check(request["ids"])}), flush=True)
+            elif request["do"] == "time":
+                print(json.dumps({"milliseconds": ready[key].run(request["prefix"])}), flush=True)
+            else:
+                ready.clear()
+                print(json.dumps({}), flush=True)
         except Exception as error:  # what cannot be compiled is said, and the comparison goes on
-            print(json.dumps({"error": str(error).splitlines()[0][:200]}), flush=True)
+            lines = str(error).splitlines() or [type(error).__name__]
+            print(json.dumps({"error": lines[0][:200]}), flush=True)
 
 
 main()
