@@ -40,7 +40,11 @@ function apart(ours, theirs) {
 async function compareWork(engine, python, folder, name, work) {
   const comparison = models[name];
   const { size, prompt = 0 } = comparison.works[work];
-  const { arrays, context, ids, check, run, dispose, parameters } = await prepareOurs(engine, work, comparison);
+  const { arrays, context, ids, check, run, dispose, parameters } = await prepareOurs(
+    engine,
+    work,
+    comparison,
+  );
   const weights = join(folder, `${name}-${work}.safetensors`);
   await writeSafetensors(weights, arrays);
   const expected = await check(ids);
@@ -79,8 +83,16 @@ async function compareWork(engine, python, folder, name, work) {
     list.length
       ? `${(median(list) / median(times.ours)).toFixed(2)} (${(least(list) / least(times.ours)).toFixed(2)})`
       : '-';
-  const cells = [name, `${work} ${size.join(' × ')}`, `${(parameters / 1e3).toFixed(0)} k`, distance.toExponential(0)];
-  const timed = [...[times.ours, times.eager, times.compiled].map(shown), ...[times.eager, times.compiled].map(ratio)];
+  const cells = [
+    name,
+    `${work} ${size.join(' × ')}`,
+    `${(parameters / 1e3).toFixed(0)} k`,
+    distance.toExponential(0),
+  ];
+  const timed = [
+    ...[times.ours, times.eager, times.compiled].map(shown),
+    ...[times.eager, times.compiled].map(ratio),
+  ];
   console.log(`| ${[...cells, ...timed].join(' | ')} |`);
   for (const problem of problems) console.log(`| ${problem} |`);
 }
@@ -89,8 +101,12 @@ const engine = await createEngine('onnx', { threads });
 const python = startPython(values.python, threads);
 const { torch } = await python.begun;
 const folder = await mkdtemp(join(tmpdir(), 'beside-pytorch-'));
-console.log(`PyTorch ${torch}, ${engine.describe().runtime}, ${threads} thread(s), ${rounds} rounds; wall milliseconds\n`);
-console.log('| model | work | weights | apart | ours | eager | compiled | eager / ours, median (least) | compiled / ours |');
+console.log(
+  `PyTorch ${torch}, ${engine.describe().runtime}, ${threads} thread(s), ${rounds} rounds; wall milliseconds\n`,
+);
+console.log(
+  '| model | work | weights | apart | ours | eager | compiled | eager / ours, median (least) | compiled / ours |',
+);
 console.log('| --- | --- | --- | --- | --- | --- | --- | --- | --- |');
 const isWanted = (list, name) => list.length === 0 || list.includes(name);
 try {

@@ -46,7 +46,10 @@ const rsm = (preset, works) => ({
 });
 
 /** Segments of 128 to train and read with, of 512 to write with. */
-const omShape = (work) => ({ segment: work === 'decode' ? 512 : 128, ngrams: work === 'train' ? [] : [2, 3] });
+const omShape = (work) => ({
+  segment: work === 'decode' ? 512 : 128,
+  ngrams: work === 'train' ? [] : [2, 3],
+});
 const OM_PASSES = [64, 32, 16];
 
 /** One update of NAMM at a cache of so many tokens; ours.mjs makes it. */

@@ -10,10 +10,12 @@ export const randomIds = (count) => Int32Array.from({ length: count }, () => rng
 /** Arrays of a tree as safetensors take them, by path. */
 const named = (tree) =>
   Object.fromEntries(
-    core.treeLeaves(tree).map(({ path, leaf: { dtype, shape, data } }) => [
-      path,
-      { dtype: dtype === 'int32' ? 'I32' : 'F32', shape, data },
-    ]),
+    core
+      .treeLeaves(tree)
+      .map(({ path, leaf: { dtype, shape, data } }) => [
+        path,
+        { dtype: dtype === 'int32' ? 'I32' : 'F32', shape, data },
+      ]),
   );
 
 async function elapsed(call) {
@@ -38,8 +40,7 @@ async function train(engine, model, params, { size: [batch, time] }) {
       dropoutKeys: [core.zeros([2], 'int32')],
     });
   /** The next id of every place, of a text's last place the first. */
-  const turned = (data) =>
-    data.map((_, at) => data[(at + 1) % time === 0 ? at + 1 - time : at + 1]);
+  const turned = (data) => data.map((_, at) => data[(at + 1) % time === 0 ? at + 1 - time : at + 1]);
   return {
     ids: randomIds(3 * batch * time),
     async check(data) {
@@ -112,11 +113,23 @@ export async function prepareOurs(engine, name, comparison) {
   if (name === 'update') {
     const { own, arrays, dispose } = createUpdate(engine, work.size[0]);
     const check = async () => (await own()).scores.data;
-    return { arrays: named(arrays), parameters: arrays.vector.data.length, ids: [], check, run: () => elapsed(own), dispose };
+    return {
+      arrays: named(arrays),
+      parameters: arrays.vector.data.length,
+      ids: [],
+      check,
+      run: () => elapsed(own),
+      dispose,
+    };
   }
   const context = name === 'train' ? work.size[1] : work.size[0] + (work.prompt ?? 0);
   const model = comparison.ours(name, context);
   const params = model.init(core.Rng.fromSeed(1));
   const arrays = { ...named(params), ...comparison.tables?.(model) };
-  return { arrays, context, parameters: lm.countParameters(params), ...(await works[name](engine, model, params, work)) };
+  return {
+    arrays,
+    context,
+    parameters: lm.countParameters(params),
+    ...(await works[name](engine, model, params, work)),
+  };
 }

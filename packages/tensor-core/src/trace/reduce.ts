@@ -97,7 +97,9 @@ function sumMiddle(graph: GraphBuilder, op: SumOp, x: Value): Value {
   const [outer, count, inner] = x.shape as [number, number, number];
   const block = blockLength(count);
   if (!block) return cast(graph, overAxis(graph, op, cast(graph, x, 'float64'), 1), 'float32');
-  const blocks = reshape(graph, x, [outer, count / block, block, inner]);
+  // The runtime adds along the last axis ten times as fast as along the last but one of extent 1.
+  const behind = inner === 1 ? [] : [inner];
+  const blocks = reshape(graph, x, [outer, count / block, block, ...behind]);
   const partial = overAxis(graph, op, blocks, 2);
   const rest = op === 'ReduceMean' ? op : 'ReduceSum';
   if (count / block <= FEW_BLOCKS) return overAxis(graph, rest, partial, 1);
