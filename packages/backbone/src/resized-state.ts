@@ -54,15 +54,15 @@ function rearranged(
   from.forEach((source, slot) => {
     if (source >= 0) moved[slot] = held[source]!;
   });
+  const runs = runsOf(from);
   const part = ({ data }: NDArray): NDArray => {
     const result = zeros([1, heads, slots, headWidth]);
     for (let head = 0; head < heads; head++) {
-      from.forEach((source, slot) => {
-        if (source < 0) return;
+      for (const { source, slot, count } of runs) {
         const begin = (head * former + source) * headWidth;
-        const row = (data as Float32Array).subarray(begin, begin + headWidth);
-        (result.data as Float32Array).set(row, (head * slots + slot) * headWidth);
-      });
+        const rows = (data as Float32Array).subarray(begin, begin + count * headWidth);
+        (result.data as Float32Array).set(rows, (head * slots + slot) * headWidth);
+      }
     }
     return result;
   };
@@ -71,6 +71,18 @@ function rearranged(
     positions: ndarray(moved, [1, 1, slots], 'int32'),
     layers: layers.map(({ keys, values }) => ({ keys: part(keys), values: part(values) })),
   };
+}
+
+/** Neighbouring slots whose entries come from neighbouring ones: a text that goes on moves as a whole. */
+function runsOf(from: Int32Array): readonly { source: number; slot: number; count: number }[] {
+  const runs: { source: number; slot: number; count: number }[] = [];
+  from.forEach((source, slot) => {
+    const last = runs.at(-1);
+    if (source < 0) return;
+    if (last && last.slot + last.count === slot && last.source + last.count === source) last.count += 1;
+    else runs.push({ source, slot, count: 1 });
+  });
+  return runs;
 }
 
 /** Where the entry of each slot comes from, −1 for none. */

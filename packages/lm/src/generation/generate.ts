@@ -27,6 +27,8 @@ export interface GenerateOptions {
   readonly priming?: 'exact' | 'reference';
   /** How many of the likeliest tokens every event names. Default 0. */
   readonly alternatives?: number;
+  /** Tokens of the prompt that are read in one go, asked before each: the process does nothing else meanwhile. Default 64. */
+  readonly promptPiece?: () => number;
   readonly signal?: AbortSignal;
 }
 
@@ -99,6 +101,7 @@ const PROMPT_PIECE = 64;
 
 async function readPrompt(options: GenerateOptions): Promise<void> {
   const { session, tokenizer, prompt = '', keepContext = false, priming = 'exact', seed, signal } = options;
+  const { promptPiece = () => PROMPT_PIECE } = options;
   if (seed !== undefined) session.reseed(seed);
   if (!keepContext) await session.prefill([]);
   const encoded = Array.from(typeof prompt === 'string' ? tokenizer.encode(prompt) : prompt);
@@ -106,8 +109,10 @@ async function readPrompt(options: GenerateOptions): Promise<void> {
   const again = priming === 'reference' ? ids.slice(-1) : [];
   const all = [...ids, ...again];
   await session.reserve(all.length);
-  for (let at = 0; at < all.length && !signal?.aborted; at += PROMPT_PIECE) {
-    await session.append(all.slice(at, at + PROMPT_PIECE));
+  for (let at = 0; at < all.length && !signal?.aborted; ) {
+    const piece = all.slice(at, at + promptPiece());
+    await session.append(piece);
+    at += piece.length;
   }
 }
 
