@@ -4,6 +4,7 @@
 import { exponential, laneSum, laneSums } from './lanes';
 
 export { attendBytes, multiplyBytes, putRows, roundBytes } from './bytes';
+export { addRootNormalised, gruState, lstmState, positive, recall, remember, swiGlu } from './memories';
 
 /**
  * y = W x + bias. W [rows, columns] is stored four rows by four columns at a time, [rows / 4, columns / 4, 4, 4], so that

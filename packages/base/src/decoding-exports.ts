@@ -61,6 +61,27 @@ export interface DecodingExports {
   roundBytes(to: number, x: number, count: number): number;
   turn(x: number, rows: number, stride: number, cos: number, sin: number, pairs: number): void;
   gelu(x: number, count: number): void;
+  addRootNormalised(
+    y: number,
+    sum: number,
+    branch: number,
+    gain: number,
+    width: number,
+    epsilon: number,
+  ): void;
+  swiGlu(y: number, gate: number, value: number, count: number): void;
+  positive(x: number, count: number): void;
+  gruState(h: number, input: number, state: number, width: number): void;
+  lstmState(h: number, cell: number, input: number, state: number, width: number): void;
+  recall(y: number, sums: number, query: number, keyWidth: number, valueWidth: number): void;
+  remember(
+    sums: number,
+    key: number,
+    value: number,
+    keyWidth: number,
+    valueWidth: number,
+    fade: number,
+  ): void;
   pool(
     sum: number,
     peak: number,

@@ -1,10 +1,10 @@
 import type { DecodingExports } from './decoding-exports.js';
 import { EngineError, InputError } from './errors.js';
 import { kernelsModule } from './kernels-wasm.js';
+import { bytes, MemoryKernels, type Place } from './memory-kernels.js';
 import { wasmKernels } from './wasm-kernels.js';
 
-/** Where numbers lie in the kernels' memory, as an index of its float32 view. */
-export type Place = number;
+export type { Place };
 
 /** Bits of a stored number: 32 are exact; 8 are whole numbers times a step of their row, and read four times as many a second. */
 export type StoredBits = 8 | 32;
@@ -42,7 +42,6 @@ interface Room {
 }
 
 const PAGE = 65_536;
-const bytes = (place: Place) => 4 * place;
 const align = (count: number) => Math.ceil(count / 4) * 4;
 const sixteens = (count: number) => Math.ceil(count / 16) * 16;
 
@@ -63,11 +62,14 @@ export class DecodingKernels {
   /** Scratch of products with bytes: numbers of 16 bits, and sums or one row. */
   #shorts: Room = { place: 0, count: 0 };
   #row: Room = { place: 0, count: 0 };
+  /** Those of memories of fixed size. */
+  readonly memories: MemoryKernels;
 
   /** @throws EngineError where `hasDecodingKernels` is false. */
   constructor() {
     if (!kernels) throw new EngineError('WebAssembly with 128-bit vectors is missing.');
     this.#exports = kernels();
+    this.memories = new MemoryKernels(this.#exports);
     const { memory } = this.#exports;
     this.#numbers = new Float32Array(memory.buffer);
     this.#next = this.#numbers.length;

@@ -1,8 +1,7 @@
-import { createDecoder, Session } from '@palimpsest/lm';
+import { createDecoder, LongTextDecoder, Session } from '@palimpsest/lm';
 import { createEngine, type Engine, type NDArray, ndarray, Rng } from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { prefersHost } from '../src/decoder/host-weights.js';
-import { LongTextDecoder } from '../src/decoder/long-text-decoder.js';
 import { createOmModel, type OmOptions, resolveConfig } from '../src/index.js';
 import { distance, lively, randomIds, small } from './support/variants.js';
 

@@ -4,6 +4,7 @@ import {
   createDecoder,
   type Decoder,
   type DecoderOptions,
+  LongTextDecoder,
 } from '@palimpsest/lm';
 import { type Engine, isOnDevice, type NDArray, runOnce, toHost } from '@palimpsest/tensor-core';
 import type { OmConfig } from '../config.js';
@@ -11,7 +12,6 @@ import type { OmParams } from '../parameters.js';
 import { HostDecoder, type HostState } from './host-decoder.js';
 import { HostRoom } from './host-room.js';
 import { HostWeights } from './host-weights.js';
-import { LongTextDecoder } from './long-text-decoder.js';
 
 /**
  * A text is read by the graph from this many parameters of layers times tokens on. Its products use every row of a segment, but

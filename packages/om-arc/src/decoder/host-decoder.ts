@@ -1,8 +1,8 @@
 import { InputError, type NDArray, ndarray } from '@palimpsest/base';
+import type { SegmentDecoder } from '@palimpsest/lm';
 import { contextIds } from '../plan.js';
 import type { Cache, HostRoom } from './host-room.js';
 import { HostSegment } from './host-segment.js';
-import type { SegmentDecoder } from './long-text-decoder.js';
 
 /** What the memory consists of besides the keys, which follow from it. */
 interface KeptState {

@@ -1,8 +1,8 @@
-import type { Decoder } from '@palimpsest/lm';
+import type { Decoder } from './decoder.js';
 
 /** A decoder that knows how much of a segment it has read. */
 export interface SegmentDecoder extends Decoder {
-  /** Tokens in the open segment. */
+  /** Tokens in the open segment; 0 where pieces of a text may begin anywhere. */
   readonly position: number;
   fork(): Promise<SegmentDecoder>;
 }
@@ -42,6 +42,7 @@ class SharedGraph {
 interface Lengths {
   /** Tokens from which a text is long. */
   readonly longText: number;
+  /** Tokens of a segment: those that are read at once. */
   readonly segmentLen: number;
 }
 
