@@ -9,8 +9,9 @@ import type {
 import { embedding, layerNorm, linear, type NDArray, type Rng, tf, treeMap } from '@palimpsest/tensor-core';
 import { type BlockDetail, blockForward } from './block.js';
 import { blockConfig, type OsamConfig, type OsamOptions, resolveConfig } from './config.js';
-import { decoderInTurns } from './decoder.js';
+import { decoderInTurns, decoderOnHost } from './decoder.js';
 import { type DropoutSource, keyedMasks } from './dropout-source.js';
+import { fitsHost } from './host/form.js';
 import { initParameters, type OsamParams, parameterCount } from './parameters.js';
 import { emptyState, type OsamState } from './state.js';
 import { type BlockPlan, type BlockTables, createBlockTables, planBlock } from './tables.js';
@@ -117,6 +118,7 @@ export function createOsamModel(options: OsamOptions, tables?: readonly BlockTab
     step,
     parameterGroups: () => osamParameterGroups,
   };
+  if (fitsHost(config, parameters)) return { ...model, decoder: decoderOnHost(model) };
   // With every position reading, a step has nothing to choose.
   return config.kUpdate === 1 ? model : { ...model, decoder: decoderInTurns(model) };
 }

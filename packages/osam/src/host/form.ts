@@ -1,0 +1,73 @@
+import { type DecodingKernels, hasDecodingKernels, type Place } from '@palimpsest/base';
+import type { HostForm, HostMemory } from '@palimpsest/lm';
+import type { OsamConfig } from '../config.js';
+import { HostBlockText, type Scratch } from './block.js';
+import type { HostWeights } from './weights.js';
+
+/** Models whose weights take more are left to the graph's threads. */
+const MOST_NUMBERS = 2 ** 26;
+
+/** Whether a model can be decoded by the kernels of the processor, and is small enough that this is the faster way. */
+export function fitsHost(config: OsamConfig, parameters: number): boolean {
+  const { dModel, kUpdate, freqCache } = config;
+  const isPlain = kUpdate === 1 && !freqCache && dModel % 4 === 0;
+  return isPlain && parameters <= MOST_NUMBERS && hasDecodingKernels();
+}
+
+/** A model token by token on the processor (DERIVATION.md, "Decoding on the processor"). */
+export class OsamHostForm implements HostForm {
+  readonly kernels: DecodingKernels;
+  readonly vocabSize: number;
+  readonly logits: Place;
+  readonly #scratch: Scratch;
+
+  constructor(private readonly weights: HostWeights) {
+    const { kernels, config, blocks } = weights;
+    const { dModel: d, readoutHidden, vocabSize } = config;
+    this.kernels = kernels;
+    this.vocabSize = vocabSize;
+    this.logits = kernels.allocate(vocabSize);
+    const most = (of: (block: (typeof blocks)[number]) => number) => Math.max(...blocks.map(of));
+    const wide = Math.max(
+      d,
+      readoutHidden,
+      most(({ mlp }) => mlp?.down.weight.columns ?? 0),
+    );
+    const room = (count: number) => kernels.allocate(count + 4);
+    this.#scratch = {
+      ...{ stream: room(d), normal: room(d), sum: room(d), branch: room(d), row: room(d) },
+      ...{
+        packed: room(3 * d),
+        query: room(2 * d),
+        key: room(2 * d),
+        sketched: room(2 * d),
+        head: room(2 * d),
+      },
+      ...{ features: room(most(({ readout }) => readout?.live ?? 0)), feature: room(d) },
+      ...{ raw: room(d), value: room(d), hidden: room(wide), gated: room(wide) },
+    };
+  }
+
+  open({ floats, ints }: HostMemory): (id: number, wanted: boolean) => void {
+    const { weights, kernels } = this;
+    const { embedding, finalNorm, head, headScale, zeros, config } = weights;
+    const { stream, normal } = this.#scratch;
+    const d = config.dModel;
+    const blocks = weights.blocks.map((block, index) => {
+      const place = (name: string) => floats[`blocks.${index}.${name}`]!;
+      return new HostBlockText(weights, block, place, this.#scratch);
+    });
+    return (id, wanted) => {
+      const { numbers } = kernels;
+      numbers.set(embedding.subarray(id * d, (id + 1) * d), stream);
+      const position = ints.position![0]!;
+      for (const block of blocks) block.token(position);
+      ints.position![0] = position + 1;
+      if (!wanted) return;
+      if (finalNorm) kernels.addNormalised(normal, stream, zeros, finalNorm.gain, finalNorm.bias, d);
+      weights.multiply(this.logits, head, finalNorm ? normal : stream);
+      if (headScale === 1) return;
+      for (let i = 0; i < this.vocabSize; i++) numbers[this.logits + i]! *= headScale;
+    };
+  }
+}
