@@ -6,7 +6,7 @@ import type {
   ParameterGroup,
   SequenceModel,
 } from '@palimpsest/lm';
-import { StepDecoder } from '@palimpsest/lm';
+import { createHostDecoder, StepDecoder } from '@palimpsest/lm';
 import { InputError, type Matrix, type NDArray, tf, treeMap } from '@palimpsest/tensor-core';
 import { emptyState, markEmpty, slotsOf, type TransformerState } from './cache.js';
 import {
@@ -18,6 +18,8 @@ import {
 import { type DecoderOptions, type DecoderResult, decoderTables, runDecoder } from './decoder.js';
 import { FusedDecoder, isFusible } from './fused-decoder.js';
 import { GrowingDecoder, growsWithText } from './growing-decoder.js';
+import { TransformerHostForm } from './host/form.js';
+import { fitsHost, HostWeights } from './host/weights.js';
 import type { DecoderInput } from './input-rows.js';
 import { initParameters, type TransformerParameters, transformerParameterGroups } from './parameters.js';
 
@@ -66,11 +68,36 @@ const isTransformer = (model: AnySequenceModel): model is AnySequenceModel & Tra
  */
 export function createTransformer(options: TransformerOptions): Transformer {
   const config = resolveConfig(options);
-  return transformerOver(
-    config,
-    (params: TransformerParameters) => params,
-    (rng) => initParameters(config, rng),
+  return onHost(
+    transformerOver(
+      config,
+      (params: TransformerParameters) => params,
+      (rng) => initParameters(config, rng),
+    ),
   );
+}
+
+/** Small models decode on the processor. */
+function onHost(model: Transformer): Transformer {
+  const withCache: Transformer['withCache'] = (cache) => onHost(model.withCache(cache));
+  if (!fitsHost(model.options)) return { ...model, withCache };
+  const formOf = (params: unknown) =>
+    new TransformerHostForm(new HostWeights(model.options, params as TransformerParameters<NDArray>));
+  const { positions, context } = model.options;
+  return {
+    ...model,
+    withCache,
+    decoder: (engine, params, decoding) =>
+      createHostDecoder(
+        engine,
+        model,
+        params,
+        formOf,
+        decoding,
+        // Learned positions take no more rows at once.
+        positions === 'learned' ? context : undefined,
+      ),
+  };
 }
 
 /**
