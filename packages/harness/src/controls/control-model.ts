@@ -1,5 +1,7 @@
+import { hasDecodingKernels } from '@palimpsest/base';
 import type { JsonObject, SequenceModel } from '@palimpsest/lm';
 import { embedding, full, linear, type NDArray, rmsNorm, swiGlu, tf } from '@palimpsest/tensor-core';
+import { withHostDecoder } from './host/control-decoder.js';
 import { deviations, type Mixer, type Stack, type Tensors } from './mixers/mixer.js';
 
 /** A stack of blocks of one kind. */
@@ -48,7 +50,7 @@ export function createControlModel(
 ): SequenceModel<ControlParams, ControlState> {
   const { vocabSize, width, layers, hidden = Math.ceil((MLP_RATIO * width) / 8) * 8 } = options;
   const { start, residual } = deviations(options);
-  return {
+  const model: SequenceModel<ControlParams, ControlState> = {
     name,
     config,
     vocabSize,
@@ -92,6 +94,8 @@ export function createControlModel(
     },
     parameterGroups: () => [{ match: /(orm|kernel|tokenEmbedding)$/, decays: false }],
   };
+  const fits = mixer.host && [width, hidden].every((extent) => extent % 4 === 0) && hasDecodingKernels();
+  return fits ? withHostDecoder(model, mixer.host) : model;
 }
 
 function blockForward(

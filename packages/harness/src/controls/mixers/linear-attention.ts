@@ -2,6 +2,7 @@ import { linear, tf } from '@palimpsest/tensor-core';
 import { causalConvolution, noTokens } from '../causal-convolution.js';
 import { chunkedAttention } from '../chunked-attention.js';
 import { fixedDecay } from '../decays.js';
+import { hostLinearAttention } from '../host/attention.js';
 import {
   deviations,
   freshKernel,
@@ -38,7 +39,8 @@ export function linearAttentionMixer(
   const { width } = stack;
   const head = headWidth(width, heads);
   const { start, residual } = deviations(stack);
-  const decay = fixedDecay(Array.from({ length: heads }, (_, index) => decayOf(forgetting, index, heads)));
+  const decays = Array.from({ length: heads }, (_, index) => decayOf(forgetting, index, heads));
+  const decay = fixedDecay(decays);
   return {
     init: (rng) => ({
       kernel: freshKernel(rng, taps, width),
@@ -46,6 +48,7 @@ export function linearAttentionMixer(
       output: rng.normalArray([width, width], 0, residual),
     }),
     start: (batch) => ({ ...noTokens(batch, taps, width), sums: tf.zeros([batch, heads, head, head + 1]) }),
+    host: head % 4 === 0 ? hostLinearAttention({ width, decays, epsilon: EPSILON }) : undefined,
     mix(params, x, state) {
       const [seen, recent] = causalConvolution(x, params.kernel!, state);
       const [q, k, v] = tf

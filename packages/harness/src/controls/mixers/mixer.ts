@@ -1,4 +1,5 @@
 import { InputError, type NDArray, type Rng, tf } from '@palimpsest/tensor-core';
+import type { MakeHostMixer } from '../host/host-mixer.js';
 
 /** Sizes of a stack of blocks. */
 export interface Stack {
@@ -15,6 +16,8 @@ export interface Mixer {
   init(rng: Rng, layer: number): Readonly<Record<string, NDArray>>;
   /** Memory before the first token; the batch is the first axis of every tensor. */
   start(batch: number): Tensors;
+  /** The same for one token at a time on the processor, where it is written out and the widths allow it. */
+  readonly host?: MakeHostMixer | undefined;
   /**
    * Any number of tokens >= 1, going on from a state.
    * @param x [batch, time, width]

@@ -1,5 +1,6 @@
 import { linear } from '@palimpsest/tensor-core';
 import { causalConvolution, noTokens } from '../causal-convolution.js';
+import { hostNoMemory } from '../host/attention.js';
 import { deviations, freshKernel, type Mixer, type Stack } from './mixer.js';
 
 /** Nothing but the convolution: a block that sees the last few tokens. */
@@ -13,6 +14,7 @@ export function noMemoryMixer(stack: Stack, { taps }: { readonly taps: number })
       output: rng.normalArray([width, width], 0, residual),
     }),
     start: (batch) => noTokens(batch, taps, width),
+    host: hostNoMemory(width),
     mix(params, x, state) {
       const [seen, recent] = causalConvolution(x, params.kernel!, state);
       return [linear(linear(seen, params.input!), params.output!), recent];

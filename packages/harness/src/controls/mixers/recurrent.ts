@@ -1,4 +1,5 @@
 import { gru, lstm, type Rng, tf } from '@palimpsest/tensor-core';
+import { hostGru, hostLstm } from '../host/recurrent.js';
 import type { Mixer, Stack, Tensors } from './mixer.js';
 
 /** [batch, time, width] as [time, batch, width], or back. */
@@ -24,6 +25,7 @@ export function gruMixer({ width }: Stack): Mixer {
         stateBias: [rows],
       }),
     start: (batch) => ({ hidden: tf.zeros([batch, width]) }),
+    host: hostGru(width),
     mix({ inputWeight, stateWeight, inputBias, stateBias }: Tensors, x, state) {
       const [states, hidden] = gru(turned(x), state.hidden!, {
         inputWeight: inputWeight!,
@@ -43,6 +45,7 @@ export function lstmMixer({ width }: Stack): Mixer {
     init: (rng) =>
       freshWeights(rng, width, { inputWeight: [rows, width], stateWeight: [rows, width], bias: [rows] }),
     start: (batch) => ({ hidden: tf.zeros([batch, width]), cell: tf.zeros([batch, width]) }),
+    host: hostLstm(width),
     mix({ inputWeight, stateWeight, bias }: Tensors, x, state) {
       const weights = { inputWeight: inputWeight!, stateWeight: stateWeight!, bias: bias! };
       const before = { hidden: state.hidden!, cell: state.cell! };
