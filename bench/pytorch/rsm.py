@@ -114,8 +114,8 @@ class Rsm(nn.Module):
         return F.linear(self.normOut(x), self.tokenEmbedding), (memory, context)
 
     def pieces(self, ids, place):
-        first = self.chunk - place
-        return [piece for piece in (ids[:, :first], *ids[:, first:].split(self.chunk, 1)) if piece.shape[1]]
+        cuts = range(self.chunk - place, ids.shape[1], self.chunk)
+        return [ids[:, begin:end] for begin, end in zip((0, *cuts), (*cuts, ids.shape[1]))]
 
     def open(self, memory):
         if self.published:
