@@ -1,185 +1,220 @@
 // Products with rows of 8 bits, in AssemblyScript. A row is its whole numbers from -127 to 127 times a step of its own. The
 // other factor is rounded to whole numbers of up to 16 bits, so that products and their sums are exact in 32.
+//
+// Bytes are stored for 32 sums at a time, [sums / 32, terms / 2, 4, 4, 2, 2]: eight sums are four lanes of 32 bits of two terms of two
+// bytes, the first of a sum and 128 more than it is, the second of the sum that is four further. If the last sums are sixteen
+// or fewer they are stored for sixteen. Either way they are read in one stream.
 
-import { laneMax, laneSum, SHIFTER } from './lanes';
+import { lanesSum, pinned, SHIFTER } from './lanes';
 
-/** The greatest distance from 0; NaN where one is. `count` is a multiple of 4. */
-function largestOf(x: usize, count: i32): f32 {
-  // In the order of their bits NaN is the greatest of all.
-  let largest = f32x4.splat(0);
-  const end = x + ((<usize>count) << 2);
-  for (let at = x; at < end; at += 16) largest = i32x4.max_s(largest, f32x4.abs(v128.load(at)));
-  return laneMax(largest);
+/** The greater of numbers that are not below 0, where NaN is greater than all: in the order of their bits. */
+export function greater(a: v128, b: v128): v128 {
+  return i32x4.max_s(a, b);
+}
+
+/** The greatest of such lanes, in every lane. */
+export function greatest(v: v128): v128 {
+  const pairs = greater(v, v128.shuffle<f32>(v, v, 1, 0, 3, 2));
+  return greater(pairs, v128.shuffle<f32>(pairs, pairs, 2, 3, 0, 1));
 }
 
 /**
- * The step of a row of bytes: 16 significant bits, rounded up, so that a byte times the step is exact, and rounding such a
- * row again gives the same bytes and the same step. Rows near nothing are nothing.
+ * The step of a row of bytes, in every lane: 16 significant bits, rounded up, so that a byte times the step is exact, and rounding
+ * such a row again gives the same bytes and the same step. Rows near nothing are nothing. `count` is a multiple of 4.
  */
-function byteStep(largest: f32): f32 {
-  if (largest < 1e-30) return 0;
-  return reinterpret<f32>((reinterpret<u32>(largest / 127) + 0xff) & 0xffffff00);
+export function byteStep(x: usize, count: i32): v128 {
+  let largest = f32x4.splat(0);
+  const end = x + ((<usize>count) << 2);
+  for (let at = x; at < end; at += 16) largest = greater(largest, f32x4.abs(v128.load(at)));
+  largest = greatest(largest);
+  const step = i32x4.add(f32x4.div(largest, f32x4.splat(127)), i32x4.splat(0xff));
+  return v128.andnot(v128.and(step, i32x4.splat(0xffffff00)), f32x4.lt(largest, f32x4.splat(1e-30)));
 }
 
 /** What numbers are multiplied by to be counted in steps. */
-function inverseOf(step: f32): v128 {
-  return f32x4.splat(step > 1e-36 ? <f32>1 / step : 0);
+export function inverseOf(step: v128): v128 {
+  return v128.and(f32x4.div(f32x4.splat(1), step), f32x4.gt(step, f32x4.splat(1e-36)));
 }
 
-/** Eight numbers as whole ones of 16 bits; the last four are 0 from `end` on. */
-function shortsOf(x: usize, end: usize, inverse: v128): v128 {
+/** Four numbers as whole ones. */
+export function wholeOf(x: usize, inverse: v128): v128 {
   const shifter = f32x4.splat(SHIFTER);
-  const low = i32x4.sub(f32x4.add(f32x4.mul(v128.load(x), inverse), shifter), shifter);
-  const high = x + 16 < end ? v128.load(x, 16) : f32x4.splat(0);
-  const rounded = i32x4.sub(f32x4.add(f32x4.mul(high, inverse), shifter), shifter);
-  return i16x8.narrow_i32x4_s(low, rounded);
+  return i32x4.sub(f32x4.add(f32x4.mul(v128.load(x), inverse), shifter), shifter);
 }
 
-/** The largest whole number that may meet `terms` bytes in a sum of 32 bits. */
-function largestShort(terms: i32): i32 {
-  return min(32_767, 2_147_483_647 / (127 * terms));
-}
-
-/** Rounds numbers in steps to 16 bits, with zeros behind them up to a multiple of 8. */
-function roundShorts(to: usize, x: usize, count: i32, step: f32): void {
-  const inverse = inverseOf(step);
-  const end = x + ((<usize>count) << 2);
-  for (let at = x; at < end; at += 32, to += 16) v128.store(to, shortsOf(at, end, inverse));
-}
-
-/** A row as bytes, one behind the other, with zeros up to a multiple of 8. @returns its step */
+/** A row as bytes, one behind the other. @returns its step */
 export function roundBytes(to: usize, x: usize, count: i32): f32 {
-  const step = byteStep(largestOf(x, count));
+  const step = byteStep(x, count);
   const inverse = inverseOf(step);
   const end = x + ((<usize>count) << 2);
-  for (let at = x; at < end; at += 32, to += 8) {
-    const shorts = shortsOf(at, end, inverse);
-    v128.store64_lane(to, i8x16.narrow_i16x8_s(shorts, shorts), 0);
+  for (let at = x; at < end; at += 16, to += 4) {
+    const whole = wholeOf(at, inverse);
+    const shorts = i16x8.narrow_i32x4_s(whole, whole);
+    v128.store32_lane(to, i8x16.narrow_i16x8_s(shorts, shorts), 0);
   }
-  return step;
+  return f32x4.extract_lane(step, 0);
+}
+
+/** Four sums of two products each of numbers of 16 bits, added to `sum`. */
+function dot(sum: v128, a: v128, b: v128): v128 {
+  return i32x4.add(sum, i32x4.dot_i16x8_s(a, b));
+}
+
+/** Bytes of two terms of sixteen sums. */
+export const TERMS: usize = 32;
+
+/** Terms whose products are added before the sums of the two bytes of a pair are told apart. */
+export const BLOCK: i32 = 256;
+
+/**
+ * The step of `terms` numbers of 16 bits, in every lane. `sum` is the greatest sum of a block without signs: of 65,534 steps and the
+ * roundings, its product with a byte has 24 bits. The sum of all products has 32.
+ */
+export function shortStep(largest: v128, sum: v128, terms: i32): v128 {
+  const factor = max<f32>(1, <f32>terms / 32_768) / 32_767;
+  return f32x4.mul(greater(largest, f32x4.mul(sum, f32x4.splat(0.5))), f32x4.splat(factor));
 }
 
 /**
- * Bytes are stored for sums of sixteen numbers at a time: [sums / 16, terms / 2, 16, 2], so that a lane of 32 bits is one sum.
- * Bytes of one term of all sixteen.
+ * Rounds numbers, a multiple of 4, in steps to 16 bits. Every so many of them, a block, stand behind four times -128 times their
+ * sum, which is what the 128 that is added to bytes makes too much.
  */
-const TERM: usize = 16;
-
-/** Sixteens that hold so many numbers. */
-function sixteens(count: i32): usize {
-  return (<usize>count + 15) >> 4;
-}
-
-/** A key into a column: its step, and its bytes, whose terms are the key's components. */
-function putKey(keys: usize, steps: usize, x: usize, column: i32, width: i32): void {
-  const step = byteStep(largestOf(x, width));
-  store<f32>(steps + ((<usize>column) << 2), step);
-  const inverse = inverseOf(step);
-  const end = x + ((<usize>width) << 2);
-  let to = keys + <usize>(column >> 4) * <usize>width * TERM + ((<usize>(column & 15)) << 1);
-  for (let at = x; at < end; at += 32, to += 8 * TERM) {
-    const shorts = shortsOf(at, end, inverse);
-    const bytes = i8x16.narrow_i16x8_s(shorts, shorts);
-    v128.store16_lane(to, bytes, 0);
-    v128.store16_lane(to, bytes, 1, 32);
-    if (at + 16 >= end) break;
-    v128.store16_lane(to, bytes, 2, 64);
-    v128.store16_lane(to, bytes, 3, 96);
-  }
-}
-
-/** A value into a column: its step, and its bytes, whose terms are the columns. */
-function putValue(values: usize, steps: usize, x: usize, column: i32, width: i32, room: i32): void {
-  const step = byteStep(largestOf(x, width));
-  store<f32>(steps + ((<usize>column) << 2), step);
-  const inverse = inverseOf(step);
-  const end = x + ((<usize>width) << 2);
-  const own = i32x4.splat(column & 1 ? 0xff00ff00 : 0x00ff00ff);
-  let to = values + ((<usize>(column >> 1)) << 5);
-  for (let at = x, half = 0; at < end; at += 32, half ^= 1) {
-    const bytes = i16x8.shl(shortsOf(at, end, inverse), column & 1 ? 8 : 0);
-    v128.store(to, v128.bitselect(bytes, v128.load(to), own));
-    to += half ? ((<usize>room) << 4) - 16 : 16;
-  }
-}
-
-/**
- * A key and a value of every head into a column, those of the heads `stride` bytes apart. A head's keys and values have
- * `room` columns, a multiple of 16, and widths that are multiples of 4.
- */
-export function putRows(
-  keys: usize,
-  keySteps: usize,
-  values: usize,
-  valueSteps: usize,
-  key: usize,
-  value: usize,
-  stride: usize,
-  heads: i32,
-  column: i32,
-  keyWidth: i32,
-  valueWidth: i32,
-  room: i32,
-): void {
-  for (let head = 0; head < heads; head++) {
-    putKey(keys, keySteps, key, column, keyWidth);
-    putValue(values, valueSteps, value, column, valueWidth, room);
-    key += stride;
-    value += stride;
-    keys += <usize>(room * keyWidth);
-    values += <usize>room * sixteens(valueWidth) * TERM;
-    keySteps += (<usize>room) << 2;
-    valueSteps += (<usize>room) << 2;
-  }
-}
-
-/** Four sums of two products each, added to `sum`: eight bytes against numbers of 16 bits. */
-function dot(sum: v128, bytes: v128, shorts: v128): v128 {
-  return i32x4.add(sum, i32x4.dot_i16x8_s(bytes, shorts));
-}
-
-/**
- * Sums as whole numbers of 32 bits, sixteen at a time: bytes from `a` on, each sixteen `stride` bytes after the one before,
- * times the numbers of 16 bits from `shorts` to `end`, of which there are a multiple of 4.
- */
-function wholeSums(sums: usize, a: usize, stride: usize, shorts: usize, end: usize, groups: usize): void {
-  const last = sums + (groups << 6);
-  for (; sums < last; sums += 64, a += stride) {
-    let s0 = i32x4.splat(0);
-    let s1 = s0;
-    let s2 = s0;
-    let s3 = s0;
-    let from = a;
-    for (let at = shorts; at < end; at += 8, from += 4 * TERM) {
-      const first = v128.load32_splat(at);
-      s0 = dot(s0, v128.load8x8_s(from), first);
-      s1 = dot(s1, v128.load8x8_s(from, 8), first);
-      s2 = dot(s2, v128.load8x8_s(from, 16), first);
-      s3 = dot(s3, v128.load8x8_s(from, 24), first);
-      const second = v128.load32_splat(at, 4);
-      s0 = dot(s0, v128.load8x8_s(from, 32), second);
-      s1 = dot(s1, v128.load8x8_s(from, 40), second);
-      s2 = dot(s2, v128.load8x8_s(from, 48), second);
-      s3 = dot(s3, v128.load8x8_s(from, 56), second);
+export function roundShorts(to: usize, x: usize, count: i32, step: v128, block: i32): void {
+  const inverse = pinned(inverseOf(step));
+  const ones = pinned(i16x8.splat(1));
+  const end = x + ((<usize>count) << 2);
+  while (x < end) {
+    const start = to;
+    const stop = min(end, x + ((<usize>block) << 2));
+    let sums = i32x4.splat(0);
+    for (to += 16; x + 32 <= stop; x += 32, to += 16) {
+      const shorts = i16x8.narrow_i32x4_s(wholeOf(x, inverse), wholeOf(x + 16, inverse));
+      v128.store(to, shorts);
+      sums = dot(sums, shorts, ones);
     }
-    v128.store(sums, s0);
-    v128.store(sums, s1, 16);
-    v128.store(sums, s2, 32);
-    v128.store(sums, s3, 48);
+    if (x < stop) {
+      const shorts = i16x8.narrow_i32x4_s(wholeOf(x, inverse), i32x4.splat(0));
+      v128.store64_lane(to, shorts, 0);
+      sums = dot(sums, shorts, ones);
+      x += 16;
+    }
+    sums = i32x4.add(sums, v128.shuffle<i32>(sums, sums, 1, 0, 3, 2));
+    sums = i32x4.add(sums, v128.shuffle<i32>(sums, sums, 2, 3, 0, 1));
+    v128.store(start, i32x4.neg(i32x4.shl(sums, 7)));
   }
 }
 
-/** Rounds x to 16 bits for products with bytes. @returns the step */
-function prepare(shorts: usize, x: usize, columns: i32): f32 {
-  const step = largestOf(x, columns) / <f32>largestShort(columns);
-  roundShorts(shorts, x, columns, step);
+/** Rounds x to 16 bits for products with bytes. @returns the step, in every lane */
+export function prepare(shorts: usize, x: usize, columns: i32): v128 {
+  let largest = f32x4.splat(0);
+  let largestSum = largest;
+  const end = x + ((<usize>columns) << 2);
+  for (let at = x; at < end; ) {
+    const stop = min(end, at + ((<usize>BLOCK) << 2));
+    let sums = f32x4.splat(0);
+    for (; at < stop; at += 16) {
+      const sizes = f32x4.abs(v128.load(at));
+      largest = greater(largest, sizes);
+      sums = f32x4.add(sums, sizes);
+    }
+    largestSum = greater(largestSum, lanesSum(sums));
+  }
+  const step = shortStep(greatest(largest), largestSum, columns);
+  roundShorts(shorts, x, columns, step, BLOCK);
   return step;
 }
 
 /**
- * y = W x + bias. W [rows, columns] is the steps of its rows, filled up to a multiple of 16, then its bytes, whose terms are
- * the columns. `sums` is scratch for as many numbers as there are steps, `shorts` for numbers of 16 bits, as many as columns
- * filled up to 8.
+ * Adds four sums of the first bytes of pairs and four of the second ones, which `both` has 256 times beside the first, to what is
+ * there of the bits that are `kept`.
+ */
+function addPairs(sums: usize, both: v128, first: v128, kept: v128): void {
+  v128.store(sums, i32x4.add(v128.and(v128.load(sums), kept), first));
+  const second = i32x4.shr_s(i32x4.sub(both, first), 8);
+  v128.store(sums, i32x4.add(v128.and(v128.load(sums, 16), kept), second), 16);
+}
+
+/** Adds to sixteen sums the products of bytes, two terms every `stride` bytes, with a block of numbers up to `end`. */
+export function addSixteen(sums: usize, a: usize, stride: usize, block: usize, end: usize, kept: v128): void {
+  const mask = pinned(i16x8.splat(255));
+  let both0 = v128.load(block);
+  let first0 = both0;
+  let both1 = both0;
+  let first1 = both0;
+  for (let at = block + 16; at < end; at += 4, a += stride) {
+    const x = v128.load32_splat(at);
+    const pairs0 = v128.load(a);
+    both0 = dot(both0, pairs0, x);
+    first0 = dot(first0, v128.and(pairs0, mask), x);
+    const pairs1 = v128.load(a, 16);
+    both1 = dot(both1, pairs1, x);
+    first1 = dot(first1, v128.and(pairs1, mask), x);
+  }
+  addPairs(sums, both0, first0, kept);
+  addPairs(sums + 32, both1, first1, kept);
+}
+
+/** The same with 32 sums: as many as there are registers for. */
+export function addThirtyTwo(sums: usize, a: usize, block: usize, end: usize, kept: v128): void {
+  const mask = pinned(i16x8.splat(255));
+  let both0 = v128.load(block);
+  let first0 = both0;
+  let both1 = both0;
+  let first1 = both0;
+  let both2 = both0;
+  let first2 = both0;
+  let both3 = both0;
+  let first3 = both0;
+  for (let at = block + 16; at < end; at += 4, a += 2 * TERMS) {
+    const x = v128.load32_splat(at);
+    const pairs0 = v128.load(a);
+    both0 = dot(both0, pairs0, x);
+    first0 = dot(first0, v128.and(pairs0, mask), x);
+    const pairs1 = v128.load(a, 16);
+    both1 = dot(both1, pairs1, x);
+    first1 = dot(first1, v128.and(pairs1, mask), x);
+    const pairs2 = v128.load(a, 32);
+    both2 = dot(both2, pairs2, x);
+    first2 = dot(first2, v128.and(pairs2, mask), x);
+    const pairs3 = v128.load(a, 48);
+    both3 = dot(both3, pairs3, x);
+    first3 = dot(first3, v128.and(pairs3, mask), x);
+  }
+  addPairs(sums, both0, first0, kept);
+  addPairs(sums + 32, both1, first1, kept);
+  addPairs(sums + 64, both2, first2, kept);
+  addPairs(sums + 96, both3, first3, kept);
+}
+
+/**
+ * `count` sums, rounded up to 16, as whole numbers of 32 bits: bytes from `a` on times `terms` numbers that roundShorts left, a
+ * multiple of 4.
+ *
+ * A pair of bytes is a number of 16 bits, 256 times the second and the first, so that nothing has to be widened: a product with
+ * it is one with both bytes, and one with the first byte alone tells them apart, since the second's sum has 24 bits.
+ * @returns where the bytes end
+ */
+export function wholeSums(sums: usize, a: usize, shorts: usize, terms: i32, count: i32): usize {
+  for (; count > 0; count -= 32, sums += 128) {
+    let block = shorts;
+    let kept = i32x4.splat(0);
+    for (let left = terms; left > 0; left -= BLOCK) {
+      const size = <usize>min(left, BLOCK);
+      const end = block + 16 + (size << 1);
+      if (count > 16) addThirtyTwo(sums, a, block, end, kept);
+      else addSixteen(sums, a, TERMS, block, end, kept);
+      a += (count > 16 ? TERMS : TERMS / 2) * size;
+      block = end;
+      kept = i32x4.splat(-1);
+    }
+  }
+  return a;
+}
+
+/**
+ * y = W x + bias of so many blocks, each with a part of x and of y of its own, one behind the other. W [rows, columns] is the
+ * steps of its rows, filled up to a multiple of 16, then its bytes, whose terms are the columns. `sums` is scratch for as many
+ * numbers as there are steps, `shorts` for numbers that roundShorts leaves.
  */
 export function multiplyBytes(
   y: usize,
@@ -190,125 +225,22 @@ export function multiplyBytes(
   bias: usize,
   rows: i32,
   columns: i32,
+  blocks: i32,
   relu: bool,
 ): void {
-  const factor = f32x4.splat(prepare(shorts, x, columns));
-  const groups = sixteens(rows);
-  const bytes = w + (groups << 6);
-  wholeSums(sums, bytes, (<usize>columns) << 4, shorts, shorts + ((<usize>columns) << 1), groups);
   const end = (<usize>rows) << 2;
-  for (let i: usize = 0; i < end; i += 16) {
-    const steps = f32x4.mul(v128.load(w + i), factor);
-    const products = f32x4.mul(f32x4.convert_i32x4_s(v128.load(sums + i)), steps);
-    const values = f32x4.add(products, v128.load(bias + i));
-    v128.store(y + i, relu ? f32x4.max(values, f32x4.splat(0)) : values);
-  }
-}
-
-/** 2^x of four numbers of at most 0, within 4e-6 of themselves: a polynomial, to whose exponent the whole part is added. */
-function powerOfTwo(x: v128): v128 {
-  const shifter = f32x4.splat(SHIFTER);
-  const bounded = f32x4.pmax(x, f32x4.splat(-125));
-  const shifted = f32x4.add(bounded, shifter);
-  const r = f32x4.sub(bounded, f32x4.sub(shifted, shifter));
-  let p = f32x4.splat(0.009666368515387434);
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(0.05592197584225626));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(0.24022349038020338));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(0.693121045203427));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1));
-  return i32x4.add(p, i32x4.shl(shifted, 23));
-}
-
-/** Whole sums times the steps of their keys, in place, `count` of them rounded up to 4. @returns the highest of the first */
-function scoresOf(scores: usize, steps: usize, count: i32, factor: f32): f32 {
-  const factors = f32x4.splat(factor);
-  let highest = f32x4.splat(-Infinity as f32);
-  for (let row = 0; row < count; row += 4) {
-    const at = scores + ((<usize>row) << 2);
-    const step = f32x4.mul(v128.load(steps + ((<usize>row) << 2)), factors);
-    const four = f32x4.mul(f32x4.convert_i32x4_s(v128.load(at)), step);
-    v128.store(at, four);
-    if (row + 4 <= count) highest = f32x4.pmax(four, highest);
-  }
-  let top = laneMax(highest);
-  for (let row = count & ~3; row < count; row++) {
-    top = max<f32>(top, load<f32>(scores + ((<usize>row) << 2)));
-  }
-  return top;
-}
-
-/** The greatest of the first `count` numbers, none of which is below 0. */
-function largestFirst(x: usize, count: i32): f32 {
-  let largest = largestOf(x, count & ~3);
-  for (let i = count & ~3; i < count; i++) largest = max<f32>(largest, load<f32>(x + ((<usize>i) << 2)));
-  return largest;
-}
-
-/**
- * Softmax of scores in powers of two, each times the step of its value, as numbers of 16 bits, with zeros up to a multiple
- * of 4. @returns what one of these is worth
- */
-function weigh(scores: usize, steps: usize, shorts: usize, count: i32, top: f32): f32 {
-  const nothing = -Infinity as f32;
-  for (let row = count; row & 3; row++) store<f32>(scores + ((<usize>row) << 2), nothing);
-  const shift = f32x4.splat(top);
-  const step = largestFirst(steps, count) / <f32>largestShort(count);
-  const inverse = inverseOf(step);
-  const shifter = f32x4.splat(SHIFTER);
-  let sums = f32x4.splat(0);
-  for (let row = 0; row < count; row += 4) {
-    const offset = (<usize>row) << 2;
-    const score = v128.load(scores + offset);
-    // Behind the last column the step may be anything.
-    const isThere = f32x4.ne(score, f32x4.splat(nothing));
-    const power = v128.and(powerOfTwo(f32x4.sub(score, shift)), isThere);
-    sums = f32x4.add(sums, power);
-    const weight = f32x4.mul(f32x4.mul(power, v128.load(steps + offset)), inverse);
-    const whole = v128.and(i32x4.sub(f32x4.add(weight, shifter), shifter), isThere);
-    v128.store64_lane(shorts + (offset >> 1), i16x8.narrow_i32x4_s(whole, whole), 0);
-  }
-  return step / laneSum(sums);
-}
-
-/**
- * y = softmax(q Kᵀ scale) V of one query per head over the first `count` columns that putRows left, queries `stride` bytes
- * apart. `scores` is scratch for `count` numbers, and at least as many as values are wide, rounded up to 16; `shorts` for
- * numbers of 16 bits, `count` of them, and at least as many as keys are wide, rounded up to 8.
- */
-export function attendBytes(
-  y: usize,
-  query: usize,
-  stride: usize,
-  keys: usize,
-  keySteps: usize,
-  values: usize,
-  valueSteps: usize,
-  scores: usize,
-  shorts: usize,
-  heads: i32,
-  count: i32,
-  keyWidth: i32,
-  valueWidth: i32,
-  room: i32,
-  scale: f32,
-): void {
-  const inPowers = scale * <f32>Math.LOG2E;
-  for (let head = 0; head < heads; head++) {
-    const factor = inPowers * prepare(shorts, query, keyWidth);
-    const queryEnd = shorts + ((<usize>keyWidth) << 1);
-    wholeSums(scores, keys, (<usize>keyWidth) << 4, shorts, queryEnd, sixteens(count));
-    const top = scoresOf(scores, keySteps, count, factor);
-    const share = f32x4.splat(weigh(scores, valueSteps, shorts, count, top));
-    const end = shorts + ((<usize>((count + 3) & ~3)) << 1);
-    wholeSums(scores, values, (<usize>room) << 4, shorts, end, sixteens(valueWidth));
-    for (let i: usize = 0; i < (<usize>valueWidth) << 2; i += 16) {
-      v128.store(y + i, f32x4.mul(f32x4.convert_i32x4_s(v128.load(scores + i)), share));
+  for (; blocks > 0; blocks--) {
+    const factor = prepare(shorts, x, columns);
+    const after = wholeSums(sums, w + ((end + 63) & ~63), shorts, columns, rows);
+    for (let i: usize = 0; i < end; i += 16) {
+      const steps = f32x4.mul(v128.load(w + i), factor);
+      const products = f32x4.mul(f32x4.convert_i32x4_s(v128.load(sums + i)), steps);
+      const values = f32x4.add(products, v128.load(bias + i));
+      v128.store(y + i, relu ? f32x4.max(values, f32x4.splat(0)) : values);
     }
-    y += (<usize>valueWidth) << 2;
-    query += stride;
-    keys += <usize>(room * keyWidth);
-    values += <usize>room * sixteens(valueWidth) * TERM;
-    keySteps += (<usize>room) << 2;
-    valueSteps += (<usize>room) << 2;
+    y += end;
+    bias += end;
+    x += (<usize>columns) << 2;
+    w = after;
   }
 }

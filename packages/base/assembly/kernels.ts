@@ -1,14 +1,16 @@
 // The inner loops of decoding one token, in AssemblyScript: WebAssembly with 128-bit vectors. All addresses are bytes, all
 // numbers float32; widths are multiples of 4. `node scripts/kernels.mjs base` compiles this file into src/kernels-wasm.ts.
 
-import { exponential, laneSum, laneSums } from './lanes';
+import { exponential, laneSum, laneSums, lanesMax } from './lanes';
 
-export { attendBytes, multiplyBytes, putRows, roundBytes } from './bytes';
+export { attendBytes, putRows } from './byte-attention';
+export { multiplyBytes, roundBytes } from './bytes';
 export { addRootNormalised, gruState, lstmState, positive, recall, remember, swiGlu } from './memories';
 
 /**
- * y = W x + bias. W [rows, columns] is stored four rows by four columns at a time, [rows / 4, columns / 4, 4, 4], so that
- * it is read in one stream: a token costs what reading the weights costs.
+ * y = W x + bias of so many blocks, each with a part of x and of y of its own, one behind the other. W [rows, columns] is stored
+ * four rows by four columns at a time, [rows / 4, columns / 4, 4, 4], so that it is read in one stream: a token costs what
+ * reading the weights costs.
  */
 export function multiply(
   y: usize,
@@ -17,27 +19,31 @@ export function multiply(
   bias: usize,
   rows: i32,
   columns: i32,
+  blocks: i32,
   relu: bool,
 ): void {
   const zero = f32x4.splat(0);
-  const end = x + ((<usize>columns) << 2);
   let a = w;
-  for (let row = 0; row < rows; row += 4) {
-    let s0 = zero;
-    let s1 = zero;
-    let s2 = zero;
-    let s3 = zero;
-    for (let at = x; at < end; at += 16, a += 64) {
-      const values = v128.load(at);
-      s0 = f32x4.add(s0, f32x4.mul(v128.load(a), values));
-      s1 = f32x4.add(s1, f32x4.mul(v128.load(a, 16), values));
-      s2 = f32x4.add(s2, f32x4.mul(v128.load(a, 32), values));
-      s3 = f32x4.add(s3, f32x4.mul(v128.load(a, 48), values));
+  for (; blocks > 0; blocks--) {
+    const end = x + ((<usize>columns) << 2);
+    for (let row = 0; row < rows; row += 4) {
+      let s0 = zero;
+      let s1 = zero;
+      let s2 = zero;
+      let s3 = zero;
+      for (let at = x; at < end; at += 16, a += 64) {
+        const values = v128.load(at);
+        s0 = f32x4.add(s0, f32x4.mul(v128.load(a), values));
+        s1 = f32x4.add(s1, f32x4.mul(v128.load(a, 16), values));
+        s2 = f32x4.add(s2, f32x4.mul(v128.load(a, 32), values));
+        s3 = f32x4.add(s3, f32x4.mul(v128.load(a, 48), values));
+      }
+      const sums = f32x4.add(laneSums(s0, s1, s2, s3), v128.load(bias));
+      v128.store(y, relu ? f32x4.max(sums, zero) : sums);
+      y += 16;
+      bias += 16;
     }
-    let sums = laneSums(s0, s1, s2, s3);
-    const offset = (<usize>row) << 2;
-    sums = f32x4.add(sums, v128.load(bias + offset));
-    v128.store(y + offset, relu ? f32x4.max(sums, zero) : sums);
+    x = end;
   }
 }
 
@@ -135,10 +141,7 @@ function scoreKeys(query: usize, keys: usize, scores: usize, count: i32, stride:
     v128.store(scores + ((<usize>row) << 2), four);
     highest = f32x4.pmax(four, highest);
   }
-  let top = max<f32>(
-    max<f32>(f32x4.extract_lane(highest, 0), f32x4.extract_lane(highest, 1)),
-    max<f32>(f32x4.extract_lane(highest, 2), f32x4.extract_lane(highest, 3)),
-  );
+  let top = f32x4.extract_lane(lanesMax(highest), 0);
   for (let row = whole; row < count; row++, key += stride) {
     let sum = f32x4.splat(0);
     for (let i: usize = 0; i < stride; i += 16) {

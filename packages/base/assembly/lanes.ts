@@ -3,21 +3,33 @@
 /** 1.5 · 2^23: a number of less than 2^22 added to it is rounded, and stands in the low bits. */
 export const SHIFTER: f32 = 12_582_912;
 
-/** Sum of the four lanes. */
-export function laneSum(v: v128): f32 {
-  return (
-    f32x4.extract_lane(v, 0) +
-    f32x4.extract_lane(v, 1) +
-    (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3))
-  );
+/** Where a vector goes through memory. */
+const CELL: usize = memory.data(16, 16);
+
+/**
+ * The same vector by way of memory: V8 makes constants anew, and computes what does not depend on a loop again, in every round of
+ * a loop where it runs out of registers; what was loaded it keeps.
+ */
+export function pinned(v: v128): v128 {
+  v128.store(CELL, v);
+  return v128.load(CELL);
 }
 
-/** The greatest of the four lanes. */
-export function laneMax(v: v128): f32 {
-  return max<f32>(
-    max<f32>(f32x4.extract_lane(v, 0), f32x4.extract_lane(v, 1)),
-    max<f32>(f32x4.extract_lane(v, 2), f32x4.extract_lane(v, 3)),
-  );
+/** Sum of the four lanes, in every lane. */
+export function lanesSum(v: v128): v128 {
+  const pairs = f32x4.add(v, v128.shuffle<f32>(v, v, 1, 0, 3, 2));
+  return f32x4.add(pairs, v128.shuffle<f32>(pairs, pairs, 2, 3, 0, 1));
+}
+
+/** Sum of the four lanes. */
+export function laneSum(v: v128): f32 {
+  return f32x4.extract_lane(lanesSum(v), 0);
+}
+
+/** The greatest of the four lanes, in every lane. */
+export function lanesMax(v: v128): v128 {
+  const pairs = f32x4.pmax(v, v128.shuffle<f32>(v, v, 1, 0, 3, 2));
+  return f32x4.pmax(pairs, v128.shuffle<f32>(pairs, pairs, 2, 3, 0, 1));
 }
 
 /** The sums of the lanes of four vectors, one per lane: transposing adds them all at once. */

@@ -1,4 +1,5 @@
-import type { ByteRows, DecodingKernels, HeadRows, Place, StoredBits } from './decoding-kernels.js';
+import type { ByteRows, HeadRows } from './byte-layout.js';
+import type { DecodingKernels, Place, StoredBits } from './decoding-kernels.js';
 
 /** What an attention with keys and values of its own is about. */
 export interface AttentionShape {

@@ -3,7 +3,16 @@ import type { WasmMemory } from './wasm-kernels.js';
 /** What the compiled kernels of decoding take: addresses in bytes, counts in numbers. */
 export interface DecodingExports {
   readonly memory: WasmMemory;
-  multiply(y: number, w: number, x: number, bias: number, rows: number, columns: number, relu: boolean): void;
+  multiply(
+    y: number,
+    w: number,
+    x: number,
+    bias: number,
+    rows: number,
+    columns: number,
+    blocks: number,
+    relu: boolean,
+  ): void;
   addNormalised(y: number, sum: number, branch: number, gain: number, bias: number, width: number): void;
   multiplyBytes(
     y: number,
@@ -14,6 +23,7 @@ export interface DecodingExports {
     bias: number,
     rows: number,
     columns: number,
+    blocks: number,
     relu: boolean,
   ): void;
   attend(
@@ -41,7 +51,6 @@ export interface DecodingExports {
     count: number,
     keyWidth: number,
     valueWidth: number,
-    room: number,
     scale: number,
   ): void;
   putRows(
@@ -52,11 +61,11 @@ export interface DecodingExports {
     key: number,
     value: number,
     stride: number,
+    count: number,
     heads: number,
     column: number,
     keyWidth: number,
     valueWidth: number,
-    room: number,
   ): void;
   roundBytes(to: number, x: number, count: number): number;
   turn(x: number, rows: number, stride: number, cos: number, sin: number, pairs: number): void;

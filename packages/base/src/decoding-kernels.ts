@@ -1,3 +1,14 @@
+import {
+  addedTo,
+  BLOCK,
+  type ByteRows,
+  byteOf,
+  type HeadRows,
+  headOf,
+  PART,
+  readByteRows,
+  sixteens,
+} from './byte-layout.js';
 import type { DecodingExports } from './decoding-exports.js';
 import { EngineError, InputError } from './errors.js';
 import { kernelsModule } from './kernels-wasm.js';
@@ -9,31 +20,13 @@ export type { Place };
 /** Bits of a stored number: 32 are exact; 8 are whole numbers times a step of their row, and read four times as many a second. */
 export type StoredBits = 8 | 32;
 
-/** A matrix [rows, columns] in the kernels' memory. */
+/** Matrices [blocks, rows, columns] in the kernels' memory, the blocks on the diagonal of one. */
 export interface StoredMatrix {
   readonly place: Place;
   readonly rows: number;
   readonly columns: number;
+  readonly blocks: number;
   readonly bits: StoredBits;
-}
-
-/** Keys and values of 8 bits: `[heads, room]` rows of their widths, and the step of every row. */
-export interface ByteRows {
-  readonly keys: Place;
-  readonly keySteps: Place;
-  readonly values: Place;
-  readonly valueSteps: Place;
-  readonly heads: number;
-  readonly keyWidth: number;
-  readonly valueWidth: number;
-  /** Columns, a multiple of 16. */
-  readonly room: number;
-}
-
-/** Keys and values of a head: `[count, keyWidth]` and `[count, valueWidth]`. */
-export interface HeadRows {
-  readonly keys: Float32Array;
-  readonly values: Float32Array;
 }
 
 interface Room {
@@ -43,7 +36,6 @@ interface Room {
 
 const PAGE = 65_536;
 const align = (count: number) => Math.ceil(count / 4) * 4;
-const sixteens = (count: number) => Math.ceil(count / 16) * 16;
 
 /** Gives new instances; `undefined` where WebAssembly or its 128-bit vectors are missing. */
 const kernels = wasmKernels<DecodingExports>(kernelsModule);
@@ -101,14 +93,24 @@ export class DecodingKernels {
   }
 
   /**
-   * A matrix [rows, columns] in the layout that `multiply` reads.
+   * A matrix [rows, columns] in the layout that `multiply` reads, or several.
    * @param bits Default 32
+   * @param blocks `values` are [blocks, rows, columns], each of which meets a part of the other factor; more than 1 with rows
+   *   that are a multiple of 4. Default 1
    * @throws InputError for numbers that are not finite, of which 8 bits can make nothing.
    */
-  storeMatrix(values: ArrayLike<number>, rows: number, columns: number, bits: StoredBits = 32): StoredMatrix {
+  storeMatrix(
+    values: ArrayLike<number>,
+    rows: number,
+    columns: number,
+    bits: StoredBits = 32,
+    blocks = 1,
+  ): StoredMatrix {
     const place =
-      bits === 8 ? this.#storeBytes(values, rows, columns) : this.#storeFloats(values, rows, columns);
-    return { place, rows, columns, bits };
+      bits === 8
+        ? this.#storeBytes(values, rows, columns, blocks)
+        : this.#storeFloats(values, rows * blocks, columns);
+    return { place, rows, columns, blocks, bits };
   }
 
   /** Four rows by four columns at a time; missing rows of the last four are 0. */
@@ -125,35 +127,47 @@ export class DecodingKernels {
     return place;
   }
 
-  /** The steps of the rows, then sixteen rows by two columns at a time; missing rows are 0. */
-  #storeBytes(values: ArrayLike<number>, rows: number, columns: number): Place {
-    const place = this.allocate(sixteens(rows) + (sixteens(rows) * columns) / 4);
+  /** Of every block the steps of its rows, then its bytes; missing rows have a step of 0. */
+  #storeBytes(values: ArrayLike<number>, rows: number, columns: number, blocks: number): Place {
+    const size = sixteens(rows) * (1 + columns / 4);
+    const place = this.allocate(blocks * size);
     this.#reserve(rows, columns);
-    const [row32, row8] = [this.#row.place, bytes(this.#shorts.place)];
-    const all = new Uint8Array(this.#exports.memory.buffer);
-    const { numbers } = this;
-    for (let row = 0; row < rows; row++) {
-      for (let column = 0; column < columns; column++) {
-        numbers[row32 + column] = values[row * columns + column]!;
-      }
-      const step = this.#exports.roundBytes(row8, bytes(row32), columns);
-      if (!Number.isFinite(step)) {
-        throw new InputError('Weights that are not finite numbers cannot be read in 8 bits.');
-      }
-      numbers[place + row] = step;
-      const group = bytes(place + sixteens(rows)) + (row - (row % 16)) * columns + 2 * (row % 16);
-      for (let column = 0; column < columns; column++) {
-        all[group + 32 * (column >> 1) + (column & 1)] = all[row8 + column]!;
-      }
+    for (let row = 0; row < blocks * rows; row++) {
+      const block = place + Math.floor(row / rows) * size;
+      this.#storeByteRow(block, rows, row % rows, values, row * columns, columns);
     }
     return place;
+  }
+
+  /** A row of a block: `columns` values from `start` on. */
+  #storeByteRow(
+    block: Place,
+    rows: number,
+    row: number,
+    values: ArrayLike<number>,
+    start: number,
+    columns: number,
+  ): void {
+    const [row32, row8] = [this.#row.place, bytes(this.#shorts.place)];
+    const { numbers } = this;
+    for (let column = 0; column < columns; column++) numbers[row32 + column] = values[start + column]!;
+    const step = this.#exports.roundBytes(row8, bytes(row32), columns);
+    if (!Number.isFinite(step)) {
+      throw new InputError('Weights that are not finite numbers cannot be read in 8 bits.');
+    }
+    numbers[block + row] = step;
+    const all = new Uint8Array(this.#exports.memory.buffer);
+    const to = bytes(block + sixteens(rows));
+    for (let column = 0; column < columns; column++) {
+      all[to + byteOf(row, column, rows, columns)] = all[row8 + column]! + addedTo(row);
+    }
   }
 
   /** Scratch for so many sums of so many terms. */
   #reserve(sums: number, terms: number): void {
     const count = sixteens(Math.max(sums, terms));
     this.#row = this.#atLeast(this.#row, count);
-    this.#shorts = this.#atLeast(this.#shorts, count / 2);
+    this.#shorts = this.#atLeast(this.#shorts, Math.ceil(count / BLOCK) * (4 + BLOCK / 2));
   }
 
   /** Room for so many numbers, which the next call of a kernel may overwrite. */
@@ -171,19 +185,22 @@ export class DecodingKernels {
     return this.numbers.subarray(place, place + count);
   }
 
-  /** y = W x + bias, with negative ones cut off if `relu`. Rows of 8 bits meet x rounded to 16. */
+  /**
+   * y = W x + bias, with negative ones cut off if `relu`; of blocks each with the part of y, x and bias that is its own. Rows of
+   * 8 bits meet x rounded to 16.
+   */
   multiply(
     y: Place,
-    { place, rows, columns, bits }: StoredMatrix,
+    { place, rows, columns, blocks, bits }: StoredMatrix,
     x: Place,
     bias: Place,
     relu = false,
   ): void {
     const [to, w, from, added] = [bytes(y), bytes(place), bytes(x), bytes(bias)];
-    if (bits === 32) this.#exports.multiply(to, w, from, added, align(rows), columns, relu);
+    if (bits === 32) this.#exports.multiply(to, w, from, added, align(rows), columns, blocks, relu);
     else {
       const [sums, shorts] = [bytes(this.#row.place), bytes(this.#shorts.place)];
-      this.#exports.multiplyBytes(to, w, from, sums, shorts, added, align(rows), columns, relu);
+      this.#exports.multiplyBytes(to, w, from, sums, shorts, added, align(rows), columns, blocks, relu);
     }
   }
 
@@ -219,23 +236,34 @@ export class DecodingKernels {
 
   /** Room for keys and values of 8 bits. */
   allocateRows(heads: number, columns: number, keyWidth: number, valueWidth: number): ByteRows {
-    const room = sixteens(columns);
-    this.#reserve(Math.max(room, keyWidth + valueWidth), 0);
+    const parts = Math.ceil(columns / PART);
+    const wide = sixteens(valueWidth);
+    this.scratch(Math.max(heads * Math.max(parts * PART, wide), keyWidth + valueWidth));
+    this.#shorts = this.#atLeast(this.#shorts, heads * (16 + keyWidth + 4 + parts * (4 + PART / 2)));
     return {
-      keys: this.allocate((heads * room * keyWidth) / 4),
-      keySteps: this.allocate(heads * room),
-      values: this.allocate((heads * room * sixteens(valueWidth)) / 4),
-      valueSteps: this.allocate(heads * room),
+      keys: this.allocate((parts * heads * PART * keyWidth) / 4),
+      keySteps: this.allocate(parts * heads * PART),
+      values: this.allocate((parts * heads * PART * wide) / 4),
+      valueSteps: this.allocate(parts * heads * PART),
       heads,
       keyWidth,
       valueWidth,
-      room,
     };
   }
 
-  /** Rounds a key and a value of every head to 8 bits, into a column. @param stride numbers from one head to the next */
-  putRows(rows: ByteRows, column: number, key: Place, value: Place, stride: number): void {
-    const { heads, keyWidth, valueWidth, room } = rows;
+  /**
+   * Rounds keys and values of the first heads to 8 bits, into a column.
+   * @param stride numbers from one head to the next
+   * @param count of heads. Default all
+   */
+  putRows(
+    rows: ByteRows,
+    column: number,
+    key: Place,
+    value: Place,
+    stride: number,
+    count: number = rows.heads,
+  ): void {
     this.#exports.putRows(
       bytes(rows.keys),
       bytes(rows.keySteps),
@@ -244,11 +272,11 @@ export class DecodingKernels {
       bytes(key),
       bytes(value),
       bytes(stride),
-      heads,
+      count,
+      rows.heads,
       column,
-      keyWidth,
-      valueWidth,
-      room,
+      rows.keyWidth,
+      rows.valueWidth,
     );
   }
 
@@ -257,7 +285,6 @@ export class DecodingKernels {
    * @param stride numbers from one query to the next
    */
   attendBytes(y: Place, query: Place, stride: number, rows: ByteRows, count: number, scale: number): void {
-    const { heads, keyWidth, valueWidth, room } = rows;
     this.#exports.attendBytes(
       bytes(y),
       bytes(query),
@@ -268,55 +295,29 @@ export class DecodingKernels {
       bytes(rows.valueSteps),
       bytes(this.#row.place),
       bytes(this.#shorts.place),
-      heads,
+      rows.heads,
       count,
-      keyWidth,
-      valueWidth,
-      room,
+      rows.keyWidth,
+      rows.valueWidth,
       Math.fround(scale),
     );
   }
 
   /** A head's columns from the first on. What `readRows` gave is rounded to what it was read from. */
   writeRows(rows: ByteRows, head: number, { keys, values }: HeadRows): void {
-    const { keyWidth: k, valueWidth: v, room } = rows;
+    const { keyWidth: k, valueWidth: v } = rows;
     const { place } = this.#row;
-    const own: ByteRows = {
-      ...rows,
-      keys: rows.keys + (head * room * k) / 4,
-      keySteps: rows.keySteps + head * room,
-      values: rows.values + (head * room * sixteens(v)) / 4,
-      valueSteps: rows.valueSteps + head * room,
-      heads: 1,
-    };
-    const { numbers } = this;
+    const own = headOf(rows, head);
     for (let column = 0; column < keys.length / k; column++) {
-      numbers.set(keys.subarray(column * k, (column + 1) * k), place);
-      numbers.set(values.subarray(column * v, (column + 1) * v), place + k);
-      this.putRows(own, column, place, place + k, 0);
+      this.numbers.set(keys.subarray(column * k, (column + 1) * k), place);
+      this.numbers.set(values.subarray(column * v, (column + 1) * v), place + k);
+      this.putRows(own, column, place, place + k, 0, 1);
     }
   }
 
   /** What `putRows` left of a head in the first `count` columns, as numbers. */
   readRows(rows: ByteRows, head: number, count: number): HeadRows {
-    const all = new Int8Array(this.#exports.memory.buffer);
-    const { keyWidth: k, valueWidth: v, room } = rows;
-    const keyBytes = bytes(rows.keys) + head * room * k;
-    const valueBytes = bytes(rows.values) + head * room * sixteens(v);
-    const keySteps = this.view(rows.keySteps + head * room, count);
-    const valueSteps = this.view(rows.valueSteps + head * room, count);
-    const [keys, values] = [new Float32Array(count * k), new Float32Array(count * v)];
-    for (let column = 0; column < count; column++) {
-      const key = keyBytes + (column >> 4) * 16 * k + 2 * (column & 15);
-      const value = valueBytes + (column >> 1) * 32 + (column & 1);
-      for (let i = 0; i < k; i++) {
-        keys[column * k + i] = all[key + 32 * (i >> 1) + (i & 1)]! * keySteps[column]!;
-      }
-      for (let i = 0; i < v; i++) {
-        values[column * v + i] = all[value + 16 * room * (i >> 4) + 2 * (i & 15)]! * valueSteps[column]!;
-      }
-    }
-    return { keys, values };
+    return readByteRows(this.numbers, rows, head, count);
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { Place } from '@palimpsest/base';
 import type { PassPlan } from '../plan.js';
 import type { Cache, HostRoom } from './host-room.js';
-import type { HostProjection } from './host-weights.js';
+import type { HostMatrix } from './host-weights.js';
 
 /** The passes of every layer over one text's keys, row by row. */
 export class HostPasses {
@@ -15,23 +15,17 @@ export class HostPasses {
 
   /** One row through all passes; its keys and values go into the column. Leaves the heads' outputs when they are wanted. */
   run(
-    projections: readonly HostProjection[],
+    projections: readonly HostMatrix[],
     layer: number,
     input: Place,
     column: number,
     wanted: boolean,
   ): void {
     const { weights, scratch } = this.#room;
-    const { config, plans } = weights;
     const { packed, heads } = scratch;
-    const H = config.numHeads;
-    for (const plan of plans) {
-      const { keyWidth: k, packedWidth: e, inputWidth: c, scale, index } = plan;
-      const matrices = projections[index]!;
-      if (index === 0) this.#room.multiply(packed, matrices[0]!, input);
-      else
-        for (let head = 0; head < H; head++)
-          this.#room.multiply(packed + head * e, matrices[head]!, heads + head * c);
+    for (const plan of weights.plans) {
+      const { keyWidth: k, packedWidth: e, scale, index } = plan;
+      this.#room.multiply(packed, projections[index]!, index === 0 ? input : heads);
       this.#turn(plan, packed, column);
       this.#turn(plan, packed + k, column);
       const cache = this.#cache[layer]![index]!;

@@ -42,9 +42,6 @@ export interface HostMatrix {
   readonly bias: Place;
 }
 
-/** One pass for rows of tokens or of states: a matrix for all heads in the first, one per head in the others. */
-export type HostProjection = readonly HostMatrix[];
-
 export type HostMlp =
   | { readonly plain: readonly HostMatrix[]; readonly beta: number }
   | {
@@ -57,8 +54,10 @@ export type HostMlp =
   | { readonly gate: HostMatrix; readonly value: HostMatrix; readonly output: HostMatrix };
 
 export interface HostLayer {
-  readonly token: readonly HostProjection[];
-  readonly state: readonly HostProjection[];
+  /** Of every pass for rows of tokens: a matrix for all heads in the first, a block per head in the others. */
+  readonly token: readonly HostMatrix[];
+  /** The same for rows of states. */
+  readonly state: readonly HostMatrix[];
   /** Inner and output projection in one. */
   readonly tokenOutput: HostMatrix;
   readonly stateOutput: HostMatrix;
@@ -175,13 +174,15 @@ export class HostWeights {
     };
   }
 
-  #projection(plan: PassPlan, { qkv }: ProjectionParams<NDArray>, layer: number): HostProjection {
+  #projection(plan: PassPlan, { qkv }: ProjectionParams<NDArray>, layer: number): HostMatrix {
     const { inputWidth: c, packedWidth: e, index } = plan;
     const H = this.config.numHeads;
-    if (index === 0) return [this.#map(qkv, layer)];
-    return Array.from({ length: H }, (_, head) =>
-      this.#rows(this.#turned(qkv.data, (layer * H + head) * c * e, c, e), e, c),
-    );
+    if (index === 0) return this.#map(qkv, layer);
+    const values = new Float32Array(H * e * c);
+    for (let head = 0; head < H; head++) {
+      values.set(this.#turned(qkv.data, (layer * H + head) * c * e, c, e), head * e * c);
+    }
+    return { weight: this.kernels.storeMatrix(values, e, c, this.bits, H), bias: this.zeros };
   }
 
   /** Output projection of all heads, with the inner one multiplied in: `[d, H·ν]`. */
