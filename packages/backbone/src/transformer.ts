@@ -126,6 +126,7 @@ export function transformerOver<P>(
         treeMap<NDArray, tf.Tensor>(emptyState(config, batch), constant) as unknown as TransformerState,
       ),
     run,
+    longestPiece: config.positions === 'learned' ? config.context : undefined,
     forward: (params, tokens, state, { training, dropoutKey, telemetry, places }) => {
       const result = run(params, { tokens }, state, { training, dropoutKey, logits: places ?? 'all' });
       const logits = result.logits!;

@@ -1,4 +1,4 @@
-import { Session } from '@palimpsest/lm';
+import { evaluateText, Session, StepDecoder } from '@palimpsest/lm';
 import { expect, it } from 'vitest';
 import type { Transformer } from '../src/index.js';
 import { engines, forwardLogits, livelyModel, maxDifference, randomTokens, withEngine } from './helpers.js';
@@ -49,6 +49,33 @@ it.each(engines)(
           last,
         ),
       ).toBeLessThan(2e-5);
+    });
+  },
+);
+
+it.each(engines)(
+  'a text longer than the learned positions is read in pieces that they hold, on %s',
+  async (name) => {
+    const { model, params } = livelyModel({ positions: 'learned', context: 20, capacity: 20 });
+    const ids = [...randomTokens(1, 90).data];
+    await withEngine(name, async (engine) => {
+      const decoder = await StepDecoder.create(engine, model, params);
+      const whole = await decoder.read(ids);
+      await decoder.reset();
+      let single = new Float32Array();
+      for (const id of ids) single = (await decoder.read([id])) as Float32Array<ArrayBuffer>;
+      expect(maxDifference([...whole], [...single])).toBeLessThan(2e-5);
+      await decoder.dispose();
+      const text = Int32Array.from(ids);
+      const [usual, short] = [
+        await evaluateText(engine, model, params, text),
+        await evaluateText(engine, model, params, text, { chunk: 7 }),
+      ];
+      expect(usual.tokens).toBe(89);
+      expect(usual.loss).toBeCloseTo(short.loss, 4);
+      await expect(
+        evaluateText(engine, model, params, text, { regime: 'windowed', chunk: 30 }),
+      ).rejects.toThrow('30 rows do not fit into the 20 learned positions');
     });
   },
 );

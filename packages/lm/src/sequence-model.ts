@@ -127,6 +127,8 @@ export interface SequenceModel<P = TensorTree, S = TensorTree> {
    * @param tokens int32 [batch, time].
    */
   forward(params: P, tokens: tf.Tensor2D, state: S, context: ForwardContext): ForwardResult<S>;
+  /** Most tokens that one call of `forward` takes, as where positions are learned. Default: any number. */
+  readonly longestPiece?: number | undefined;
   /**
    * Constant-cost form, for decoding: equals `forward` on one token.
    * @param token int32 [batch].

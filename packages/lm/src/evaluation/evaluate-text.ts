@@ -86,7 +86,9 @@ export class Evaluator {
         `Evaluation reads positive whole numbers of lanes and tokens, but lanes ${lanes} and chunk ${chunk} were given.`,
       );
     }
-    this.#options = { ...options, chunk, lanes, regime };
+    // Windows are what is measured; pieces of one stream are as good as others.
+    const longest = regime === 'streaming' ? (model.longestPiece ?? chunk) : chunk;
+    this.#options = { ...options, chunk: Math.min(chunk, longest), lanes, regime };
     this.#initState = engine.compile((params: unknown) => model.initState(params, lanes), {
       name: `${model.name}.initState`,
     }) as never;

@@ -153,7 +153,8 @@ class CompiledForms {
     readonly turns: StepTurns | undefined,
   ) {
     this.#few = chunks === undefined ? FEW : 0;
-    this.#chunks = [...(chunks ?? CHUNKS)].sort((a, b) => b - a);
+    const { longestPiece = Infinity } = model;
+    this.#chunks = (chunks ?? CHUNKS).filter((size) => size <= longestPiece).sort((a, b) => b - a);
     this.#ownsParams = !isOnDevice(params);
     this.#params = this.#ownsParams ? engine.put(params) : params;
     this.#initState = engine.compile((tree: unknown) => model.initState(tree, 1), {
