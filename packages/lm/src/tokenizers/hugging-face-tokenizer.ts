@@ -70,16 +70,17 @@ export class HuggingFaceTokenizer implements Tokenizer {
     this.#decode = tokenDecoderOf(componentOf(tokenizer.decoder, 'decoder'));
     this.#truncation = truncationOf(tokenizer.truncation);
     this.#padding = paddingOf(tokenizer.padding);
-    this.remarks = [
-      ...remarks,
-      ...[this.#truncation, this.#padding].flatMap((rule) => (rule ? [rule.remark] : [])),
-    ];
     this.#register(added, normalize);
     this.#special = new Set(added.filter(({ special }) => special).map(({ content }) => content));
     this.vocabSize = this.#largestId() + 1;
     if (this.vocabSize === 0) throw new InputError("The tokenizer's 'model.vocab' is empty.");
     const end = this.#idOfEntry(config.eos_token);
     if (end !== undefined) this.endId = end;
+    this.remarks = [
+      ...remarks,
+      ...[this.#truncation, this.#padding].flatMap((rule) => (rule ? [rule.remark] : [])),
+      ...(end === undefined ? lostEnd(config.eos_token) : []),
+    ];
     this.startId = this.#idOfEntry(config.bos_token) ?? this.#frame([])[0] ?? end ?? this.#firstOfBlank();
   }
 
@@ -231,9 +232,24 @@ export class HuggingFaceTokenizer implements Tokenizer {
   }
 
   #idOfEntry(entry: JsonValue | undefined): number | undefined {
-    const content = isObject(entry) ? entry.content : entry;
-    return typeof content === 'string' ? this.#ids.get(content) : undefined;
+    const content = textOf(entry);
+    return content === undefined ? undefined : this.#ids.get(content);
   }
+}
+
+/** The text of a token that a configuration names, alone or with its flags. */
+function textOf(entry: JsonValue | undefined): string | undefined {
+  const content = isObject(entry) ? entry.content : entry;
+  return typeof content === 'string' ? content : undefined;
+}
+
+/** A remark about an end token that has no id. */
+function lostEnd(entry: JsonValue | undefined): string[] {
+  const text = textOf(entry);
+  if (!text) return [];
+  return [
+    `The key 'eos_token' names ${JSON.stringify(text)}, which the vocabulary does not have: texts do not end there.`,
+  ];
 }
 
 /** A text without lone surrogates, which no encoding of Unicode can hold: they become U+FFFD. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HuggingFaceTokenizer } from '../../src/index.js';
+import { HuggingFaceTokenizer, type JsonValue } from '../../src/index.js';
 import { expressionOf } from '../../src/tokenizers/hugging-face/oniguruma.js';
 import { expressionPattern } from '../../src/tokenizers/hugging-face/text-pattern.js';
 
@@ -122,6 +122,19 @@ describe('lengths that the file states', () => {
     expect(filled.remarks).toEqual([expect.stringContaining('filled with the id 7')]);
     expect(build().remarks).toEqual([]);
   });
+});
+
+it('says that an end token has no id, and takes one that has', () => {
+  const model = { type: 'BPE', vocab: { a: 0, '</s>': 1 }, merges: [] };
+  const made = (eos_token: JsonValue) => new HuggingFaceTokenizer({ model }, { eos_token });
+  const lost = `The key 'eos_token' names "<|end|>", which the vocabulary does not have: texts do not end there.`;
+  for (const entry of ['<|end|>', { content: '<|end|>', lstrip: false }]) {
+    expect(made(entry).remarks).toEqual([lost]);
+    expect(made(entry).endId).toBeUndefined();
+  }
+  for (const entry of ['</s>', { content: '</s>' }])
+    expect(made(entry)).toMatchObject({ endId: 1, remarks: [] });
+  for (const entry of [null, '']) expect(made(entry).remarks).toEqual([]);
 });
 
 it('says which characters become nothing or the unknown token', () => {
