@@ -2,6 +2,12 @@
 // Stands beside dist/ so that installing a fresh clone can link the command before anything is built.
 import { existsSync } from 'node:fs';
 
+/** Ctrl-C while the program is loaded, which takes up to a second: there is nothing to save. The program listens anew. */
+process.once('SIGINT', () => {
+  process.stderr.write('interrupted\n');
+  process.exit(130);
+});
+
 const program = new URL('../dist/main.js', import.meta.url);
 if (existsSync(program)) {
   await import(program.href);
