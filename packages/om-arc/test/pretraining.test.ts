@@ -39,9 +39,9 @@ function prepared(): string {
   write(folder, 'data.json', { sources: [{ folder: 'bins', proportion: 1 }] });
   write(folder, 'model.json', { preset: 'small', options });
   write(folder, 'paths.json', { checkpoints: 'stages' });
-  const settings = { optimizer: 'schedule-free-adamw', schedule: 'constant', learningRate: 1e-2 };
+  const settings = { optimizer: 'schedule-free-adamw', schedule: 'constant', learningRate: 1e-2, steps: 4 };
   const stages = [
-    { segments: 2, batchSize: 2, steps: 4 },
+    { segments: 2, batchSize: 2 },
     { segments: 3, batchSize: 1, steps: 3 },
   ];
   write(folder, 'training.json', { settings, stages });
@@ -125,6 +125,8 @@ describe('pretraining in stages', () => {
   it('goes on exactly where it was interrupted', async () => {
     const [whole, parts] = [prepared(), prepared()];
     const expected = losses(await run(whole));
+    // Of the settings of all stages, and of the second stage's own.
+    expect(expected.length).toBe(4 + 3);
     const first = await run(parts, 2);
     expect(first.at(-1)!.event?.type).toBe('interrupted');
     expect([...losses(first), ...losses(await run(parts))]).toEqual(expected);

@@ -1,6 +1,6 @@
 import { nodeModule, parseJson, readRegularFile, systemReason } from '@palimpsest/base';
 import { InputError } from '@palimpsest/tensor-core';
-import type { z } from 'zod';
+import { z } from 'zod';
 
 const fileSystem = () => nodeModule('node:fs');
 const paths = () => nodeModule('node:path');
@@ -13,6 +13,12 @@ export function readJson<Schema extends z.ZodType>(path: string, schema: Schema)
   throw new InputError(
     `'${path}' does not fit at '${issue?.path.join('.') || 'the top'}': ${issue?.message}.`,
   );
+}
+
+/** The same without the defaults of the schema: what a file leaves out may stand elsewhere. */
+export function readGiven<Schema extends z.ZodType>(path: string, schema: Schema): z.input<Schema> {
+  readJson(path, schema);
+  return readJson(path, z.custom<z.input<Schema>>());
 }
 
 function bytesOf(path: string): Uint8Array {

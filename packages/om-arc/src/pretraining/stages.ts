@@ -8,7 +8,7 @@ import { specialId, tokenizerWithSpecials } from '../data/special-tokens.js';
 import { contextIds } from '../plan.js';
 import { type OmFlags, optionsFromFlags } from '../presets.js';
 import { createOmModel, type OmModel } from '../sequence-model.js';
-import { jsonFiles, readJson } from './json-files.js';
+import { jsonFiles, readGiven, readJson } from './json-files.js';
 import { PackedSamples, type Samples } from './packed-samples.js';
 
 const fileSystem = () => nodeModule('node:fs');
@@ -32,7 +32,7 @@ const stageSchema = trainingSchema.partial().extend({
   batchSize: count,
 });
 const trainingFile = z.strictObject({
-  settings: trainingSchema.partial().default({}),
+  settings: trainingSchema.partial().optional(),
   stages: z.array(stageSchema).min(1),
 });
 /** `paths.json`: where the stages are kept. */
@@ -61,7 +61,7 @@ export async function* pretrain(
   const at = (file: string) => paths().join(folder, file);
   const data = readJson(at('data.json'), dataSchema);
   const { preset, options } = readJson(at('model.json'), modelSchema);
-  const { settings, stages } = readJson(at('training.json'), trainingFile);
+  const { settings, stages } = readGiven(at('training.json'), trainingFile);
   const { checkpoints } = readJson(at('paths.json'), pathsSchema);
   const folders = data.sources.map((source) => paths().resolve(folder, source.folder));
   const tokenizer = tokenizerWithSpecials(readJson(paths().join(folders[0]!, 'tokenizer.json'), z.unknown()));
