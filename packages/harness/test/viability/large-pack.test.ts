@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { generateSession } from '../../src/viability/generate-session.js';
-import { largePack } from '../../src/viability/large-pack.js';
+import { largePack, unseenPack } from '../../src/viability/large-pack.js';
 import { isListed, parsePack, standardPack, subjectsOfSplit } from '../../src/viability/pack.js';
 
 describe('the large pack', () => {
@@ -33,4 +33,14 @@ describe('the large pack', () => {
       expect(session.facts.filter(({ text }) => text.toLowerCase().includes(keyword))).toHaveLength(1);
     }
   });
+});
+
+it('has a sister of known people and sentences, whose things stand in no other pack', () => {
+  const [house, unseen] = [standardPack(), unseenPack()];
+  expect(unseen.subjects).toEqual(house.subjects);
+  expect(unseen.relations).toEqual(house.relations);
+  const known = JSON.stringify(house).toLowerCase();
+  const words = Object.values(unseen.entityTypes).flatMap((type) => (isListed(type) ? type.heldOut : []));
+  expect(words.length).toBeGreaterThan(1000);
+  expect(words.filter((word) => known.includes(word.toLowerCase()))).toEqual([]);
 });

@@ -5,7 +5,7 @@ import { parseJson } from '@palimpsest/base';
 import { outputOptions, threadsOption } from '@palimpsest/lm';
 import { createEngine, InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
-import { LARGE_PACK, largePack } from '../large-pack.js';
+import { LARGE_PACK, largePack, UNSEEN_PACK, unseenPack } from '../large-pack.js';
 import { type Pack, parsePack, standardPack } from '../pack.js';
 import { loadPocket } from '../pocket.js';
 
@@ -20,7 +20,7 @@ export const shared = {
     .string()
     .optional()
     .describe(
-      `file of who, what and in which words, or ${LARGE_PACK} for one of made-up names that is enough for 5,000 facts; default that of the house`,
+      `file of who, what and in which words, or ${LARGE_PACK} for one of made-up names that is enough for 5,000 facts, ${UNSEEN_PACK} for the people of the house and things that nobody has read of; default that of the house`,
     ),
   threads: threadsOption,
 };
@@ -28,6 +28,7 @@ export const shared = {
 export function packOf(path: string | undefined): Pack {
   if (path === undefined) return standardPack();
   if (path === LARGE_PACK && !existsSync(path)) return largePack();
+  if (path === UNSEEN_PACK && !existsSync(path)) return unseenPack();
   if (!existsSync(path)) throw new InputError(`There is no pack '${path}'.`);
   return parsePack(parseJson(readFileSync(path), path), path);
 }
