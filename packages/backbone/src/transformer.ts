@@ -83,20 +83,10 @@ function onHost(model: Transformer): Transformer {
   if (!fitsHost(model.options)) return { ...model, withCache };
   const formOf = (params: unknown) =>
     new TransformerHostForm(new HostWeights(model.options, params as TransformerParameters<NDArray>));
-  const { positions, context } = model.options;
   return {
     ...model,
     withCache,
-    decoder: (engine, params, decoding) =>
-      createHostDecoder(
-        engine,
-        model,
-        params,
-        formOf,
-        decoding,
-        // Learned positions take no more rows at once.
-        positions === 'learned' ? context : undefined,
-      ),
+    decoder: (engine, params, decoding) => createHostDecoder(engine, model, params, formOf, decoding),
   };
 }
 

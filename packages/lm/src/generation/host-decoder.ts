@@ -14,7 +14,6 @@ const PIECES = [256, 64];
  * A decoder on the processor that hands long texts to the model's compiled `forward`; both have the same memory.
  * @param model its `forward` and `initState`; a decoder of its own is left alone
  * @param makeForm places parameters, which are on the host, for the processor
- * @param mostAtOnce tokens that `forward` takes at once. Default any number
  */
 export async function createHostDecoder(
   engine: Engine,
@@ -22,11 +21,11 @@ export async function createHostDecoder(
   params: unknown,
   makeForm: (params: unknown) => HostForm,
   options: DecoderOptions = {},
-  mostAtOnce = Number.POSITIVE_INFINITY,
 ): Promise<Decoder> {
   const form = makeForm(isOnDevice(params) ? await toHost(params) : params);
   const tokens = await HostFormDecoder.create(engine, model, params, form);
-  const chunks = PIECES.filter((size) => size <= mostAtOnce);
+  const { longestPiece = Number.POSITIVE_INFINITY } = model;
+  const chunks = PIECES.filter((size) => size <= longestPiece);
   if (chunks.length === 0) return tokens;
   return LongTextDecoder.create(tokens, { longText: LONG_TEXT, segmentLen: chunks.at(-1)! }, () =>
     StepDecoder.create(engine, model, params, { ...options, chunks }),
