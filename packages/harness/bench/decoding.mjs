@@ -34,7 +34,7 @@ const make = (name, preset, options = {}) =>
   standardRegistry.architectures
     .find((candidate) => candidate.name === name)
     .create(tokenizer.vocabSize, options, preset);
-const policy = standardRegistry.policies.find(({ name }) => name === 'recency');
+const policy = standardRegistry.policies.find(({ name }) => name === 'window');
 const models = Object.entries({
   'osam, improved': () => make('osam', 'improved'),
   'osam, every 4th position': () => make('osam', 'improved', { kUpdate: 4 }),

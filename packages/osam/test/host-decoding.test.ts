@@ -26,6 +26,8 @@ const cases: Record<string, Partial<OsamOptions>> = {
   'one speed and no mixture, features by their RMS': { omegaMode: 'scalar', keyMix: false, layers: 2 },
   'no rotation, one table': { omegaMode: 'none', featureHash: 'shared', valueKernel: 'sketched' },
   'features alone': { enableValuePath: false },
+  'every third position, held': { kUpdate: 3, layers: 2 },
+  'every third position, else nothing': { kUpdate: 3, mode: 'parity' },
   'a value memory that nobody reads': { enableValuePath: false, keepValueState: true, mode: 'parity' },
 };
 

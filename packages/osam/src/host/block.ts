@@ -1,4 +1,5 @@
 import type { DecodingKernels, Place } from '@palimpsest/base';
+import type { Scratch } from './scratch.js';
 import type { HostBlock, HostMap, HostNorm, HostSketch, HostWeights } from './weights.js';
 
 /** Of a token at a position: 1 / √(position + 1), and the factor on what every head's values give. */
@@ -42,8 +43,8 @@ export class HostBlockText {
     this.#project(normal);
     this.#turn(position);
     const scales = this.#scales(position);
-    const feature = block.readout && this.#feature(scales.position);
-    const value = block.config.enableValuePath ? this.#value(scales.heads) : undefined;
+    const reads = position % block.config.kUpdate === 0;
+    const [feature, value] = reads ? this.#read(scales) : this.#unread();
     this.#write();
     numbers.copyWithin(sum, stream, stream + d);
     if (feature !== undefined) this.#add(sum, feature, block.gates.feature);
@@ -125,6 +126,39 @@ export class HostBlockText {
     if (config.readScale === 'position') return { position: ofPosition, heads: decays.map(() => ofPosition) };
     const held = (decay: number) => (decay === 1 ? position : (1 - decay ** position) / (1 - decay));
     return { position: ofPosition, heads: decays.map((decay) => 1 / Math.sqrt(1 + held(decay))) };
+  }
+
+  /** What feature and value memory tell, where the block has them. */
+  #read(scales: Scales): readonly [Place | undefined, Place | undefined] {
+    const { readout, config } = this.block;
+    const feature = readout && this.#feature(scales.position);
+    const value = config.enableValuePath ? this.#value(scales.heads) : undefined;
+    if (config.kUpdate > 1 && config.skipMode === 'hold') {
+      const { numbers } = this.#kernels;
+      const keep = (name: string, from: Place) =>
+        numbers.copyWithin(this.state(name), from, from + config.dModel);
+      if (feature !== undefined) keep('heldFeature', feature);
+      if (value !== undefined) keep('heldValue', value);
+    }
+    return [feature, value];
+  }
+
+  /** What a token gets that does not read: the last reads, or the read-out of no features and nothing. */
+  #unread(): readonly [Place | undefined, Place | undefined] {
+    const { readout, config } = this.block;
+    if (config.skipMode === 'hold') {
+      return [
+        readout && this.state('heldFeature'),
+        config.enableValuePath ? this.state('heldValue') : undefined,
+      ];
+    }
+    if (!readout) return [undefined, undefined];
+    const { hidden, feature } = this.#scratch;
+    const { bias, weight } = readout.hidden;
+    this.#kernels.numbers.copyWithin(hidden, bias, bias + weight.rows);
+    this.#kernels.gelu(hidden, weight.rows);
+    this.weights.multiply(feature, readout.output, hidden);
+    return [feature, undefined];
   }
 
   /** What the feature memory of the tokens before tells. @returns where it lies, `[d]` */
@@ -268,26 +302,3 @@ export class HostBlockText {
     for (let i = 0; i < this.block.config.dModel; i++) numbers[sum + i]! += factor * numbers[branch + i]!;
   }
 }
-
-/** Room for what a token is on its way. */
-export type Scratch = Readonly<
-  Record<
-    | 'stream'
-    | 'normal'
-    | 'sum'
-    | 'branch'
-    | 'row'
-    | 'packed'
-    | 'query'
-    | 'key'
-    | 'sketched'
-    | 'head'
-    | 'features'
-    | 'feature'
-    | 'raw'
-    | 'value'
-    | 'hidden'
-    | 'gated',
-    Place
-  >
->;

@@ -1,7 +1,8 @@
 import { type DecodingKernels, hasDecodingKernels, type Place } from '@palimpsest/base';
 import type { HostForm, HostMemory } from '@palimpsest/lm';
 import type { OsamConfig } from '../config.js';
-import { HostBlockText, type Scratch } from './block.js';
+import { HostBlockText } from './block.js';
+import { type Scratch, scratchFor } from './scratch.js';
 import type { HostWeights } from './weights.js';
 
 /** Models whose weights take more are left to the graph's threads. */
@@ -9,9 +10,8 @@ const MOST_NUMBERS = 2 ** 26;
 
 /** Whether a model can be decoded by the kernels of the processor, and is small enough that this is the faster way. */
 export function fitsHost(config: OsamConfig, parameters: number): boolean {
-  const { dModel, kUpdate, freqCache } = config;
-  const isPlain = kUpdate === 1 && !freqCache && dModel % 4 === 0;
-  return isPlain && parameters <= MOST_NUMBERS && hasDecodingKernels();
+  const { dModel, freqCache } = config;
+  return !freqCache && dModel % 4 === 0 && parameters <= MOST_NUMBERS && hasDecodingKernels();
 }
 
 /** A model token by token on the processor (DERIVATION.md, "Decoding on the processor"). */
@@ -22,30 +22,12 @@ export class OsamHostForm implements HostForm {
   readonly #scratch: Scratch;
 
   constructor(private readonly weights: HostWeights) {
-    const { kernels, config, blocks } = weights;
-    const { dModel: d, readoutHidden, vocabSize } = config;
+    const { kernels, config } = weights;
+    const { vocabSize } = config;
     this.kernels = kernels;
     this.vocabSize = vocabSize;
     this.logits = kernels.allocate(vocabSize);
-    const most = (of: (block: (typeof blocks)[number]) => number) => Math.max(...blocks.map(of));
-    const wide = Math.max(
-      d,
-      readoutHidden,
-      most(({ mlp }) => mlp?.down.weight.columns ?? 0),
-    );
-    const room = (count: number) => kernels.allocate(count + 4);
-    this.#scratch = {
-      ...{ stream: room(d), normal: room(d), sum: room(d), branch: room(d), row: room(d) },
-      ...{
-        packed: room(3 * d),
-        query: room(2 * d),
-        key: room(2 * d),
-        sketched: room(2 * d),
-        head: room(2 * d),
-      },
-      ...{ features: room(most(({ readout }) => readout?.live ?? 0)), feature: room(d) },
-      ...{ raw: room(d), value: room(d), hidden: room(wide), gated: room(wide) },
-    };
+    this.#scratch = scratchFor(weights);
   }
 
   open({ floats, ints }: HostMemory): (id: number, wanted: boolean) => void {
