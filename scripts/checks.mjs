@@ -47,10 +47,10 @@ for (const { folder, manifest } of members) {
   rows.push(countReport(manifest.name, join(folder, 'reports', 'vitest.json')));
 }
 let servicesRan = true;
-for (const { name, title, programs, members, available } of serviceTests()) {
-  if (available) for (const member of members) await runServiceTests(name, title, member);
+for (const { name, title, members, obstacle } of serviceTests()) {
+  if (obstacle === undefined) for (const member of members) await runServiceTests(name, title, member);
   else {
-    const reason = `${title}: not run, ${programs[0]} is not installed; \`node scripts/services.mjs\` installs it`;
+    const reason = `${title}: not run, ${obstacle}`;
     if (process.env.PALIMPSEST_SERVICES === 'required')
       rows.push({ name: title, passed: 0, failed: 1, notes: [reason] });
     else notRun.push(reason);

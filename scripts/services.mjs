@@ -3,10 +3,15 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { workspaces } from './workspaces.mjs';
 
-/** Kinds of tests, in `test/services/<name>` of any package, with the program that they need, under any of its names. */
+const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome'];
+
+/**
+ * Kinds of tests, in `test/services/<name>` of any package, with the program that they need, under any of its names, and a
+ * script that says whether the program has what they need.
+ */
 const services = [
   {
     name: 'redis',
@@ -17,8 +22,15 @@ const services = [
   {
     name: 'browser',
     title: 'Tests with a browser',
-    programs: ['chromium', 'chromium-browser', 'google-chrome'],
+    programs: BROWSERS,
     debianPackage: 'chromium',
+  },
+  {
+    name: 'webgpu',
+    title: 'Tests with WebGPU',
+    programs: BROWSERS,
+    debianPackage: 'chromium',
+    examine: 'graphics-adapter.mjs',
   },
 ]
   .map((service) => ({ ...service, members: membersWith(service.name) }))
@@ -30,26 +42,40 @@ function membersWith(name) {
   );
 }
 
-function isOnPath(program) {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+function findOnPath(program) {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  return folders
+    .map((folder) => join(folder, program))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
 }
 
-/** Every kind of tests, the workspaces that have some, and whether the program is here. */
+const findProgram = ({ programs }) => programs.map(findOnPath).find((path) => path !== undefined);
+
+/** Why tests cannot run here; nothing when they can. */
+function obstacle(service) {
+  const program = findProgram(service);
+  if (!program) return `${service.programs[0]} is not installed; \`node scripts/services.mjs\` installs it`;
+  if (!service.examine) return undefined;
+  const script = fileURLToPath(new URL(service.examine, import.meta.url));
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script, program], { encoding: 'utf8' });
+  return status === 0 ? undefined : (stdout.trim() || stderr.trim()).split('\n')[0];
+}
+
+/** Every kind of tests, the workspaces that have some, and what keeps them from running here, if anything does. */
 export function serviceTests() {
-  return services.map((service) => ({ ...service, available: service.programs.some(isOnPath) }));
+  return services.map((service) => ({ ...service, obstacle: obstacle(service) }));
 }
 
 function installMissing() {
-  const packages = serviceTests()
-    .filter(({ available }) => !available)
-    .map(({ debianPackage }) => debianPackage);
+  const missing = services.filter((service) => !findProgram(service));
+  const packages = [...new Set(missing.map(({ debianPackage }) => debianPackage))];
   if (packages.length === 0) return 0;
   const asRoot = process.getuid?.() === 0 ? [] : ['sudo'];
   for (const command of [

@@ -15,8 +15,8 @@ const { binary, cast, unary } = emit;
 function neighbours(graph: GraphBuilder, position: Value): { low: Value; high: Value; share: Value } {
   const floor = unary(graph, 'Floor', position);
   return {
-    low: cast(graph, floor, 'int64'),
-    high: cast(graph, unary(graph, 'Ceil', position), 'int64'),
+    low: cast(graph, floor, graph.indexType),
+    high: cast(graph, unary(graph, 'Ceil', position), graph.indexType),
     share: binary(graph, 'Sub', position, floor),
   };
 }

@@ -4,16 +4,20 @@ import type { Engine, EngineDescription, EngineName, EngineProbe } from './engin
 import { EagerEngine } from './engines/eager.js';
 import { type GraphLimits, graphLimits } from './engines/graph-limits.js';
 import { OnnxEngine } from './engines/onnx.js';
-import { loadNodeRuntime, loadWebRuntime, type OnnxRuntime } from './engines/onnx-runtime.js';
+import { loadNodeRuntime, type OnnxRuntime } from './engines/onnx-runtime.js';
 import { loadTensorflowNode } from './engines/tensorflow-node.js';
 import { prepareCpu, prepareWasm } from './engines/tfjs-backends.js';
+import { loadWebRuntime } from './engines/web-runtime.js';
 import type { WebRuntime } from './platform/platform.js';
 
 /** Options of `createEngine`. */
 export interface EngineOptions {
   /** Threads for one op; graphs with little work use one. Default: `PALIMPSEST_THREADS` or all cores for `onnx`; 1 for `onnx-web`, in pages that are cross-origin isolated and name `assets`, half the cores and at most 4; the TensorFlow.js backends choose themselves. */
   readonly threads?: number | undefined;
-  /** Execution provider of ONNX Runtime: `cpu` (default), `webgpu`, `cuda` in Node; `wasm` (default), `webgpu` in browsers. */
+  /**
+   * Execution provider of ONNX Runtime: `cpu` (default), `webgpu`, `cuda` in Node; `wasm` (default), `webgpu` in browsers.
+   * A page that has no graphics adapter computes on `wasm` in place of `webgpu`; `describe()` says so, and why.
+   */
   readonly provider?: string;
   /**
    * Bytes that the compiled graphs of an engine may hold, all together; default 2 GiB. Those that were not used for the
@@ -56,7 +60,7 @@ interface EngineKind {
 
 const onnxParts = (name: EngineName, runtime: OnnxRuntime, limits: GraphLimits): EngineParts => ({
   runtime: `${runtime.library} ${runtime.version}`,
-  device: runtime.provider,
+  device: runtime.device,
   threads: runtime.threads,
   note: runtime.note,
   make: (description) => new OnnxEngine(name, runtime, description, limits),

@@ -1,11 +1,13 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { createEngine, globalNorm, ndarray, tf } from '../src/index.js';
+import { narrowEngine } from './support/narrow-engine.js';
 
 // As long as sums get that are still exact to 1e-6: one accumulator of float32 stands still at 2^24 ones.
 const COUNT = 2 ** 25;
 const variants = [
   { title: 'onnx on two threads', engine: await createEngine('onnx', { threads: 2 }) },
   { title: 'onnx-web', engine: await createEngine('onnx-web') },
+  { title: 'onnx, graphs of 32 bits', engine: await narrowEngine() },
   { title: 'wasm', engine: await createEngine('wasm') },
   { title: 'cpu', engine: await createEngine('cpu') },
 ];

@@ -37,15 +37,23 @@ export class OnnxArrays {
 
   /** A device array over a tensor. */
   hold(tensor: OnnxTensor, dtype: DType, shape: readonly number[]): DeviceArray {
+    const isHere = tensor.location === 'cpu';
+    // Only one read may be under way, and the device's memory has to be given back after it.
+    let reading: Promise<unknown> | undefined;
+    const dispose = () => this.runtime.dispose(tensor);
     const storage: OnnxStorage = {
       tensor,
       // A copy, because the memory is handed out again after the array is gone.
-      read: async () => ((await tensor.getData()) as TypedArray).slice() as TypedArray,
+      read: async () => {
+        reading ??= tensor.getData();
+        return ((await reading) as TypedArray).slice() as TypedArray;
+      },
       release: () => {
         this.live.remove(array);
         if (storage.moved) return;
-        if (tensor.location === 'cpu') this.pool.give(dtype, tensor.data as TypedArray);
-        else tensor.dispose();
+        if (isHere) this.pool.give(dtype, tensor.data as TypedArray);
+        else if (reading) void reading.then(dispose, dispose);
+        else dispose();
       },
     };
     const array: DeviceArray = new DeviceArray(shape, dtype, this.engineId, storage);

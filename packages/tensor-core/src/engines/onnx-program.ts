@@ -1,12 +1,11 @@
 import { overwriteRows, sizeOf, type TypedArray, treeLeaves, treeMap } from '@palimpsest/base';
-import type { InferenceSession } from 'onnxruntime-common';
 import { DeviceArray } from '../device-array.js';
 import type { ExternalPlace } from '../onnx/constants.js';
 import type { BoundCall } from './argument-binder.js';
 import { checkFinite } from './arguments.js';
 import type { Graph } from './graph-cache.js';
 import { type OnnxArrays, takenOver } from './onnx-arrays.js';
-import type { OnnxRuntime, OnnxTensor } from './onnx-runtime.js';
+import type { OnnxRuntime, OnnxSession, OnnxTensor } from './onnx-runtime.js';
 import type { PackedWeights } from './packed-weights.js';
 import { guarded } from './runtime-failure.js';
 import type { StoredPlaces } from './stored-places.js';
@@ -51,7 +50,7 @@ export class OnnxProgram implements Program {
     private readonly runtime: OnnxRuntime,
     private readonly arrays: OnnxArrays,
     private readonly model: TracedModel,
-    private readonly session: InferenceSession,
+    private readonly session: OnnxSession,
     readonly bytes: number,
   ) {
     this.#kept = new Set(model.outputs.flatMap((output) => (output.write ? [] : [output.name])));
@@ -77,7 +76,10 @@ export class OnnxProgram implements Program {
       }),
     );
     const overwritable = runtime.sharesMemory ? source.donated : new Set<number>();
-    const model = traceFunction(source.name, source.fn, args, traced, { donated: overwritable });
+    const model = traceFunction(source.name, source.fn, args, traced, {
+      donated: overwritable,
+      bits: runtime.bits,
+    });
     if (model.fills) return new FilledProgram(source, arrays, model, model.fills);
     const { constants, description, working } = model.size;
     const stored = model.readsFiles ? files : undefined;

@@ -1,11 +1,9 @@
-import { EngineError, nodeModule } from '@palimpsest/base';
+import { nodeModule } from '@palimpsest/base';
 import type { InferenceSession, Tensor, TensorConstructor } from 'onnxruntime-common';
 import { platform } from '#platform';
 import type { ExternalTensor } from '../onnx/constants.js';
-import { encodeModel } from '../onnx/protobuf.js';
 import type { WebRuntime } from '../platform/platform.js';
-import { GraphBuilder } from '../trace/graph.js';
-import { assetFolder } from './asset-folder.js';
+import type { GraphBits } from '../trace/graph.js';
 
 /** A graph as the runtime is given it. */
 export interface SessionModel {
@@ -39,15 +37,33 @@ export interface OnnxRuntime {
   readonly library: string;
   readonly version: string;
   readonly provider: string;
+  /** The provider, with what it computes on where that is known. */
+  readonly device: string;
+  /** Bits of the longest numbers that its nodes compute with. */
+  readonly bits: GraphBits;
   readonly threads: number;
-  /** Why there are fewer threads than asked for. */
+  /** What there is to say about it: why there are fewer threads than asked for, or another provider. */
   readonly note?: string | undefined;
   readonly Tensor: TensorConstructor;
   /** Whether the runtime computes in the caller's memory: it reads inputs where they lie and writes outputs where it is told. */
   readonly sharesMemory: boolean;
   /** Whether it maps files that a graph refers to. */
   readonly readsFiles: boolean;
-  createSession(model: SessionModel, choices: SessionChoices): Promise<InferenceSession>;
+  createSession(model: SessionModel, choices: SessionChoices): Promise<OnnxSession>;
+  /** Gives the memory of a result back that is not the process's own. */
+  dispose(tensor: OnnxTensor): void;
+  /** Gives back what outlives the sessions. */
+  close?(): Promise<void>;
+}
+
+/** A graph that the runtime has opened. */
+export interface OnnxSession {
+  /** @param fetches results by name, with the tensors to write them to, or null for new ones */
+  run(
+    feeds: Readonly<Record<string, OnnxTensor>>,
+    fetches: Readonly<Record<string, OnnxTensor | null>>,
+  ): Promise<Readonly<Record<string, OnnxTensor>>>;
+  release(): Promise<void>;
 }
 
 export type OnnxTensor = Tensor;
@@ -69,7 +85,9 @@ function threadsFromEnvironment(): number | undefined {
 }
 
 /** The runtime copies the data while it opens the session. */
-const externalData = ({ external }: SessionModel): Pick<InferenceSession.SessionOptions, 'externalData'> =>
+export const externalData = ({
+  external,
+}: SessionModel): Pick<InferenceSession.SessionOptions, 'externalData'> =>
   external.length === 0
     ? {}
     : { externalData: external.map(({ location, data }) => ({ path: location, data })) };
@@ -103,9 +121,12 @@ export async function loadNodeRuntime(options: OnnxRuntimeOptions): Promise<Onnx
     library: 'onnxruntime-node',
     version: ort.env.versions.node ?? ort.env.versions.common,
     provider,
+    device: provider,
+    bits: provider === 'webgpu' ? 32 : 64,
     threads,
     Tensor: ort.Tensor,
     sharesMemory: provider === 'cpu',
+    dispose: (tensor) => tensor.dispose(),
     readsFiles: provider === 'cpu',
     createSession: (model, { isSmall, ownsMemory, saveTo }) =>
       ort.InferenceSession.create(model.bytes, {
@@ -127,56 +148,4 @@ export async function loadNodeRuntime(options: OnnxRuntimeOptions): Promise<Onnx
         ...(saveTo !== undefined && { optimizedModelFilePath: saveTo }),
       }),
   };
-}
-
-/**
- * Loads `onnxruntime-web`, whose WASM build runs in Node and in browsers.
- * @throws EngineError when the package is missing, or in browsers when its WASM build or the provider does not start.
- */
-export async function loadWebRuntime(options: OnnxRuntimeOptions): Promise<OnnxRuntime> {
-  const provider = options.provider ?? 'wasm';
-  const ort = await (options.onnxRuntime ?? platform.importWeb());
-  if (provider === 'webgpu' && platform.fetchesAssets && !platform.hasWebGpu)
-    throw new EngineError('this page has no WebGPU');
-  const { threads, note } = platform.webThreads(options.threads, options.assets !== undefined);
-  ort.env.wasm.numThreads = threads;
-  ort.env.logLevel = 'error';
-  if (options.assets !== undefined) {
-    ort.env.wasm.wasmPaths = assetFolder(options.assets);
-  }
-  const runtime: OnnxRuntime = {
-    library: 'onnxruntime-web',
-    version: ort.env.versions.web ?? ort.env.versions.common,
-    provider,
-    threads,
-    note,
-    Tensor: ort.Tensor,
-    sharesMemory: false,
-    readsFiles: false,
-    createSession: (model, { ownsMemory }) =>
-      ort.InferenceSession.create(model.bytes, {
-        ...externalData(model),
-        enableCpuMemArena: ownsMemory,
-        enableMemPattern: false,
-        executionProviders: [provider],
-        graphOptimizationLevel: 'all',
-        logSeverityLevel: 3,
-      }),
-  };
-  if (platform.fetchesAssets) await start(runtime);
-  return runtime;
-}
-
-/** Runs the smallest graph there is: only then is it known that the binary was found and that the provider is there. */
-async function start(runtime: OnnxRuntime): Promise<void> {
-  const graph = new GraphBuilder('start');
-  const value = graph.input([1], 'float32');
-  const model = encodeModel('start', [{ name: 'in', value }], [{ name: 'out', value }]);
-  try {
-    const session = await runtime.createSession(model, { isSmall: true, ownsMemory: false });
-    await session.run({ in: new runtime.Tensor('float32', new Float32Array(1), [1]) });
-    await session.release();
-  } catch (error) {
-    throw new EngineError(`it did not start: ${error instanceof Error ? error.message : String(error)}`);
-  }
 }

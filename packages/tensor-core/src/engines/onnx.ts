@@ -112,5 +112,6 @@ export class OnnxEngine implements Engine {
   async dispose(): Promise<void> {
     this.#arrays.disposeAll();
     await this.#graphs.clearAll();
+    await this.runtime.close?.();
   }
 }

@@ -10,7 +10,7 @@ import type { PlaceConstant } from '../onnx/constants.js';
 import { type EncodedModel, encodeModel, type ModelNotes, type NamedValue } from '../onnx/protobuf.js';
 import { tf } from '../tf.js';
 import { trace } from '../trace/backend.js';
-import { everyNode, GraphBuilder, type GraphNode, type Value } from '../trace/graph.js';
+import { everyNode, type GraphBits, GraphBuilder, type GraphNode, type Value } from '../trace/graph.js';
 import { type GraphSize, graphSize } from './graph-size.js';
 
 /** One array leaf of the arguments, as tracing sees it. */
@@ -78,6 +78,8 @@ export interface TraceOptions {
   /** Names of inputs and outputs, each of its own. Default: some that are. */
   readonly names?: GraphNaming;
   readonly notes?: ModelNotes;
+  /** Default 64 */
+  readonly bits?: GraphBits;
 }
 
 export interface GraphNaming {
@@ -99,9 +101,9 @@ export function traceFunction(
   fn: (...args: never[]) => unknown,
   args: readonly unknown[],
   leaves: readonly TracedLeaf[],
-  { donated = new Set(), names = NUMBERED, notes }: TraceOptions = {},
+  { donated = new Set(), names = NUMBERED, notes, bits }: TraceOptions = {},
 ): TracedModel {
-  const graph = new GraphBuilder(name);
+  const graph = new GraphBuilder(name, bits);
   const values = leaves.map((leaf) =>
     leaf.frozen
       ? graph.frozen(leaf.frozen, leaf.shape, leaf.dtype)

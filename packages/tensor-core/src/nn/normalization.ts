@@ -71,6 +71,13 @@ const layerNormOp = defineOp<Epsilon>({
     if (isWide(x!)) return normaliseRows(graph, [x!, gain!, bias!], epsilon);
     const row = statistic(x as TensorSpec);
     const attributes = { axis: -1, epsilon: { float: epsilon } };
+    if (gain!.shape.length > 1 && graph.bits === 32) {
+      // WebGPU takes one gain for all rows.
+      const [unit, none] = [1, 0].map((value) => graph.fill(value, [x!.shape.at(-1)!], 'float32'));
+      const plain = graph.nodes('LayerNormalization', [x!, unit!, none!], [x!, row, row], attributes);
+      const scaled = binary(graph, 'Mul', plain[0]!, gain!);
+      return [binary(graph, 'Add', scaled, bias!), ...plain.slice(1)];
+    }
     return [...graph.nodes('LayerNormalization', [x!, gain!, bias!], [x!, row, row], attributes)];
   },
   gradient: ({ outputGradients: [dy], inputs: [x, gain], outputs: [, mean, inverse] }) => {

@@ -23,7 +23,7 @@ const write: ReturnType<typeof defineOp<Record<string, never>>> = defineOp<Recor
   },
   compute: ([target, rows, slots]) => [writeOnHost(target!, rows!, slots!)],
   trace: (graph, [target, rows, slots]) => {
-    const places = cast(graph, slots!, 'int64');
+    const places = cast(graph, slots!, graph.indexType);
     const raised = reshape(graph, places, [...places.shape, ...rows!.shape.slice(AXIS + 1).map(() => 1)]);
     const everywhere = expand(graph, raised, rows!.shape);
     const written = graph.node('ScatterElements', [target!, everywhere, rows!], target!, { axis: AXIS });

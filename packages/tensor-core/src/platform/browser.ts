@@ -1,10 +1,17 @@
 import { EngineError } from '@palimpsest/base';
 import type { Platform } from './platform.js';
 
+/** The part of WebGPU that is asked here. */
+interface WebGpu {
+  requestAdapter(): Promise<null | {
+    readonly info?: { readonly vendor: string; readonly architecture: string };
+  }>;
+}
+
 /** The part of a page's or worker's global scope that is asked here. */
 interface PageScope {
   readonly crossOriginIsolated?: boolean;
-  readonly navigator?: { readonly hardwareConcurrency?: number; readonly gpu?: object };
+  readonly navigator?: { readonly hardwareConcurrency?: number; readonly gpu?: WebGpu };
   readonly location?: { readonly href: string };
 }
 const scope: PageScope = Object(globalThis);
@@ -41,7 +48,15 @@ export const platform: Platform = {
     return { threads: asked ?? Math.min(MOST_THREADS, Math.max(1, Math.floor(cores / 2))) };
   },
 
-  hasWebGpu: scope.navigator?.gpu !== undefined,
+  async findAdapter() {
+    const { gpu } = scope.navigator ?? {};
+    if (!gpu) return { missing: 'this page has no WebGPU' };
+    const adapter = await gpu.requestAdapter();
+    if (!adapter) return { missing: 'WebGPU found no graphics adapter' };
+    const { vendor = '', architecture = '' } = adapter.info ?? {};
+    return { name: [vendor, architecture].filter((part) => part !== '').join(' ') };
+  },
+
   baseAddress: () => scope.location?.href ?? import.meta.url,
   fetchesAssets: true,
   warn: () => undefined,

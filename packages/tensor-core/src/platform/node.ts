@@ -39,8 +39,7 @@ export const platform: Platform = {
 
   nativeThreads: availableParallelism,
   webThreads: (asked) => ({ threads: asked ?? 1 }),
-  // A provider of the native runtime needs none of the browser's.
-  hasWebGpu: false,
+  findAdapter: async () => ({ missing: "WebGPU needs a browser, or the engine 'onnx'" }),
   baseAddress: () => pathToFileURL(`${process.cwd()}/`).href,
   fetchesAssets: false,
   warn: (sentence) => process.emitWarning(sentence, { code: 'PALIMPSEST_ENGINE' }),

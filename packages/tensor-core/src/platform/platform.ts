@@ -7,6 +7,9 @@ export interface TensorflowNode {
   readonly version?: Readonly<Record<string, string>>;
 }
 
+/** Its vendor and architecture, as far as the browser tells them; or why there is none. */
+export type GraphicsAdapter = { readonly name: string } | { readonly missing: string };
+
 /**
  * What differs between Node.js and browsers. `#platform` is `node.ts` for programs that ask for the condition `node` and
  * `browser.ts` for all others, so that a bundler for browsers meets no module of Node.js. Neither file imports
@@ -30,7 +33,8 @@ export interface Platform {
     asked: number | undefined,
     hasAssets: boolean,
   ): { readonly threads: number; readonly note?: string };
-  readonly hasWebGpu: boolean;
+  /** The graphics adapter that WebGPU would compute on. */
+  findAdapter(): Promise<GraphicsAdapter>;
   /** What relative addresses of files are relative to. */
   baseAddress(): string;
   /** Whether the files of a WASM build may be missing at run time, so that an engine is only there once it has started. */

@@ -1,4 +1,4 @@
-import { binary, floatConstant, unary, where } from './emit.js';
+import { binary, cast, floatConstant, unary, where } from './emit.js';
 import type { GraphBuilder, Value } from './graph.js';
 
 // Functions for which ONNX Runtime has no node, or one that loses digits, in the fewest nodes that keep them.
@@ -7,6 +7,17 @@ import type { GraphBuilder, Value } from './graph.js';
 export function sigmoid(graph: GraphBuilder, x: Value): Value {
   const exponential = unary(graph, 'Exp', unary(graph, 'Neg', x));
   return unary(graph, 'Reciprocal', binary(graph, 'Add', exponential, graph.scalar(1)));
+}
+
+/** -1, 0 or 1, NaN for NaN. */
+export function sign(graph: GraphBuilder, x: Value): Value {
+  if (graph.bits === 64) return unary(graph, 'Sign', x);
+  // WebGPU has no such node.
+  const zero = graph.scalar(0, x.dtype);
+  const flag = (op: string) => cast(graph, binary(graph, op, x, zero, 'bool'), x.dtype);
+  const signum = binary(graph, 'Sub', flag('Greater'), flag('Less'));
+  if (x.dtype !== 'float32') return signum;
+  return where(graph, binary(graph, 'Equal', x, x, 'bool'), signum, x, x.shape);
 }
 
 /** eˣ - 1 for every x: e^(x/2) · 2 sinh(x/2) near zero, where the plain difference cancels. */
@@ -63,6 +74,29 @@ export function floorMod(graph: GraphBuilder, a: Value, b: Value): Value {
   return where(graph, binary(graph, 'And', opposed, isRest, 'bool'), shifted, remainder, remainder.shape);
 }
 
+/** Integers divided, rounded down, and the remainder with the divisor's sign; both 0 where the divisor is. */
+export function wholeDivision(
+  graph: GraphBuilder,
+  a: Value,
+  b: Value,
+): { readonly quotient: Value; readonly remainder: Value } {
+  const [zero, one] = [graph.scalar(0, 'int32'), graph.scalar(1, 'int32')];
+  const isNone = binary(graph, 'Equal', b, zero, 'bool');
+  const divisor = where(graph, isNone, one, b, b.shape);
+  const towardsZero = binary(graph, 'Div', a, divisor);
+  const rest = binary(graph, 'Sub', a, binary(graph, 'Mul', towardsZero, divisor));
+  const flag = (op: string, x: Value) => cast(graph, binary(graph, op, x, zero, 'bool'), 'int32');
+  const differs = binary(graph, 'Sub', flag('Less', rest), flag('Less', divisor));
+  const isRest = binary(graph, 'Sub', one, flag('Equal', rest));
+  // 1 where there is a rest of another sign than the divisor's: there the quotient was rounded up.
+  const up = binary(graph, 'Mul', isRest, binary(graph, 'Mul', differs, differs));
+  const quotient = binary(graph, 'Sub', towardsZero, up);
+  return {
+    quotient: where(graph, isNone, zero, quotient, rest.shape),
+    remainder: binary(graph, 'Add', rest, binary(graph, 'Mul', up, divisor)),
+  };
+}
+
 /** aᵇ; 1 to a power that is no finite number is NaN, as in JavaScript. */
 export function power(graph: GraphBuilder, a: Value, b: Value): Value {
   const plain = binary(graph, 'Pow', a, b);
@@ -102,7 +136,7 @@ export function arcTangent2(graph: GraphBuilder, y: Value, x: Value): Value {
   const [low, high] = [both('Min', sizeX, sizeY), both('Max', sizeX, sizeY)];
   const isEqual = binary(graph, 'Equal', sizeX, sizeY, 'bool');
   // Equal sizes are 45 degrees, infinite ones included, unless they are 0.
-  const ratio = where(graph, isEqual, unary(graph, 'Sign', sizeX), both('Div', low, high), shape);
+  const ratio = where(graph, isEqual, sign(graph, sizeX), both('Div', low, high), shape);
   const flat = unary(graph, 'Atan', ratio);
   const acute = where(graph, isSteep, both('Sub', number(Math.PI / 2), flat), flat, shape);
   const beyond = both('Add', both('Sub', number(Math.PI), acute), number(PI_LOW));

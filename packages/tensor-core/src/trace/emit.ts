@@ -204,6 +204,28 @@ export function slice(
   });
 }
 
+/** Adds zeros behind the last elements of an axis. */
+export function padEnd(graph: GraphBuilder, x: Value, axis: number, count: number): Value {
+  if (count === 0) return x;
+  const shape = x.shape.map((extent, index) => (index === axis ? extent + count : extent));
+  const after = x.shape.map((_, index) => (index === axis ? count : 0));
+  const amounts = graph.int64([...after.map(() => 0), ...after]);
+  return graph.node('Pad', [x, amounts, graph.scalar(0, x.dtype)], { shape, dtype: x.dtype });
+}
+
+/** Which rows, counted through, indices `[..., axes]` of leading axes name. @param extents of these axes */
+export function rowNumbers(graph: GraphBuilder, indices: Value, extents: readonly number[]): Value {
+  const strides = extents.map((_, axis) => sizeOf(extents.slice(axis + 1)));
+  const shares = binary(graph, 'Mul', cast(graph, indices, graph.indexType), graph.indices(strides));
+  const shape = indices.shape.slice(0, -1);
+  return graph.node(
+    'ReduceSum',
+    [shares, graph.int64([shape.length])],
+    { shape, dtype: shares.dtype },
+    { keepdims: 0 },
+  );
+}
+
 /** Joins values along an axis. */
 export function concat(graph: GraphBuilder, values: readonly Value[], axis: number): Value {
   const parts = values.filter((value) => sizeOf(value.shape) > 0);

@@ -13,6 +13,9 @@ export interface FloatAttribute {
   readonly float: number;
 }
 
+/** Bits of the longest numbers that nodes compute with: WebGPU has none of 64. Shapes and axes are int64 everywhere. */
+export type GraphBits = 32 | 64;
+
 /** An edge of the graph: an input, the output of a node, or a constant. */
 export interface Value {
   readonly id: number;
@@ -89,7 +92,16 @@ export class GraphBuilder {
   readonly #stored = new Map<StoredArray, Value>();
   #lastId = 0;
 
-  constructor(readonly name: string) {}
+  /** @param bits default 64 */
+  constructor(
+    readonly name: string,
+    readonly bits: GraphBits = 64,
+  ) {}
+
+  /** Type of indices that a node computes with. */
+  get indexType(): 'int64' | 'int32' {
+    return this.bits === 32 ? 'int32' : 'int64';
+  }
 
   /** A new input of the graph. @param freeAxis see `Value` */
   input(shape: readonly number[], dtype: ValueDType, freeAxis?: number): Value {
@@ -147,6 +159,13 @@ export class GraphBuilder {
       dtype: 'int64',
       data,
     });
+  }
+
+  /** A list of indices that a node computes with; what a node only reads is `int64` in every graph. */
+  indices(values: readonly number[]): Value {
+    const data =
+      this.indexType === 'int64' ? BigInt64Array.from(values.map(BigInt)) : Int32Array.from(values);
+    return this.constant(data, [values.length], this.indexType);
   }
 
   /** Adds a node with one output. */

@@ -25,7 +25,8 @@ export function softmax(graph: GraphBuilder, x: Value): Value {
 
 /** Logarithm of the softmax over the last axis. */
 export function logSoftmax(graph: GraphBuilder, x: Value): Value {
-  if (!isLong(x)) return graph.node('LogSoftmax', [x], x, { axis: lastAxis(x) });
+  // WebGPU has no such node.
+  if (!isLong(x) && graph.bits === 64) return graph.node('LogSoftmax', [x], x, { axis: lastAxis(x) });
   const { shifted, total } = shiftedRow(graph, x);
   return binary(graph, 'Sub', shifted, unary(graph, 'Log', total));
 }

@@ -1,5 +1,15 @@
 import type { TraceKernel } from '../../op.js';
-import { arcTangent2, expm1, exponentialUnit, floorMod, log1p, power, sigmoid } from '../elementary.js';
+import {
+  arcTangent2,
+  expm1,
+  exponentialUnit,
+  floorMod,
+  log1p,
+  power,
+  sigmoid,
+  sign,
+  wholeDivision,
+} from '../elementary.js';
 import { binary, cast, expand, unary, where } from '../emit.js';
 import type { GraphBuilder, Value } from '../graph.js';
 
@@ -29,7 +39,6 @@ const DIRECT: Record<string, string> = {
   Log: 'Log',
   Sqrt: 'Sqrt',
   Abs: 'Abs',
-  Sign: 'Sign',
   Tanh: 'Tanh',
   Relu: 'Relu',
   Softplus: 'Softplus',
@@ -59,7 +68,7 @@ const SELU_ALPHA = 1.6732632423543772;
 
 /** 1 above zero, `alpha` elsewhere, NaN for NaN. */
 function step(graph: GraphBuilder, x: Value, alpha: number): Value {
-  if (alpha === 0) return binary(graph, 'Max', unary(graph, 'Sign', x), float(graph, 0));
+  if (alpha === 0) return binary(graph, 'Max', sign(graph, x), float(graph, 0));
   const isPositive = binary(graph, 'Greater', x, float(graph, 0), 'bool');
   const below = where(graph, unary(graph, 'IsNaN', x, 'bool'), x, float(graph, alpha), x.shape);
   return where(graph, isPositive, float(graph, 1), below, x.shape);
@@ -95,6 +104,9 @@ function softReluFamily(): Kernels {
   };
 }
 
+/** Whether integers have to be divided as such, because there is no float that holds all of them. */
+const dividesWhole = (graph: GraphBuilder, a: Value) => a.dtype === 'int32' && graph.bits === 32;
+
 function arithmetic(): Kernels {
   return {
     Add: two('Add'),
@@ -107,11 +119,13 @@ function arithmetic(): Kernels {
     Atan2: (graph, { a, b }) => [arcTangent2(graph, a!, b!)],
     AddN: (graph, inputs) => [Object.values(inputs).reduce((sum, value) => binary(graph, 'Add', sum, value))],
     FloorDiv: (graph, { a, b }) => {
+      if (dividesWhole(graph, a!)) return [wholeDivision(graph, a!, b!).quotient];
       const wide = a!.dtype === 'int32' ? 'float64' : a!.dtype;
       const quotient = binary(graph, 'Div', cast(graph, a!, wide), cast(graph, b!, wide));
       return [cast(graph, unary(graph, 'Floor', quotient), a!.dtype)];
     },
     Mod: (graph, { a, b }) => {
+      if (dividesWhole(graph, a!)) return [wholeDivision(graph, a!, b!).remainder];
       const wide = a!.dtype === 'int32' ? 'float64' : a!.dtype;
       return [cast(graph, floorMod(graph, cast(graph, a!, wide), cast(graph, b!, wide)), a!.dtype)];
     },
@@ -161,6 +175,7 @@ export const elementwiseKernels: Kernels = {
   Sigmoid: (graph, { x }) => [sigmoid(graph, x!)],
   Expm1: (graph, { x }) => [expm1(graph, x!)],
   Log1p: (graph, { x }) => [log1p(graph, x!)],
+  Sign: (graph, { x }) => [sign(graph, x!)],
   Identity: (_graph, { x }) => [x!],
   Cast: (graph, { x }, { dtype }) => [cast(graph, x!, dtype as Value['dtype'])],
 };

@@ -1,7 +1,7 @@
 import { sizeOf } from '@palimpsest/base';
 import type { TraceKernel } from '../../op.js';
-import { cast, unary, where } from '../emit.js';
-import { isConstant, type Value } from '../graph.js';
+import { binary, cast, reshape, rowNumbers, unary, where } from '../emit.js';
+import { type GraphBuilder, isConstant, type Value } from '../graph.js';
 import { prefixSum, type ReduceOp, reduce } from '../reduce.js';
 import { logSoftmax, softmax } from '../softmax.js';
 
@@ -78,9 +78,24 @@ const argument =
             x!.shape,
           )
         : cast(graph, x!, 'int32');
+    if (graph.bits === 32) return [reshape(graph, firstExtreme(graph, op, comparable, at), shape)];
     const index = graph.node(op, [comparable], { shape, dtype: 'int64' }, { axis: at, keepdims: 0 });
     return [cast(graph, index, 'int32')];
   };
+
+/** The first place of the largest or smallest along an axis, which is kept; its nodes have no 64-bit numbers. */
+function firstExtreme(graph: GraphBuilder, op: 'ArgMax' | 'ArgMin', x: Value, axis: number): Value {
+  const extent = x.shape[axis]!;
+  const extreme = reduce(graph, op === 'ArgMax' ? 'ReduceMax' : 'ReduceMin', x, [axis], true);
+  const places = reshape(
+    graph,
+    graph.indices(Array.from({ length: extent }, (_, place) => place)),
+    x.shape.map((_, index) => (index === axis ? extent : 1)),
+  );
+  const isExtreme = binary(graph, 'Equal', x, extreme, 'bool');
+  const marked = where(graph, isExtreme, places, graph.scalar(extent, 'int32'), x.shape);
+  return reduce(graph, 'ReduceMin', marked, [axis], true);
+}
 
 const cumulativeSum: TraceKernel = (graph, { x }, { axis, exclusive, reverse }) => [
   prefixSum(graph, x!, Number(axis ?? 0), { exclusive: Boolean(exclusive), reverse: Boolean(reverse) }),
@@ -121,6 +136,14 @@ export const reductionKernels: Record<string, TraceKernel> = {
   GatherNd: (graph, { params, indices }) => {
     const depth = indices!.shape.at(-1)!;
     const shape = [...indices!.shape.slice(0, -1), ...params!.shape.slice(depth)];
+    if (graph.bits === 32) {
+      const rows = reshape(graph, params!, [
+        sizeOf(params!.shape.slice(0, depth)),
+        ...params!.shape.slice(depth),
+      ]);
+      const at = rowNumbers(graph, indices!, params!.shape.slice(0, depth));
+      return [graph.node('Gather', [rows, at], { shape, dtype: params!.dtype }, { axis: 0 })];
+    }
     return [
       graph.node('GatherND', [params!, cast(graph, indices!, 'int64')], { shape, dtype: params!.dtype }),
     ];

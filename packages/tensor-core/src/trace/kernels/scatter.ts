@@ -1,6 +1,6 @@
 import { sizeOf } from '@palimpsest/base';
 import type { TraceKernel } from '../../op.js';
-import { binary, cast, reshape } from '../emit.js';
+import { binary, cast, reshape, rowNumbers } from '../emit.js';
 import type { GraphBuilder, Value } from '../graph.js';
 import { reduce } from '../reduce.js';
 
@@ -11,33 +11,27 @@ const BLOCK = 4096;
  * Adds rows into a table of zeros: `table[at[i]] += rows[i]`, where rows may repeat.
  * One ScatterElements over the flattened table. ScatterND with addition lets two threads add to one row at a time and
  * loses updates (onnxruntime-node 1.30); ScatterElements works in order, and is about as fast.
- * @param at int64 `[count]`; rows outside the table are left out
+ * @param at indices `[count]`; rows outside the table are left out
  * @param rows `[count, width]`
  * @returns `[height, width]`
  */
 function addRows(graph: GraphBuilder, at: Value, rows: Value, height: number): Value {
   const [count, width] = rows.shape as [number, number];
   if (count === 0 || width === 0 || height === 0) return graph.fill(0, [height, width], rows.dtype);
-  const int64 = (value: number) => graph.int64([value]);
+  const index = (value: number) => graph.indices([value]);
   const inside = binary(
     graph,
     'And',
-    binary(graph, 'GreaterOrEqual', at, int64(0), 'bool'),
-    binary(graph, 'Less', at, int64(height), 'bool'),
+    binary(graph, 'GreaterOrEqual', at, index(0), 'bool'),
+    binary(graph, 'Less', at, index(height), 'bool'),
     'bool',
   );
-  const spec = { shape: [count], dtype: 'int64' } as const;
-  const place = graph.node('Where', [inside, at, int64(0)], spec);
+  const place = graph.node('Where', [inside, at, index(0)], { shape: [count], dtype: at.dtype });
   const tables = rows.dtype === 'float32' ? copiesOf(height, count) : 1;
-  const shifts = BigInt64Array.from({ length: count }, (_, row) => BigInt((row % tables) * height));
-  const shifted =
-    tables === 1 ? place : binary(graph, 'Add', place, graph.constant(shifts, [count], 'int64'));
-  const starts = reshape(graph, binary(graph, 'Mul', shifted, int64(width)), [count, 1]);
-  const columns = graph.constant(
-    BigInt64Array.from({ length: width }, (_, i) => BigInt(i)),
-    [width],
-    'int64',
-  );
+  const shifts = Array.from({ length: count }, (_, row) => (row % tables) * height);
+  const shifted = tables === 1 ? place : binary(graph, 'Add', place, graph.indices(shifts));
+  const starts = reshape(graph, binary(graph, 'Mul', shifted, index(width)), [count, 1]);
+  const columns = graph.indices(Array.from({ length: width }, (_, i) => i));
   const cells = reshape(graph, binary(graph, 'Add', starts, columns), [count * width]);
   const kept = graph.node('Where', [reshape(graph, inside, [count, 1]), rows, graph.scalar(0, rows.dtype)], {
     shape: rows.shape,
@@ -65,7 +59,7 @@ const segmentSum: TraceKernel = (graph, { x, segmentIds }, { numSegments }) => {
   const height = Number(numSegments);
   const count = sizeOf(segmentIds!.shape);
   const rows = reshape(graph, x!, [count, sizeOf(rowShape)]);
-  const at = cast(graph, reshape(graph, segmentIds!, [count]), 'int64');
+  const at = cast(graph, reshape(graph, segmentIds!, [count]), graph.indexType);
   return [reshape(graph, addRows(graph, at, rows, height), [height, ...rowShape])];
 };
 
@@ -74,14 +68,7 @@ const scatter: TraceKernel = (graph, { indices, updates }, attributes) => {
   const depth = indices!.shape.at(-1)!;
   const count = sizeOf(indices!.shape.slice(0, -1));
   const height = sizeOf(shape.slice(0, depth));
-  const strides = shape.slice(0, depth).map((_, axis) => sizeOf(shape.slice(axis + 1, depth)));
-  const places = cast(graph, reshape(graph, indices!, [count, depth]), 'int64');
-  const at = graph.node(
-    'ReduceSum',
-    [binary(graph, 'Mul', places, graph.int64(strides)), graph.int64([1])],
-    { shape: [count], dtype: 'int64' },
-    { keepdims: 0 },
-  );
+  const at = rowNumbers(graph, reshape(graph, indices!, [count, depth]), shape.slice(0, depth));
   const rows = reshape(graph, updates!, [count, sizeOf(shape.slice(depth))]);
   return [reshape(graph, addRows(graph, at, rows, height), shape)];
 };

@@ -1,3 +1,4 @@
+import { sizeOf } from '@palimpsest/base';
 import type { TraceKernel } from '../../op.js';
 import { tf } from '../../tf.js';
 import { binary, cast, concat, expand, reshape, slice, transpose, where } from '../emit.js';
@@ -64,9 +65,26 @@ const gather: TraceKernel = (graph, { x, indices }, { axis, batchDims }) => {
   if (x!.fill !== undefined) return [graph.fill(x!.fill, shape, x!.dtype)];
   if (batch === 0) return [graph.node('Gather', [x!, indices!], { shape, dtype: x!.dtype }, { axis: at })];
   if (batch !== at) throw new Error('gather can be traced with batchDims = 0 or batchDims = axis only');
+  if (graph.bits === 32) return [reshape(graph, gatherRows(graph, x!, indices!, batch), shape)];
   const positions = cast(graph, reshape(graph, indices!, [...indices!.shape, 1]), 'int64');
   return [graph.node('GatherND', [x!, positions], { shape, dtype: x!.dtype }, { batch_dims: batch })];
 };
+
+/** One list of indices per list of rows, as one list of indices into all rows. */
+function gatherRows(graph: GraphBuilder, x: Value, indices: Value, batch: number): Value {
+  const lists = sizeOf(x.shape.slice(0, batch));
+  const [extent, ...rest] = x.shape.slice(batch) as [number, ...number[]];
+  const each = sizeOf(indices.shape.slice(batch));
+  const starts = graph.indices(Array.from({ length: lists }, (_, list) => list * extent));
+  const places = binary(
+    graph,
+    'Add',
+    reshape(graph, indices, [lists, each]),
+    reshape(graph, starts, [lists, 1]),
+  );
+  const rows = reshape(graph, x, [lists * extent, ...rest]);
+  return graph.node('Gather', [rows, places], { shape: [lists, each, ...rest], dtype: x.dtype }, { axis: 0 });
+}
 
 const oneHot: TraceKernel = (graph, { indices }, { depth, onValue, offValue, dtype }) => {
   const type = (dtype ?? 'float32') as Value['dtype'];
@@ -76,6 +94,12 @@ const oneHot: TraceKernel = (graph, { indices }, { depth, onValue, offValue, dty
     [graph.fill(Number(offValue), [1], 'float32'), graph.fill(Number(onValue), [1], 'float32')],
     0,
   );
+  if (graph.bits === 32) {
+    const every = graph.indices(Array.from({ length: Number(depth) }, (_, index) => index));
+    const isHere = binary(graph, 'Equal', reshape(graph, indices!, [...indices!.shape, 1]), every, 'bool');
+    const [on, off] = [onValue, offValue].map((value) => graph.scalar(Number(value)));
+    return [cast(graph, where(graph, isHere, on!, off!, shape), type)];
+  }
   // ONNX counts negative indices from the end; here they are nowhere, as every index beyond the depth.
   const given = cast(graph, indices!, 'int64');
   const isNegative = binary(graph, 'Less', given, graph.int64([0]), 'bool');
