@@ -28,4 +28,32 @@ describe('the exponentials of draws', () => {
     }
     expect(exponential(NaN)).toBeNaN();
   });
+
+  it.each([
+    ['ordinary scores', [1, -3, 0.5, 2]],
+    ['banned ones', [1, -Infinity, 0.5, 2]],
+    ['scores far below', [2, -1e9, -3.4e38, -706, 0.5]],
+    ['scores as far below as whole numbers go', [0, -5_814_540, -11_629_080, -2]],
+    ['an infinite largest one', [1, Infinity, -Infinity, 2]],
+  ])('are those of Math.exp beside each other, also in the place of the scores: %s', (_, scores) => {
+    const largest = Math.max(...scores);
+    for (const temperature of [1, 0.7, 30]) {
+      const expected = scores.map((score) =>
+        score === largest ? 1 : Math.exp((score - largest) / temperature),
+      );
+      const own = Float64Array.from(scores);
+      const apart = new Float64Array(scores.length);
+      const sums = [
+        exponentials(scores, largest, temperature, apart),
+        exponentials(own, largest, temperature, own),
+      ];
+      for (const [index, share] of expected.entries()) {
+        for (const found of [apart, own]) {
+          expect(Math.abs(found[index]! - share)).toBeLessThanOrEqual(5e-16 * share);
+        }
+      }
+      const whole = expected.reduce((sum, share) => sum + share, 0);
+      for (const sum of sums) expect(sum).toBeCloseTo(whole, 12);
+    }
+  });
 });
