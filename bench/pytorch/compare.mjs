@@ -6,6 +6,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createEngine, writeSafetensors } from '../../packages/tensor-core/dist/index.js';
 import { models } from './models.mjs';
@@ -26,6 +27,9 @@ const { values } = parseArgs({
 const [threads, rounds] = [Number(values.threads), Number(values.rounds)];
 /** Of the largest of the numbers that are compared: what sums of other orders may differ by, steps of AdamW between them. */
 const MOST_APART = 2e-3;
+
+/** Milliseconds between turns: threads of the side whose turn is over wait for more work, busily, on the cores of the other. */
+const BETWEEN = 50;
 
 const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
 const least = (list) => Math.min(...list);
@@ -66,9 +70,11 @@ async function compareWork(engine, python, folder, name, work) {
   }
   const prefix = [...ids.slice(0, prompt)];
   for (let round = -1; round < rounds; round++) {
+    await pause(BETWEEN);
     const own = await run(prefix);
     if (round >= 0) times.ours.push(own);
     for (const mode of modes) {
+      await pause(BETWEEN);
       const { milliseconds, error } = await python.ask({
         ...{ do: 'time', model: comparison.model, what: work, compile: mode === 'compiled', prefix },
       });
