@@ -163,6 +163,28 @@ it('refuses a memory with a position or ids that there are not, and stays what i
   await session.dispose();
 });
 
+it('opens the graph when texts that it would have read would have paid for it', async () => {
+  const model = createOmModel(base);
+  const params = lively((rng) => model.init(rng));
+  const { decoder: _own, ...plain } = model;
+  const { segmentLen } = resolveConfig(base);
+  let opened = 0;
+  const tokens = (await createDecoder(engine, model, params)) as LongTextDecoder;
+  const lengths = { longText: 40, longBesideGraph: 2 * segmentLen, segmentLen };
+  const decoder = LongTextDecoder.create(tokens, lengths, () => {
+    opened += 1;
+    return createDecoder(engine, plain, params, { chunks: [segmentLen] });
+  });
+  const read: number[] = [];
+  for (const count of [9, 9, 9, 9, 9, 15, 20, 10]) {
+    await decoder.read(Array.from(randomIds(1, count, base.vocabSize).data));
+    read.push(opened);
+  }
+  // Texts of fewer than two segments (of 5 tokens) do not count: 15 + 20 + 10 are more than 40.
+  expect(read).toEqual([0, 0, 0, 0, 0, 0, 0, 1]);
+  await decoder.dispose();
+});
+
 it('hands long texts to a graph that all forks share, each with its own memory', async () => {
   const model = createOmModel(base);
   const params = lively((rng) => model.init(rng));

@@ -11,10 +11,19 @@ export interface SegmentDecoder extends Decoder {
 class SharedGraph {
   #users = 0;
   #graph: Promise<Decoder> | undefined;
+  /** Tokens of texts that came before the graph was there. */
+  #missed = 0;
   /** The reading before, since all use one memory: each puts its own there and takes the new one away. */
   #before: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly open: () => Promise<Decoder>) {}
+
+  /** Whether a text is read here: the graph is opened when the texts that it would have read would have paid for it. */
+  takes(count: number, { longText, longBesideGraph = longText }: Lengths): boolean {
+    if (count < longBesideGraph) return false;
+    if (!this.#graph) this.#missed += count;
+    return this.#missed >= longText;
+  }
 
   take(): void {
     this.#users += 1;
@@ -42,6 +51,11 @@ class SharedGraph {
 interface Lengths {
   /** Tokens from which a text is long. */
   readonly longText: number;
+  /**
+   * Tokens from which a text is long once the graph is there. It is opened when texts of that length have as many tokens
+   * together as one long text. Default: the same as `longText`
+   */
+  readonly longBesideGraph?: number;
   /** Tokens of a segment: those that are read at once. */
   readonly segmentLen: number;
 }
@@ -73,8 +87,8 @@ export class LongTextDecoder implements SegmentDecoder {
   }
 
   async read(ids: ArrayLike<number>): Promise<Float32Array> {
-    const { longText, segmentLen } = this.#lengths;
-    if (ids.length < longText) return this.#tokens.read(ids);
+    const { segmentLen } = this.#lengths;
+    if (!this.#graph.takes(ids.length, this.#lengths)) return this.#tokens.read(ids);
     // A piece across a border would be computed twice, once for each of its segments.
     const begin = (segmentLen - this.position) % segmentLen;
     const end = ids.length - ((ids.length - begin) % segmentLen);

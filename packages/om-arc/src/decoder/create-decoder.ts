@@ -20,6 +20,8 @@ import { HostWeights } from './host-weights.js';
  * build and is faster afterwards by a fifth.
  */
 const GRAPH_PAYS = 1e10;
+/** From this size on the graph, once it is there, is the faster one for any text of two segments. */
+const GRAPH_IS_FASTER = 2e6;
 
 /**
  * A decoder on the processor (DERIVATION.md, "Decoding on the processor") that hands long texts to the compiled `forward`.
@@ -39,8 +41,10 @@ export async function createOmDecoder(
   // The graph's weights have 32 bits, and a text reads as the same model however long it is.
   if (options.bits === 8) return tokens;
   const { segmentLen } = config;
-  const longText = Math.max(2 * segmentLen, Math.ceil(GRAPH_PAYS / countParameters(host.layers)));
-  return LongTextDecoder.create(tokens, { longText, segmentLen }, () =>
+  const size = countParameters(host.layers);
+  const longText = Math.max(2 * segmentLen, Math.ceil(GRAPH_PAYS / size));
+  const longBesideGraph = size < GRAPH_IS_FASTER ? longText : 2 * segmentLen;
+  return LongTextDecoder.create(tokens, { longText, longBesideGraph, segmentLen }, () =>
     createDecoder(engine, model, params, { ...options, chunks: [segmentLen] }),
   );
 }
