@@ -83,7 +83,7 @@ export const presets: Readonly<Record<string, OmPreset>> = {
     recipe: { ...lanes, batchSize: 8, seqLen: 512, learningRate: 1e-3 },
   },
   shakespeare: {
-    description: 'bytes of prose and plays, as of Tiny Shakespeare, in one pass; the usual one',
+    description: 'bytes of prose and plays (Tiny Shakespeare), one pass; the usual one',
     options: { ...small, dimsKey: [32], dimsValue: [32], segmentLen: 32, stateLen: 8, stateUpdate: 'gated' },
     recipe: {
       ...lanes,

@@ -97,7 +97,7 @@ export const rsmPresets: Readonly<Record<string, RsmPreset>> = {
     recipe: { ...referenceRecipe, seqLen: 256 },
   },
   shakespeare: {
-    description: 'characters of prose and plays, as of Tiny Shakespeare; the usual one',
+    description: 'characters of prose and plays (Tiny Shakespeare); the usual one',
     options: {
       preset: 'parallel',
       hiddenSize: 128,
