@@ -66,6 +66,20 @@ describe('transformers decoded on the processor', () => {
     for (const decoder of [host, step, fork, one]) await decoder.dispose();
   });
 
+  it('a memory at a position that no text has is refused, and leaves the text as it was', async () => {
+    const { model, params } = modelOf({ positions: 'learned' });
+    const [decoder, other] = [
+      await createDecoder(engine, model, params),
+      await createDecoder(engine, model, params),
+    ];
+    for (const each of [decoder, other]) await each.read(ids(4));
+    const state = (await decoder.state()) as Record<string, unknown>;
+    const wrong = { ...state, position: ndarray(Int32Array.of(-3), [1], 'int32') };
+    await expect(decoder.restore(wrong)).rejects.toThrow('The memory holds a position below 0');
+    expect(await decoder.read([7])).toEqual(await other.read([7]));
+    for (const each of [decoder, other]) await each.dispose();
+  });
+
   it('what is not written out is left to the graph', () => {
     const others: Partial<TransformerOptions>[] = [
       { positions: 'sinusoidal' },

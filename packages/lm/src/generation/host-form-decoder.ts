@@ -1,5 +1,5 @@
 import type { DecodingKernels, NDArray, Place } from '@palimpsest/base';
-import { type Engine, ndarray, runOnce, treeLeaves, treeMap } from '@palimpsest/tensor-core';
+import { type Engine, InputError, ndarray, runOnce, treeLeaves, treeMap } from '@palimpsest/tensor-core';
 import { treeBytes } from '../model-size.js';
 import type { AnySequenceModel } from '../sequence-model.js';
 import type { SegmentDecoder } from './long-text-decoder.js';
@@ -83,7 +83,14 @@ export class HostFormDecoder implements SegmentDecoder {
   async restore(state: unknown): Promise<void> {
     const { numbers } = this.#shared.form.kernels;
     const { floats, ints } = this.#memory;
-    for (const { path, leaf } of treeLeaves<NDArray>(state)) {
+    const leaves = treeLeaves<NDArray>(state);
+    // Rows of tables are read by it.
+    if (
+      leaves.some(({ path, leaf }) => path === 'position' && leaf.data.some((place) => Number(place) < 0))
+    ) {
+      throw new InputError('The memory holds a position below 0, which no text has.');
+    }
+    for (const { path, leaf } of leaves) {
       if (leaf.dtype === 'int32') ints[path]!.set(leaf.data);
       else numbers.set(leaf.data, floats[path]!);
     }
