@@ -56,6 +56,22 @@ describe('the results document', () => {
     expect(entry.cells).toHaveLength(2);
   });
 
+  it('does not depend on the order in which cells are read, not even where values are equal', () => {
+    const equal = ['rwkv-7', 'gru', 'osam'].flatMap((model) =>
+      [2, 1].map((seed) =>
+        syntheticResult(
+          { task: 'copying', model, seed },
+          { metrics: [{ name: 'accuracy', value: 100, unit: '%', slice: {} }] },
+        ),
+      ),
+    );
+    const cells = [...syntheticResults(), ...equal];
+    const there = resultsDocument(cells, standardRegistry, 't');
+    expect(resultsDocument(cells.toReversed(), standardRegistry, 't')).toEqual(there);
+    const models = there.entries.filter(({ task }) => task === 'copying').map(({ model }) => model);
+    expect(models.indexOf('osam')).toBeLessThan(models.indexOf('rwkv-7'));
+  });
+
   it('takes the lower value where lower is better', () => {
     const cells = [0.9, 1.1].map((value, index) =>
       syntheticResult(

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { type CellResult, cellProvenanceSchema } from '../cells/cell.js';
+import { canonicalJson } from '../cells/canonical-json.js';
+import { type CellResult, type CellSpec, cellProvenanceSchema } from '../cells/cell.js';
 import type { EvaluationRegistry } from '../cells/task.js';
 import { aggregate, failedCells } from './aggregate.js';
 import { entrySchema, failedCellSchema } from './entry.js';
@@ -25,16 +26,38 @@ export const resultsDocumentSchema = z.strictObject({
 export type ResultsDocument = z.output<typeof resultsDocumentSchema>;
 
 /**
- * The results of cells as one document.
+ * Cells by the order in which the registry has their models, then by width and everything else: of equal values the first one
+ * is named in words, which must not depend on the order in which files were read.
+ */
+function inOrder(results: readonly CellResult[], { contenders }: EvaluationRegistry): CellResult[] {
+  const places = new Map(contenders.map(({ name }, index) => [name, index]));
+  const placeOf = ({ model }: CellSpec) =>
+    model === undefined ? -1 : (places.get(model) ?? contenders.length);
+  const widthOf = ({ modelOptions: { width } }: CellSpec) => (typeof width === 'number' ? width : 0);
+  const keyed = results.map((result) => ({ result, spec: result.spec, key: canonicalJson(result.spec) }));
+  return keyed
+    .sort(
+      (a, b) =>
+        placeOf(a.spec) - placeOf(b.spec) ||
+        widthOf(a.spec) - widthOf(b.spec) ||
+        (a.key < b.key ? -1 : Number(a.key > b.key)),
+    )
+    .map(({ result }) => result);
+}
+
+/**
+ * The results of cells as one document, the same in whatever order they come.
+ * @param cells in any order
  * @param title what was evaluated, as in 'quick evaluation'
  * @param commands that compute the cells and write the report
  */
 export function resultsDocument(
-  results: readonly CellResult[],
+  cells: readonly CellResult[],
   registry: EvaluationRegistry,
   title: string,
   commands: readonly string[] = [],
 ): ResultsDocument {
+  const results = inOrder(cells, registry);
   const order = registry.tasks.map(({ name }) => name);
   const place = ({ task }: { task: string }) => (order.indexOf(task) + order.length) % order.length;
   const total = (pick: (result: CellResult) => number) =>
