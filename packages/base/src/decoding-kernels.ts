@@ -187,7 +187,7 @@ export class DecodingKernels {
 
   /**
    * y = W x + bias, with negative ones cut off if `relu`; of blocks each with the part of y, x and bias that is its own. Rows of
-   * 8 bits meet x rounded to 16.
+   * 8 bits meet x in whole steps of at most 16 bits, the finer the less of x has one sign.
    */
   multiply(
     y: Place,

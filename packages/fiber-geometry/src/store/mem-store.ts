@@ -185,7 +185,11 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
     return fuseAt(query, weights, ids, this.#scored);
   }
 
-  /** The scores alone of `scoreFused`, which are cheap enough for all entries. */
+  /**
+   * The scores alone of `scoreFused`, without an object for each entry.
+   * @returns weighted sums of cosines, one for each id, in their order
+   * @throws InputError for an id that is not there.
+   */
   fusedScores(query: FusedQuery, weights: FusedWeights, ids: readonly number[]): Float64Array {
     return scoresAt(query, weights, ids, this.#scored);
   }

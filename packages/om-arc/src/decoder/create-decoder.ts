@@ -15,8 +15,8 @@ import { HostWeights } from './host-weights.js';
 
 /**
  * A text is read by the graph from this many parameters of layers times tokens on. Its products use every row of a segment, but
- * building it takes 0.5 to 1 s, in which the processor reads as much: 4,000 tokens take 0.07 s with 100,000 parameters, 7 s
- * with 8 million, where the graph needs 1.3 s. It reads one segment at a time, since a graph of sixteen takes 2 to 15 s to
+ * building it takes 0.5 to 1 s, in which the processor reads as much: 4,000 tokens take 0.07 s with 100,000 parameters, 4 s
+ * with 8 million, where the graph needs 1.2 s. It reads one segment at a time, since a graph of sixteen takes 2 to 15 s to
  * build and is faster afterwards by a fifth.
  */
 const GRAPH_PAYS = 1e10;
