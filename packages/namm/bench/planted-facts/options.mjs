@@ -6,7 +6,8 @@ import { parseArgs } from 'node:util';
 import { mean } from '@palimpsest/base';
 import { createEngine } from '@palimpsest/tensor-core';
 import { loadPolicy } from '../../dist/index.js';
-import { Bench, SEEDS, shifted } from './judge.mjs';
+import { Bench, shifted } from './bench.mjs';
+import { SEEDS } from './judge.mjs';
 import { CONTEXT, folderOf, openBase, openText, policyConfig, SCHEDULE } from './setup.mjs';
 import { stagePath, warmStartPolicy } from './warm-start.mjs';
 

@@ -11,6 +11,8 @@ export const MODEL = {
   ...{ norm: 'rms', activation: 'swiglu', positions: 'rotary' },
 };
 export const SCHEDULE = { updateInterval: 128, maxTokensPerForward: 128 };
+/** Tokens per head that a policy keeps while it is searched for: an eighth of the context. */
+export const ALIGNED = CONTEXT / 8;
 export const FACT_TASKS = ['plantedFacts', 'factsFirst', 'changedFacts'];
 /** What the policy is evolved for. */
 export const EVOLVED_FOR = ['plantedFacts', 'characterLm'];
