@@ -29,6 +29,8 @@ export type { DecoderOptions, DecoderResult } from './decoder.js';
 export type { FrozenTransformer, OtherParameters } from './frozen-transformer.js';
 export { continueGreedily, GreedyDecoder, type GreedyOptions } from './greedy.js';
 export type { Placement } from './growing-plan.js';
+export type { TokenWatch } from './host/blocks.js';
+export type { EvictingHostForm, HostLayer } from './host/evicting-form.js';
 export { type DecoderInput, paddedPositions } from './input-rows.js';
 export type { LoraConfig, LoraOptions } from './lora/config.js';
 export { isLora, type LoraParameters, type LoraTransformer } from './lora/lora-transformer.js';

@@ -18,8 +18,9 @@ import {
 import { type DecoderOptions, type DecoderResult, decoderTables, runDecoder } from './decoder.js';
 import { FusedDecoder, isFusible } from './fused-decoder.js';
 import { GrowingDecoder, growsWithText } from './growing-decoder.js';
+import { EvictingHostForm } from './host/evicting-form.js';
 import { TransformerHostForm } from './host/form.js';
-import { fitsHost, HostWeights } from './host/weights.js';
+import { fitsHost, fitsHostEvicting, HostWeights } from './host/weights.js';
 import type { DecoderInput } from './input-rows.js';
 import { initParameters, type TransformerParameters, transformerParameterGroups } from './parameters.js';
 
@@ -44,6 +45,8 @@ export interface Transformer<P = TransformerParameters> extends SequenceModel<P,
    * @throws InputError for options that do not fit together.
    */
   withCache(cache: CacheOptions): Transformer<P>;
+  /** Tokens one by one on the processor over an evictable cache, for models that are read faster there. */
+  readonly hostForm?: ((params: TransformerParameters<NDArray>) => EvictingHostForm) | undefined;
 }
 
 /**
@@ -80,6 +83,13 @@ export function createTransformer(options: TransformerOptions): Transformer {
 /** Small models decode on the processor. */
 function onHost(model: Transformer): Transformer {
   const withCache: Transformer['withCache'] = (cache) => onHost(model.withCache(cache));
+  if (fitsHostEvicting(model.options)) {
+    return {
+      ...model,
+      withCache,
+      hostForm: (params) => new EvictingHostForm(new HostWeights(model.options, params)),
+    };
+  }
   if (!fitsHost(model.options)) return { ...model, withCache };
   const formOf = (params: unknown) =>
     new TransformerHostForm(new HostWeights(model.options, params as TransformerParameters<NDArray>));

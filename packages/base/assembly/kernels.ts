@@ -6,6 +6,7 @@ import { exponential, laneSum, laneSums, lanesMax } from './lanes';
 export { attendBytes, putRows } from './byte-attention';
 export { multiplyBytes, roundBytes } from './bytes';
 export { addRootNormalised, gruState, lstmState, positive, recall, remember, swiGlu } from './memories';
+export { addScaled, fadeInSpectra } from './spectra';
 
 /**
  * y = W x + bias of so many blocks, each with a part of x and of y of its own, one behind the other. W [rows, columns] is stored
@@ -183,7 +184,8 @@ function sumValues(y: usize, weights: usize, values: usize, count: i32, stride: 
 }
 
 /**
- * y = softmax(q Kᵀ scale) V of one query over `count` rows of keys and values. `scores` is scratch for count + 3 numbers.
+ * y = softmax(q Kᵀ scale) V of one query over `count` rows of keys and values. `scores` has room for count + 3 numbers: what it
+ * gives times what is left there are the probabilities.
  */
 export function attend(
   y: usize,
@@ -195,7 +197,7 @@ export function attend(
   keyWidth: i32,
   valueWidth: i32,
   scale: f32,
-): void {
+): f32 {
   const valueStride = (<usize>valueWidth) << 2;
   const shift = f32x4.splat(scoreKeys(query, keys, scores, count, (<usize>keyWidth) << 2, scale));
   const whole = count & ~3;
@@ -210,10 +212,12 @@ export function attend(
   let total = laneSum(sums);
   for (let row = whole; row < count; row++) total += load<f32>(scores + ((<usize>row) << 2));
   sumValues(y, scores, values, count, valueStride);
-  const inverse = f32x4.splat(<f32>1 / total);
+  const share = <f32>1 / total;
+  const inverse = f32x4.splat(share);
   for (let i: usize = 0; i < valueStride; i += 16) {
     v128.store(y + i, f32x4.mul(v128.load(y + i), inverse));
   }
+  return share;
 }
 
 /**

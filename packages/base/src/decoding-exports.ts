@@ -36,7 +36,7 @@ export interface DecodingExports {
     keyWidth: number,
     valueWidth: number,
     scale: number,
-  ): void;
+  ): number;
   attendBytes(
     y: number,
     query: number,
@@ -82,6 +82,18 @@ export interface DecodingExports {
   positive(x: number, count: number): void;
   gruState(h: number, input: number, state: number, width: number): void;
   lstmState(h: number, cell: number, input: number, state: number, width: number): void;
+  addScaled(y: number, x: number, count: number, factor: number, adds: boolean): void;
+  fadeInSpectra(
+    average: number,
+    stride: number,
+    rows: number,
+    window: number,
+    turns: number,
+    scratch: number,
+    size: number,
+    columns: number,
+    decay: number,
+  ): void;
   recall(y: number, sums: number, query: number, keyWidth: number, valueWidth: number): void;
   remember(
     sums: number,

@@ -13,6 +13,7 @@ import type { DecodingExports } from './decoding-exports.js';
 import { EngineError, InputError } from './errors.js';
 import { kernelsModule } from './kernels-wasm.js';
 import { bytes, MemoryKernels, type Place } from './memory-kernels.js';
+import { SpectrumKernels } from './spectrum-kernels.js';
 import { wasmKernels } from './wasm-kernels.js';
 
 export type { Place };
@@ -56,12 +57,15 @@ export class DecodingKernels {
   #row: Room = { place: 0, count: 0 };
   /** Those of memories of fixed size. */
   readonly memories: MemoryKernels;
+  /** Those of attention that is looked at. */
+  readonly spectra: SpectrumKernels;
 
   /** @throws EngineError where `hasDecodingKernels` is false. */
   constructor() {
     if (!kernels) throw new EngineError('WebAssembly with 128-bit vectors is missing.');
     this.#exports = kernels();
     this.memories = new MemoryKernels(this.#exports);
+    this.spectra = new SpectrumKernels(this.#exports);
     const { memory } = this.#exports;
     this.#numbers = new Float32Array(memory.buffer);
     this.#next = this.#numbers.length;
@@ -209,7 +213,10 @@ export class DecodingKernels {
     this.#exports.addNormalised(bytes(y), bytes(sum), bytes(branch), bytes(gain), bytes(bias), width);
   }
 
-  /** y = softmax(query keysᵀ scale) values over the first `count` rows; `scores` has room for count + 3. */
+  /**
+   * y = softmax(query keysᵀ scale) values over the first `count` rows; `scores` has room for count + 3.
+   * @returns what the numbers left in `scores` are multiplied by to be the probabilities
+   */
   attend(
     y: Place,
     query: Place,
@@ -220,8 +227,8 @@ export class DecodingKernels {
     keyWidth: number,
     valueWidth: number,
     scale: number,
-  ): void {
-    this.#exports.attend(
+  ): number {
+    return this.#exports.attend(
       bytes(y),
       bytes(query),
       bytes(keys),

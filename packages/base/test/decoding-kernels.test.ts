@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DecodingKernels, Rng } from '../src/index.js';
+import { DecodingKernels, planTransform, Rng } from '../src/index.js';
 
 const sum = (values: Iterable<number>) => [...values].reduce((total, value) => total + value, 0);
 const rng = Rng.fromSeed(2);
@@ -69,7 +69,8 @@ describe('the kernels of decoding on the processor', () => {
       const [scores, output] = [kernels.allocate(count + 3), kernels.allocate(valueWidth)];
       // What lies behind the last score has no effect.
       kernels.view(scores, count + 3).fill(Number.NaN);
-      kernels.attend(output, places[0]!, places[1]!, places[2]!, scores, count, width, valueWidth, scale);
+      const [q, k, v] = places as [number, number, number];
+      const factor = kernels.attend(output, q, k, v, scores, count, width, valueWidth, scale);
       const raw = Array.from({ length: count }, (_, row) =>
         sum(query.map((value, i) => value * keys[row * width + i]! * scale)),
       );
@@ -78,6 +79,12 @@ describe('the kernels of decoding on the processor', () => {
         sum(weights.map((weight, row) => (weight / sum(weights)) * values[row * valueWidth + i]!)),
       );
       expectClose(kernels.view(output, valueWidth), expected, 2e-5);
+      const probabilities = kernels.view(scores, count).map((score) => score * factor);
+      expectClose(
+        probabilities,
+        weights.map((weight) => weight / sum(weights)),
+        2e-6,
+      );
     },
   );
 
@@ -137,5 +144,44 @@ describe('the kernels of decoding on the processor', () => {
     const large = kernels.allocate(3 * 65_536);
     kernels.view(large, 3 * 65_536).fill(7);
     expect([...kernels.view(place, 3)]).toEqual([1, 2, 3]);
+  });
+
+  it.each([1, 4, 7])('scale %i numbers, and add them, and leave those behind as they are', (count) => {
+    const kernels = new DecodingKernels();
+    const [x, y] = [draw(count), draw(count + 4)];
+    const [from, to] = [kernels.store(x), kernels.store(y)];
+    kernels.spectra.addScaled(to, from, count, 0.5, true);
+    const added = [...y].map((value, i) => value + (i < count ? 0.5 * x[i]! : 0));
+    expectClose(kernels.view(to, count + 4), added);
+    kernels.spectra.addScaled(to, from, count, 3, false);
+    expectClose(
+      kernels.view(to, count + 4),
+      added.map((value, i) => (i < count ? 3 * x[i]! : value)),
+    );
+  });
+
+  it.each([16, 32, 64, 128])('average the spectra of columns of %i samples', (size) => {
+    const kernels = new DecodingKernels();
+    const [stride, columns, bins] = [12, 7, size / 2 + 1];
+    const window = draw(size);
+    const [before, samples] = [draw(bins * stride), draw(size * stride)];
+    const [average, rows] = [kernels.store(before), kernels.store(samples)];
+    const transform = planTransform(kernels, window);
+    // The rows lie as in a ring that begins in its middle.
+    const at = (sample: number) => (sample + 5) % size;
+    kernels.spectra.fadeIn(transform, average, stride, (sample) => rows + at(sample) * stride, columns, 0.75);
+    const expected = [...before].map((old, index) => {
+      const [bin, column] = [Math.floor(index / stride), index % stride];
+      if (column >= 8) return old;
+      const parts = [Math.cos, Math.sin].map((part) =>
+        sum(
+          window.map(
+            (weight, m) => weight * samples[at(m) * stride + column]! * part((2 * Math.PI * bin * m) / size),
+          ),
+        ),
+      );
+      return 0.75 * old + Math.hypot(...parts);
+    });
+    expectClose(kernels.view(average, bins * stride), expected, 1e-6);
   });
 });

@@ -1,5 +1,5 @@
 // One update of one layer beside the published program's arithmetic on the same engine, and what watching costs while decoding.
-//   node bench/update.mjs [--tokens 512,1024,2048,4096] [--rounds 7] [--decoded 96]
+//   node bench/update.mjs [--tokens 512,1024,2048,4096] [--rounds 7] [--decoded 352]
 // On a machine that others use take processor time on one thread: PROCESSOR_TIME=1 PALIMPSEST_THREADS=1.
 import { parseArgs } from 'node:util';
 import { createTransformer } from '@palimpsest/backbone';
@@ -12,7 +12,7 @@ const { values } = parseArgs({
   options: {
     tokens: { type: 'string', default: '512,1024,2048,4096' },
     rounds: { type: 'string', default: '7' },
-    decoded: { type: 'string', default: '96' },
+    decoded: { type: 'string', default: '352' },
   },
 });
 const [rounds, decoded] = [Number(values.rounds), Number(values.decoded)];

@@ -27,6 +27,7 @@ const all: readonly (readonly [string, CachePolicy])[] = [
   ['namm, scores of frames', smallNamm({ scorer: 'mlp', mlp: { depth: 2, bias: true } }).policy],
   ['h2o', policyByName('h2o', { size: 13 })],
   ['expected attention', policyByName('expectedAttention', { size: 13 })],
+  ['namm, watched on the processor', smallNamm({ nFft: 16, hopLength: 4 }, 1).policy],
 ];
 
 describe('updates that adapt to what is kept', () => {

@@ -23,6 +23,7 @@ const all: readonly (readonly [string, CachePolicy])[] = [
   ['namm, at most 6', smallNamm({ selection: { cacheSize: 6 } }).policy],
   ['namm, scores of frames', smallNamm({ scorer: 'mlp', mlp: { depth: 2, bias: true } }).policy],
   ['namm, windows of two lengths', smallNamm({ scales: [4, 8] }).policy],
+  ['namm, watched on the processor', smallNamm({ nFft: 16, hopLength: 4 }).policy],
   ['namm, topk', smallNamm({ selection: { kind: 'topk', cacheSize: 7 } }).policy],
   ['a share of the tokens', policyByName('h2o', { ratio: 0.7 })],
   ['a budget for every head', policyByName('l2', { size: [5, 12] })],

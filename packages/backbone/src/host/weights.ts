@@ -17,7 +17,18 @@ const MOST_CACHE_BYTES = 2 ** 23;
 const LAYER_EPSILON = 1e-5;
 
 /** Whether a model can be decoded by the kernels of the processor, and is small enough that this is the faster way. */
-export function fitsHost(config: TransformerConfig): boolean {
+export const fitsHost = (config: TransformerConfig): boolean =>
+  !config.evictable && hasHostWeights(config) && fitsHostCache(config, slotsOf(config));
+
+/** The same for one whose cache is evictable, as long as `fitsHostCache`. */
+export const fitsHostEvicting = (config: TransformerConfig): boolean =>
+  config.evictable && config.window === 0 && hasHostWeights(config);
+
+/** Whether a cache of so many slots is small enough. */
+export const fitsHostCache = (config: TransformerConfig, slots: number): boolean =>
+  slots * cacheBytesPerToken(config) <= MOST_CACHE_BYTES;
+
+function hasHostWeights(config: TransformerConfig): boolean {
   const { layers, modelWidth, headWidth, heads, keyValueHeads, mlpWidth, vocabSize } = config;
   const rows = (2 * heads + 2 * keyValueHeads) * headWidth + (isGated(config) ? 3 : 2) * mlpWidth;
   const numbers = (layers * rows + vocabSize) * modelWidth;
@@ -25,7 +36,6 @@ export function fitsHost(config: TransformerConfig): boolean {
     isPlain(config) &&
     [modelWidth, headWidth, mlpWidth].every((width) => width % 4 === 0) &&
     numbers <= MOST_NUMBERS &&
-    slotsOf(config) * cacheBytesPerToken(config) <= MOST_CACHE_BYTES &&
     hasDecodingKernels()
   );
 }
@@ -34,8 +44,7 @@ export function fitsHost(config: TransformerConfig): boolean {
 function isPlain(config: TransformerConfig): boolean {
   const { activation, norm, normEpsilon, rotaryScaling, sinks, positions } = config;
   const dependsOnLength = rotaryScaling?.kind === 'dynamic' || rotaryScaling?.kind === 'longrope';
-  const isOther =
-    config.evictable || config.queryKeyNorm || config.sandwichNorms || config.localLayers.length > 0;
+  const isOther = config.queryKeyNorm || config.sandwichNorms || config.localLayers.length > 0;
   const hasKernels =
     (activation === 'gelu' || activation === 'swiglu') && (norm === 'rms' || normEpsilon === LAYER_EPSILON);
   return !isOther && !dependsOnLength && hasKernels && sinks === 0 && positions !== 'sinusoidal';

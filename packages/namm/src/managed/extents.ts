@@ -1,6 +1,9 @@
 /** Slots that are added at a time while single tokens come. */
 export const ROOM = 64;
 
+/** Tokens that there is room for, at most, when a text is read on the processor: making it moves the whole memory. */
+export const HOST_ROOM = 512;
+
 /** The next of few extents, so that few graphs are made: multiples of 16, from 64 on of 64, from 1024 on of 256. */
 export function rung(slots: number): number {
   const step = slots <= 64 ? 16 : slots <= 1024 ? 64 : 256;

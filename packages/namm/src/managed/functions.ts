@@ -13,9 +13,9 @@ import { evictableLayer, type ManagedLayer, type ManagedState } from './state.js
 
 /** Attention of a token that waits to be taken in: all managed layers side by side, since every array of a call costs time. */
 export type Waiting<T = tf.Tensor> = {
-  /** `[batch, heads, 1, slots of all layers]` */
+  /** `[batch, heads, 1 or more tokens, slots of all layers]` */
   readonly rows?: T;
-  /** `[batch, query heads, 1, layers · headWidth]` */
+  /** `[batch, query heads, 1 or more tokens, layers · headWidth]` */
   readonly queries?: T;
 };
 
@@ -171,7 +171,7 @@ export class ManagedFunctions {
   ): readonly (PolicyState | undefined)[] {
     const observe = this.policy.observe!;
     const managed = this.#managed;
-    const count = waiting.length;
+    const count = waiting.reduce((sum, { rows, queries }) => sum + ((rows ?? queries)?.shape[2] ?? 1), 0);
     const start = tf.sub(position, tf.scalar(count, 'int32'));
     const queryPositions = consecutive(start, count);
     const together = (name: keyof Waiting, widths: readonly number[]) => {

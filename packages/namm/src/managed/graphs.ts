@@ -17,6 +17,7 @@ import {
   type StepResult,
   type Waiting,
 } from './functions.js';
+import { createHostReader, type HostReader } from './host/host-reader.js';
 import type { ManagedState } from './state.js';
 
 /** What `absorb` is given. */
@@ -56,6 +57,7 @@ export class ManagedGraphs {
   readonly makeRoom: Compiled<[ManagedState, tf.Tensor], ManagedState>;
   readonly takeRoom: Compiled<[ManagedState, tf.Tensor], ManagedState>;
   #params: ToDevice<Parameters>;
+  #host: Promise<HostReader | undefined> | undefined;
   readonly #ownsParams: boolean;
   /** Texts that use these forms, and whoever compiled them. */
   users = 1;
@@ -129,6 +131,12 @@ export class ManagedGraphs {
 
   get params(): ToDevice<Parameters> {
     return this.#params;
+  }
+
+  /** What reads single tokens on the processor, if anything does; made when it is first asked for. */
+  get host(): Promise<HostReader | undefined> {
+    this.#host ??= createHostReader(this);
+    return this.#host;
   }
 
   /** Layers that are looked after. */

@@ -9,9 +9,10 @@ import {
   type ToDevice,
   toHost,
 } from '@palimpsest/tensor-core';
-import { ROOM } from './extents.js';
+import { HOST_ROOM, ROOM } from './extents.js';
 import type { LayerParameters, Waiting } from './functions.js';
 import type { ManagedGraphs } from './graphs.js';
+import { HostText } from './host/host-text.js';
 import { columns, paddingOf, roomOf, slots } from './host-arrays.js';
 import type { ReadOptions } from './read-options.js';
 import { pieces, type Schedule } from './schedule.js';
@@ -28,6 +29,8 @@ type DeviceState = ToDevice<ManagedState>;
  */
 export class ManagedTexts {
   #state: DeviceState | undefined;
+  /** The memory while one text is read token by token on the processor. */
+  #host: HostText | undefined;
   /** Attention of single tokens that no policy has seen yet, oldest first. */
   #waiting: ToDevice<Waiting>[] = [];
   #parameters: ToDevice<LayerParameters> | undefined;
@@ -66,7 +69,9 @@ export class ManagedTexts {
 
   /** Bytes of all arrays that the memory consists of. */
   get stateBytes(): number {
-    return this.#state ? treeBytes(this.#state) + treeBytes(this.#waiting) + treeBytes(this.#times.saved) : 0;
+    const times = treeBytes(this.#times.saved);
+    if (this.#host) return this.#host.bytes + times;
+    return this.#state ? treeBytes(this.#state) + treeBytes(this.#waiting) + times : 0;
   }
 
   /** The most that these bytes were, since the texts began: before what waits is taken in, or before an update. */
@@ -76,6 +81,7 @@ export class ManagedTexts {
 
   /** Bytes of keys and values alone, as allocated. */
   get keyValueBytes(): number {
+    if (this.#host) return this.#host.keyValueBytes;
     return treeBytes((this.#state?.layers ?? []).map(({ keys, values }) => ({ keys, values })));
   }
 
@@ -117,6 +123,7 @@ export class ManagedTexts {
 
   /** The memory on the host. Attention that waited is taken in first. */
   async state(): Promise<HostState> {
+    if (this.#host) return { ...(await this.#host.state()), ...this.#times.saved };
     if (!this.#state) return emptyHostState(this.batch);
     await this.#absorb();
     return { ...(await toHost(this.#state)), ...this.#times.saved };
@@ -141,6 +148,8 @@ export class ManagedTexts {
   reset(): void {
     disposeTree(this.#state);
     disposeTree(this.#waiting);
+    this.#host?.dispose();
+    this.#host = undefined;
     this.#state = undefined;
     this.#waiting = [];
     this.#room = 0;
@@ -157,7 +166,8 @@ export class ManagedTexts {
    */
   async fork(rows?: readonly number[], options = this.options): Promise<ManagedTexts> {
     const copy = new ManagedTexts(this.graphs, this.schedule, rows?.length ?? this.batch, options);
-    if (this.#state) copy.restore(rows ? rowsOfState(await this.state(), rows) : await this.state());
+    if (this.#state || this.#host)
+      copy.restore(rows ? rowsOfState(await this.state(), rows) : await this.state());
     return copy;
   }
 
@@ -169,8 +179,7 @@ export class ManagedTexts {
     const { retention } = policy;
     const due = this.#times.dueAt(this.#seen);
     if (managed.length === 0 || retention.kind === 'everything' || due?.includes(true) === false) return;
-    await this.#absorb();
-    await this.#takeRoom();
+    await this.#toGraphs();
     const state = this.#state!;
     this.#noteSize();
     this.#parameters ??= graphs.parametersOf(policy);
@@ -209,8 +218,8 @@ export class ManagedTexts {
     for (const { from, count, updates } of pieces(this.#seen, time, this.schedule, updateAfter)) {
       const part = columns(tokens, from, count);
       const seenPart = mask && columns(mask, from, count);
-      yield count === 1 && this.#state && !seenPart
-        ? await this.#readOne(part)
+      yield count === 1 && (this.#state || this.#host) && !seenPart
+        ? await this.#readOne(part, all)
         : await this.#readMany(part, seenPart, all);
       this.#seen += count;
       const waits = lastUpdate === 'later' && from + count === time;
@@ -219,8 +228,7 @@ export class ManagedTexts {
   }
 
   async #readMany(tokens: NDArray, mask: NDArray | undefined, all: boolean): Promise<DeviceArray> {
-    await this.#absorb();
-    await this.#takeRoom();
+    await this.#toGraphs();
     const { graphs } = this;
     const [start, extend] = all ? [graphs.startAll, graphs.extendAll] : [graphs.start, graphs.extend];
     const result = this.#state
@@ -228,6 +236,33 @@ export class ManagedTexts {
       : await start(graphs.params, tokens, mask);
     this.#state = result.state;
     return result.logits;
+  }
+
+  /** Brings the memory to where graphs read it, in arrays that end with the newest entry. */
+  async #toGraphs(): Promise<void> {
+    if (this.#host) {
+      this.#noteSize();
+      this.#state = this.graphs.engine.put(await this.#host.state());
+      this.#host.dispose();
+      this.#host = undefined;
+    }
+    await this.#absorb();
+    await this.#takeRoom();
+  }
+
+  /** The memory on the processor with room for a token; nothing where graphs read tokens. */
+  async #onHost(): Promise<HostText | undefined> {
+    if (this.#host && this.#host.room > 0) return this.#host;
+    const reader = this.batch === 1 ? await this.graphs.host : undefined;
+    if (!reader) return undefined;
+    if (this.#host) await this.#toGraphs();
+    if (this.#waiting.length > 0) return undefined;
+    const room = Math.min(HOST_ROOM, this.#times.next(this.#seen) - this.#seen);
+    this.#host = await HostText.open(reader, this.#state!, room);
+    if (!this.#host) return undefined;
+    this.#state = undefined;
+    this.#room = 0;
+    return this.#host;
   }
 
   /** Notes how large the memory is, wherever it is about to get smaller. */
@@ -243,8 +278,14 @@ export class ManagedTexts {
     this.#room = 0;
   }
 
-  async #readOne(tokens: NDArray): Promise<DeviceArray> {
+  async #readOne(tokens: NDArray, all: boolean): Promise<DeviceArray> {
     const { graphs, batch } = this;
+    // A lone token among the pieces of a text is not worth the way to the processor's memory.
+    const host = all && !this.#host ? undefined : await this.#onHost();
+    if (host) {
+      const logits = await host.read(tokens.data[0]!);
+      return graphs.engine.put(ndarray(logits, [1, logits.length]));
+    }
     if (this.#room === 0) {
       await this.#absorb();
       this.#room = Math.min(ROOM, this.#times.next(this.#seen) - this.#seen);

@@ -3,6 +3,7 @@ import { spectrumWidth } from '../check-config.js';
 import type { NAMMConfig } from '../config.js';
 import { embedAge } from '../features/age.js';
 import { padTokens } from '../features/attention-rows.js';
+import { hostSpectra } from '../features/host-spectra.js';
 import { checkStatistics, type FeatureStatistics, normaliseFeatures } from '../features/statistics.js';
 import { advanceStream, readRows } from '../features/stream.js';
 import { averageOverTime } from '../features/temporal-average.js';
@@ -69,6 +70,7 @@ export function nammPolicy(config: NAMMConfig, parameters: NAMMParameters): Cach
           const before = average && { average, ...(ring && { ring }) };
           return { tokens: advanceStream(config, rows!, before) };
         },
+        onHost: (kernels) => hostSpectra(config, kernels),
         score: (view) => {
           const { positions, valid, isPacked } = view;
           const { flat, threshold } = view.parameters;

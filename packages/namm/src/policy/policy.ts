@@ -1,4 +1,6 @@
+import type { DecodingKernels } from '@palimpsest/base';
 import type { NDArray, tf } from '@palimpsest/tensor-core';
+import type { HostObserver } from './host-observer.js';
 import type { Retention } from './retention.js';
 
 /** What a policy carries about one layer between two updates. */
@@ -75,6 +77,8 @@ export interface CachePolicy {
   readonly parameters?: (shape: LayerShape) => Record<string, NDArray>;
   /** Takes in a piece; `state` is absent before the first. */
   observe?(state: PolicyState | undefined, piece: Piece): PolicyState;
+  /** `observe` for single tokens of one text on the processor, which a small model is read by; absent where the graph does it. */
+  onHost?(kernels: DecodingKernels): HostObserver | undefined;
   /** Scores of the tokens, the higher the better: float32 `[batch, heads, tokens]`; absent when nothing is ever forgotten. */
   score?(view: CacheView): tf.Tensor;
   /** Once an update is over: the state that goes on, before tokens are gathered. Default: as it was. */

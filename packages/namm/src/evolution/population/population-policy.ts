@@ -10,7 +10,10 @@ import type { CachePolicy, CacheView, PolicyState } from '../../policy/policy.js
  */
 export function populationPolicy(config: NAMMConfig, collects: boolean): CachePolicy {
   const common = nammPolicy(config, { vectors: [] });
-  return collects ? { ...common, ...collecting(common) } : common;
+  if (!collects) return common;
+  // What it carries about texts goes through the graph.
+  const { onHost: _, ...inGraphs } = common;
+  return { ...inGraphs, ...collecting(common) };
 }
 
 /** Lets what is carried about texts go through `observe`, and adds the moments of every update to it. */
