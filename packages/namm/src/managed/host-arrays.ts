@@ -15,12 +15,10 @@ export function columns({ data, shape }: NDArray, from: number, count: number): 
   return ndarray(values, [batch, count], 'int32');
 }
 
-export function validityOf(positions: NDArray): NDArray {
-  return ndarray(
-    Uint8Array.from(positions.data, (position) => Number(position >= 0)),
-    positions.shape,
-    'bool',
-  );
+export function validityOf({ data, shape }: NDArray): NDArray {
+  const valid = new Uint8Array(data.length);
+  for (let i = 0; i < valid.length; i++) valid[i] = Number(data[i]! >= 0);
+  return ndarray(valid, shape, 'bool');
 }
 
 /** Slots that stay, behind empty ones up to the extent. */

@@ -2,7 +2,7 @@ import { MASKED, softmax, tf } from '@palimpsest/tensor-core';
 import type { NAMMConfig } from '../config.js';
 
 /** Queries at a time, unless it is said. */
-export const TILE = 128;
+export const TILE = 64;
 
 export interface TokenAttention {
   readonly maskingStrategy: NAMMConfig['bam']['maskingStrategy'];
