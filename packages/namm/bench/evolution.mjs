@@ -43,7 +43,9 @@ const trials = Array.from({ length: SAMPLES }, () => ({
   prompt: Int32Array.from({ length: TOKENS - DECODED }, () => rng.int(512)),
   maxNewTokens: DECODED,
 }));
-const vectors = Array.from({ length: members }, () => rng.normalArray([size], 0, 0.065).data);
+const drawMembers = () => Array.from({ length: members }, () => rng.normalArray([size], 0, 0.065).data);
+// Of the generation: no two of them have the same members, whose caches have sizes of their own.
+let vectors = drawMembers();
 const engine = await createEngine('onnx');
 
 /** One text under one policy, read and written on as any other text. Graphs are shared, as between all texts of a reader. */
@@ -97,12 +99,13 @@ console.log(
   `${members} members, ${SAMPLES} samples of ${TOKENS} tokens, ${DECODED} of them decoded, ${transformer.options.layers} layers, ${size} parameters`,
 );
 const times = forms.map(() => []);
-let expected;
 for (let round = 0; round <= rounds; round++) {
+  vectors = drawMembers();
+  let expected;
   for (const [i, { name, generation }] of forms.entries()) {
     const start = clock();
     const answers = JSON.stringify(await generation());
-    // The first one makes the graphs.
+    // The first one makes most of the graphs.
     if (round > 0) times[i].push(clock() - start);
     expected ??= answers;
     if (answers !== expected) throw new Error(`${name}: other answers than one by one`);

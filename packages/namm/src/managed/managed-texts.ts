@@ -171,6 +171,29 @@ export class ManagedTexts {
     return copy;
   }
 
+  /**
+   * The same texts, read on by other graphs of the model; what the policy carried is let go of, and so are these.
+   * @param graphs of a policy that begins with what is in the cache
+   */
+  async handOn(graphs: ManagedGraphs): Promise<ManagedTexts> {
+    await this.#toGraphs();
+    const next = new ManagedTexts(graphs, this.schedule, this.batch);
+    const state = this.#state;
+    if (state) {
+      disposeTree(state.layers.map(({ policy }) => policy));
+      next.#state = {
+        ...state,
+        layers: state.layers.map(({ keys, values, positions }) => ({ keys, values, positions })),
+      };
+    }
+    this.#state = undefined;
+    next.#seen = this.#seen;
+    next.#padding = [...this.#padding];
+    next.#times = this.#times;
+    await this.dispose();
+    return next;
+  }
+
   /** Scores, decides, and gathers what stays: an update that a reading has left for later. */
   async update(): Promise<void> {
     const { graphs } = this;

@@ -48,7 +48,8 @@ const ABREAST = 4;
 
 /**
  * Members on trials whose prompts are equally long. Prompts cost arithmetic, which is done fastest text by text, since the rows of
- * one stay near the processor; what all members have in common is done once. Answers cost calls, which texts of similar size share.
+ * one stay near the processor; what all members have in common is done once. Answers cost calls, which texts of similar size share,
+ * or none, where the processor writes them.
  */
 export class ChunkRun {
   readonly #setting: ChunkSetting;
@@ -78,13 +79,16 @@ export class ChunkRun {
   async run(): Promise<ChunkResult> {
     const { trials, collect } = this.#order;
     const read: ReadPrompt[] = [];
+    const rows = new Array<TrialOutcome>(this.#members * trials.length);
+    const isAlone = await this.#writesAlone();
     for (let trial = 0; trial < trials.length; trial++) {
       const common = await this.#readCommon(trial);
       for (let member = 0; member < this.#members; member++) {
-        read.push(await this.#readPrompt(member * trials.length + trial, common));
+        const row = member * trials.length + trial;
+        if (isAlone) rows[row] = await this.#answer(row, common);
+        else read.push(await this.#readPrompt(row, common));
       }
     }
-    const rows = new Array<TrialOutcome>(read.length);
     const states: HostState[] = [];
     for (const group of grouped(read)) {
       const end = await this.#finish(group);
@@ -146,6 +150,42 @@ export class ChunkRun {
     if (until > 0 && seen <= until) await read(true, until);
     if (until < this.#prompt) await read(false, this.#prompt);
     return { row, state: state!, logits };
+  }
+
+  /** Whether answers are written by texts alone: small models decode on the processor, where calls cost nothing. */
+  async #writesAlone(): Promise<boolean> {
+    const { trials, collect } = this.#order;
+    if (collect || trials[0]!.target) return false;
+    const host = await this.#setting.unwatched.host;
+    return host?.form.fits(this.#end + 1) ?? false;
+  }
+
+  /** Reads a prompt behind what all members have in common, and answers it. */
+  async #answer(row: number, common: HostState | undefined): Promise<TrialOutcome> {
+    const { unwatched, schedule } = this.#setting;
+    const { trials } = this.#order;
+    const trial = row % trials.length;
+    const isWatched = (common?.seen.data[0] ?? 0) <= this.#watchedUntil && this.#watchedUntil > 0;
+    let logits: ArrayLike<number> = [];
+    let texts = this.#texts([row], isWatched);
+    const read = async (to: number) => {
+      if (texts.seen >= to) return;
+      const last = await texts.read(this.#tokens(trial, texts.seen, to));
+      logits = await last.data();
+      last.dispose();
+    };
+    try {
+      if (common) texts.restore(isWatched ? common : withoutPolicy(common));
+      if (common && isWatched && texts.seen % schedule.updateInterval === 0) await texts.update();
+      if (isWatched) await read(Math.min(this.#prompt, this.#watchedUntil));
+      if (isWatched && this.#watchedUntil <= this.#prompt) texts = await texts.handOn(unwatched);
+      await read(this.#prompt);
+      const [end] = await writeAnswers(texts, Float32Array.from(logits), [trials[trial]!]);
+      const { fed, ...answer } = end!;
+      return { ...answer, ...this.#sizes[row]!.until(this.#prompt + fed) };
+    } finally {
+      await texts.dispose();
+    }
   }
 
   /** The answers or targets of some texts. */
