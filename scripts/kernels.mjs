@@ -15,6 +15,15 @@ const folder = mkdtempSync(join(tmpdir(), 'kernels-'));
 const binary = join(folder, 'kernels.wasm');
 const compiler = ['--yes', '--package', 'assemblyscript@0.28.20', 'asc'];
 const options = ['--outFile', binary, '--runtime', 'stub', '--enable', 'simd', '-O3', '--noAssert'];
+/** What a package's kernels need beyond 128-bit vectors. */
+const further = {
+  // A memory that threads share; its first page belongs to them.
+  backbone: [
+    ...['--enable', 'relaxed-simd', '--enable', 'threads', '--importMemory', '--sharedMemory'],
+    ...['--initialMemory', '1', '--maximumMemory', '65536', '--memoryBase', '4096'],
+  ],
+};
+options.push(...(further[name] ?? []), '--disableWarning', '112');
 execFileSync('npx', [...compiler, source, ...options], { cwd: folder, stdio: 'inherit' });
 const lines = readFileSync(binary)
   .toString('base64')

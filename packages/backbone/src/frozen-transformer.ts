@@ -25,7 +25,7 @@ export function createFrozenTransformer(
   const init = () => {
     throw new InputError('Frozen matrices are read from a checkpoint; they cannot be begun anew.');
   };
-  return transformerOver<OtherParameters>(config, withMatrices(config, matrices), init, true);
+  return transformerOver<OtherParameters>(config, withMatrices(config, matrices), init, matrices);
 }
 
 /**

@@ -74,7 +74,7 @@ function rearranged(
 }
 
 /** Neighbouring slots whose entries come from neighbouring ones: a text that goes on moves as a whole. */
-function runsOf(from: Int32Array): readonly { source: number; slot: number; count: number }[] {
+export function runsOf(from: Int32Array): readonly { source: number; slot: number; count: number }[] {
   const runs: { source: number; slot: number; count: number }[] = [];
   from.forEach((source, slot) => {
     const last = runs.at(-1);

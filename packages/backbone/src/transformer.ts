@@ -16,12 +16,15 @@ import {
   type TransformerOptions,
 } from './config.js';
 import { type DecoderOptions, type DecoderResult, decoderTables, runDecoder } from './decoder.js';
+import type { FrozenMatrices } from './frozen-transformer.js';
 import { FusedDecoder, isFusible } from './fused-decoder.js';
 import { GrowingDecoder, growsWithText } from './growing-decoder.js';
 import { EvictingHostForm } from './host/evicting-form.js';
 import { TransformerHostForm } from './host/form.js';
 import { fitsHost, fitsHostEvicting, HostWeights } from './host/weights.js';
 import type { DecoderInput } from './input-rows.js';
+import { LowBitDecoder } from './low-bit/decoder.js';
+import { fitsLowBits } from './low-bit/weights.js';
 import { initParameters, type TransformerParameters, transformerParameterGroups } from './parameters.js';
 
 /** A decoder-only transformer; `P` is how it is given its weights. */
@@ -103,13 +106,13 @@ function onHost(model: Transformer): Transformer {
 /**
  * A decoder-only transformer whose weights come in a form of their own.
  * @param complete all weights, from those that are given at every call
- * @param areFrozen the matrices are not among those that are given
+ * @param matrices those that are not among the weights that are given, since they stay as they are
  */
 export function transformerOver<P>(
   config: TransformerConfig,
   complete: (params: P) => TransformerParameters<tf.Tensor, Matrix>,
   init: Transformer<P>['init'],
-  areFrozen = false,
+  matrices?: FrozenMatrices,
 ): Transformer<P> {
   const tables = decoderTables(config);
   const run: Transformer<P>['run'] = (params, input, state, decoderOptions) =>
@@ -145,20 +148,26 @@ export function transformerOver<P>(
     parameterGroups: () => transformerParameterGroups,
     withCache: (cache) => {
       const { capacity: _, window: _w, sinks: _s, evictable: _e, ...weights } = config;
-      return transformerOver(resolveConfig({ ...weights, ...cache }), complete, init, areFrozen);
+      return transformerOver(resolveConfig({ ...weights, ...cache }), complete, init, matrices);
     },
   };
   const grows = growsWithText(config);
-  if (!grows && !areFrozen) return model;
+  if (!grows && !matrices) return model;
+  const byGraph: Transformer<P>['decoder'] = (engine, params, decoding) => {
+    if (matrices && decoding?.freeze !== false && isFusible(engine, config)) {
+      return FusedDecoder.create(engine, model, complete, params, decoding);
+    }
+    return grows
+      ? GrowingDecoder.create(engine, model, params, decoding)
+      : StepDecoder.create(engine, model, params, decoding);
+  };
   return {
     ...model,
     decoder: (engine, params, decoding) => {
-      if (areFrozen && decoding?.freeze !== false && isFusible(engine, config)) {
-        return FusedDecoder.create(engine, model, complete, params, decoding);
-      }
-      return grows
-        ? GrowingDecoder.create(engine, model, params, decoding)
-        : StepDecoder.create(engine, model, params, decoding);
+      const graph = async () => byGraph(engine, params, decoding);
+      return matrices && decoding?.freeze !== false && fitsLowBits(engine, config, matrices)
+        ? LowBitDecoder.create(engine, config, matrices, params, graph)
+        : graph();
     },
   };
 }

@@ -1,70 +1,19 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Session, StepDecoder } from '@palimpsest/lm';
-import {
-  createEngine,
-  type Engine,
-  type NDArray,
-  QuantisedMatrix,
-  StoredArray,
-  StoredMatrix,
-  treeLeaves,
-  treeToRecord,
-} from '@palimpsest/tensor-core';
+import { createEngine, type Engine, type NDArray } from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TransformerState } from '../src/cache.js';
-import { createFrozenTransformer, type FrozenMatrix } from '../src/frozen-transformer.js';
 import { FusedDecoder } from '../src/fused-decoder.js';
 import type { TransformerOptions } from '../src/index.js';
-import { livelyModel, maxDifference, randomTokens } from './helpers.js';
+import { frozenModel } from './frozen-model.js';
+import { maxDifference, randomTokens } from './helpers.js';
 
-const scratch = mkdtempSync(join(tmpdir(), 'palimpsest-fused-'));
 let engine: Engine;
 beforeAll(async () => {
   engine = await createEngine('onnx', { threads: 1 });
 });
 afterAll(async () => {
   await engine.dispose();
-  rmSync(scratch, { recursive: true, force: true });
 });
-
-let files = 0;
-
-/** A model whose matrices are frozen: as they are in a file, or with few bits in memory. */
-function frozen(options: Partial<TransformerOptions>, bits?: 4 | 8) {
-  const shape = {
-    vocabSize: 23,
-    layers: 3,
-    heads: 4,
-    modelWidth: 32,
-    headWidth: 16,
-    context: 300,
-    ...options,
-  };
-  const { model, params } = livelyModel(shape);
-  const isMatrix = (path: string) => path.endsWith('weight') || path === 'tokenEmbedding';
-  const matrices = new Map<string, FrozenMatrix>();
-  for (const { path, leaf } of treeLeaves<NDArray>(params)) {
-    if (!isMatrix(path)) continue;
-    const [outputs, inputs] = leaf.shape as [number, number];
-    const data = leaf.data as Float32Array;
-    if (bits === undefined) {
-      const file = join(scratch, `${files++}.data`);
-      writeFileSync(file, data);
-      matrices.set(path, new StoredMatrix(new StoredArray(file, 0, leaf.shape, 'float32')));
-    } else {
-      const matrix = new QuantisedMatrix(outputs, inputs, bits);
-      for (let row = 0; row < outputs; row++)
-        matrix.setRow(row, data.subarray(row * inputs, (row + 1) * inputs));
-      matrices.set(path, matrix);
-    }
-  }
-  const others = Object.fromEntries(
-    Object.entries(treeToRecord<NDArray>(params)).filter(([path]) => !isMatrix(path)),
-  );
-  return { model: createFrozenTransformer(model.options, matrices), others };
-}
 
 const text = (count: number, seed: number) => [...randomTokens(1, count, seed).data];
 
@@ -117,7 +66,7 @@ describe('decoding in few large nodes', () => {
   it.each(Object.entries(families))(
     'gives the logits of the general form at any length: %s',
     async (_, options) => {
-      const { model, others } = frozen(options);
+      const { model, others } = frozenModel(options);
       const general = await StepDecoder.create(engine, model, others);
       const fused = await model.decoder!(engine, others);
       expect(fused).toBeInstanceOf(FusedDecoder);
@@ -141,7 +90,7 @@ describe('decoding in few large nodes', () => {
   );
 
   it.each([8, 4] as const)('gives them with matrices of %i bits too', async (bits) => {
-    const { model, others } = frozen(llama, bits);
+    const { model, others } = frozenModel(llama, bits);
     const general = await StepDecoder.create(engine, model, others);
     const fused = await model.decoder!(engine, others);
     for (const ids of [text(40, 1), text(1, 2), text(3, 3)]) {
@@ -155,7 +104,7 @@ describe('decoding in few large nodes', () => {
   });
 
   it('builds one graph for texts, pieces and caches of all lengths', async () => {
-    const { model, others } = frozen(llama);
+    const { model, others } = frozenModel(llama);
     const before = engine.memory();
     const first = await model.decoder!(engine, others);
     const second = await first.fork();
@@ -168,7 +117,7 @@ describe('decoding in few large nodes', () => {
   });
 
   it('copies no cache for a token', async () => {
-    const { model, others } = frozen(llama);
+    const { model, others } = frozenModel(llama);
     const decoder = await model.decoder!(engine, others);
     await decoder.read(text(20, 1));
     const tokens = 20;
@@ -184,7 +133,7 @@ describe('decoding in few large nodes', () => {
   });
 
   it('gives a memory that the general form goes on from, and takes its memory', async () => {
-    const { model, others } = frozen(llama);
+    const { model, others } = frozenModel(llama);
     const fused = await model.decoder!(engine, others);
     const general = await StepDecoder.create(engine, model, others);
     for (const ids of [text(50, 1), text(260, 2)]) {
@@ -207,7 +156,7 @@ describe('decoding in few large nodes', () => {
   });
 
   it('is forked, saved and restored, and goes on bit for bit', async () => {
-    const { model, others } = frozen(llama);
+    const { model, others } = frozenModel(llama);
     const options = { engine, model, params: others };
     const session = await Session.create({ ...options, seed: 2 });
     const other = await Session.create({ ...options, seed: 9 });
@@ -229,7 +178,7 @@ describe('decoding in few large nodes', () => {
   });
 
   it('leaves other engines and evictable caches to the general form', async () => {
-    const { model, others } = frozen(llama);
+    const { model, others } = frozenModel(llama);
     const cpu = await createEngine('cpu');
     const plain = await model.decoder!(cpu, others);
     expect(plain).toBeInstanceOf(StepDecoder);

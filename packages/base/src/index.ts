@@ -33,4 +33,9 @@ export { formatBytes, formatNumber } from './text/format.js';
 export { type Alignment, textTable } from './text/table.js';
 export { displayWidth, wrapLine } from './text/wrap.js';
 export * from './tree.js';
-export { type WasmMemory, wasmKernels } from './wasm-kernels.js';
+export {
+  type SharedWasmKernels,
+  sharedWasmKernels,
+  type WasmMemory,
+  wasmKernels,
+} from './wasm-kernels.js';

@@ -20,5 +20,6 @@ interface NodeModules {
   'node:os': typeof import('node:os');
   'node:url': typeof import('node:url');
   'node:child_process': typeof import('node:child_process');
+  'node:worker_threads': typeof import('node:worker_threads');
   'node:zlib': typeof import('node:zlib');
 }

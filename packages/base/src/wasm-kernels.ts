@@ -9,8 +9,20 @@ export interface WasmMemory {
 interface Wasm {
   validate(bytes: Uint8Array): boolean;
   readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: unknown };
+  readonly Memory: new (limits: { initial: number; maximum: number; shared: true }) => WasmMemory;
+  readonly Instance: new (module: object, imports?: object) => { readonly exports: unknown };
 }
+
+/** Kernels whose memory threads share, and what another thread needs to take part. */
+export interface SharedWasmKernels<Exports> {
+  readonly exports: Exports;
+  /** Its buffer is a SharedArrayBuffer. */
+  readonly memory: WasmMemory;
+  readonly module: object;
+}
+
+/** All that addresses of 32 bits reach, in pages of 64 KiB. */
+const MOST_PAGES = 65_536;
 
 const compiled = new Map<string, object | undefined>();
 
@@ -23,11 +35,30 @@ const compiled = new Map<string, object | undefined>();
 export function wasmKernels<Exports extends { readonly memory: WasmMemory }>(
   base64: string,
 ): (() => Exports) | undefined {
+  const ready = readyModule(base64);
+  return ready && (() => new ready.wasm.Instance(ready.module).exports as Exports);
+}
+
+/**
+ * The same for a module that imports a memory which threads share; its maximum is 4 GiB.
+ * @returns a function that gives a new instance with a memory of one page; `undefined` also where an instruction is unknown
+ */
+export function sharedWasmKernels<Exports>(base64: string): (() => SharedWasmKernels<Exports>) | undefined {
+  const ready = readyModule(base64);
+  if (!ready) return undefined;
+  const { wasm, module } = ready;
+  return () => {
+    const memory = new wasm.Memory({ initial: 1, maximum: MOST_PAGES, shared: true });
+    return { exports: new wasm.Instance(module, { env: { memory } }).exports as Exports, memory, module };
+  };
+}
+
+function readyModule(base64: string): { readonly wasm: Wasm; readonly module: object } | undefined {
   const { WebAssembly: wasm } = globalThis as unknown as { readonly WebAssembly?: Wasm };
   if (!wasm) return undefined;
   if (!compiled.has(base64)) compiled.set(base64, compile(wasm, base64));
   const module = compiled.get(base64);
-  return module && (() => new wasm.Instance(module).exports as Exports);
+  return module && { wasm, module };
 }
 
 function compile(wasm: Wasm, base64: string): object | undefined {

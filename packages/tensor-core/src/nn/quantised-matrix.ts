@@ -56,6 +56,17 @@ export class QuantisedMatrix {
     return this.#scales;
   }
 
+  /** Copies or views of rows as they are packed, and of their scales; what lies in files is read anew. */
+  bytesOfRows(from: number, rows: number): { packed: Uint8Array; scales: Uint8Array } {
+    const { stored, blocks, blockBytes } = this;
+    if (stored) return { packed: stored.packed.read(from, rows), scales: stored.scales.read(from, rows) };
+    const scales = this.scales.subarray(from * blocks, (from + rows) * blocks);
+    return {
+      packed: this.packed.subarray(from * blocks * blockBytes, (from + rows) * blocks * blockBytes),
+      scales: new Uint8Array(scales.buffer, scales.byteOffset, scales.byteLength),
+    };
+  }
+
   /** Bytes of a packed block. */
   get blockBytes(): number {
     return (QUANTISED_BLOCK * this.bits) / 8;

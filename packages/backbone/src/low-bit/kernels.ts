@@ -1,0 +1,348 @@
+import { nodeModule, type Place, type SharedWasmKernels, sharedWasmKernels } from '@palimpsest/base';
+import type { QuantisedBits } from '@palimpsest/tensor-core';
+import { kernelsModule } from '../kernels-wasm.js';
+
+/** What the compiled kernels take: addresses in bytes, counts in numbers. */
+interface LowBitExports {
+  begin(scratch: number): void;
+  end(): void;
+  probe(x: number, weight: number): number;
+  arrange(
+    to: number,
+    packed: number,
+    scales: number,
+    groups: number,
+    blocks: number,
+    bits: number,
+    flipped: number,
+  ): void;
+  roundRows(to: number, x: number, count: number, bits: number, offset: number): void;
+  multiply(
+    y: number,
+    w: number,
+    x: number,
+    bias: number,
+    groups: number,
+    blocks: number,
+    bits: number,
+    tokens: number,
+    parts: number,
+  ): void;
+  attendAll(
+    y: number,
+    rows: number,
+    keys: number,
+    values: number,
+    headStride: number,
+    scores: number,
+    scoresStride: number,
+    slots: number,
+    counts: number,
+    tokens: number,
+    heads: number,
+    keyValueHeads: number,
+    width: number,
+    scale: number,
+    isShared: boolean,
+  ): void;
+  addRootNormalised(
+    y: number,
+    sum: number,
+    branch: number,
+    gain: number,
+    width: number,
+    epsilon: number,
+  ): void;
+  swiGlu(y: number, gate: number, value: number, count: number): void;
+  turn(x: number, rows: number, stride: number, cos: number, sin: number, pairs: number): void;
+}
+
+/** A matrix `[outputs, inputs]` in the kernels' memory, in the order of its products. */
+export interface LowBitMatrix {
+  readonly place: Place;
+  readonly outputs: number;
+  readonly inputs: number;
+  readonly bits: QuantisedBits;
+}
+
+/** Rows that are stored side by side; missing ones of the last sixteen are 0. */
+export const GROUP = 16;
+/** Columns that share a scale. */
+export const BLOCK = 32;
+/** Bytes of a block of a rounded row. */
+const ROUNDED = 48;
+/** Numbers of the first page, which the threads use. */
+const FIRST = 16_384;
+const PAGE = 65_536;
+/** Parts of a product for each thread, so that one that is held up leaves its share to the others. */
+const PARTS = 4;
+/** Products of keys and queries that are worth waking other threads. */
+const SHARED_PRODUCTS = 2 ** 15;
+
+const bytes = (place: Place): number => 4 * place;
+/** Lines of the processor's cache. */
+const align = (count: number): number => Math.ceil(count / 16) * 16;
+
+const instantiate = sharedWasmKernels<LowBitExports>(kernelsModule);
+
+/** How the processor's product of four bytes takes weights above 127: as they are, or as signed ones. */
+interface ByteForm {
+  /** What weights are stored with. */
+  readonly offset: number;
+  /** Xored with every four bytes of the runtime's layout. */
+  readonly flipped: number;
+}
+
+/** Of weights of 8 bits; nothing where products of four bytes are cut off at 16 bits. */
+const byteForm = formOfBytes();
+
+function formOfBytes(): ByteForm | undefined {
+  const product = instantiate?.().exports.probe(127, 255);
+  if (product === 4 * 127 * 255) return { offset: 128, flipped: 0 };
+  return product === -4 * 127 ? { offset: 0, flipped: 0x8080_8080 | 0 } : undefined;
+}
+
+/** There is no memory for something. */
+export class NoRoom extends Error {}
+
+/** Whether weights of so many bits are multiplied faster here than by the runtime. */
+export const hasLowBitKernels = (bits: QuantisedBits): boolean =>
+  bits === 4 ? instantiate !== undefined : byteForm !== undefined;
+
+/** Numbers that a matrix takes. */
+export const matrixRoom = (outputs: number, inputs: number, bits: QuantisedBits): number =>
+  Math.ceil(outputs / GROUP) * (inputs / BLOCK) * GROUP * (bits + 1);
+
+/** What another thread runs. */
+const helper = `const { workerData: { module, memory, scratch } } = require('node:worker_threads');
+new WebAssembly.Instance(module, { env: { memory } }).exports.help(scratch);`;
+
+/**
+ * The kernels of models whose weights have 8 or 4 bits, with a memory of at most 4 GiB that grows with what is allocated, and
+ * threads that share it. Places are indices into one float32 view of it.
+ */
+export class LowBitKernels {
+  readonly #kernels: SharedWasmKernels<LowBitExports>;
+  readonly #free = new Map<number, Place[]>();
+  #numbers: Float32Array;
+  #next: Place = FIRST;
+
+  /**
+   * @param widest inputs that a matrix has at most
+   * @throws where `hasLowBitKernels` is false
+   */
+  constructor(
+    readonly threads: number,
+    widest: number,
+  ) {
+    this.#kernels = instantiate!();
+    this.#numbers = new Float32Array(this.#kernels.memory.buffer);
+    const scratch = Array.from({ length: threads }, () => this.allocate(matrixRoom(GROUP, widest, 8)));
+    this.#kernels.exports.begin(bytes(scratch[0]!));
+    for (const place of scratch.slice(1)) this.#addThread(place);
+  }
+
+  /** All of the memory, until the next allocation. */
+  get numbers(): Float32Array {
+    return this.#numbers;
+  }
+
+  /**
+   * Room for numbers, whatever they are.
+   * @throws NoRoom when the memory cannot grow.
+   */
+  allocate(count: number): Place {
+    const room = align(count);
+    const known = this.#free.get(room)?.pop();
+    if (known !== undefined) return known;
+    const end = this.#next + room;
+    const { memory } = this.#kernels;
+    const missing = bytes(end) - memory.buffer.byteLength;
+    if (missing > 0) this.#grow(Math.ceil(missing / PAGE));
+    const place = this.#next;
+    this.#next = end;
+    return place;
+  }
+
+  /** Gives room back to who next wants as much. */
+  release(place: Place, count: number): void {
+    const room = align(count);
+    if (room === 0) return;
+    this.#free.set(room, [...(this.#free.get(room) ?? []), place]);
+  }
+
+  /** Brings rows of a matrix, a multiple of 16 of them, from the runtime's layout into the order of products. */
+  arrange(
+    to: Place,
+    packed: Uint8Array,
+    scales: Uint8Array,
+    { inputs, bits }: Pick<LowBitMatrix, 'inputs' | 'bits'>,
+  ): void {
+    const blocks = inputs / BLOCK;
+    const groups = scales.length / (4 * blocks * GROUP);
+    const room = [packed, scales].map(({ length }) => length / 4);
+    const places = room.map((count) => this.allocate(count));
+    const all = new Uint8Array(this.#kernels.memory.buffer);
+    all.set(packed, bytes(places[0]!));
+    all.set(scales, bytes(places[1]!));
+    const flipped = bits === 8 ? byteForm!.flipped : 0;
+    this.#kernels.exports.arrange(
+      bytes(to),
+      bytes(places[0]!),
+      bytes(places[1]!),
+      groups,
+      blocks,
+      bits,
+      flipped,
+    );
+    places.forEach((place, index) => {
+      this.release(place, room[index]!);
+    });
+  }
+
+  /** A row of a matrix as numbers. */
+  row({ place, inputs, bits }: LowBitMatrix, row: number, to: Place, factor: number): void {
+    const size = GROUP * (bits + 1);
+    const all = new Uint8Array(this.#kernels.memory.buffer);
+    const { numbers } = this;
+    const own = row % GROUP;
+    let block = place + ((row - own) / GROUP) * (inputs / BLOCK) * size;
+    for (let column = 0; column < inputs; column += BLOCK, block += size) {
+      const scale = factor * numbers[block + GROUP * bits + own]!;
+      for (let i = 0; i < BLOCK; i++) {
+        const at = bits === 8 ? i : i >> 1;
+        const byte = all[bytes(block) + 4 * (GROUP * (at >> 2) + own) + (at & 3)]!;
+        const level =
+          bits === 8 ? (byte ^ (byteForm!.flipped & 255)) - 128 : ((byte >> (4 * (i & 1))) & 15) - 8;
+        numbers[to + column + i] = scale * level;
+      }
+    }
+  }
+
+  /** Numbers that so many rounded rows take. */
+  roundedRoom = (rows: number, width: number): number => (rows * (width / BLOCK) * ROUNDED) / 4;
+
+  /**
+   * y = W x + bias of several rows: `[tokens, outputs]`, filled up to a multiple of 16. Activations are rounded to 8 bits per
+   * block of 32, as the runtime does.
+   * @param rounded scratch of `roundedRoom`
+   */
+  multiply(
+    y: Place,
+    { place, outputs, inputs, bits }: LowBitMatrix,
+    x: Place,
+    bias: Place,
+    tokens: number,
+    rounded: Place,
+  ): void {
+    const { exports } = this.#kernels;
+    const groups = Math.ceil(outputs / GROUP);
+    const offset = bits === 8 ? byteForm!.offset : 8;
+    const parts = this.threads === 1 ? 1 : Math.min(groups, PARTS * this.threads);
+    exports.roundRows(bytes(rounded), bytes(x), tokens * inputs, bits, offset);
+    exports.multiply(
+      bytes(y),
+      bytes(place),
+      bytes(rounded),
+      bytes(bias),
+      groups,
+      inputs / BLOCK,
+      bits,
+      tokens,
+      parts,
+    );
+  }
+
+  /**
+   * Attention of several tokens, one after the other: each one's key and value take their slot, then its queries read the first
+   * slots.
+   * @param y `[tokens, heads, width]`
+   * @param rows queries, keys and values, `[tokens, heads + 2 keyValueHeads, width]`
+   * @param cache keys and values, `[keyValueHeads, size, width]` each
+   * @param scores scratch for `[keyValueHeads, scoresRoom]`, at least three more than there are slots
+   * @param slots int32 `[tokens]`; counts as well
+   * @param most the largest count
+   */
+  attend(
+    y: Place,
+    rows: Place,
+    cache: { readonly keys: Place; readonly values: Place; readonly size: number },
+    {
+      scores,
+      scoresRoom,
+      slots,
+      counts,
+    }: Readonly<Record<'scores' | 'scoresRoom' | 'slots' | 'counts', Place>>,
+    tokens: number,
+    most: number,
+    shape: { heads: number; keyValueHeads: number; headWidth: number; attentionScale: number },
+  ): void {
+    const { heads, keyValueHeads, headWidth, attentionScale } = shape;
+    const isShared = this.threads > 1 && tokens * most * heads * headWidth >= SHARED_PRODUCTS;
+    this.#kernels.exports.attendAll(
+      bytes(y),
+      bytes(rows),
+      bytes(cache.keys),
+      bytes(cache.values),
+      bytes(cache.size * headWidth),
+      bytes(scores),
+      bytes(scoresRoom),
+      bytes(slots),
+      bytes(counts),
+      tokens,
+      heads,
+      keyValueHeads,
+      headWidth,
+      Math.fround(attentionScale),
+      isShared,
+    );
+  }
+
+  /** Whole numbers at a place, until the next allocation. */
+  ints(place: Place, count: number): Int32Array {
+    return new Int32Array(this.#kernels.memory.buffer, bytes(place), count);
+  }
+
+  /** sum += branch; y = gain sum / √(mean(sum²) + epsilon). */
+  addNormalised(y: Place, sum: Place, branch: Place, gain: Place, width: number, epsilon: number): void {
+    const { exports } = this.#kernels;
+    exports.addRootNormalised(bytes(y), bytes(sum), bytes(branch), bytes(gain), width, epsilon);
+  }
+
+  /** y = gate σ(gate) value. */
+  swiGlu(y: Place, gate: Place, value: Place, count: number): void {
+    this.#kernels.exports.swiGlu(bytes(y), bytes(gate), bytes(value), count);
+  }
+
+  /** Of `rows` rows, one behind the other, the pairs (i, i + width / 2) are turned by their angles. */
+  turn(x: Place, rows: number, width: number, cos: Place, sin: Place): void {
+    this.#kernels.exports.turn(bytes(x), rows, bytes(width), bytes(cos), bytes(sin), width / 2);
+  }
+
+  /** Ends the other threads; the memory goes when nobody holds it. */
+  dispose(): void {
+    this.#kernels.exports.end();
+  }
+
+  #grow(pages: number): void {
+    const { memory } = this.#kernels;
+    try {
+      memory.grow(pages);
+    } catch (error) {
+      throw new NoRoom('A memory of 4 GiB is full.', { cause: error });
+    }
+    this.#numbers = new Float32Array(memory.buffer);
+  }
+
+  #addThread(scratch: Place): void {
+    const { Worker } = nodeModule('node:worker_threads');
+    const { module, memory } = this.#kernels;
+    const worker = new Worker(helper, {
+      eval: true,
+      workerData: { module, memory, scratch: bytes(scratch) },
+    });
+    // A thread that cannot begin takes no part, and the others do its share.
+    worker.on('error', () => undefined);
+    worker.unref();
+  }
+}

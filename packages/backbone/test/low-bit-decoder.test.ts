@@ -1,0 +1,172 @@
+import { Session, StepDecoder } from '@palimpsest/lm';
+import { createEngine, type Engine, type NDArray } from '@palimpsest/tensor-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { TransformerState } from '../src/cache.js';
+import { FusedDecoder } from '../src/fused-decoder.js';
+import type { TransformerOptions } from '../src/index.js';
+import { LowBitDecoder } from '../src/low-bit/decoder.js';
+import { hasLowBitKernels } from '../src/low-bit/kernels.js';
+import { frozenModel } from './frozen-model.js';
+import { maxDifference, randomTokens } from './helpers.js';
+
+let engine: Engine;
+let twoThreads: Engine;
+beforeAll(async () => {
+  engine = await createEngine('onnx', { threads: 1 });
+  twoThreads = await createEngine('onnx', { threads: 2 });
+});
+afterAll(async () => {
+  await engine.dispose();
+  await twoThreads.dispose();
+});
+
+const text = (count: number, seed: number) => [...randomTokens(1, count, seed).data];
+
+const llama: Partial<TransformerOptions> = {
+  ...{ positions: 'rotary', norm: 'rms', activation: 'swiglu', keyValueHeads: 2 },
+  ...{ modelWidth: 64, mlpWidth: 96, headWidth: 16, context: 300 },
+};
+const families: Record<string, Partial<TransformerOptions>> = {
+  llama,
+  'a head of its own, biases of the projections, a stretched rotation': {
+    ...llama,
+    ...{ queryKeyValueBias: true, tiedHead: false, rotaryScaling: { kind: 'linear', factor: 3 } },
+  },
+  'norms of queries and keys, a layer without rotation, scaled embeddings': {
+    ...llama,
+    ...{ queryKeyNorm: true, unrotatedLayers: [1], embeddingScale: 3 },
+  },
+  'a window with sinks': { ...llama, window: 290, sinks: 4 },
+};
+
+const bits = ([8, 4] as const).filter(hasLowBitKernels);
+
+/** Activations are rounded to 8 bits, and what falls on the other side of a half differs by a step. */
+function expectClose(found: Float32Array, expected: Float32Array): void {
+  const largest = Math.max(...expected.map(Math.abs));
+  expect(maxDifference([...found], [...expected])).toBeLessThan(0.04 * largest);
+}
+
+describe.each(bits)('decoding by kernels with weights of %i bits', (width) => {
+  it.each(Object.entries(families))('gives the logits of the graph at any length: %s', async (_, options) => {
+    const { model, others } = frozenModel(options, width);
+    const general = await StepDecoder.create(engine, model, others);
+    const decoder = await model.decoder!(engine, others);
+    expect(decoder).toBeInstanceOf(LowBitDecoder);
+    // Beyond 256 the cache grows, beyond 300 the oldest entries make room.
+    const pieces = [text(20, 1), text(1, 2), text(1, 3), text(131, 4), text(1, 5), text(110, 6), text(99, 7)];
+    for (const ids of pieces) expectClose(await decoder.read(ids), await general.read(ids));
+    expect(decoder.stateBytes).toBe(general.stateBytes);
+    await general.dispose();
+    await decoder.dispose();
+  });
+
+  it('gives the same with two threads, bit for bit, however the text was cut', async () => {
+    const { model, others } = frozenModel(llama, width);
+    const [one, two] = [await model.decoder!(engine, others), await model.decoder!(twoThreads, others)];
+    const [ids, more] = [text(150, 1), text(40, 2)];
+    const [first, second] = [await one.read(ids), await two.read(ids)];
+    expect(second).toEqual(first);
+    for (const id of more) expect(await two.read([id])).toEqual(await one.read([id]));
+    const other = await one.fork();
+    await other.reset();
+    let last = first;
+    for (const id of [...ids, ...more]) last = await other.read([id]);
+    await one.reset();
+    expect(await one.read([...ids, ...more])).toEqual(last);
+    for (const decoder of [one, two, other]) await decoder.dispose();
+  });
+
+  it('gives a memory that a graph goes on from, and takes one, wherever its entries lie', async () => {
+    for (const options of [llama, families['a window with sinks']!]) {
+      const { model, others } = frozenModel(options, width);
+      const decoder = await model.decoder!(engine, others);
+      const general = await StepDecoder.create(engine, model, others);
+      for (const ids of [text(50, 1), text(260, 2), text(330, 4)]) {
+        await decoder.reset();
+        await decoder.read(ids);
+        const state = (await decoder.state()) as TransformerState<NDArray>;
+        expect(state.position.data[0]).toBe(ids.length);
+        await general.restore(state);
+        const next = text(5, 3);
+        expectClose(await decoder.read(next), await general.read(next));
+        await general.reset();
+        await general.read(ids);
+        await decoder.restore(await general.state());
+        expectClose(await decoder.read(next), await general.read(next));
+      }
+      await general.dispose();
+      await decoder.dispose();
+    }
+  });
+
+  it('is forked, saved and restored, and goes on bit for bit', async () => {
+    const { model, others } = frozenModel(llama, width);
+    const options = { engine, model, params: others };
+    const session = await Session.create({ ...options, seed: 2 });
+    const other = await Session.create({ ...options, seed: 9 });
+    for (const length of [16, 250, 60]) {
+      await session.append(text(length, length));
+      const [fork] = await session.fork(1);
+      await other.restore(await session.snapshot());
+      const expected = [await session.next(), await session.next()];
+      expect([await other.next(), await other.next()]).toEqual(expected);
+      expect(await other.logits()).toEqual(await session.logits());
+      await fork!.dispose();
+    }
+    await session.dispose();
+    await other.dispose();
+  });
+
+  it('leaves a memory without its first tokens to a graph', async () => {
+    const { model, others } = frozenModel({ ...llama, window: 20, sinks: 4 }, width);
+    const decoder = await model.decoder!(engine, others);
+    const general = await StepDecoder.create(engine, model, others);
+    await general.read(text(40, 1));
+    const state = (await general.state()) as TransformerState<NDArray>;
+    (state.positions!.data as Int32Array)[1] = -1;
+    await general.restore(state);
+    await decoder.restore(state);
+    expectClose(await decoder.read(text(3, 2)), await general.read(text(3, 2)));
+    const fork = await decoder.fork();
+    expectClose(await fork.read(text(2, 5)), await general.read(text(2, 5)));
+    await decoder.reset();
+    await general.reset();
+    expectClose(await decoder.read(text(3, 2)), await general.read(text(3, 2)));
+    const wrong = { ...state, position: { ...state.position, data: Int32Array.of(-3) } };
+    await expect(decoder.restore(wrong)).rejects.toThrow('The memory holds a position below 0');
+    for (const each of [decoder, fork, general]) await each.dispose();
+  });
+
+  it('lets others take turns while a long prompt is read', async () => {
+    const { model, others } = frozenModel({ ...llama, context: 20_000 }, width);
+    const decoder = await model.decoder!(engine, others);
+    let turns = 0;
+    const timer = setInterval(() => {
+      turns += 1;
+    }, 1);
+    await decoder.read(text(6000, 1));
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(2);
+    await decoder.dispose();
+  });
+});
+
+it('other shapes, other engines and evictable caches are left to graphs', async () => {
+  const others: Partial<TransformerOptions>[] = [
+    { ...llama, mlpWidth: 88 },
+    { ...llama, activation: 'geglu' },
+    { ...llama, localLayers: [1] },
+    { ...llama, norm: 'layer' },
+  ];
+  for (const options of others) {
+    const { model, others: rest } = frozenModel(options, 4);
+    const decoder = await model.decoder!(engine, rest);
+    expect(decoder).toBeInstanceOf(FusedDecoder);
+    await decoder.dispose();
+  }
+  const { model, others: rest } = frozenModel(llama, 4);
+  const evictable = await model.withCache({ evictable: true, capacity: 16 }).decoder!(engine, rest);
+  expect(evictable).toBeInstanceOf(StepDecoder);
+  await evictable.dispose();
+});
