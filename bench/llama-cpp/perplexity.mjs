@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openLanguageModel } from '../../packages/harness/dist/index.js';
-import { evaluateText } from '../../packages/lm/dist/index.js';
+import { createDecoder, evaluateText } from '../../packages/lm/dist/index.js';
 import { createEngine } from '../../packages/tensor-core/dist/index.js';
 import { start } from './worker.mjs';
 
@@ -34,17 +34,31 @@ const SLOTS = 8192;
 const engine = await createEngine('onnx', { threads });
 const cut = (ids) => (Number(values.tokens) > 0 ? ids.slice(0, Number(values.tokens) + 1) : ids);
 
+const open = (type, weights) =>
+  openLanguageModel(`${folder}/${type}.gguf`, undefined, { weights, capacity: SLOTS, engine: engine.name });
+
 async function ours(type, weights) {
-  const options = { weights, capacity: SLOTS, engine: engine.name };
-  const { model, params, dispose, encodeStart } = await openLanguageModel(
-    `${folder}/${type}.gguf`,
-    undefined,
-    options,
-  );
+  const { model, params, dispose, encodeStart } = await open(type, weights);
   const ids = cut(encodeStart(text));
   const { loss } = await evaluateText(engine, model, params, ids);
   await dispose();
   return { loss, ids };
+}
+
+/** The loss as the decoder has it, which reads the text token by token. */
+async function decoded(type, weights, ids) {
+  const { model, params, dispose } = await open(type, weights);
+  const decoder = await createDecoder(engine, model, params);
+  let sum = 0;
+  for (let at = 0; at + 1 < ids.length; at++) {
+    const logits = await decoder.read([ids[at]]);
+    const highest = logits.reduce((most, logit) => Math.max(most, logit), Number.NEGATIVE_INFINITY);
+    const total = logits.reduce((all, logit) => all + Math.exp(logit - highest), 0);
+    sum += Math.log(total) + highest - logits[ids[at + 1]];
+  }
+  await decoder.dispose();
+  await dispose();
+  return sum / (ids.length - 1);
 }
 
 async function theirs(type, ids) {
@@ -71,7 +85,9 @@ if (values.python) {
 }
 row('llama.cpp, F32', await theirs('F32', ids));
 row('ours, 8bit', (await ours('F32', '8bit')).loss);
+row('ours, 8bit, token by token', await decoded('F32', '8bit', ids));
 row('llama.cpp, Q8_0', await theirs('Q8_0', ids));
 row('ours, 4bit', (await ours('F32', '4bit')).loss);
+row('ours, 4bit, token by token', await decoded('F32', '4bit', ids));
 row('llama.cpp, Q4_0', await theirs('Q4_0', ids));
 await engine.dispose();

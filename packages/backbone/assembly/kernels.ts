@@ -2,10 +2,10 @@
 // four bytes of relaxed SIMD, in a memory that threads share. `node scripts/kernels.mjs backbone` compiles this file into
 // src/kernels-wasm.ts. All addresses are bytes; widths are multiples of 4, inputs of matrices of 32, outputs of 16.
 
-import { attend } from '../../base/assembly/kernels';
+import { attendQueries } from './attention';
 import { multiplyGroups } from './products';
 
-export { addNormalised, gelu, turn } from '../../base/assembly/kernels';
+export { turn } from '../../base/assembly/kernels';
 export { addRootNormalised, swiGlu } from '../../base/assembly/memories';
 export { arrange, roundRows } from './blocks';
 
@@ -63,7 +63,7 @@ function attendHead(head: i32): void {
   const bytes = (<usize>width) << 2;
   const keys = job.keys + job.headStride * head;
   const values = job.values + job.headStride * head;
-  const scores = job.scores + job.scoresStride * head;
+  const scores = job.scores + 2 * job.scoresStride * head;
   const shared = heads / keyValueHeads;
   const first = bytes * (head * shared);
   const key = bytes * (heads + head);
@@ -75,9 +75,7 @@ function attendHead(head: i32): void {
     memory.copy(keys + slot, row + key, bytes);
     memory.copy(values + slot, row + value, bytes);
     const count = load<i32>(job.counts + ((<usize>token) << 2));
-    for (let query: usize = 0; query < bytes * shared; query += bytes) {
-      attend(y + query, row + first + query, keys, values, scores, count, width, width, job.scale);
-    }
+    attendQueries(y, row + first, shared, keys, values, scores, job.scoresStride, count, bytes, job.scale);
   }
 }
 
@@ -188,7 +186,7 @@ export function multiply(
  * @param y `[tokens, heads, width]`
  * @param rows queries, keys and values after rotation, `[tokens, heads + 2 keyValueHeads, width]`
  * @param keys `[keyValueHeads, slots, width]`, heads `headStride` bytes apart; values as well
- * @param scores scratch, `scoresStride` bytes for each key/value head
+ * @param scores scratch, twice `scoresStride` bytes for each key/value head
  * @param slots int32 `[tokens]`, and counts
  */
 export function attendAll(

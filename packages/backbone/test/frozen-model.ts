@@ -53,4 +53,3 @@ export function frozenModel(options: Partial<TransformerOptions>, bits?: 4 | 8) 
   );
   return { model: createFrozenTransformer(model.options, matrices), others };
 }
-

@@ -72,10 +72,11 @@ export class LowBitCache {
     const size = this.#sizeFor(this.#filled + tokens);
     if (size <= this.#size) return;
     const former = { place: this.#place, size: this.#size };
-    this.#place = this.kernels.allocate(this.#room(size));
+    const isSamePlace = this.kernels.extend(former.place, this.#room(former.size), this.#room(size));
+    if (!isSamePlace) this.#place = this.kernels.allocate(this.#room(size));
     this.#size = size;
     this.#copyRows(former.place, former.size, this.#filled);
-    this.kernels.release(former.place, this.#room(former.size));
+    if (!isSamePlace) this.kernels.release(former.place, this.#room(former.size));
   }
 
   /** The memory on the host, of as many slots as the model has. */
@@ -174,10 +175,10 @@ export class LowBitCache {
     return this.#rows * size * this.config.headWidth;
   }
 
-  /** The first entries of all heads, from a cache of that size. */
+  /** The first entries of all heads, from a cache of that size; the last head first, since they may have been here. */
   #copyRows(place: Place, size: number, count: number): void {
     const { headWidth } = this.config;
-    for (let row = 0; row < this.#rows; row++) {
+    for (let row = this.#rows - 1; row >= 0; row--) {
       const from = place + row * size * headWidth;
       const to = this.#place + row * this.#size * headWidth;
       this.kernels.numbers.copyWithin(to, from, from + count * headWidth);

@@ -155,19 +155,27 @@ export class LowBitKernels {
     const room = align(count);
     const known = this.#free.get(room)?.pop();
     if (known !== undefined) return known;
-    const end = this.#next + room;
-    const { memory } = this.#kernels;
-    const missing = bytes(end) - memory.buffer.byteLength;
-    if (missing > 0) this.#grow(Math.ceil(missing / PAGE));
-    const place = this.#next;
-    this.#next = end;
-    return place;
+    return this.#atEnd(room);
   }
 
-  /** Gives room back to who next wants as much. */
+  /**
+   * More room at the same place, when nothing was allocated behind it; what it held stays.
+   * @returns whether there is such
+   */
+  extend(place: Place, count: number, more: number): boolean {
+    if (count === 0 || place + align(count) !== this.#next) return false;
+    this.#atEnd(align(more) - align(count));
+    return true;
+  }
+
+  /** Gives room back to who next wants as much, or to all when it was the last. */
   release(place: Place, count: number): void {
     const room = align(count);
     if (room === 0) return;
+    if (place + room === this.#next) {
+      this.#next = place;
+      return;
+    }
     this.#free.set(room, [...(this.#free.get(room) ?? []), place]);
   }
 
@@ -195,9 +203,9 @@ export class LowBitKernels {
       bits,
       flipped,
     );
-    places.forEach((place, index) => {
-      this.release(place, room[index]!);
-    });
+    // The last one first, so that all of it is free again.
+    this.release(places[1]!, room[1]!);
+    this.release(places[0]!, room[0]!);
   }
 
   /** A row of a matrix as numbers. */
@@ -259,7 +267,7 @@ export class LowBitKernels {
    * @param y `[tokens, heads, width]`
    * @param rows queries, keys and values, `[tokens, heads + 2 keyValueHeads, width]`
    * @param cache keys and values, `[keyValueHeads, size, width]` each
-   * @param scores scratch for `[keyValueHeads, scoresRoom]`, at least three more than there are slots
+   * @param scores scratch for `[keyValueHeads, 2, scoresRoom]`, at least three more than there are slots
    * @param slots int32 `[tokens]`; counts as well
    * @param most the largest count
    */
@@ -324,14 +332,21 @@ export class LowBitKernels {
     this.#kernels.exports.end();
   }
 
-  #grow(pages: number): void {
+  #atEnd(room: number): Place {
     const { memory } = this.#kernels;
-    try {
-      memory.grow(pages);
-    } catch (error) {
-      throw new NoRoom('A memory of 4 GiB is full.', { cause: error });
+    const end = this.#next + room;
+    const missing = bytes(end) - memory.buffer.byteLength;
+    if (missing > 0) {
+      try {
+        memory.grow(Math.ceil(missing / PAGE));
+      } catch (error) {
+        throw new NoRoom('A memory of 4 GiB is full.', { cause: error });
+      }
+      this.#numbers = new Float32Array(memory.buffer);
     }
-    this.#numbers = new Float32Array(memory.buffer);
+    const place = this.#next;
+    this.#next = end;
+    return place;
   }
 
   #addThread(scratch: Place): void {

@@ -1,0 +1,208 @@
+// Attention of queries that share keys and values, two at a time, so that both use what is loaded. Widths are multiples of 4.
+
+import { exponential, laneSum, laneSums, lanesMax } from '../../base/assembly/lanes';
+
+/** sum + a b, rounded once where the processor can. */
+function fused(sum: v128, a: v128, b: v128): v128 {
+  return f32x4.relaxed_madd(a, b, sum);
+}
+
+/** Scores of one query before they are scaled, four keys at a time, so that their sums do not wait for each other. */
+function scoreOne(query: usize, keys: usize, scores: usize, count: i32, bytes: usize): void {
+  for (; count >= 4; count -= 4, keys += 4 * bytes, scores += 16) {
+    let s0 = f32x4.splat(0);
+    let s1 = s0;
+    let s2 = s0;
+    let s3 = s0;
+    for (let i: usize = 0, key = keys; i < bytes; i += 16, key += 16) {
+      const q = v128.load(query + i);
+      s0 = fused(s0, q, v128.load(key));
+      s1 = fused(s1, q, v128.load(key + bytes));
+      s2 = fused(s2, q, v128.load(key + 2 * bytes));
+      s3 = fused(s3, q, v128.load(key + 3 * bytes));
+    }
+    v128.store(scores, laneSums(s0, s1, s2, s3));
+  }
+  for (; count > 0; count--, keys += bytes, scores += 4) {
+    let sum = f32x4.splat(0);
+    for (let i: usize = 0; i < bytes; i += 16) {
+      sum = fused(sum, v128.load(query + i), v128.load(keys + i));
+    }
+    store<f32>(scores, laneSum(sum));
+  }
+}
+
+/** The same of two queries, one behind the other, whose scores are `room` bytes apart. */
+function scoreTwo(query: usize, keys: usize, scores: usize, room: usize, count: i32, bytes: usize): void {
+  for (; count >= 4; count -= 4, keys += 4 * bytes, scores += 16) {
+    let s0 = f32x4.splat(0);
+    let s1 = s0;
+    let s2 = s0;
+    let s3 = s0;
+    let t0 = s0;
+    let t1 = s0;
+    let t2 = s0;
+    let t3 = s0;
+    for (let i: usize = 0, key = keys; i < bytes; i += 16, key += 16) {
+      const q = v128.load(query + i);
+      const p = v128.load(query + bytes + i);
+      const k0 = v128.load(key);
+      s0 = fused(s0, q, k0);
+      t0 = fused(t0, p, k0);
+      const k1 = v128.load(key + bytes);
+      s1 = fused(s1, q, k1);
+      t1 = fused(t1, p, k1);
+      const k2 = v128.load(key + 2 * bytes);
+      s2 = fused(s2, q, k2);
+      t2 = fused(t2, p, k2);
+      const k3 = v128.load(key + 3 * bytes);
+      s3 = fused(s3, q, k3);
+      t3 = fused(t3, p, k3);
+    }
+    v128.store(scores, laneSums(s0, s1, s2, s3));
+    v128.store(scores + room, laneSums(t0, t1, t2, t3));
+  }
+  scoreOne(query, keys, scores, count, bytes);
+  scoreOne(query + bytes, keys, scores + room, count, bytes);
+}
+
+/** e^((score - highest) scale) in place, up to three numbers behind the last one too. @returns 1 / their sum */
+function softmax(scores: usize, count: i32, scale: f32): f32 {
+  const end = scores + ((<usize>count) << 2);
+  const whole = scores + ((<usize>(count & ~3)) << 2);
+  let highest = v128.load32_splat(scores);
+  for (let at = scores; at < whole; at += 16) highest = f32x4.pmax(v128.load(at), highest);
+  for (let at = whole; at < end; at += 4) highest = f32x4.pmax(v128.load32_splat(at), highest);
+  const top = lanesMax(highest);
+  const factor = f32x4.splat(scale);
+  let sums = f32x4.splat(0);
+  for (let at = scores; at < end; at += 16) {
+    const power = exponential(f32x4.mul(f32x4.sub(v128.load(at), top), factor));
+    v128.store(at, power);
+    if (at < whole) sums = f32x4.add(sums, power);
+  }
+  let total = laneSum(sums);
+  for (let at = whole; at < end; at += 4) total += load<f32>(at);
+  return <f32>1 / total;
+}
+
+/** y = factor Σ weights values, sixteen columns at a time. */
+function sumOne(y: usize, weights: usize, values: usize, count: i32, bytes: usize, factor: f32): void {
+  const end = weights + ((<usize>count) << 2);
+  const inverse = f32x4.splat(factor);
+  let i: usize = 0;
+  for (; i + 64 <= bytes; i += 64) {
+    let s0 = f32x4.splat(0);
+    let s1 = s0;
+    let s2 = s0;
+    let s3 = s0;
+    for (let at = weights, value = values + i; at < end; at += 4, value += bytes) {
+      const w = v128.load32_splat(at);
+      s0 = fused(s0, w, v128.load(value));
+      s1 = fused(s1, w, v128.load(value, 16));
+      s2 = fused(s2, w, v128.load(value, 32));
+      s3 = fused(s3, w, v128.load(value, 48));
+    }
+    v128.store(y + i, f32x4.mul(s0, inverse));
+    v128.store(y + i, f32x4.mul(s1, inverse), 16);
+    v128.store(y + i, f32x4.mul(s2, inverse), 32);
+    v128.store(y + i, f32x4.mul(s3, inverse), 48);
+  }
+  for (; i < bytes; i += 16) {
+    let sum = f32x4.splat(0);
+    for (let at = weights, value = values + i; at < end; at += 4, value += bytes) {
+      sum = fused(sum, v128.load32_splat(at), v128.load(value));
+    }
+    v128.store(y + i, f32x4.mul(sum, inverse));
+  }
+}
+
+/** The same for two rows of weights, `room` bytes apart, and of y, one behind the other. */
+function sumTwo(
+  y: usize,
+  weights: usize,
+  room: usize,
+  values: usize,
+  count: i32,
+  bytes: usize,
+  factor: f32,
+  next: f32,
+): void {
+  const end = weights + ((<usize>count) << 2);
+  let i: usize = 0;
+  for (; i + 64 <= bytes; i += 64) {
+    let s0 = f32x4.splat(0);
+    let s1 = s0;
+    let s2 = s0;
+    let s3 = s0;
+    let t0 = s0;
+    let t1 = s0;
+    let t2 = s0;
+    let t3 = s0;
+    for (let at = weights, value = values + i; at < end; at += 4, value += bytes) {
+      const w = v128.load32_splat(at);
+      const u = v128.load32_splat(at + room);
+      const v0 = v128.load(value);
+      s0 = fused(s0, w, v0);
+      t0 = fused(t0, u, v0);
+      const v1 = v128.load(value, 16);
+      s1 = fused(s1, w, v1);
+      t1 = fused(t1, u, v1);
+      const v2 = v128.load(value, 32);
+      s2 = fused(s2, w, v2);
+      t2 = fused(t2, u, v2);
+      const v3 = v128.load(value, 48);
+      s3 = fused(s3, w, v3);
+      t3 = fused(t3, u, v3);
+    }
+    const inverse = f32x4.splat(factor);
+    v128.store(y + i, f32x4.mul(s0, inverse));
+    v128.store(y + i, f32x4.mul(s1, inverse), 16);
+    v128.store(y + i, f32x4.mul(s2, inverse), 32);
+    v128.store(y + i, f32x4.mul(s3, inverse), 48);
+    const other = f32x4.splat(next);
+    const to = y + bytes + i;
+    v128.store(to, f32x4.mul(t0, other));
+    v128.store(to, f32x4.mul(t1, other), 16);
+    v128.store(to, f32x4.mul(t2, other), 32);
+    v128.store(to, f32x4.mul(t3, other), 48);
+  }
+  for (; i < bytes; i += 16) {
+    let s = f32x4.splat(0);
+    let t = s;
+    for (let at = weights, value = values + i; at < end; at += 4, value += bytes) {
+      s = fused(s, v128.load32_splat(at), v128.load(value));
+      t = fused(t, v128.load32_splat(at + room), v128.load(value));
+    }
+    v128.store(y + i, f32x4.mul(s, f32x4.splat(factor)));
+    v128.store(y + bytes + i, f32x4.mul(t, f32x4.splat(next)));
+  }
+}
+
+/**
+ * y = softmax(q Kᵀ scale) V of queries, one behind the other, over `count` rows of keys and values.
+ * @param scores scratch for twice `room` bytes, of which each half holds count + 3 numbers
+ */
+export function attendQueries(
+  y: usize,
+  query: usize,
+  queries: i32,
+  keys: usize,
+  values: usize,
+  scores: usize,
+  room: usize,
+  count: i32,
+  bytes: usize,
+  scale: f32,
+): void {
+  for (; queries >= 2; queries -= 2, y += 2 * bytes, query += 2 * bytes) {
+    scoreTwo(query, keys, scores, room, count, bytes);
+    const factor = softmax(scores, count, scale);
+    const next = softmax(scores + room, count, scale);
+    sumTwo(y, scores, room, values, count, bytes, factor, next);
+  }
+  if (queries > 0) {
+    scoreOne(query, keys, scores, count, bytes);
+    sumOne(y, scores, values, count, bytes, softmax(scores, count, scale));
+  }
+}
