@@ -63,13 +63,19 @@ if (isAsked('decode')) {
   }
 }
 if (isAsked('prefill')) {
-  for (const slots of [1024, 4096]) {
+  const cases = [
+    ['F32', 1024],
+    ['F32', 4096],
+    ['Q8_0', 4096],
+    ['Q4_0', 4096],
+  ];
+  for (const [type, slots] of cases) {
     const pair = [
-      await start('ours.mjs', fileOf('F32'), '32bit', threads, slots),
+      await start('ours.mjs', fileOf(type), FORMS[type], threads, slots),
       await start('theirs.mjs', fileOf('F32'), threads, slots),
     ];
     const [ours, theirs] = await inTurns(pair, 'prefill', 512);
-    row(`512 tokens read, ${slots} slots`, '32bit, F32', ours, theirs);
+    row(`512 tokens read, ${slots} slots`, `${FORMS[type]}, F32`, ours, theirs);
     for (const worker of pair) worker.end();
   }
 }
