@@ -79,6 +79,7 @@ export function blockForward(
   const normed = params.inputNorm ? layerNorm(input, params.inputNorm.gain, params.inputNorm.bias) : input;
   const mixed = convolve(normed, params, state, config);
   const projected = project(mixed.output, params, state, config);
+  const value = gatedValue(mixed.output, projected.value, params, config);
   const phases = scalars.omega && positionPhases(scalars.omega, position, time);
   const every = context.compute === undefined ? config.kUpdate : 1;
   const schedule = context.compute === false ? undefined : ReadSchedule.of(position, time, every);
@@ -86,7 +87,7 @@ export function blockForward(
   const memoryInput: MemoryInput = {
     query: phaseFeatures(projected.query, scalars.thetaQ, phases, -1),
     key: phaseFeatures(projected.key, scalars.thetaK, phases, 1),
-    value: projected.value,
+    value,
     positionScale: scale,
     valueScale: valueScale(position, time, scale, config),
     featureWeight: params.readout?.hidden.weight,
@@ -100,19 +101,19 @@ export function blockForward(
   const readoutContext: ReadoutContext = { config, batch, time, schedule, dropout: context.dropout };
   const feature =
     params.readout && featureReadout(memory.feature, params.readout, state.heldFeature, readoutContext);
-  const value = config.enableValuePath
+  const told = config.enableValuePath
     ? valueReadout(memory.raw, params.valueProjection, state.heldValue, readoutContext)
     : undefined;
   const output = residual(params, input, [
     feature && tf.mul(scalars.gateFeat, feature.read),
-    value && tf.mul(scalars.gateVal, value.read),
+    told && tf.mul(scalars.gateVal, told.read),
   ]);
   const next: BlockState = {
     ...memory.state,
     ...mixed.state,
     ...projected.state,
     ...(state.heldFeature && feature && { heldFeature: feature.last }),
-    ...(state.heldValue && value && { heldValue: value.last }),
+    ...(state.heldValue && told && { heldValue: told.last }),
   };
   const telemetry = context.telemetry
     ? blockTelemetry(
@@ -129,11 +130,11 @@ export function blockForward(
     ? {
         query: memoryInput.query,
         key: memoryInput.key,
-        value: projected.value,
+        value,
         psi: memory.psi && spread(memory.psi),
         vraw: memory.raw && spread(memory.raw),
         hFeat: feature?.read,
-        vread: value?.read ?? tf.zeros([batch, time, config.dModel]),
+        vread: told?.read ?? tf.zeros([batch, time, config.dModel]),
       }
     : undefined;
   return {
@@ -209,6 +210,21 @@ function project(
   const mixture = tf.add(x, tf.mul(share, tf.sub(before, x)));
   const last = tf.reshape(tf.slice(x, [0, time - 1, 0], [-1, 1, -1]), [batch, width]);
   return { query, value, key: linear(mixture, keyWeight), state: { previous: last } };
+}
+
+/** What every head writes of the values, [batch, time, d]: all of them, or the share that its gate lets through. */
+function gatedValue(
+  x: tf.Tensor,
+  value: tf.Tensor,
+  { writeGate }: BlockParams,
+  config: OsamConfig,
+): tf.Tensor {
+  if (!writeGate) return value;
+  const [batch, time, width] = value.shape as [number, number, number];
+  const { heads } = config;
+  const share = tf.sigmoid(linear(x, writeGate.weight, writeGate.bias));
+  const byHead = tf.reshape(value, [batch, time, heads, width / heads]);
+  return tf.reshape(tf.mul(byHead, tf.expandDims(share, 3)), value.shape);
 }
 
 /** The residual sum with its normalisation, and the MLP if there is one. */

@@ -51,6 +51,10 @@ const shape = {
     .enum(['scalar', 'channel', 'none'])
     .describe('one rotation speed, one per channel, or no rotation by the position'),
   keyMix: z.boolean().describe('keys see a learned mixture of this input and the one before'),
+  writeGate: z
+    .boolean()
+    .default(false)
+    .describe('every head of the value memory writes a token by a learned share of its value'),
   decay: z
     .number()
     .positive()

@@ -41,6 +41,10 @@ const options = size.extend({
     .enum(forgettingNames)
     .default('kept')
     .describe('how fast the heads of the value memory forget'),
+  writing: z
+    .enum(['all', 'gated'])
+    .default('gated')
+    .describe('whether heads write every token whole, or a learned share of it'),
 });
 
 const MLP_RATIO = 2.7;
@@ -71,7 +75,7 @@ export const contenders = [
       positions: ['channel', 'none'],
       forgetting: [...forgettingNames],
     },
-    create: ({ vocabSize }, { width, layers, hidden, sketchRatio, blocks, positions, ...given }) => {
+    create: ({ vocabSize }, { width, layers, hidden, sketchRatio, blocks, positions, writing, ...given }) => {
       const headDecays = [...forgetting[given.forgetting]];
       return createOsamModel({
         vocabSize,
@@ -82,6 +86,7 @@ export const contenders = [
         heads: headDecays.length,
         headDecays,
         omegaMode: positions,
+        writeGate: writing === 'gated',
         readScale: 'effective',
         ...(blocks === 'gated' ? gatedBlocks(width, hidden) : {}),
       });

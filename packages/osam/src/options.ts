@@ -94,6 +94,11 @@ export type OsamOptions = {
    */
   keyMix?: boolean | undefined;
   /**
+   * Every head of the value memory writes a token by a learned share of its value.
+   * @defaultValue `false`
+   */
+  writeGate?: boolean | undefined;
+  /**
    * Factor on the memory per token; 1 forgets nothing.
    * A number, above 0, at most 1.
    * @defaultValue `1`

@@ -48,6 +48,8 @@ export interface BlockParams<T extends Leaf = tf.Tensor> {
   readonly gateValue: T;
   /** Raw [d]: share of the previous input in the keys = sigmoid(raw). */
   readonly keyMix?: T | undefined;
+  /** With `writeGate`, [heads, d] and [heads]: share of the value that a head writes = sigmoid(W x + b). */
+  readonly writeGate?: LinearParams<T> | undefined;
   /** W_1 [hidden, m], b_1, W_2 [d, hidden], b_2. */
   readonly readout?: { readonly hidden: LinearParams<T>; readonly output: LinearParams<T> } | undefined;
   /** LayerNorm of the value read, P_1 and P_2 [d, d]. */
@@ -116,6 +118,9 @@ function mlpInit(rng: Rng, config: OsamConfig): MlpParams<NDArray> {
   };
 }
 
+/** Heads begin by writing seven eighths of every value. */
+const WRITE_GATE_BIAS = 2;
+
 /** Fresh parameters of one block (DERIVATION.md, "Parameters" and "The improved block"). */
 export function initBlock(config: OsamConfig, rng: Rng): BlockParams<NDArray> {
   const { dModel: d, sketchDim, readoutHidden, omegaMode, gateInit } = config;
@@ -131,6 +136,9 @@ export function initBlock(config: OsamConfig, rng: Rng): BlockParams<NDArray> {
     gateFeature: scalar(gateInit),
     gateValue: scalar(gateInit),
     keyMix: config.keyMix ? zeros([d]) : undefined,
+    writeGate: config.writeGate
+      ? { weight: zeros([config.heads, d]), bias: full([config.heads], WRITE_GATE_BIAS) }
+      : undefined,
     readout: config.featurePath
       ? {
           hidden: linearInit(rng, readoutHidden, sketchDim),
@@ -169,6 +177,7 @@ function blockParameterCount(config: OsamConfig): number {
   const scalars = 4 + { scalar: 1, channel: d, none: 0 }[config.omegaMode];
   const readout = config.featurePath ? hidden * (m + 1) + d * (hidden + 1) : 0;
   const mlp = config.mlpRatio > 0 ? 2 * d + mlpWidth(config) * d * (config.mlpKind === 'swiglu' ? 3 : 2) : 0;
-  const extras = config.convWidth * d + (config.keyMix ? d : 0);
+  const extras =
+    config.convWidth * d + (config.keyMix ? d : 0) + (config.writeGate ? config.heads * (d + 1) : 0);
   return projections + valueProjection + 2 * d + scalars + readout + mlp + extras;
 }

@@ -55,6 +55,11 @@ const cases: Record<string, { options: OsamOptions; batch: number; time: number 
     batch: 2,
     time: 29,
   },
+  'gates before the values': {
+    options: { ...small, dModel: 8, sketchDim: 24, heads: 2, headDecays: [1, 0.8], writeGate: true },
+    batch: 2,
+    time: 29,
+  },
   'scalar omega with rms features': {
     options: { ...small, dModel: 6, sketchDim: 16, omegaMode: 'scalar', valueKernel: 'sketched' },
     batch: 2,

@@ -159,16 +159,20 @@ describe('custom gradients against finite differences in float64', async () => {
   it.each([
     ['key', { enableValuePath: false }],
     ['value', {}],
+    ['writeGate', { writeGate: true, heads: 2, valueKernel: 'exact' }],
   ] as const)('the whole model along one direction of its %s projection', async (name, options) => {
     const { model, params } = randomModel({ ...small, mode: 'parity', gradientFlow: 'full', ...options });
     const tokens = randomTokens(2, 12, 9);
     const { gradients } = await runGradients(engine, model, params, tokens);
-    const direction = Rng.fromSeed(3).normalArray([8, 8]);
+    const projection = params.blocks[0]![name]!;
+    const direction = Rng.fromSeed(3).normalArray(projection.weight.shape);
     const step = 2e-2;
     const lossAt = async (sign: number) => {
-      const { weight } = params.blocks[0]![name];
+      const { weight } = projection;
       const moved = weight.data.map((x, i) => x + sign * step * direction.data[i]!) as Float32Array;
-      const blocks = [{ ...params.blocks[0]!, [name]: { weight: ndarray(moved, [8, 8]) } }];
+      const blocks = [
+        { ...params.blocks[0]!, [name]: { ...projection, weight: ndarray(moved, weight.shape) } },
+      ];
       return (await runGradients(engine, model, { ...params, blocks }, tokens)).loss;
     };
     const slope = ((await lossAt(1)) - (await lossAt(-1))) / (2 * step);

@@ -23,6 +23,7 @@ const cases: Record<string, Partial<OsamOptions>> = {
   'an MLP behind the norm, tied, fading': {
     ...{ layers: 2, mlpRatio: 1.5, mlpKind: 'gelu', tieEmbeddings: true, decay: 0.9, convWidth: 1 },
   },
+  'gates before the values': { ...heads, layers: 2, writeGate: true },
   'one speed and no mixture, features by their RMS': { omegaMode: 'scalar', keyMix: false, layers: 2 },
   'no rotation, one table': { omegaMode: 'none', featureHash: 'shared', valueKernel: 'sketched' },
   'features alone': { enableValuePath: false },

@@ -38,6 +38,7 @@ const streams: Record<string, OsamOptions> = {
     convWidth: 4,
     mlpRatio: 2,
     tieEmbeddings: true,
+    writeGate: true,
   },
   'post-norm stack with convolution and gelu MLP': {
     ...small,

@@ -1,4 +1,5 @@
 import type { DecodingKernels, Place } from '@palimpsest/base';
+import { normaliseHeads, shareValue } from './heads.js';
 import type { Scratch } from './scratch.js';
 import type { HostBlock, HostMap, HostNorm, HostSketch, HostWeights } from './weights.js';
 
@@ -88,10 +89,14 @@ export class HostBlockText {
 
   /** Query, value and key into `packed`. */
   #project(x: Place): void {
-    const { packed, row } = this.#scratch;
-    const { projections, mixedKey, config } = this.block;
+    const { packed, row, gated } = this.#scratch;
+    const { projections, writeGate, mixedKey, config } = this.block;
     const d = config.dModel;
     this.weights.multiply(packed, projections, x);
+    if (writeGate) {
+      this.weights.multiply(gated, writeGate, x);
+      shareValue(this.#kernels.numbers, packed + d, gated, config.heads, d / config.heads);
+    }
     if (!mixedKey) return;
     const { numbers } = this.#kernels;
     const previous = this.state('previous');
@@ -209,7 +214,7 @@ export class HostBlockText {
       memories.recall(raw + index * depth, own, head, 2 * rows, depth);
       for (let i = 0; i < depth; i++) numbers[raw + index * depth + i]! *= scales[index]!;
     }
-    this.#normaliseHeads(raw, valueProjection.norm, depth);
+    normaliseHeads(numbers, raw, valueProjection.norm, heads, depth);
     this.weights.multiply(hidden, valueProjection.hidden, raw);
     this.#kernels.gelu(hidden, d);
     this.weights.multiply(value, valueProjection.output, hidden);
@@ -258,21 +263,6 @@ export class HostBlockText {
       const bucket = to + index[channel]!;
       numbers[bucket]! += sign[channel]! * numbers[from + channel]!;
       numbers[bucket + width]! += sign[channel]! * numbers[from + d + channel]!;
-    }
-  }
-
-  /** LayerNorm in place, head by head, with gains and biases of all channels. */
-  #normaliseHeads(x: Place, { gain, bias }: HostNorm, depth: number): void {
-    const { numbers } = this.#kernels;
-    for (let from = 0; from < this.block.config.dModel; from += depth) {
-      let mean = 0;
-      for (let i = from; i < from + depth; i++) mean += numbers[x + i]! / depth;
-      let variance = 0;
-      for (let i = from; i < from + depth; i++) variance += (numbers[x + i]! - mean) ** 2 / depth;
-      const inverse = 1 / Math.sqrt(variance + 1e-5);
-      for (let i = from; i < from + depth; i++) {
-        numbers[x + i] = (numbers[x + i]! - mean) * inverse * numbers[gain + i]! + numbers[bias + i]!;
-      }
     }
   }
 

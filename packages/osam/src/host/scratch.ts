@@ -31,6 +31,7 @@ export function scratchFor({ kernels, config, blocks }: HostWeights): Scratch {
   const wide = Math.max(
     d,
     readoutHidden,
+    config.heads,
     most(({ mlp }) => mlp?.down.weight.columns ?? 0),
   );
   const room = (count: number) => kernels.allocate(count + 4);

@@ -39,6 +39,8 @@ export interface HostBlock {
   /** Query, value and key, one behind the other; or query and value, and the key apart. */
   readonly projections: HostMap;
   readonly mixedKey: { readonly map: HostMap; readonly share: Float32Array } | undefined;
+  /** Raw share of its value that every head writes. */
+  readonly writeGate: HostMap | undefined;
   readonly theta: { readonly query: number; readonly key: number };
   /** Radians per token, of one speed or of every channel. */
   readonly omega: Float32Array | undefined;
@@ -57,7 +59,7 @@ export interface HostBlock {
 }
 
 const align = (count: number) => Math.ceil(count / 4) * 4;
-const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+export const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 /** Angles and speeds from what is learned. */
 const half = (raw: number) => 0.5 * Math.tanh(raw);
 
@@ -113,6 +115,7 @@ export class HostWeights {
         params.keyMix ? [query.weight, value.weight] : [query.weight, value.weight, key.weight],
       ),
       mixedKey: params.keyMix && { map: bare(key), share: Float32Array.from(params.keyMix.data, sigmoid) },
+      writeGate: params.writeGate && this.#affine(params.writeGate),
       theta: { query: bounded(params.thetaQuery), key: bounded(params.thetaKey) },
       omega: raw && config.omegaMode === 'scalar' ? raw.map(half) : raw,
       gates: {
