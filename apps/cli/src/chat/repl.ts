@@ -28,17 +28,23 @@ const PROMPT = '>> ';
 export async function runRepl(options: ReplOptions): Promise<void> {
   const lines = createInterface({ input: process.stdin, output: process.stdout, prompt: PROMPT });
   let reply: AbortController | undefined;
+  // Lines from a pipe are still answered when its end has closed the interface, whose prompt Node.js 24 then refuses with an error.
+  let isClosed = false;
+  lines.once('close', () => {
+    isClosed = true;
+  });
+  const ask = () => (isClosed ? process.stdout.write(PROMPT) : lines.prompt());
   const interrupt = () => (reply ? reply.abort() : lines.close());
   const release = options.interrupts.capture(interrupt);
   lines.on('SIGINT', interrupt);
   try {
-    lines.prompt();
+    ask();
     for await (const line of lines) {
       if (line.trim() === ':quit') break;
       reply = new AbortController();
       await answer(options, line, reply.signal);
       reply = undefined;
-      lines.prompt();
+      ask();
     }
   } finally {
     release();
