@@ -10,7 +10,7 @@ const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome'];
 
 /**
  * Kinds of tests, in `test/services/<name>` of any package, with the program that they need, under any of its names, and a
- * script that says whether the program has what they need.
+ * script that says whether the program has what they need. What no Debian package brings is never required.
  */
 const services = [
   {
@@ -31,6 +31,12 @@ const services = [
     programs: BROWSERS,
     debianPackage: 'chromium',
     examine: 'graphics-adapter.mjs',
+  },
+  {
+    name: 'low-bit',
+    title: 'Tests of kernels for weights of 8 and 4 bits',
+    programs: ['node'],
+    examine: 'byte-products.mjs',
   },
 ]
   .map((service) => ({ ...service, members: membersWith(service.name) }))
@@ -74,7 +80,7 @@ export function serviceTests() {
 }
 
 function installMissing() {
-  const missing = services.filter((service) => !findProgram(service));
+  const missing = services.filter((service) => service.debianPackage && !findProgram(service));
   const packages = [...new Set(missing.map(({ debianPackage }) => debianPackage))];
   if (packages.length === 0) return 0;
   const asRoot = process.getuid?.() === 0 ? [] : ['sudo'];

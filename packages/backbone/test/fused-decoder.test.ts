@@ -1,10 +1,11 @@
-import { Session, StepDecoder } from '@palimpsest/lm';
+import { StepDecoder } from '@palimpsest/lm';
 import { createEngine, type Engine, type NDArray } from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TransformerState } from '../src/cache.js';
 import { FusedDecoder } from '../src/fused-decoder.js';
 import type { TransformerOptions } from '../src/index.js';
 import { frozenModel } from './frozen-model.js';
+import { expectToGoOn } from './goes-on.js';
 import { maxDifference, randomTokens } from './helpers.js';
 
 let engine: Engine;
@@ -155,27 +156,8 @@ describe('decoding in few large nodes', () => {
     await fused.dispose();
   });
 
-  it('is forked, saved and restored, and goes on bit for bit', async () => {
-    const { model, others } = frozenModel(llama);
-    const options = { engine, model, params: others };
-    const session = await Session.create({ ...options, seed: 2 });
-    const other = await Session.create({ ...options, seed: 9 });
-    for (const length of [16, 250, 60]) {
-      await session.append(text(length, length));
-      const [fork] = await session.fork(1);
-      await other.restore(await session.snapshot());
-      expect(await other.next()).toEqual(await session.next());
-      expect(await other.logits()).toEqual(await session.logits());
-      await fork!.dispose();
-    }
-    await session.reset();
-    await other.reset();
-    await session.append(text(16, 16));
-    await other.append(text(16, 16));
-    expect(await other.logits()).toEqual(await session.logits());
-    await session.dispose();
-    await other.dispose();
-  });
+  it('is forked, saved and restored, and goes on bit for bit', () =>
+    expectToGoOn(engine, frozenModel(llama)));
 
   it('leaves other engines and evictable caches to the general form', async () => {
     const { model, others } = frozenModel(llama);

@@ -5,6 +5,7 @@ export {
 } from './attention-cache.js';
 export { canonicalJson } from './canonical-json.js';
 export type { Decided } from './decided.js';
+export type { DecodingExports } from './decoding-exports.js';
 export {
   DecodingKernels,
   hasDecodingKernels,

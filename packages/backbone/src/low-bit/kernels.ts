@@ -1,9 +1,15 @@
-import { nodeModule, type Place, type SharedWasmKernels, sharedWasmKernels } from '@palimpsest/base';
+import {
+  type DecodingExports,
+  nodeModule,
+  type Place,
+  type SharedWasmKernels,
+  sharedWasmKernels,
+} from '@palimpsest/base';
 import type { QuantisedBits } from '@palimpsest/tensor-core';
 import { kernelsModule } from '../kernels-wasm.js';
 
 /** What the compiled kernels take: addresses in bytes, counts in numbers. */
-interface LowBitExports {
+interface LowBitExports extends Pick<DecodingExports, 'addRootNormalised' | 'swiGlu' | 'turn'> {
   begin(scratch: number): void;
   end(): void;
   probe(x: number, weight: number): number;
@@ -45,16 +51,6 @@ interface LowBitExports {
     scale: number,
     isShared: boolean,
   ): void;
-  addRootNormalised(
-    y: number,
-    sum: number,
-    branch: number,
-    gain: number,
-    width: number,
-    epsilon: number,
-  ): void;
-  swiGlu(y: number, gate: number, value: number, count: number): void;
-  turn(x: number, rows: number, stride: number, cos: number, sin: number, pairs: number): void;
 }
 
 /** A matrix `[outputs, inputs]` in the kernels' memory, in the order of its products. */
@@ -93,13 +89,17 @@ interface ByteForm {
   readonly flipped: number;
 }
 
-/** Of weights of 8 bits; nothing where products of four bytes are cut off at 16 bits. */
-const byteForm = formOfBytes();
+/** What the processor's product of four bytes is good for: weights of 4 bits, and of 8 where it is not cut off at 16 bits. */
+const products = findProducts();
+const byteForm = products?.ofBytes;
 
-function formOfBytes(): ByteForm | undefined {
-  const product = instantiate?.().exports.probe(127, 255);
-  if (product === 4 * 127 * 255) return { offset: 128, flipped: 0 };
-  return product === -4 * 127 ? { offset: 0, flipped: 0x8080_8080 | 0 } : undefined;
+function findProducts(): { readonly ofBytes: ByteForm | undefined } | undefined {
+  const { probe } = instantiate?.().exports ?? {};
+  // The early form that Node.js 20 has behind a flag may count every product twice.
+  if (probe?.(127, 15) !== 4 * 127 * 15) return undefined;
+  const product = probe(127, 255);
+  if (product === 4 * 127 * 255) return { ofBytes: { offset: 128, flipped: 0 } };
+  return { ofBytes: product === -4 * 127 ? { offset: 0, flipped: 0x8080_8080 | 0 } : undefined };
 }
 
 /** There is no memory for something. */
@@ -107,7 +107,7 @@ export class NoRoom extends Error {}
 
 /** Whether weights of so many bits are multiplied faster here than by the runtime. */
 export const hasLowBitKernels = (bits: QuantisedBits): boolean =>
-  bits === 4 ? instantiate !== undefined : byteForm !== undefined;
+  bits === 4 ? products !== undefined : byteForm !== undefined;
 
 /** Numbers that a matrix takes. */
 export const matrixRoom = (outputs: number, inputs: number, bits: QuantisedBits): number =>

@@ -1,13 +1,14 @@
-import { Session, StepDecoder } from '@palimpsest/lm';
+import { StepDecoder } from '@palimpsest/lm';
 import { createEngine, type Engine, type NDArray } from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { TransformerState } from '../src/cache.js';
-import { FusedDecoder } from '../src/fused-decoder.js';
-import type { TransformerOptions } from '../src/index.js';
-import { LowBitDecoder } from '../src/low-bit/decoder.js';
-import { hasLowBitKernels } from '../src/low-bit/kernels.js';
-import { frozenModel } from './frozen-model.js';
-import { maxDifference, randomTokens } from './helpers.js';
+import type { TransformerState } from '../../../src/cache.js';
+import { FusedDecoder } from '../../../src/fused-decoder.js';
+import type { TransformerOptions } from '../../../src/index.js';
+import { LowBitDecoder } from '../../../src/low-bit/decoder.js';
+import { hasLowBitKernels } from '../../../src/low-bit/kernels.js';
+import { frozenModel } from '../../frozen-model.js';
+import { expectToGoOn } from '../../goes-on.js';
+import { maxDifference, randomTokens } from '../../helpers.js';
 
 let engine: Engine;
 let twoThreads: Engine;
@@ -40,6 +41,8 @@ const families: Record<string, Partial<TransformerOptions>> = {
 };
 
 const bits = ([8, 4] as const).filter(hasLowBitKernels);
+if (!bits.includes(8))
+  console.warn('Weights of 8 bits: not run, this processor or Node.js cuts sums of products off.');
 
 /** Activations are rounded to 8 bits, and what falls on the other side of a half differs by a step. */
 function expectClose(found: Float32Array, expected: Float32Array): void {
@@ -100,23 +103,8 @@ describe.each(bits)('decoding by kernels with weights of %i bits', (width) => {
     }
   });
 
-  it('is forked, saved and restored, and goes on bit for bit', async () => {
-    const { model, others } = frozenModel(llama, width);
-    const options = { engine, model, params: others };
-    const session = await Session.create({ ...options, seed: 2 });
-    const other = await Session.create({ ...options, seed: 9 });
-    for (const length of [16, 250, 60]) {
-      await session.append(text(length, length));
-      const [fork] = await session.fork(1);
-      await other.restore(await session.snapshot());
-      const expected = [await session.next(), await session.next()];
-      expect([await other.next(), await other.next()]).toEqual(expected);
-      expect(await other.logits()).toEqual(await session.logits());
-      await fork!.dispose();
-    }
-    await session.dispose();
-    await other.dispose();
-  });
+  it('is forked, saved and restored, and goes on bit for bit', () =>
+    expectToGoOn(engine, frozenModel(llama, width)));
 
   it('leaves a memory without its first tokens to a graph', async () => {
     const { model, others } = frozenModel({ ...llama, window: 20, sinks: 4 }, width);
