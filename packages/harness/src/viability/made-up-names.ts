@@ -1,10 +1,17 @@
 import { capitalised } from './entity-pool.js';
-import { isListed, type Pack, type Subject } from './pack.js';
+import { isListed, namedOwner, type Pack, type Subject } from './pack.js';
 import type { SessionRandom } from './session-random.js';
 
 const CONSONANTS = 'bdfgklmnprstvz';
 const VOWELS = 'aeiou';
 const SHAPE = 'cvccvc';
+const MILLED = new RegExp(
+  `^${[...SHAPE].map((letter) => `[${letter === 'c' ? CONSONANTS : VOWELS}]`).join('')}$`,
+  'i',
+);
+
+/** Whether a word is of the form of those that a `WordMill` makes, whatever its seed. */
+export const isMilled = (word: string): boolean => MILLED.test(word);
 
 /** Draws made-up words of six letters: as all are equally long, none is part of another. */
 export class WordMill {
@@ -31,10 +38,7 @@ export class WordMill {
   }
 
   people(count: number, split: 'train' | 'heldOut'): Subject[] {
-    return this.words(count, true).map((name) => {
-      const owner = `${name}'s`;
-      return { id: name.toLowerCase(), fact: owner, query: owner, answer: owner, split };
-    });
+    return this.words(count, true).map((name) => ({ ...namedOwner(name), split }));
   }
 
   /** The types of a pack with made-up words in the place of listed ones, so many in each split. */

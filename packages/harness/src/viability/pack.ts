@@ -57,6 +57,12 @@ export type Split = 'train' | 'heldOut' | 'all';
 
 export const isListed = (type: EntityType): type is z.output<typeof listedType> => 'train' in type;
 
+/** Somebody who is known by a name. */
+export function namedOwner(name: string): Omit<Subject, 'split'> {
+  const owner = `${name}'s`;
+  return { id: name.toLowerCase(), fact: owner, query: owner, answer: owner };
+}
+
 /** Who sessions of a split are about; who belongs to no split is in all of them. */
 export const subjectsOfSplit = ({ subjects }: Pack, split: Split): Subject[] =>
   subjects.filter((subject) => split === 'all' || subject.split === undefined || subject.split === split);

@@ -1,5 +1,5 @@
 import { InputError } from '@palimpsest/base';
-import type { Pack, Relation, Subject } from './pack.js';
+import { namedOwner, type Pack, type Relation, type Subject } from './pack.js';
 import type { Pair, SessionDraft } from './session-draft.js';
 
 /** Facts of a question with two hops: who is meant, what holds of them, and the same of somebody else. */
@@ -8,7 +8,7 @@ export const TWO_HOP_FACTS = 3;
 /** Somebody who is known by a name, and is what they are to a subject. */
 interface Person {
   readonly named: Subject;
-  /** As a question speaks of them. */
+  /** As a question speaks of them, and an answer that names them. */
   readonly meant: Subject;
 }
 
@@ -72,11 +72,6 @@ function meet(draft: SessionDraft, via: { subject: Subject; relation: Bridge }, 
   const { subject, relation } = via;
   const name = draft.pool.draw(relation.entityType, true);
   draft.tell('bridge', query, via, name);
-  const own = `${name}'s`;
-  const ownerOf = (whose: string) => relation.owner.replaceAll('{q}', () => whose);
-  const id = name.toLowerCase();
-  return {
-    named: { id, fact: own, query: own, answer: own },
-    meant: { id, fact: own, query: ownerOf(subject.query), answer: ownerOf(subject.answer) },
-  };
+  const named = namedOwner(name);
+  return { named, meant: { ...named, query: relation.owner.replaceAll('{q}', () => subject.query) } };
 }

@@ -3,6 +3,8 @@ import { EntityPool } from '../entity-pool.js';
 import { generateSession } from '../generate-session.js';
 import type { Pack } from '../pack.js';
 import { SessionRandom } from '../session-random.js';
+import { TWO_HOP_FACTS } from '../two-hop.js';
+import { withUnknownFriends, withUnknownPeople } from './unknown-people.js';
 import { withUnknownWords } from './unknown-words.js';
 
 /** A text to learn: ids, and what each one counts as something to be predicted. */
@@ -19,8 +21,14 @@ const CONTRAST = 0.6;
 const CONTEXT_LINES = 0.25;
 const UPDATES = 0.15;
 const MOST_QUERIES = 12;
+/** Share of the sessions whose people have made-up names, and of those that ask about somebody's friend. */
+const UNKNOWN_PEOPLE = 0.4;
+const TWO_HOPS = 0.2;
 
-/** Samples as the offline backbone learns from them: sessions as they are told and asked, in ids. */
+/**
+ * Samples as the offline backbone learns from them: sessions as they are told and asked, in ids. Of some the people, of some the things
+ * have made-up names; some ask about somebody's friend, whose names are never those that are held out.
+ */
 export class SampleMaker {
   /** Lines come again in many sessions, up to their things. */
   constructor(
@@ -32,25 +40,30 @@ export class SampleMaker {
   /** A session of so many facts: they are told, and then asked. */
   told(seed: number, facts: number): Sample {
     const rng = SessionRandom.stream(seed, 'lm');
-    const contrast =
-      rng.float() < CONTRAST ? { contrast: Math.max(1, Math.ceil(facts / (2 + rng.int(5)))) } : {};
-    const hard = 0.75 + 0.25 * rng.float();
     const label = rng.float() < CONTEXT_LINES ? 'Context' : 'User';
-    const session = generateSession(this.pack, {
+    const asksFriends = facts >= TWO_HOP_FACTS && rng.float() < TWO_HOPS;
+    const people = rng.float() < UNKNOWN_PEOPLE ? withUnknownPeople(this.pack, rng) : this.pack;
+    const pack = asksFriends ? withUnknownFriends(people, rng) : people;
+    const session = generateSession(pack, {
       seed,
       facts,
       queries: Math.min(facts, MOST_QUERIES),
-      split: 'all',
-      updateRate: UPDATES,
-      hard,
-      ...contrast,
+      hard: 0.75 + 0.25 * rng.float(),
+      ...(asksFriends ? ({ hops: 2, split: 'train' } as const) : this.#plain(facts, rng)),
     });
-    const pool = new EntityPool(this.pack, 'all', SessionRandom.stream(seed, 'aug'));
-    const { facts: lines, queries } = withUnknownWords(this.pack, session, seed, rng, pool);
+    const pool = new EntityPool(pack, 'all', SessionRandom.stream(seed, 'aug'));
+    const { facts: lines, queries } = withUnknownWords(pack, session, seed, rng, pool);
     const sample: Sample = { ids: [], weights: [] };
     for (const { text } of lines) this.#add(sample, `${label}: ${text}\n`, MAYBE);
     for (const { text, answer } of queries) this.#ask(sample, text, answer);
     return sample;
+  }
+
+  /** Most sessions are of few relations, each of several people. */
+  #plain(facts: number, rng: SessionRandom) {
+    const contrast =
+      rng.float() < CONTRAST ? { contrast: Math.max(1, Math.ceil(facts / (2 + rng.int(5)))) } : {};
+    return { split: 'all', updateRate: UPDATES, ...contrast } as const;
   }
 
   /** Two questions about what was never told. */

@@ -29,6 +29,9 @@ import { SessionBatches } from './session-batches.js';
 /** Optimiser steps of a budget: about 6.0 and 3.0 million tokens, padding counted. */
 export const budgets = { full: 5000, quick: 2500 } as const;
 
+/** Changes with what samples are made of: a training goes on with the samples that it began with, or not at all. */
+const DATA = 2;
+
 export interface BackboneOptions {
   readonly engine: Engine;
   /** What its sessions are made of. */
@@ -55,7 +58,7 @@ export async function* trainBackbone(
   if (existsSync(join(folder, 'config.json'))) {
     throw new InputError(`The folder '${folder}' holds a model already; choose another one (--out).`);
   }
-  const notes = { pack: hex32(fnv1a(canonicalJson(pack))), seed, steps };
+  const notes = { pack: hex32(fnv1a(canonicalJson(pack))), data: DATA, seed, steps };
   const latest = join(trainingOf(folder), 'latest');
   const resume = existsSync(currentFolder(latest)) ? await begun(latest, notes) : undefined;
   const json = resume ? undefined : trainPocketTokenizer(pack);
