@@ -25,6 +25,7 @@ export {
   conversationConfig,
 } from './conversation/config.js';
 export { featuresOf, type TextFeatures } from './conversation/features.js';
+export { askedAgain } from './conversation/hops.js';
 export { KeyValueMemory } from './conversation/key-value-memory.js';
 export type {
   Answer,

@@ -11,6 +11,12 @@ export const conversationSchema = z.strictObject({
     .describe('what stands before a prompt: cached keys and values of the memories, or token embeddings'),
   lMem: count.default(64).describe('most positions of the prefix'),
   fusedTopK: count.default(4).describe('memories that a prompt finds'),
+  hops: z
+    .int()
+    .min(1)
+    .max(4)
+    .default(1)
+    .describe('searches of a question; each after the first asks with the best memory of the one before'),
   pMin: z.number().min(0).max(1).default(0.02).describe('least probability of a memory that is not the best'),
   tau: z.number().gt(0).lt(1).default(0.07).describe('temperature of the contrastive retrieval'),
   dTime: z.int().min(4).default(8).describe('base dimension of the time bundle'),

@@ -13,6 +13,7 @@ import type { ConversationConfig } from './config.js';
 import { Directions } from './directions.js';
 import { featuresOf, type TextFeatures } from './features.js';
 import { fusedSearch, type Searched } from './fused-search.js';
+import { searchInHops } from './hops.js';
 import { KvBank } from './kv-bank.js';
 import { PrefixMaker } from './memory-prefix.js';
 import type {
@@ -142,13 +143,13 @@ export class KeyValueMemory {
     return mid;
   }
 
-  /** Memories for each query, best first, at most k. @throws InputError for a score that is not a number. */
+  /**
+   * Memories for each query, best first, at most k; with several hops first the best one of each search.
+   * @throws InputError for a score that is not a number.
+   */
   async retrieve(queries: readonly string[], k = this.config.fusedTopK): Promise<FoundMemory[][]> {
     if (this.store.length === 0) return queries.map(() => []);
-    const { config, adapters } = this;
-    const features = await featuresOf(this.text, config, config.queryForm, queries, adapters.tokenWeights);
-    const asked = await this.#directions.ofQueries(features, this.#summary!);
-    return queries.map((query, i) => fusedSearch(this.#searched, query, asked[i]!, k));
+    return searchInHops(queries, k, this.config.hops, (asked, count) => this.#search(asked, count));
   }
 
   /** Answers questions, each behind the memories that it finds. */
@@ -231,6 +232,13 @@ export class KeyValueMemory {
     });
     const times = texts.map((_, i) => this.#written + i);
     return { features, directions: await this.#directions.ofMemories(inputs, summaries, times) };
+  }
+
+  async #search(queries: readonly string[], k: number): Promise<FoundMemory[][]> {
+    const { config, adapters } = this;
+    const features = await featuresOf(this.text, config, config.queryForm, queries, adapters.tokenWeights);
+    const asked = await this.#directions.ofQueries(features, this.#summary!);
+    return queries.map((query, i) => fusedSearch(this.#searched, query, asked[i]!, k));
   }
 
   #add(text: string, features: TextFeatures, dirn: PerBundle<Float32Array>, force: boolean): WrittenMemory {

@@ -10,7 +10,9 @@ import { SampleMaker } from '../../src/viability/backbone/samples.js';
 import { BATCH_TOKENS, SessionBatches } from '../../src/viability/backbone/session-batches.js';
 import { budgets, trainBackbone } from '../../src/viability/backbone/train-backbone.js';
 import { wildWord } from '../../src/viability/backbone/unknown-words.js';
-import { standardPack } from '../../src/viability/pack.js';
+import { largePack } from '../../src/viability/large-pack.js';
+import { isMilled } from '../../src/viability/made-up-names.js';
+import { isListed, standardPack, wordsOfSplit } from '../../src/viability/pack.js';
 import { END_TOKEN, trainPocketTokenizer } from '../../src/viability/pocket-tokenizer.js';
 import { SessionRandom } from '../../src/viability/session-random.js';
 
@@ -29,6 +31,9 @@ afterAll(async () => {
   await engine.dispose();
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** A question about somebody's friend, and whose thing its answer names. */
+const FRIENDS = /User: [^\n]* (\S+'s|my) (best friend|roommate|cousin)'s [^\n]*[?]\nAssistant: (\S+)'s /g;
 
 const textOf = (ids: readonly number[]) => tokenizer.decode(ids, { skipSpecialTokens: false });
 
@@ -69,11 +74,78 @@ describe('samples of sessions', () => {
     expect(unknown / asked).toBeLessThan(0.65);
   });
 
-  it('make words of two to four syllables', () => {
+  it('make words of two to four syllables, none of which could be a name of the large pack', () => {
     const rng = SessionRandom.stream(1, 'wild');
     const words = Array.from({ length: 500 }, () => wildWord(rng));
     expect(words.every((word) => /^[A-Z][a-z]{1,19}$/.test(word))).toBe(true);
     expect(new Set(words).size).toBeGreaterThan(480);
+    expect(words.filter(isMilled)).toEqual([]);
+  });
+
+  const manyTexts = Array.from({ length: 400 }, (_, i) => 2e9 + i);
+  const texts = () => manyTexts.map((seed) => textOf(samples.told(seed, 9).ids));
+
+  it('follow from the seed', () => {
+    expect(samples.told(2e9, 9)).toEqual(samples.told(2e9, 9));
+    expect(samples.told(2e9, 9)).not.toEqual(samples.told(2e9 + 1, 9));
+  });
+
+  it('have made-up people in two of five', () => {
+    const named = /^(Ravi|Lena|Tomas|Priya)'s /;
+    const people = texts().map((text) => {
+      const answers = [...text.matchAll(/Assistant: (.*)<\|endoftext\|>/g)].map(([, answer]) => answer!);
+      return answers.filter((answer) => !/^Your? /.test(answer) && !named.test(answer)).length;
+    });
+    // Friends are asked about in one of five, by any names.
+    const share = people.filter((count) => count > 0).length / people.length;
+    expect(share).toBeGreaterThan(0.42);
+    expect(share).toBeLessThan(0.62);
+  });
+
+  it('ask about friends in one of five; the answer says who that is, as told', () => {
+    const asked = texts().map((text) =>
+      [...text.matchAll(FRIENDS)].map(([, whose, friend, name]) => ({ text, whose, friend, name })),
+    );
+    const share = asked.filter((list) => list.length > 0).length / asked.length;
+    expect(share).toBeGreaterThan(0.14);
+    expect(share).toBeLessThan(0.27);
+    for (const { text, whose, friend, name } of asked.flat()) {
+      const told = text.slice(0, text.indexOf('?')).split('\n');
+      const said = told.filter((line) => line.endsWith(` ${name}.`));
+      expect(said, text).toHaveLength(1);
+      expect(said[0]!.toLowerCase()).toContain(whose!.toLowerCase());
+      expect(said[0]).toContain(friend);
+    }
+    const heldOut = pack.entityTypes.firstName as { train: string[]; heldOut: string[] };
+    const names = asked.flat().map(({ name }) => name!);
+    expect(names.filter((name) => heldOut.heldOut.includes(name))).toEqual([]);
+    expect(names.some((name) => heldOut.train.includes(name))).toBe(true);
+    expect(names.some((name) => !heldOut.train.includes(name))).toBe(true);
+  });
+
+  it('hold no name of the large pack, nor any that it could have had from another seed', () => {
+    const words = new Set(
+      texts()
+        .join('\n')
+        .toLowerCase()
+        .match(/[a-z]+/g),
+    );
+    const large = largePack();
+    const names = [
+      ...large.subjects.map(({ id }) => id),
+      ...Object.values(large.entityTypes).flatMap((type) =>
+        isListed(type) ? wordsOfSplit(type, 'all').map((word) => word.toLowerCase()) : [],
+      ),
+    ];
+    expect(names.length).toBeGreaterThan(5000);
+    expect(names.filter((name) => words.has(name))).toEqual([]);
+    expect(names.every(isMilled)).toBe(true);
+    const house = new Set(
+      JSON.stringify(pack)
+        .toLowerCase()
+        .match(/[a-z]+/g),
+    );
+    expect([...words].filter((word) => isMilled(word) && !house.has(word))).toEqual([]);
   });
 });
 

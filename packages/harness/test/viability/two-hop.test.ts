@@ -1,8 +1,10 @@
+import { askedAgain } from '@palimpsest/ams-v4';
 import { describe, expect, it } from 'vitest';
 import { generateSession } from '../../src/viability/generate-session.js';
 import { largePack } from '../../src/viability/large-pack.js';
 import { type Pack, parsePack, standardPack } from '../../src/viability/pack.js';
 import { neededBy, rankOfAll } from '../../src/viability/prompts.js';
+import { trainingSessions } from '../../src/viability/training-sessions.js';
 
 const sessionOf = (pack: Pack, facts: number, seed = 1) =>
   generateSession(pack, { seed, facts, split: 'heldOut', hops: 2 });
@@ -26,6 +28,7 @@ describe.each([
         expect(asked).not.toContain(person);
         expect(asked).not.toContain(keyword);
         expect(answer.toLowerCase()).toContain(keyword);
+        expect(answer.toLowerCase().startsWith(`${person}'s `)).toBe(true);
         expect(told.filter((one) => one.includes(keyword))).toEqual([right!.text.toLowerCase()]);
         expect(facts.filter(({ entity }) => entity?.toLowerCase() === person)).toEqual([bridge]);
       }
@@ -51,6 +54,29 @@ describe.each([
     const plain = { seed: 1, facts: 40, split: 'heldOut' } as const;
     expect(generateSession(pack, { ...plain, hops: 1 })).toEqual(generateSession(pack, plain));
     expect(generateSession(pack, plain).facts.some(({ kind }) => kind === 'bridge')).toBe(false);
+  });
+});
+
+describe('the training of retrieval for two memories', () => {
+  const train = (hops: number) => trainingSessions(standardPack(), { sessions: 9, hops }).sessions;
+
+  it('has both searches of such questions in every third session, and all others as before', () => {
+    const [plain, both] = [train(1), train(2)];
+    for (const [i, { facts, queries }] of both.entries()) {
+      if (i % 3 !== 2) {
+        expect({ facts, queries }).toEqual(plain[i]);
+        continue;
+      }
+      expect(queries).toHaveLength(16);
+      for (let k = 0; k < queries.length; k += 2) {
+        const [first, second] = queries.slice(k, k + 2) as [(typeof queries)[0], (typeof queries)[0]];
+        const person = /(\S+)[.]$/.exec(facts[first.target]!)![1]!;
+        expect(askedAgain(facts[first.target]!, first.text)).toContain(second.text);
+        expect(second.text).toContain(person);
+        expect(first.text).not.toContain(person);
+        expect(facts[second.target]!.toLowerCase()).toContain(`${person}'s`.toLowerCase());
+      }
+    }
   });
 });
 

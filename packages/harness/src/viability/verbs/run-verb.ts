@@ -37,6 +37,14 @@ const runSchema = z.strictObject({
     .min(0)
     .optional()
     .describe('weight of BM25 over words beside the bundles; default that of the adapters'),
+  hops: z
+    .int()
+    .min(1)
+    .max(4)
+    .optional()
+    .describe(
+      'searches of a question, each after the first with the best memory of the one before; default that of the adapters',
+    ),
   suite: z.enum(suiteNames).default('base').describe('what the sessions are like'),
   replace: z
     .boolean()
@@ -64,7 +72,15 @@ function modesOf(given: readonly string[]): Mode[] {
 }
 
 /** What the quick form has of its own. */
-const OF_THE_WHOLE = ['capacity', 'pack', 'adapters', 'modes', 'maxNewTokens', 'lexicalWeight'] as const;
+const OF_THE_WHOLE = [
+  'capacity',
+  'pack',
+  'adapters',
+  'modes',
+  'maxNewTokens',
+  'lexicalWeight',
+  'hops',
+] as const;
 
 type Options = z.output<typeof runSchema>;
 type Told = Pick<ViabilityOptions, 'signal' | 'onSession'>;
@@ -88,9 +104,13 @@ async function runQuick(
   ).finally(() => engine.dispose());
 }
 
-/** Adapters with another weight of the words. */
-const weighing = (adapters: ConversationAdapters, lexicalWeight: number | undefined): ConversationAdapters =>
-  lexicalWeight === undefined ? adapters : { ...adapters, config: { ...adapters.config, lexicalWeight } };
+/** Adapters that search otherwise. */
+function searching(
+  adapters: ConversationAdapters,
+  { lexicalWeight = adapters.config.lexicalWeight, hops = adapters.config.hops }: Options,
+): ConversationAdapters {
+  return { ...adapters, config: { ...adapters.config, lexicalWeight, hops } };
+}
 
 /** The gate with a model of the user. */
 async function runWhole(options: Options, told: Told): Promise<ViabilityReport> {
@@ -103,7 +123,7 @@ async function runWhole(options: Options, told: Told): Promise<ViabilityReport> 
   const { engine, text } = await open({ ...options, model });
   try {
     const trained = await loadConversation(options.adapters, text.model.options);
-    const adapters = weighing(trained, options.lexicalWeight);
+    const adapters = searching(trained, options);
     const report = await runViability(text, adapters, packOf(options.pack), {
       suite: options.suite,
       replaces: options.replace,

@@ -88,6 +88,12 @@ const trainSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe('people and things of every session are called by names of its own, made up anew'),
+  hops: z
+    .int()
+    .min(1)
+    .max(2)
+    .default(1)
+    .describe('searches of a question; 2 for questions that need two memories, which it then learns too'),
   lexicalWeight: z.number().min(0).default(0).describe('weight of BM25 over words beside the bundles'),
   dTopic: z.int().min(4).default(48).describe('width of the topic bundle'),
   prefixMode: z.enum(['kv', 'slots']).default('kv').describe('cached keys and values, or token embeddings'),
@@ -116,16 +122,17 @@ export const trainAdaptersVerb: MechanismVerb<typeof trainSchema> = {
   schema: trainSchema,
   examples: [
     'palimpsest viability train-adapters --model pocket --out pocket-memory',
+    'palimpsest viability train-adapters --model pocket --hops 2 --out pocket-memory-2',
     'palimpsest viability train-adapters --model session --pack large --fresh-names --facts 200 --sessions 40 --d-topic 96 --lexical-weight 0.05',
   ],
   async run(options, { output, signal }) {
     const { engine, text } = await open(options);
     try {
       const { sessions, corpus } = trainingSessions(packOf(options.pack), options);
-      const { prefixMode, kvDtype, kvTokens, lexicalWeight, dTopic, steps, seed, out } = options;
+      const { prefixMode, kvDtype, kvTokens, hops, lexicalWeight, dTopic, steps, seed, out } = options;
       let last = Number.NaN;
       const adapters = await trainConversation(text, sessions, {
-        memory: { prefixMode, kvDtype, kvTokens: keptTokens(kvTokens), lexicalWeight, dTopic },
+        memory: { prefixMode, kvDtype, kvTokens: keptTokens(kvTokens), hops, lexicalWeight, dTopic },
         corpus,
         steps,
         seed,
