@@ -230,8 +230,8 @@ export class AgentMemory {
     this.#known.drop(id);
   }
 
-  #packed(mid: number | undefined): { stored?: PackedMemory } {
-    return this.model && mid !== undefined ? { stored: packStored(this.model.stored(mid)) } : {};
+  #packed(mid: number | undefined, summary = true): { stored?: PackedMemory } {
+    return this.model && mid !== undefined ? { stored: packStored(this.model.stored(mid, summary)) } : {};
   }
 
   async #replay(event: JournalEvent): Promise<void> {
@@ -241,7 +241,7 @@ export class AgentMemory {
     else {
       const { record, stored } = event as unknown as { record: MemoryRecord; stored?: PackedMemory };
       this.#drop(record.id);
-      this.#take(record, await this.#restored(record.text, stored && unpackStored(stored)));
+      this.#take(record, await this.#restored(record.text, stored && unpackStored(stored, record.text)));
     }
   }
 
@@ -253,7 +253,11 @@ export class AgentMemory {
   }
 
   async #compactIfDue(): Promise<void> {
-    const events = () => this.#known.all().map(({ record, mid }) => ({ record, ...this.#packed(mid) }));
+    const events = () => {
+      const all = this.#known.all();
+      // The last one brings back the summary for all.
+      return all.map(({ record, mid }, i) => ({ record, ...this.#packed(mid, i === all.length - 1) }));
+    };
     await this.#folder?.compactIfDue({ size: this.size, events }, this.#nextId);
   }
 }

@@ -1,16 +1,15 @@
 import type { StoredMemory } from '../conversation/memory-records.js';
 
-/** A stored memory as JSON; arrays of numbers are base64. */
+/** A stored memory as JSON, beside its text; arrays of numbers are base64. */
 export interface PackedMemory {
   readonly form: string;
-  readonly text: string;
   readonly ts: number;
-  readonly time: string;
-  readonly topic: string;
-  readonly ctx: string;
-  readonly tokens: readonly number[];
+  /** Absent in journals of former versions, whose form fits no adapters of this one. */
+  readonly directions?: string;
+  /** Ids of the tokens that slots stand for; absent without slots. */
+  readonly tokens?: readonly number[];
   readonly keyValues: string;
-  readonly summary: string;
+  readonly summary?: string;
 }
 
 const base64 = (data: Float32Array | Uint8Array): string =>
@@ -19,41 +18,31 @@ const base64 = (data: Float32Array | Uint8Array): string =>
 const bytesFrom = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'base64'));
 const floatsFrom = (text: string): Float32Array => new Float32Array(bytesFrom(text).buffer);
 
-export function packStored({
+export const packStored = ({
   form,
-  text,
   ts,
   directions,
   tokens,
   keyValues,
   summary,
-}: StoredMemory): PackedMemory {
-  return {
-    form,
-    text,
-    ts,
-    time: base64(directions.time),
-    topic: base64(directions.topic),
-    ctx: base64(directions.ctx),
-    tokens,
-    keyValues: base64(keyValues),
-    summary: base64(summary),
-  };
-}
+}: StoredMemory): PackedMemory => ({
+  form,
+  ts,
+  directions: base64(directions),
+  ...(tokens.length > 0 && { tokens }),
+  keyValues: base64(keyValues),
+  ...(summary && { summary: base64(summary) }),
+});
 
-export function unpackStored(packed: PackedMemory): StoredMemory {
-  const { form, text, ts, tokens } = packed;
-  return {
-    form,
-    text,
-    ts,
-    tokens,
-    directions: {
-      time: floatsFrom(packed.time),
-      topic: floatsFrom(packed.topic),
-      ctx: floatsFrom(packed.ctx),
-    },
-    keyValues: bytesFrom(packed.keyValues),
-    summary: floatsFrom(packed.summary),
-  };
-}
+export const unpackStored = (
+  { form, ts, directions = '', tokens = [], keyValues, summary }: PackedMemory,
+  text: string,
+): StoredMemory => ({
+  form,
+  text,
+  ts,
+  tokens,
+  directions: bytesFrom(directions),
+  keyValues: bytesFrom(keyValues),
+  ...(summary !== undefined && { summary: floatsFrom(summary) }),
+});

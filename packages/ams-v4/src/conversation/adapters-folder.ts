@@ -1,5 +1,7 @@
 import type { TransformerConfig } from '@palimpsest/backbone';
 import {
+  floatsToHalves,
+  halvesToFloats,
   InputError,
   nodeModule,
   parseJson,
@@ -15,6 +17,7 @@ import type { ConversationAdapters, FeatureStandard } from './adapters.js';
 import { conversationConfig } from './config.js';
 import { headsInit } from './heads.js';
 import { fieldWidths, KakeyaRows } from './kakeya-rows.js';
+import type { RowMaps } from './row-prediction.js';
 import { Standardiser } from './standardiser.js';
 
 const SETTINGS = 'memory.json';
@@ -48,6 +51,7 @@ export async function saveConversation(folder: string, adapters: ConversationAda
   for (const [name, data] of Object.entries(treeToRecord<Float32Array>(vectors))) {
     tensors[name] = { data, shape: [data.length], dtype: 'F32' };
   }
+  for (const [name, tensor] of Object.entries(predictionTensors(adapters.prediction))) tensors[name] = tensor;
   await writeSafetensors(arrays, tensors);
   await adapters.rows?.registry.save(sets);
   const json = {
@@ -77,7 +81,8 @@ export async function loadConversation(
     );
   });
   const json = parseSettings(text, settings);
-  const config = conversationConfig(json.config);
+  // Adapters from before there was a prediction have none.
+  const config = conversationConfig({ kvContext: 0, ...json.config });
   const { tensors } = await readSafetensors(arrays);
   const vector = (name: string): Float32Array => {
     const found = tensors.get(name);
@@ -106,7 +111,35 @@ export async function loadConversation(
     rarity: WordRarity.fromJSON(json.rarity),
     ...(tensors.has('tokenWeights') && { tokenWeights: vector('tokenWeights') }),
     ...(json.sets && { rows: await KakeyaRows.load(sets, widths) }),
+    ...predictionIn(tensors),
   };
+}
+
+const PREDICTION = 'prediction';
+
+function predictionTensors(maps: RowMaps | undefined): Record<string, SafeTensor> {
+  if (!maps) return {};
+  const halves = ({ data, shape }: NDArray): SafeTensor => ({
+    data: floatsToHalves(Float32Array.from(data)),
+    shape,
+    dtype: 'F16',
+  });
+  const { map, offset, reading } = maps;
+  return {
+    [`${PREDICTION}.map`]: halves(map),
+    [`${PREDICTION}.offset`]: { data: Float32Array.from(offset.data), shape: offset.shape, dtype: 'F32' },
+    ...(reading && { [`${PREDICTION}.reading`]: halves(reading) }),
+  };
+}
+
+function predictionIn(tensors: ReadonlyMap<string, SafeTensor>): { prediction?: RowMaps } {
+  const array = (name: string): NDArray | undefined => {
+    const found = tensors.get(`${PREDICTION}.${name}`);
+    if (found?.data instanceof Uint16Array) return ndarray(halvesToFloats(found.data), found.shape);
+    return found?.data instanceof Float32Array ? ndarray(found.data, found.shape) : undefined;
+  };
+  const [map, offset, reading] = [array('map'), array('offset'), array('reading')];
+  return map && offset ? { prediction: { map, offset, ...(reading && { reading }) } } : {};
 }
 
 const settingsSchema = z.object({

@@ -3,6 +3,7 @@ import type { WordRarity } from '../text/content-words.js';
 import type { ConversationConfig } from './config.js';
 import type { HeadParameters } from './heads.js';
 import type { KakeyaRows } from './kakeya-rows.js';
+import type { RowMaps } from './row-prediction.js';
 import type { Standardiser } from './standardiser.js';
 
 /** Standardisers of centroids and states. */
@@ -23,4 +24,6 @@ export interface ConversationAdapters {
   readonly tokenWeights?: Float32Array;
   /** Sets of keys and values; absent where they are kept in another form. */
   readonly rows?: KakeyaRows;
+  /** What tokens tell of their keys and values; the sets then hold what differs. */
+  readonly prediction?: RowMaps;
 }

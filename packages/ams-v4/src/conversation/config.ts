@@ -44,7 +44,22 @@ export const conversationSchema = z.strictObject({
     .enum(['kakeya', 'int8', 'int4', 'f16', 'f32'])
     .default('kakeya')
     .describe('form of keys and values'),
-  kvBytesPerVec: z.int().min(1).default(32).describe('bytes of one Kakeya record'),
+  kvContext: z
+    .int()
+    .min(0)
+    .default(3)
+    .describe(
+      'with kakeya: tokens, one and those before it, from which its keys and values are predicted, so that only what differs is kept; 0 for none',
+    ),
+  kvBytesPerVec: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('bytes of one Kakeya record; default 6, and 32 where nothing is predicted'),
+  directionDtype: z
+    .enum(['int8', 'f32'])
+    .default('int8')
+    .describe('form of the directions by which memories are found'),
   slotsPerMemory: count.default(12).describe('token embeddings of a memory with slots'),
   writeGate: z
     .union([z.literal('off'), z.number().gt(0).max(1)])
@@ -57,8 +72,11 @@ export const conversationSchema = z.strictObject({
     .describe('how a question stands in a conversation'),
 });
 
-export type ConversationConfig = z.output<typeof conversationSchema>;
+export type ConversationConfig = z.output<typeof conversationSchema> & { readonly kvBytesPerVec: number };
 export type ConversationOptions = z.input<typeof conversationSchema>;
+
+/** Bytes of a record of what differs from a prediction, and of one of whole keys and values. */
+const RECORD_BYTES = { predicted: 6, whole: 32 };
 
 /** Fills in defaults. @throws InputError naming the first option that is unknown, of the wrong type or out of range. */
 export function conversationConfig(options: ConversationOptions = {}): ConversationConfig {
@@ -74,7 +92,9 @@ export function conversationConfig(options: ConversationOptions = {}): Conversat
       `The option '${form}' of a memory must hold {text} once, but is '${parsed.data[form]}'.`,
     );
   }
-  return Object.freeze(parsed.data);
+  const kvBytesPerVec =
+    parsed.data.kvBytesPerVec ?? RECORD_BYTES[parsed.data.kvContext > 0 ? 'predicted' : 'whole'];
+  return Object.freeze({ ...parsed.data, kvBytesPerVec });
 }
 
 /** A text in its form, and where it begins there. */

@@ -1,6 +1,6 @@
 import { KakeyaRegistry, type Matrix, matrix, type RoutingEntry } from '@palimpsest/kakeya';
 import { InputError, type NDArray, ndarray, Rng } from '@palimpsest/tensor-core';
-import type { RowCodec } from './row-codec.js';
+import type { PlainRowCodec } from './row-codec.js';
 
 /** Most numbers of a field. */
 const WIDEST_FIELD = 1024;
@@ -8,6 +8,8 @@ const VARIANCE = 0.999;
 /** Most rows that sets are built from. */
 const MOST_ROWS = 4000;
 const AXIS_SEED = 47;
+/** Rows that a registry keeps at least. */
+const FEWEST_SAMPLES = 2;
 
 /** Fields of a row: groups of consecutive layers of at most 1,024 numbers, two at least. */
 export function fieldWidths(layers: number, layerWidth: number): number[] {
@@ -27,7 +29,7 @@ const fieldNames = (count: number): string[] =>
  * Keys and values as records of Kakeya sets of their own: the rows of a frozen model do not drift, so the sets are built once and
  * saved with what was trained (DERIVATION.md, "Key and value memory").
  */
-export class KakeyaRows implements RowCodec {
+export class KakeyaRows implements PlainRowCodec {
   readonly name = 'kakeya';
   readonly bytesPerRow: number;
   readonly #names: readonly string[];
@@ -46,7 +48,13 @@ export class KakeyaRows implements RowCodec {
    * @throws InputError when there are too few for sets.
    */
   static build(rows: NDArray, widths: readonly number[], bytesPerVec: number): KakeyaRows {
-    const registry = new KakeyaRegistry({ bytesPerVec, kakeyaVarianceRatio: VARIANCE });
+    // Rows of a frozen model do not drift: the sets are never built again, and keep no rows for it.
+    const registry = new KakeyaRegistry({
+      bytesPerVec,
+      kakeyaVarianceRatio: VARIANCE,
+      rebuildPolicy: 'never',
+      reservoirSize: FEWEST_SAMPLES,
+    });
     const names = fieldNames(widths.length);
     const owners = ['topic', 'ctx'] as const;
     registry.defineSets(names.map((name, i): RoutingEntry => ({ owner: owners[i % 2]!, fields: [name] })));

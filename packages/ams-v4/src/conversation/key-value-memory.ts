@@ -1,7 +1,6 @@
 import { MemStore } from '@palimpsest/fiber-geometry';
 import { tokenSpans } from '@palimpsest/lm';
 import { InputError } from '@palimpsest/tensor-core';
-import { rowsAt } from '../key-values/token-rows.js';
 import { updatedSummary } from '../model/session-summary.js';
 import type { TextModel } from '../model/text-model.js';
 import type { PerBundle } from '../prefix/cross-bundle-attention.js';
@@ -10,6 +9,7 @@ import { contentTokens } from '../text/content-words.js';
 import type { ConversationAdapters } from './adapters.js';
 import { codecOf } from './codec-of-adapters.js';
 import type { ConversationConfig } from './config.js';
+import { directionBytes, directionsFrom, roundedDirections } from './direction-codes.js';
 import { Directions } from './directions.js';
 import { featuresOf, type TextFeatures } from './features.js';
 import { fusedSearch, type Searched } from './fused-search.js';
@@ -20,14 +20,17 @@ import type {
   Answer,
   AnswerOptions,
   FoundMemory,
+  MemoryBytes,
   MemoryPrefix,
   StoredMemory,
   WriteOptions,
   WrittenMemory,
 } from './memory-records.js';
-import { keptTokens } from './memory-tokens.js';
+import { memoryTokens } from './memory-tokens.js';
 import { coordinatesOf, formOf, storedOf } from './stored-form.js';
 
+/** Bytes of a memory's number and of the time at which it was written. */
+const BOOKKEEPING = 16;
 /** Nearest memories that the write gate looks at. */
 const GATE_NEIGHBOURS = 8;
 
@@ -55,7 +58,9 @@ export class KeyValueMemory {
     this.config = config;
     const { dTime, dTopic, dCtx } = config;
     this.store = new MemStore({ dTime, dTopic, dCtx, dFTime: 1, dFTopic: 1, dFCtx: 1 });
-    this.bank = new KvBank(codecOf(text, adapters));
+    this.bank = new KvBank(codecOf(text, adapters), (mid) =>
+      memoryTokens(text, adapters, this.store.get(mid)!.sourceText),
+    );
     this.#prefixes = new PrefixMaker(text, config, this.store, this.bank);
     this.#directions = new Directions(text.engine, adapters, text.width);
     const { weights } = this.#directions;
@@ -111,12 +116,20 @@ export class KeyValueMemory {
     return this.store.remove(mid);
   }
 
-  /** A memory in a form that `restore` takes. @throws InputError for an id that is not there. */
-  stored(mid: number): StoredMemory {
+  /**
+   * A memory in a form that `restore` takes.
+   * @param summary whether it is to bring back the session summary: one memory of a session is enough
+   * @throws InputError for an id that is not there.
+   */
+  stored(mid: number, summary = true): StoredMemory {
     const entry = this.store.get(mid);
     if (!entry) throw new InputError(`There is no memory ${mid}.`);
     const keyValues = this.bank.bytesOf(mid) ?? new Uint8Array(0);
-    return storedOf(entry, { form: this.#form, keyValues, summary: this.#summary! });
+    return storedOf(entry, this.config, {
+      form: this.#form,
+      keyValues,
+      ...(summary && { summary: this.#summary }),
+    });
   }
 
   /** Whether a stored memory was made with these adapters. */
@@ -130,7 +143,7 @@ export class KeyValueMemory {
       throw new InputError('The stored memory was made with other adapters; write its text anew.');
     const { text, ts, tokens, keyValues, summary, directions } = stored;
     const mid = this.store.add({
-      ...coordinatesOf(directions),
+      ...coordinatesOf(directionsFrom(directions, this.config)),
       ts,
       last: ts,
       sourceText: text,
@@ -138,7 +151,7 @@ export class KeyValueMemory {
     });
     if (keyValues.length > 0) this.bank.restore(mid, keyValues);
     this.#words.add(mid, text);
-    this.#summary = summary;
+    this.#summary = summary ?? this.#summary;
     this.#written = Math.max(this.#written, ts + 1);
     return mid;
   }
@@ -194,22 +207,19 @@ export class KeyValueMemory {
     return this.text.encode(this.config.queryForm.replace('{text}', () => question));
   }
 
-  /** Bytes of the memories: directions, keys and values with the slots' ids, texts. */
-  bytes(): {
-    readonly directions: number;
-    readonly keyValues: number;
-    readonly slots: number;
-    readonly text: number;
-  } {
+  /** Bytes of the memories as they are kept; an index of their directions in float32 is made beside them in working memory. */
+  bytes(): MemoryBytes {
     const entries = this.store.allEntries();
-    const { dTime, dTopic, dCtx } = this.config;
     const sum = (of: (entry: (typeof entries)[number]) => number) =>
       entries.reduce((all, entry) => all + of(entry), 0);
     return {
-      directions: entries.length * 4 * (dTime + dTopic + dCtx),
+      directions: sum(({ timeDirn: time, topicDirn: topic, ctxDirn: ctx }) => {
+        return directionBytes({ time, topic, ctx }, this.config).length;
+      }),
       keyValues: this.bank.byteLength,
       slots: sum(({ contentTokenIds }) => 4 * contentTokenIds.length),
       text: sum(({ sourceText }) => new TextEncoder().encode(sourceText).length),
+      bookkeeping: BOOKKEEPING * entries.length,
     };
   }
 
@@ -231,7 +241,8 @@ export class KeyValueMemory {
       return this.#summary;
     });
     const times = texts.map((_, i) => this.#written + i);
-    return { features, directions: await this.#directions.ofMemories(inputs, summaries, times) };
+    const found = await this.#directions.ofMemories(inputs, summaries, times);
+    return { features, directions: found.map((one) => roundedDirections(one, config)) };
   }
 
   async #search(queries: readonly string[], k: number): Promise<FoundMemory[][]> {
@@ -266,15 +277,12 @@ export class KeyValueMemory {
   /** Codes keys and values of memories. */
   #keep(memories: readonly { readonly mid: number; readonly features: TextFeatures }[]): void {
     if (this.config.prefixMode !== 'kv') return;
-    const kept = memories.map(({ mid, features: { whole, start, ids, rows } }) => {
-      const spans = tokenSpans(this.text.tokenizer, whole, ids);
-      return { mid, rows: rowsAt(rows, keptTokens(this.config, whole, start, spans, this.adapters.rarity)) };
-    });
-    this.bank.setMany(kept);
+    this.bank.setMany(memories.map(({ mid, features }) => ({ mid, rows: features.rows })));
   }
 
-  /** Ids of the tokens that slots stand for. */
+  /** Ids of the tokens that slots stand for, where there are slots. */
   #contentIds({ whole, start, ids }: TextFeatures): number[] {
+    if (this.config.prefixMode !== 'slots') return [];
     const spans = tokenSpans(this.text.tokenizer, whole, ids).map((span) => ({
       start: Math.max(span.start, start) - start,
       end: Math.max(span.end, start) - start,

@@ -1,12 +1,16 @@
 import { InputError, type NDArray } from '@palimpsest/tensor-core';
-import { joinRows } from '../key-values/token-rows.js';
-import type { RowCodec } from './row-codec.js';
+import { joinRows, rowsAt } from '../key-values/token-rows.js';
+import type { RowCodec, RowTokens } from './row-codec.js';
 
 /** Keys and values of memories, coded, by id. They are no fields of the memories themselves, which hold no large arrays. */
 export class KvBank {
   readonly #bytes = new Map<number, Uint8Array>();
 
-  constructor(readonly codec: RowCodec) {}
+  /** @param tokensOf the tokens of a memory, which its text tells */
+  constructor(
+    readonly codec: RowCodec,
+    private readonly tokensOf: (mid: number) => RowTokens,
+  ) {}
 
   /** Number of memories. */
   get size(): number {
@@ -22,14 +26,16 @@ export class KvBank {
 
   /**
    * Codes memories together, which costs far less than one by one.
-   * @param rows of each memory, `[tokens, width]`
+   * @param rows of each memory, of all its tokens, `[tokens, width]`
    */
   setMany(memories: readonly { readonly mid: number; readonly rows: NDArray }[]): void {
     if (memories.length === 0) return;
-    const bytes = this.codec.encode(joinRows(memories.map(({ rows }) => rows)));
+    const tokens = memories.map(({ mid }) => this.tokensOf(mid));
+    const kept = memories.map(({ rows }, i) => rowsAt(rows, tokens[i]!.places));
+    const bytes = this.codec.encode(joinRows(kept), tokens);
     let at = 0;
-    for (const { mid, rows } of memories) {
-      const end = at + rows.shape[0]! * this.codec.bytesPerRow;
+    for (const [i, { mid }] of memories.entries()) {
+      const end = at + tokens[i]!.places.length * this.codec.bytesPerRow;
       this.#bytes.set(mid, bytes.slice(at, end));
       at = end;
     }
@@ -65,7 +71,10 @@ export class KvBank {
       bytes.set(own, at);
       at += own.length;
     }
-    return this.codec.decode(bytes);
+    return this.codec.decode(
+      bytes,
+      mids.map((mid) => this.tokensOf(mid)),
+    );
   }
 
   remove(mid: number): boolean {

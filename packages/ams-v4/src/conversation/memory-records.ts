@@ -32,12 +32,24 @@ export interface StoredMemory {
   readonly form: string;
   readonly text: string;
   readonly ts: number;
-  readonly directions: PerBundle<Float32Array>;
-  /** Ids of content tokens. */
+  /** Directions of the three bundles, as the configuration has them kept. */
+  readonly directions: Uint8Array;
+  /** Ids of the tokens that slots stand for. */
   readonly tokens: readonly number[];
   readonly keyValues: Uint8Array;
-  /** The session summary after it was written. */
-  readonly summary: Float32Array;
+  /** The session summary, where this memory is to bring it back. */
+  readonly summary?: Float32Array | undefined;
+}
+
+/** Bytes of memories by what they are for. */
+export interface MemoryBytes {
+  readonly directions: number;
+  readonly keyValues: number;
+  /** Ids of the tokens that slots stand for. */
+  readonly slots: number;
+  readonly text: number;
+  /** Numbers of memories, and when they were written. */
+  readonly bookkeeping: number;
 }
 
 export interface AnswerOptions {

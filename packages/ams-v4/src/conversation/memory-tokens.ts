@@ -1,6 +1,21 @@
-import type { TokenSpan } from '@palimpsest/lm';
+import { type TokenSpan, tokenSpans } from '@palimpsest/lm';
+import type { TextModel } from '../model/text-model.js';
 import { contentTokens, type WordRarity } from '../text/content-words.js';
-import type { ConversationConfig } from './config.js';
+import type { ConversationAdapters } from './adapters.js';
+import { type ConversationConfig, inForm } from './config.js';
+import type { RowTokens } from './row-codec.js';
+
+/** The tokens of a text that is remembered, and the places of those that are kept. */
+export function memoryTokens(
+  text: TextModel,
+  { config, rarity }: Pick<ConversationAdapters, 'config' | 'rarity'>,
+  said: string,
+): RowTokens {
+  const { whole, start } = inForm(config.memoryForm, said);
+  const ids = text.encode(whole);
+  const spans = tokenSpans(text.tokenizer, whole, ids);
+  return { ids, places: keptTokens(config, whole, start, spans, rarity) };
+}
 
 /**
  * Places of the tokens whose keys and values are kept: by default those of the text and of what ends the line, without the label
@@ -8,7 +23,7 @@ import type { ConversationConfig } from './config.js';
  * @param spans of all tokens of the text in its form
  * @param start where the text begins in its form
  */
-export function keptTokens(
+function keptTokens(
   { kvTokens, kvEnds }: Pick<ConversationConfig, 'kvTokens' | 'kvEnds'>,
   whole: string,
   start: number,

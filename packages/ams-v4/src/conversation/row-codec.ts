@@ -1,13 +1,28 @@
 import { floatToHalf, halvesToFloats } from '@palimpsest/base';
 import { type NDArray, ndarray } from '@palimpsest/tensor-core';
 
+/** The tokens of a text, and the places of those whose keys and values are kept. */
+export interface RowTokens {
+  readonly ids: readonly number[];
+  readonly places: readonly number[];
+}
+
 /** Turns rows of keys and values into bytes and back; every row has the same number of bytes. */
 export interface RowCodec {
   readonly name: string;
   readonly bytesPerRow: number;
-  /** @param rows `[tokens, width]` */
-  encode(rows: NDArray): Uint8Array;
+  /**
+   * @param rows `[tokens, width]`
+   * @param tokens of the texts that they are of, one text behind the other
+   */
+  encode(rows: NDArray, tokens: readonly RowTokens[]): Uint8Array;
   /** @returns `[tokens, width]` */
+  decode(bytes: Uint8Array, tokens: readonly RowTokens[]): NDArray<'float32'>;
+}
+
+/** A form that needs to know nothing of the tokens. */
+export interface PlainRowCodec extends RowCodec {
+  encode(rows: NDArray): Uint8Array;
   decode(bytes: Uint8Array): NDArray<'float32'>;
 }
 
@@ -16,7 +31,7 @@ const bytesOf = (data: ArrayBufferView): Uint8Array =>
 /** A copy whose start is aligned for any type. */
 const aligned = (bytes: Uint8Array): ArrayBuffer => bytes.slice().buffer as ArrayBuffer;
 
-export function floatCodec(width: number): RowCodec {
+export function floatCodec(width: number): PlainRowCodec {
   return {
     name: 'f32',
     bytesPerRow: 4 * width,
@@ -28,7 +43,7 @@ export function floatCodec(width: number): RowCodec {
   };
 }
 
-export function halfCodec(width: number): RowCodec {
+export function halfCodec(width: number): PlainRowCodec {
   return {
     name: 'f16',
     bytesPerRow: 2 * width,
@@ -44,7 +59,7 @@ export function halfCodec(width: number): RowCodec {
  * Whole numbers of 8 or 4 bits with one float32 scale per group, max|x| / (2^(bits−1) − 1). A group is what one head of one layer holds
  * of one kind.
  */
-export function integerCodec(width: number, group: number, bits: 8 | 4): RowCodec {
+export function integerCodec(width: number, group: number, bits: 8 | 4): PlainRowCodec {
   const most = 2 ** (bits - 1) - 1;
   const groups = width / group;
   const packed = (width * bits) / 8;

@@ -2,6 +2,7 @@ import { fnv1a, hex32 } from '@palimpsest/base';
 import type { MemEntry } from '@palimpsest/fiber-geometry';
 import type { PerBundle } from '../prefix/cross-bundle-attention.js';
 import type { ConversationAdapters } from './adapters.js';
+import { directionBytes } from './direction-codes.js';
 import type { StoredMemory } from './memory-records.js';
 import type { RowCodec } from './row-codec.js';
 
@@ -9,7 +10,8 @@ import type { RowCodec } from './row-codec.js';
 export const formOf = (
   { name, bytesPerRow }: RowCodec,
   { config, heads }: Pick<ConversationAdapters, 'config' | 'heads'>,
-): string => `${name} ${bytesPerRow} ${config.prefixMode} ${hex32(fnv1a(heads.memory.topic.weight.data))}`;
+): string =>
+  `${name} ${bytesPerRow} ${config.directionDtype} ${config.prefixMode} ${hex32(fnv1a(heads.memory.topic.weight.data))}`;
 
 /** The fields of a store's entry for directions: the points are the directions, and no fibers are kept. */
 export const coordinatesOf = ({ time, topic, ctx }: PerBundle<Float32Array>) => ({
@@ -27,11 +29,12 @@ export const coordinatesOf = ({ time, topic, ctx }: PerBundle<Float32Array>) => 
 /** An entry of the store as it can be kept. */
 export const storedOf = (
   entry: Pick<MemEntry, 'sourceText' | 'ts' | 'timeDirn' | 'topicDirn' | 'ctxDirn' | 'contentTokenIds'>,
+  config: ConversationAdapters['config'],
   beside: Pick<StoredMemory, 'form' | 'keyValues' | 'summary'>,
 ): StoredMemory => ({
   ...beside,
   text: entry.sourceText,
   ts: entry.ts,
-  directions: { time: entry.timeDirn, topic: entry.topicDirn, ctx: entry.ctxDirn },
+  directions: directionBytes({ time: entry.timeDirn, topic: entry.topicDirn, ctx: entry.ctxDirn }, config),
   tokens: entry.contentTokenIds,
 });

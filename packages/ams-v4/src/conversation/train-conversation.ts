@@ -1,4 +1,3 @@
-import { tokenSpans } from '@palimpsest/lm';
 import { InputError, type NDArray, Rng } from '@palimpsest/tensor-core';
 import { joinRows, rowsAt } from '../key-values/token-rows.js';
 import type { TextModel } from '../model/text-model.js';
@@ -7,7 +6,10 @@ import type { ConversationAdapters, FeatureStandard } from './adapters.js';
 import { type ConversationConfig, type ConversationOptions, conversationConfig, inForm } from './config.js';
 import { featuresOf, stacked, type TextFeatures } from './features.js';
 import { fieldWidths, KakeyaRows } from './kakeya-rows.js';
-import { keptTokens } from './memory-tokens.js';
+import { memoryTokens } from './memory-tokens.js';
+import { differences } from './predicted-rows.js';
+import type { RowTokens } from './row-codec.js';
+import { learnPrediction, RowPrediction } from './row-prediction.js';
 import { Standardiser } from './standardiser.js';
 import { type FeatureSession, type TrainHeadsOptions, trainHeads } from './train-heads.js';
 
@@ -30,8 +32,9 @@ export interface TrainConversationOptions extends TrainHeadsOptions {
 
 /** Sessions whose facts the sets of keys and values are built from. */
 const SESSIONS_OF_SETS = 60;
-/** Rows that are enough for them. */
-const ROWS_OF_SETS = 4000;
+/** Rows that are enough for them, and numbers up to which more are taken for what tokens tell. */
+const LEAST_ROWS = 4000;
+const NUMBERS_OF_SETS = 8e6;
 
 /**
  * Trains what a memory needs over a frozen language model: the maps of retrieval by contrast, and the Kakeya sets of keys and values
@@ -68,15 +71,26 @@ export async function trainConversation(
   const shared = { config, heads, memories, queries, rarity, ...(tokenWeights && { tokenWeights }) };
   if (config.kvDtype !== 'kakeya' || config.prefixMode !== 'kv') return shared;
   const ofSets = new Set(sessions.slice(0, SESSIONS_OF_SETS).flatMap((session) => session.facts));
-  const rows = setRows(
+  const kept = keptRows(
     text,
-    config,
-    rarity,
-    factFeatures.filter((_, i) => ofSets.has(facts[i]!)),
+    shared,
+    facts.flatMap((fact, i) => (ofSets.has(fact) ? [{ fact, rows: factFeatures[i]!.rows }] : [])),
   );
+  return { ...shared, ...setsOf(text, config, kept) };
+}
+
+/** The sets of keys and values, and where it is asked for what tokens tell of them. */
+function setsOf(
+  text: TextModel,
+  { kvContext, kvBytesPerVec }: ConversationConfig,
+  { rows, tokens }: KeptRows,
+): Pick<ConversationAdapters, 'rows' | 'prediction'> {
   const { layers, keyValueHeads, headWidth } = text.model.options;
   const widths = fieldWidths(layers, 2 * keyValueHeads * headWidth);
-  return { ...shared, rows: KakeyaRows.build(rows, widths, config.kvBytesPerVec) };
+  if (kvContext === 0) return { rows: KakeyaRows.build(rows, widths, kvBytesPerVec) };
+  const prediction = learnPrediction(text.unitEmbeddings, rows, tokens, kvContext);
+  const predicted = new RowPrediction(prediction, text.unitEmbeddings).rowsOf(tokens);
+  return { rows: KakeyaRows.build(differences(rows, predicted), widths, kvBytesPerVec), prediction };
 }
 
 function checkTargets(sessions: readonly TrainingSession[]): void {
@@ -146,20 +160,25 @@ function rarityOfTokens(
   return Float32Array.from(frequencies, (df) => Math.log((1 + wrapped.length) / (1 + df)));
 }
 
-/** Rows of the tokens that memories keep. */
-function setRows(
+/** Rows of the tokens that memories keep, and the tokens. */
+interface KeptRows {
+  readonly rows: NDArray;
+  readonly tokens: readonly RowTokens[];
+}
+
+function keptRows(
   text: TextModel,
-  config: ConversationConfig,
-  rarity: WordRarity,
-  features: readonly TextFeatures[],
-): NDArray {
-  const parts: NDArray[] = [];
+  adapters: Pick<ConversationAdapters, 'config' | 'rarity'>,
+  said: readonly { readonly fact: string; readonly rows: NDArray }[],
+): KeptRows {
+  const [parts, tokens]: [NDArray[], RowTokens[]] = [[], []];
   let count = 0;
-  for (const { whole, start, ids, rows } of features) {
-    const kept = keptTokens(config, whole, start, tokenSpans(text.tokenizer, whole, ids), rarity);
-    parts.push(rowsAt(rows, kept));
-    count += kept.length;
-    if (count >= ROWS_OF_SETS) break;
+  for (const { fact, rows } of said) {
+    const own = memoryTokens(text, adapters, fact);
+    parts.push(rowsAt(rows, own.places));
+    tokens.push(own);
+    count += own.places.length;
+    if (count >= Math.max(LEAST_ROWS, NUMBERS_OF_SETS / rows.shape[1]!)) break;
   }
-  return joinRows(parts);
+  return { rows: joinRows(parts), tokens };
 }

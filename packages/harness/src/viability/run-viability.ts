@@ -8,6 +8,8 @@ import type { Pack } from './pack.js';
 import type { SessionOptions } from './session.js';
 import { logitsAreUntouched } from './untouched-logits.js';
 
+const BYTE_PARTS = ['directions', 'keyValues', 'slots', 'text', 'bookkeeping'] as const;
+
 /** What sessions of a suite are like, by their number of facts. */
 export const suites = {
   base: { description: 'half of the other facts like those asked for; the gate', options: () => ({}) },
@@ -76,7 +78,7 @@ export async function runViability(
   const { suite, modes, maxTokens, replaces, sessions: count, questions = 10, firstSeed } = options;
   const results: { facts: number; modes: Partial<Record<Mode, ModeResult>> }[] = [];
   const [all, failures]: [SessionOptions[], ViabilityReport['failures'][number][]] = [[], []];
-  const bytes = { directions: 0, keyValues: 0, slots: 0, text: 0 };
+  const bytes = { directions: 0, keyValues: 0, slots: 0, text: 0, bookkeeping: 0 };
   let memories = 0;
   for (const facts of options.facts) {
     const asked = new Map<Mode, AskedQuestion[]>(modes.map((mode) => [mode, []]));
@@ -100,8 +102,7 @@ export async function runViability(
         asked.get(mode)!.push(...list);
         failures.push(...list.filter(({ firstHit }) => !firstHit).map((one) => ({ facts, mode, ...one })));
       }
-      for (const part of ['directions', 'keyValues', 'slots', 'text'] as const)
-        bytes[part] += own.bytes[part];
+      for (const part of BYTE_PARTS) bytes[part] += own.bytes[part];
       memories += own.memories;
       options.onSession?.(facts, i + 1);
     }
@@ -124,6 +125,7 @@ export async function runViability(
       keyValues: bytes.keyValues / memories,
       slots: bytes.slots / memories,
       text: bytes.text / memories,
+      bookkeeping: bytes.bookkeeping / memories,
     },
     gate: mergeGate(new Map(results.map(({ facts, modes: own }) => [facts, own])), untouched),
     failures,

@@ -25,12 +25,13 @@ const HEADER = ['N', 'mode', 'first hits %', 'loose %', 'stale %', 'recall@1 / @
 
 /** What was between the question and the model, in one sentence, so that a gate that states won is not taken for one that fibers won. */
 export const madeOf = ({ prefixMode, keyValueForm, bytesPerMemory }: ViabilityReport): string => {
-  const { keyValues, directions, slots, text } = bytesPerMemory;
+  const { keyValues, directions, slots, text, bookkeeping } = bytesPerMemory;
+  const all = keyValues + directions + slots + text + bookkeeping;
   const what =
     prefixMode === 'kv'
       ? `the model's own keys and values of the memories that retrieval found, as ${keyValueForm}, ${keyValues.toFixed(0)} bytes per memory`
       : `embeddings of content tokens of the memories that retrieval found, ${slots.toFixed(0)} bytes per memory`;
-  return `The prefix was made of ${what}; beside them ${directions.toFixed(0)} bytes of directions and ${text.toFixed(0)} of text. It is no fiber prefix.`;
+  return `The prefix was made of ${what}; beside them ${directions.toFixed(0)} bytes of directions, ${text.toFixed(0)} of text and ${bookkeeping.toFixed(0)} of bookkeeping: ${all.toFixed(0)} in all. It is no fiber prefix.`;
 };
 
 export const clauseLines = ({ gate }: ViabilityReport): string[] =>

@@ -105,6 +105,22 @@ const trainSchema = z.strictObject({
     .string()
     .default('text')
     .describe('tokens that are kept: text, all, or a number of content tokens'),
+  kvContext: z
+    .int()
+    .min(0)
+    .default(3)
+    .describe(
+      'with kakeya: tokens from which keys and values are predicted, so that only what differs is kept; 0: none',
+    ),
+  kvBytes: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('bytes of a Kakeya record, one per token and set; default 6, and 32 with --kv-context 0'),
+  directionDtype: z
+    .enum(['int8', 'f32'])
+    .default('int8')
+    .describe('form of the directions by which memories are found'),
 });
 
 /** @throws InputError for anything but text, all or a number. */
@@ -113,6 +129,13 @@ function keptTokens(given: string): 'text' | 'all' | number {
   const count = Number(given);
   if (Number.isInteger(count) && count >= 1) return count;
   throw new InputError(`--kv-tokens is text, all, or a number of content tokens, but '${given}' was given.`);
+}
+
+/** @throws InputError for a flag of Kakeya records beside another form of keys and values. */
+function checkKeyValueFlags(kvDtype: string, given: ReadonlySet<string>): void {
+  if (kvDtype === 'kakeya') return;
+  const flag = given.has('kvContext') ? '--kv-context' : given.has('kvBytes') ? '--kv-bytes' : undefined;
+  if (flag) throw new InputError(`${flag} is for Kakeya records; leave it out with --kv-dtype ${kvDtype}.`);
 }
 
 /** `viability train-adapters`: what a memory needs over a language model, from generated sessions. */
@@ -125,14 +148,26 @@ export const trainAdaptersVerb: MechanismVerb<typeof trainSchema> = {
     'palimpsest viability train-adapters --model pocket --hops 2 --out pocket-memory-2',
     'palimpsest viability train-adapters --model session --pack large --fresh-names --facts 200 --sessions 40 --d-topic 96 --lexical-weight 0.05',
   ],
-  async run(options, { output, signal }) {
+  async run(options, { output, signal, given }) {
+    checkKeyValueFlags(options.kvDtype, given);
     const { engine, text } = await open(options);
     try {
       const { sessions, corpus } = trainingSessions(packOf(options.pack), options);
-      const { prefixMode, kvDtype, kvTokens, hops, lexicalWeight, dTopic, steps, seed, out } = options;
+      const { prefixMode, kvDtype, kvTokens, kvContext, kvBytes, directionDtype } = options;
+      const { hops, lexicalWeight, dTopic, steps, seed, out } = options;
       let last = Number.NaN;
       const adapters = await trainConversation(text, sessions, {
-        memory: { prefixMode, kvDtype, kvTokens: keptTokens(kvTokens), hops, lexicalWeight, dTopic },
+        memory: {
+          prefixMode,
+          kvDtype,
+          kvTokens: keptTokens(kvTokens),
+          kvContext,
+          kvBytesPerVec: kvBytes,
+          directionDtype,
+          hops,
+          lexicalWeight,
+          dTopic,
+        },
         corpus,
         steps,
         seed,
