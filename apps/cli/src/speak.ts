@@ -1,9 +1,9 @@
 import { type LanguageModel, openLanguageModel } from '@palimpsest/harness';
 import { generate, Session, unknownCharactersRemark } from '@palimpsest/lm';
 import { createEngine, type Engine } from '@palimpsest/tensor-core';
-import { createPrompting } from './chat/prompting.js';
-import type { Recollection } from './chat/recollection.js';
+import { createPrompting, type Prompt } from './chat/prompting.js';
 import { runRepl } from './chat/repl.js';
+import { type AnyRecollection, StateRecollection } from './chat/state-recollection.js';
 import { ExitCode } from './exit.js';
 import { engineSettings } from './options/common.js';
 import { withMemory } from './options/memory.js';
@@ -36,7 +36,7 @@ export async function speak(
   try {
     language = await openModel(path, options, context, engine);
     const { params, parametersId } = language;
-    const recollection = await recollectionOf(options, context.registry, language);
+    const recollection = await recollectionOf(options, context.registry, { language, engine });
     try {
       const model = recollection
         ? language.model
@@ -82,7 +82,7 @@ export async function openModel(
 interface Speaker {
   readonly language: LanguageModel;
   readonly session: Session;
-  readonly recollection: Recollection | undefined;
+  readonly recollection: AnyRecollection | undefined;
 }
 
 async function reply(
@@ -95,13 +95,14 @@ async function reply(
   const unknown = unknownCharactersRemark(language.tokenizer, prompt, 'prompt');
   if (unknown !== undefined) output.note(`warning: ${unknown}`);
   if (promptPath === undefined) output.write(prompt);
-  const before = (await recollection?.before(prompt, { position: 0, fresh: true })) ?? '';
+  const { ids, keepContext } = await readPrompt({ language, session, recollection }, prompt);
   const recalled = recollection?.last;
   let text = '';
   const events = generate({
     session,
     tokenizer: language.tokenizer,
-    prompt: language.encodeStart(before + prompt),
+    prompt: ids,
+    keepContext,
     maximumTokens: options.maxNewTokens as number,
     sampling: samplingOf(options, given, language.sampling),
     priming: primingOf(options, language),
@@ -133,6 +134,13 @@ async function reply(
       ...(recalled && { memories: recalled.texts }),
     });
   }
+}
+
+/** What a prompt makes the model read, behind or beside what a memory of texts finds for it. */
+async function readPrompt({ language, session, recollection }: Speaker, prompt: string): Promise<Prompt> {
+  if (recollection instanceof StateRecollection) return recollection.before(prompt, session);
+  const before = (await recollection?.before(prompt, { position: 0, fresh: true })) ?? '';
+  return { ids: language.encodeStart(before + prompt), keepContext: false };
 }
 
 async function converse(

@@ -1,5 +1,6 @@
 import type { Mechanism, MechanismVerb } from '@palimpsest/lm';
 import { createAgentMemory } from './agent/agent-memory.js';
+import { openSpokenMemory } from './agent/spoken-memory.js';
 import { locomoVerb } from './verbs/locomo.js';
 import { addVerb, askVerb, exportVerb, forgetVerb, listVerb, searchVerb } from './verbs/memory-verbs.js';
 import { serveVerb } from './verbs/serve.js';
@@ -17,8 +18,9 @@ export const mechanism: Mechanism = {
       name: 'ams',
       title: "An agent's memory",
       description:
-        'what was said is kept in a folder, and what is found of it by its words stands in the prompt',
+        'what was said is kept in a folder; what is found of it by its words stands in the prompt, or with adapters as keys and values before it',
       open: (folder) => createAgentMemory('none', { folder }),
+      openOver: openSpokenMemory,
     },
   ],
   verbs: [

@@ -1,12 +1,13 @@
 import type { GoldenPart } from '@palimpsest/base/golden';
 
-import type { Engine } from '@palimpsest/tensor-core';
+import type { Engine, NDArray } from '@palimpsest/tensor-core';
 import type { z } from 'zod';
 import type { Architecture, BaseModel, OpenModel } from './architecture.js';
 import type { Inspection } from './inspection.js';
 import type { AnySequenceModel } from './sequence-model.js';
 import type { Contender } from './tasks/contender.js';
 import type { Task } from './tasks/task.js';
+import type { Tokenizer } from './tokenizers/tokenizer.js';
 
 /** What is inspected: a trained model and a text that it reads. */
 export interface InspectRequest {
@@ -47,6 +48,39 @@ export interface OpenTextMemory {
   close(): Promise<void>;
 }
 
+/** A model that speaks, and where what a memory needs over it was trained. */
+export interface SpeakingModel {
+  readonly engine: Engine;
+  readonly model: AnySequenceModel;
+  /** On the host. */
+  readonly params: unknown;
+  readonly tokenizer: Tokenizer;
+  readonly endIds: readonly number[];
+  /** Folder of trained adapters. */
+  readonly adapters: string;
+  /** Most positions of what is found. Default: as the adapters say. */
+  readonly budget?: number | undefined;
+}
+
+/** What a memory puts before a line: states of the model, and nothing into the prompt. */
+export interface RecalledState {
+  /** Best first. */
+  readonly texts: readonly RecalledText[];
+  /** Positions that they take. */
+  readonly positions: number;
+  /** The model's memory behind them, by path; absent where nothing was found. */
+  readonly state?: Readonly<Record<string, NDArray>>;
+  /** Ids of the line, as the adapters have it asked. */
+  readonly prompt: readonly number[];
+}
+
+/** A memory of texts that brings them back as states. */
+export interface OpenStateMemory extends OpenTextMemory {
+  /** Most positions of what is found. */
+  readonly budget: number;
+  recall(said: string): Promise<RecalledState>;
+}
+
 /**
  * A memory beside a model, offered by name: what is said is kept in a folder, and what is found of it stands in the prompt.
  * `--memory NAME` of the command line, for a model of any kind.
@@ -57,6 +91,8 @@ export interface TextMemory {
   readonly description: string;
   /** Opens the memory of a folder, which begins when there is none. @throws InputError when it is in use or damaged. */
   open(folder: string): Promise<OpenTextMemory>;
+  /** The same over a model with adapters. @throws InputError also for a model or adapters that do not fit. */
+  openOver?(folder: string, over: SpeakingModel): Promise<OpenStateMemory>;
 }
 
 /** How a mechanism's own verb talks. */

@@ -8,7 +8,7 @@ import {
 } from '@palimpsest/lm';
 import { InputError, writeFileAtomically } from '@palimpsest/tensor-core';
 import type { Prompting } from './prompting.js';
-import type { Recollection } from './recollection.js';
+import type { AnyRecollection } from './state-recollection.js';
 
 /** What a REPL keeps besides the memory itself. */
 export interface ChatState {
@@ -20,7 +20,7 @@ export interface ChatState {
   conversation: boolean;
   readonly prompting: Prompting;
   /** What was said, here and before, where a memory of texts was asked for. */
-  readonly recollection?: Recollection | undefined;
+  readonly recollection?: AnyRecollection | undefined;
 }
 
 interface ChatCommand {
@@ -168,7 +168,7 @@ function sampler(argument: string, description: string, key: 'temperature' | 'to
   };
 }
 
-function describeRecalled(recollection: Recollection | undefined): string {
+function describeRecalled(recollection: AnyRecollection | undefined): string {
   if (!recollection) throw new InputError('No texts are kept; begin the chat with --memory ams.');
   const { texts, tokens } = recollection.last;
   const lines = texts.map(({ id, text, score }) => `${id}  ${score.toFixed(2)}  ${text}`);

@@ -60,7 +60,7 @@ export class Recollection {
   async before(said: string, { position, fresh }: Place): Promise<string> {
     if (fresh || position === 0) this.forget();
     const { memory, sight } = this.options;
-    const lines = said.split('\n').filter((line) => line.trim() !== '');
+    const lines = linesOf(said);
     const inSight = new Set(lines.map(normal));
     for (const [text, at] of this.#readAt) if (position - at < sight) inSight.add(text);
     const found = await memory.search(said, { k: LOOKED });
@@ -97,6 +97,9 @@ export class Recollection {
     return heading === undefined ? lines : `${heading}\n${lines}\n`;
   }
 }
+
+/** What is kept of what was said: its lines. */
+export const linesOf = (said: string): string[] => said.split('\n').filter((line) => line.trim() !== '');
 
 /** A text for comparison: spaces and case do not count. */
 const normal = (text: string): string => text.trim().replaceAll(/\s+/g, ' ').toLowerCase();

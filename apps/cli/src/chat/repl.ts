@@ -3,6 +3,8 @@ import { generate, type Tokenizer, unknownCharactersRemark } from '@palimpsest/l
 import { PalimpsestError } from '@palimpsest/tensor-core';
 import type { Interrupts } from '../interrupts.js';
 import { type ChatState, runCommand } from './commands.js';
+import type { Prompt } from './prompting.js';
+import { StateRecollection } from './state-recollection.js';
 
 export interface ReplOptions {
   readonly state: ChatState;
@@ -68,12 +70,10 @@ async function answer(options: ReplOptions, line: string, signal: AbortSignal): 
 
 async function speak(options: ReplOptions, line: string, signal: AbortSignal): Promise<void> {
   const { state, tokenizer, maximumTokens, priming, stopIds, stop } = options;
-  const { session, sampling, prompting, conversation, recollection } = state;
+  const { session, sampling, prompting } = state;
   const unknown = unknownCharactersRemark(tokenizer, line, 'line');
   if (unknown !== undefined) process.stdout.write(`(${unknown})\n`);
-  const place = { position: session.position, fresh: !conversation };
-  const before = (await recollection?.before(line, place)) ?? '';
-  const { ids, keepContext } = prompting.read(before + line, !conversation, session);
+  const { ids, keepContext } = await readLine(state, line);
   const drawn: number[] = [];
   let text = '';
   const events = generate({
@@ -96,4 +96,15 @@ async function speak(options: ReplOptions, line: string, signal: AbortSignal): P
   }
   prompting.replied(drawn, text);
   process.stdout.write('\n');
+}
+
+/** What a line makes the model read, behind or beside what a memory of texts finds for it. */
+async function readLine(
+  { session, prompting, conversation, recollection }: ChatState,
+  line: string,
+): Promise<Prompt> {
+  if (recollection instanceof StateRecollection) return recollection.before(line, session);
+  const place = { position: session.position, fresh: !conversation };
+  const before = (await recollection?.before(line, place)) ?? '';
+  return prompting.read(before + line, !conversation, session);
 }

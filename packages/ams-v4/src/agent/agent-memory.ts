@@ -9,6 +9,7 @@ import type {
   AskedAnswer,
   AskOptions,
   MemoryHit,
+  Recalled,
   SearchOptions,
 } from './calls.js';
 import type { JournalEvent } from './journal.js';
@@ -18,6 +19,7 @@ import { type MemoryFilter, type MemoryRecord, matches } from './record.js';
 import { type PackedMemory, packStored, unpackStored } from './stored-memory.js';
 import { Turns } from './turns.js';
 
+const DEFAULT_NAMESPACE = 'default';
 /** Memories that are looked at for each that is wanted, as a filter may mean few of them; and again as many times more. */
 const MORE = 8;
 
@@ -86,6 +88,14 @@ export class AgentMemory {
     return this.#turns.take(() => this.#ask(question, options));
   }
 
+  /**
+   * What stands before a line that is said: the memories that it finds, but for itself, and their keys and values.
+   * @throws InputError without a language model, and after `close` of a memory with a folder.
+   */
+  recall(said: string): Promise<Recalled> {
+    return this.#turns.take(() => this.#recall(said));
+  }
+
   get(id: number): MemoryRecord | undefined {
     return this.#known.get(id)?.record;
   }
@@ -128,7 +138,7 @@ export class AgentMemory {
 
   async #add(
     text: string,
-    { namespace = 'default', metadata = {}, force = false, time }: AddOptions,
+    { namespace = DEFAULT_NAMESPACE, metadata = {}, force = false, time }: AddOptions,
   ): Promise<{ id: number; known: boolean }> {
     checkText(text);
     const same = force ? undefined : this.#known.sameText(namespace, text);
@@ -145,25 +155,48 @@ export class AgentMemory {
   }
 
   async #ask(question: string, { maxTokens = 30, ...filter }: AskOptions): Promise<AskedAnswer> {
-    const { model } = this;
-    if (!model)
-      throw new InputError(
-        'Questions are answered by a language model, but this memory has none; use search.',
-      );
-    const scored = await this.#scored(question, model.config.fusedTopK, filter);
-    const { tau, fusedTopK: k, pMin } = model.config;
-    const kept =
-      scored.length === 0
-        ? []
-        : gate(
-            scored.map(({ score }) => score),
-            { tau, k, pMin },
-          );
-    const memories = kept.filter((one) => one.kept).map(({ index }) => scored[index]!);
-    const mids = memories.map(({ id }) => this.#known.require(id).mid!);
-    const [answer] = await model.answer([question], { maxTokens, memories: mids });
+    const model = this.#required();
+    const memories = await this.#kept(model, question, filter);
+    const [answer] = await model.answer([question], { maxTokens, memories: this.#midsOf(memories) });
     await this.#touch(memories.map(({ id }) => id));
     return { text: answer!.text, memories, positions: answer!.positions };
+  }
+
+  async #recall(said: string): Promise<Recalled> {
+    const model = this.#required();
+    const known = this.#known.sameText(DEFAULT_NAMESPACE, said);
+    const memories = await this.#kept(model, said, {}, known);
+    await this.#touch(memories.map(({ id }) => id));
+    return {
+      memories,
+      ...(memories.length > 0 && { prefix: model.prefixOf(this.#midsOf(memories)) }),
+    };
+  }
+
+  /** @throws InputError without a language model. */
+  #required(): KeyValueMemory {
+    if (this.model) return this.model;
+    throw new InputError(
+      'Questions are answered by a language model, but this memory has none; use search.',
+    );
+  }
+
+  /** Memories that stand before a question, best first. */
+  async #kept(
+    model: KeyValueMemory,
+    question: string,
+    filter: MemoryFilter,
+    except?: number,
+  ): Promise<MemoryHit[]> {
+    const { tau, fusedTopK: k, pMin } = model.config;
+    const scored = (await this.#scored(question, k, filter)).filter(({ id }) => id !== except);
+    if (scored.length === 0) return [];
+    const scores = scored.map(({ score }) => score);
+    return gate(scores, { tau, k, pMin }).flatMap(({ index, kept }) => (kept ? [scored[index]!] : []));
+  }
+
+  #midsOf(memories: readonly MemoryHit[]): number[] {
+    return memories.map(({ id }) => this.#known.require(id).mid!);
   }
 
   async #update(id: number, text: string): Promise<MemoryRecord> {

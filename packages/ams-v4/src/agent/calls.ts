@@ -1,3 +1,4 @@
+import type { MemoryPrefix } from '../conversation/memory-records.js';
 import type { MemoryFilter, MemoryRecord } from './record.js';
 
 export interface AgentMemoryOptions {
@@ -39,4 +40,12 @@ export interface AskedAnswer {
   readonly memories: readonly MemoryHit[];
   /** Positions that they took. */
   readonly positions: number;
+}
+
+/** What stands before a line that is said. */
+export interface Recalled {
+  /** Best first. */
+  readonly memories: readonly MemoryHit[];
+  /** Absent where nothing was found. */
+  readonly prefix?: MemoryPrefix;
 }

@@ -91,6 +91,8 @@ export interface LanguageModel {
   readonly chatTemplate?: ChatTemplate | undefined;
   /** What the model reads and writes are lines that end with this. */
   readonly lineEnd?: string | undefined;
+  /** Folder of adapters that come with the model, by which memories stand before its prompts as keys and values. */
+  readonly memoryAdapters?: string | undefined;
   /** One sentence per oddity of the folder. */
   readonly warnings: readonly string[];
   /** Removes files that were written to hold the weights; no engine may use the model any more. */

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { type ModelCard, shippedFolder, shippedModels } from '@palimpsest/models';
-import { loadPocket } from '../viability/pocket.js';
+import { adaptersOfPocket, loadPocket } from '../viability/pocket.js';
 import type { LanguageModel } from './open-language-model.js';
 
 /** What can be talked to without training anything. */
@@ -33,6 +33,7 @@ export async function openSessionModel(place: string): Promise<LanguageModel | u
     encodeStart: (text) => tokenizer.encode(text),
     endIds,
     sampling: {},
+    memoryAdapters: adaptersOfPocket(),
     warnings: [],
     dispose: async () => {},
   };

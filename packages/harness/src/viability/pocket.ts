@@ -49,6 +49,9 @@ export interface Pocket {
 /** The folder of the small model that ships with this package. */
 export const embeddedPocketFolder = (): string => join(dirname(fileURLToPath(import.meta.url)), 'pocket');
 
+/** The folder of its adapters. */
+export const adaptersOfPocket = (folder = embeddedPocketFolder()): string => join(folder, ADAPTERS);
+
 /**
  * Writes an offline backbone with 8 bits per weight, each row of a matrix with a scale of its own, and its adapters: what ships.
  * @param model folder of `train-backbone`
@@ -97,7 +100,7 @@ export async function loadPocket(folder = embeddedPocketFolder(), capacity = CAP
   return {
     frozen: { model, params, tokenizer, endIds: [tokenizer.endId!] },
     tokenizer,
-    adapters: await loadConversation(join(folder, ADAPTERS), model.options),
+    adapters: await loadConversation(adaptersOfPocket(folder), model.options),
   };
 }
 
