@@ -82,6 +82,61 @@ describe('what stands before a turn', () => {
   });
 });
 
+describe('--memory ams of a model with adapters', () => {
+  const cwd = emptyFolder();
+  const flags = ['--memory', 'ams', '--memory-folder', 'notes', '--greedy', '--max-new-tokens', '12'];
+  const talk = async (lines: readonly string[], ...more: string[]) => {
+    const input = lines.map((line) => `${line}\n`).join('');
+    const { code, stdout } = await palimpsest(['chat', 'session', ...flags, ...more], { input, cwd });
+    expect(code).toBe(0);
+    return stdout
+      .split('>> ')
+      .slice(1)
+      .map((reply) => reply.trim());
+  };
+
+  it('puts keys and values before the line, from one process to the next, and shows of what', async () => {
+    await talk(['My dog is called Rufus.', 'My sister plays the harmonica.']);
+    const [answer, found, state] = await talk(['What is my dog called?', ':memories', ':state']);
+    expect(answer).toContain('Rufus');
+    const [first, total] = found!.split('\n');
+    expect(first).toMatch(/^0 {2}\d\.\d\d {2}My dog is called Rufus\.$/);
+    const positions = Number(/^1 of 2 texts in 'notes', (\d+) of 64 tokens$/.exec(total!)![1]);
+    // The model has read the question in its form and its own answer, but nothing of the memory.
+    const { tokenizer } = await openLanguageModel('session');
+    const asked = tokenizer.encode('User: What is my dog called?\nAssistant:').length;
+    const position = Number(/^position (\d+), /.exec(state!)![1]);
+    expect(position).toBeGreaterThanOrEqual(positions + asked);
+    expect(position).toBeLessThanOrEqual(positions + asked + 12);
+  });
+
+  it('keeps no questions, and takes no more positions than it may, but for the best memory', async () => {
+    const listed = await palimpsest(['memory', 'list', '--json', '--folder', 'notes'], { cwd });
+    expect(JSON.parse(listed.stdout)).toHaveLength(2);
+    const found = (await talk(['Does my sister play?', ':memories'], '--budget', '5'))[1]!;
+    expect(found.split('\n').at(-1)).toMatch(/ of 5 tokens$/);
+    const alone = (await talk(['Tell me about my dog.', ':memories'], '--memory-folder', 'new'))[1];
+    expect(alone).toBe("0 of 1 texts in 'new', 0 of 64 tokens");
+  });
+
+  it('generates behind what it finds', async () => {
+    const prompt = ['--prompt', 'What is my dog called?', '--json'];
+    const { stdout } = await palimpsest(['generate', 'session', ...prompt, ...flags], { cwd });
+    expect(JSON.parse(stdout)).toMatchObject({
+      text: expect.stringContaining('Rufus'),
+      memories: [{ id: 0, text: 'My dog is called Rufus.' }],
+    });
+  });
+
+  it.each([
+    [['--adapters', 'nowhere', '--memory', 'ams'], "'nowhere' holds no adapters of a memory"],
+    [['--adapters', 'nowhere'], '--adapters belongs to a memory of texts'],
+  ])('%j is refused in one sentence with code 2', async (more, message) => {
+    const { code, stderr } = await palimpsest(['chat', 'session', ...more], { cwd });
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(message) });
+  });
+});
+
 describe('--memory ams', () => {
   let run: string;
   beforeAll(async () => {

@@ -176,9 +176,7 @@ export class AgentMemory {
   /** @throws InputError without a language model. */
   #required(): KeyValueMemory {
     if (this.model) return this.model;
-    throw new InputError(
-      'Questions are answered by a language model, but this memory has none; use search.',
-    );
+    throw new InputError('Questions are answered by a language model, but this memory has none; use search.');
   }
 
   /** Memories that stand before a question, best first. */

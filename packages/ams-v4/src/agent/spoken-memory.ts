@@ -1,4 +1,9 @@
-import { stateFromRows, type Transformer, type TransformerParameters, transformerOf } from '@palimpsest/backbone';
+import {
+  stateFromRows,
+  type Transformer,
+  type TransformerParameters,
+  transformerOf,
+} from '@palimpsest/backbone';
 import type { OpenStateMemory, RecalledState, SpeakingModel } from '@palimpsest/lm';
 import { InputError, type NDArray, treeToRecord } from '@palimpsest/tensor-core';
 import { loadConversation } from '../conversation/adapters-folder.js';

@@ -10,6 +10,8 @@ const RIDGE = 1e-2;
 /** Numbers that products with tokens may fill, so that tokens that come again cost no product: 16 MB. */
 const KEPT_PRODUCTS = 4e6;
 
+/** Rows of a map that are read at once. */
+const ROWS_AT_ONCE = 4;
 /** Columns that are learned at once, so that few of a wide model's are in float64. */
 const COLUMNS_AT_ONCE = 1024;
 
@@ -30,6 +32,7 @@ export interface RowMaps {
 export class RowPrediction {
   readonly #products = new Map<number, Float32Array>();
   readonly #context: number;
+  readonly #map: Float32Array;
 
   constructor(
     readonly maps: RowMaps,
@@ -37,6 +40,7 @@ export class RowPrediction {
     private readonly embeddings: NDArray,
   ) {
     this.#context = maps.map.shape[1]! / maps.offset.shape[0]!;
+    this.#map = Float32Array.from(maps.map.data);
   }
 
   /** Predicted keys and values of the tokens that are kept, one text behind the other, `[tokens · width]`. */
@@ -62,12 +66,8 @@ export class RowPrediction {
   #productOf(id: number): Float32Array {
     const known = this.#products.get(id);
     if (known) return known;
-    const { reading, map } = this.maps;
-    const columns = map.shape[1]!;
-    const product = new Float32Array(columns);
-    featuresOf(this.embeddings, reading, id).forEach((value, feature) => {
-      for (let i = 0, at = feature * columns; i < columns; i++) product[i]! += value * map.data[at + i]!;
-    });
+    const columns = this.maps.map.shape[1]!;
+    const product = timesMap(featuresOf(this.embeddings, this.maps.reading, id), this.#map, columns);
     const [oldest] = this.#products.keys();
     if (oldest !== undefined && (this.#products.size + 1) * columns > KEPT_PRODUCTS)
       this.#products.delete(oldest);
@@ -125,6 +125,23 @@ function columns({ data, shape }: NDArray, from: number, end: number): Matrix<Fl
     part.data.set(data.slice(row * width + from, row * width + end), row * part.cols);
   }
   return part;
+}
+
+/** Features times the rows of a map, four rows at a time, so that each sum is loaded and stored a quarter as often. */
+function timesMap(features: Float32Array, map: Float32Array, columns: number): Float32Array {
+  const product = new Float32Array(columns);
+  const valueAt = (feature: number) => features[feature] ?? 0;
+  for (let feature = 0; feature < features.length; feature += ROWS_AT_ONCE) {
+    const [a, b, c, d] = [valueAt(feature), valueAt(feature + 1), valueAt(feature + 2), valueAt(feature + 3)];
+    const first = feature * columns;
+    // Rows behind the last one count nothing.
+    const rowAt = (row: number) => Math.min(first + row * columns, map.length - columns);
+    const [second, third, fourth] = [rowAt(1), rowAt(2), rowAt(3)];
+    for (let i = 0; i < columns; i++) {
+      product[i]! += a * map[first + i]! + b * map[second + i]! + c * map[third + i]! + d * map[fourth + i]!;
+    }
+  }
+  return product;
 }
 
 function addFrom(row: Float32Array, product: Float32Array, from: number): void {

@@ -5,7 +5,7 @@
  * node bench/memory/speed.mjs [--rounds 15] [--threads 1]
  */
 import { parseArgs } from 'node:util';
-import { KeyValueMemory, MemLLM4, TextModel, Trainer4 } from '../../../ams-v4/dist/index.js';
+import { featuresOf, KeyValueMemory, MemLLM4, TextModel, Trainer4 } from '../../../ams-v4/dist/index.js';
 import {
   createEngine,
   crossEntropy,
@@ -64,8 +64,9 @@ const writing = await timed({
 const each = writing.write.map((time) => time / BATCH);
 const told128 = new KeyValueMemory(text, adapters);
 await told128.writeMany(batch);
-const rows = told128.bank.rowsOf(told128.store.allMids());
-const coding = await timed({ encode: () => told128.bank.codec.encode(rows) });
+const read = await featuresOf(text, told128.config, told128.config.memoryForm, batch);
+const uncoded = told128.store.allMids().map((mid, i) => ({ mid, rows: read[i].rows }));
+const coding = await timed({ encode: () => told128.bank.setMany(uncoded) });
 console.log(
   `write, in batches: ${told(each)} per sentence, of which coding ${told(coding.encode.map((time) => time / BATCH))}`,
 );
