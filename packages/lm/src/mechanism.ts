@@ -69,7 +69,7 @@ export interface RecalledState {
   /** Positions that they take. */
   readonly positions: number;
   /** The model's memory behind them, by path; absent where nothing was found. */
-  readonly state?: Readonly<Record<string, NDArray>>;
+  readonly state?: Readonly<Record<string, NDArray>> | undefined;
   /** Ids of the line, as the adapters have it asked. */
   readonly prompt: readonly number[];
 }

@@ -167,10 +167,8 @@ export class AgentMemory {
     const known = this.#known.sameText(DEFAULT_NAMESPACE, said);
     const memories = await this.#kept(model, said, {}, known);
     await this.#touch(memories.map(({ id }) => id));
-    return {
-      memories,
-      ...(memories.length > 0 && { prefix: model.prefixOf(this.#midsOf(memories)) }),
-    };
+    const prefix = memories.length > 0 ? model.prefixOf(this.#midsOf(memories)) : undefined;
+    return { memories, prefix };
   }
 
   /** @throws InputError without a language model. */

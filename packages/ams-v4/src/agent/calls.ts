@@ -47,5 +47,5 @@ export interface Recalled {
   /** Best first. */
   readonly memories: readonly MemoryHit[];
   /** Absent where nothing was found. */
-  readonly prefix?: MemoryPrefix;
+  readonly prefix?: MemoryPrefix | undefined;
 }

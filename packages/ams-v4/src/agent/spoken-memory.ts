@@ -61,7 +61,7 @@ async function recalled(
   const { memories, prefix } = await memory.recall(said);
   const prompt = text.encode(config.queryForm.replace('{text}', () => said));
   const state = prefix?.rows && treeToRecord<NDArray>(stateFromRows(model.options, prefix.rows));
-  return { texts: memories, positions: prefix?.positions ?? 0, prompt, ...(state && { state }) };
+  return { texts: memories, positions: prefix?.positions ?? 0, prompt, state };
 }
 
 /** @throws InputError for parameters of a model that keeps its matrices in another form. */

@@ -7,9 +7,9 @@ export interface PackedMemory {
   /** Absent in journals of former versions, whose form fits no adapters of this one. */
   readonly directions?: string;
   /** Ids of the tokens that slots stand for; absent without slots. */
-  readonly tokens?: readonly number[];
+  readonly tokens?: readonly number[] | undefined;
   readonly keyValues: string;
-  readonly summary?: string;
+  readonly summary?: string | undefined;
 }
 
 const base64 = (data: Float32Array | Uint8Array): string =>
@@ -29,9 +29,9 @@ export const packStored = ({
   form,
   ts,
   directions: base64(directions),
-  ...(tokens.length > 0 && { tokens }),
+  tokens: tokens.length > 0 ? tokens : undefined,
   keyValues: base64(keyValues),
-  ...(summary && { summary: base64(summary) }),
+  summary: summary && base64(summary),
 });
 
 export const unpackStored = (
@@ -44,5 +44,5 @@ export const unpackStored = (
   tokens,
   directions: bytesFrom(directions),
   keyValues: bytesFrom(keyValues),
-  ...(summary !== undefined && { summary: floatsFrom(summary) }),
+  summary: summary === undefined ? undefined : floatsFrom(summary),
 });

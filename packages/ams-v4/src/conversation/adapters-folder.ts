@@ -125,11 +125,12 @@ function predictionTensors(maps: RowMaps | undefined): Record<string, SafeTensor
     dtype: 'F16',
   });
   const { map, offset, reading } = maps;
-  return {
+  const tensors: Record<string, SafeTensor> = {
     [`${PREDICTION}.map`]: halves(map),
     [`${PREDICTION}.offset`]: { data: Float32Array.from(offset.data), shape: offset.shape, dtype: 'F32' },
-    ...(reading && { [`${PREDICTION}.reading`]: halves(reading) }),
   };
+  if (reading) tensors[`${PREDICTION}.reading`] = halves(reading);
+  return tensors;
 }
 
 function predictionIn(tensors: ReadonlyMap<string, SafeTensor>): { prediction?: RowMaps } {
@@ -139,7 +140,7 @@ function predictionIn(tensors: ReadonlyMap<string, SafeTensor>): { prediction?: 
     return found?.data instanceof Float32Array ? ndarray(found.data, found.shape) : undefined;
   };
   const [map, offset, reading] = [array('map'), array('offset'), array('reading')];
-  return map && offset ? { prediction: { map, offset, ...(reading && { reading }) } } : {};
+  return map && offset ? { prediction: { map, offset, reading } } : {};
 }
 
 const settingsSchema = z.object({

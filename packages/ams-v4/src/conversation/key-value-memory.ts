@@ -128,7 +128,7 @@ export class KeyValueMemory {
     return storedOf(entry, this.config, {
       form: this.#form,
       keyValues,
-      ...(summary && { summary: this.#summary }),
+      summary: summary ? this.#summary : undefined,
     });
   }
 

@@ -18,7 +18,7 @@ const COLUMNS_AT_ONCE = 1024;
 /** A prediction as it is saved. */
 export interface RowMaps {
   /** Directions that are read of a wide embedding, `[features, modelWidth]`; absent where all of it is. */
-  readonly reading?: NDArray;
+  readonly reading?: NDArray | undefined;
   /** `[features, context · width]`: of a token itself, of the one before it, … */
   readonly map: NDArray;
   /** What is predicted where nothing is read, `[width]`. */
@@ -114,7 +114,7 @@ export function learnPrediction(
   return {
     map: ndarray(rounded(map), [features, context * width]),
     offset: ndarray(offset, [width]),
-    ...(reading && { reading }),
+    reading,
   };
 }
 
