@@ -67,6 +67,26 @@ describe('retrieval', () => {
   });
 });
 
+describe('a lead-in', () => {
+  it('stands once before all memories, and a memory is read behind it', async () => {
+    const options = { leadIn: 'Notes:\n', kvTokens: 'all', kvDtype: 'f32' } as const;
+    const own = await trainConversation(text, talks(2, 1), { steps: 1, memory: options });
+    const memory = new KeyValueMemory(text, own);
+    const fact = "Ravi's locker opens with 4580.";
+    await memory.write(fact);
+    const question = "What is the code of Ravi's locker?";
+    const [answer] = await memory.answer([question], { maxTokens: 8 });
+    const lead = text.encode('Notes:\n');
+    const plain = [...lead, ...text.encode(`User: ${fact}\n`), ...memory.promptIds(question)];
+    const [ids] = await text.continue([plain], 8);
+    expect(answer!.text).toBe(text.decode(ids!).trim());
+    expect(answer!.positions).toBe(plain.length - memory.promptIds(question).length);
+    // Without memories it stands there alone.
+    expect(memory.prefixOf([]).positions).toBe(lead.length);
+    await memory.dispose();
+  }, 60_000);
+});
+
 describe('keys and values', () => {
   const fact = "Ravi's locker opens with 4580.";
   const question = "What is the code of Ravi's locker?";

@@ -11,7 +11,11 @@ import {
   withNeighbours,
   wordScores,
 } from '../src/locomo/evidence-recall.js';
+import { hashedWords } from '../src/locomo/hashed-words.js';
+import { learnedBundles } from '../src/locomo/learned-bundles.js';
 import { type LongConversation, readLocomo } from '../src/locomo/read-locomo.js';
+import { statesOf } from '../src/locomo/states.js';
+import { loadStates, saveStates } from '../src/locomo/states-file.js';
 import { withEngine } from './support/engine.js';
 import { talks, wordModel } from './support/word-model.js';
 
@@ -145,6 +149,59 @@ describe('the bundles of a memory', () => {
       expect(order.size).toBeGreaterThan(turns.length / 2);
     }
     await whole.dispose();
+    await text.dispose();
+  }, 60_000);
+});
+
+describe('bundles that learn from other conversations', () => {
+  const pets = ['dog', 'cat', 'parrot', 'tortoise', 'horse', 'rabbit'];
+  const made = (id: string, shift: number): LongConversation => ({
+    id,
+    turns: pets.map((pet, i) => ({ speaker: 'AB'[i % 2]!, text: `my ${pet} eats ${shift + i}`, session: 1 })),
+    questions: pets.map((pet, i) => ({
+      text: `what does the ${pet} eat`,
+      category: 'single-hop',
+      evidence: [i],
+    })),
+  });
+  const four = ['a', 'b', 'c', 'd'].map((id, shift) => made(id, 10 * shift));
+
+  it('find by hashed words what they did not learn from, and hold others back to choose settings by', async () => {
+    const { scores, held } = await learnedBundles(engine(), four, four.map(hashedWords), () => {});
+    const recalls = four.map((one, c) => evidenceRecall(one, scores[c]!, 1));
+    expect(recalls.flat().reduce((sum, share) => sum + share, 0) / 24).toBeGreaterThan(0.7);
+    held.forEach((own, c) => {
+      expect(own.size).toBe(2);
+      expect(own.has(c)).toBe(false);
+    });
+    // Evidence of the conversation that is scored has no part in its scores.
+    const lying = four.map((one, c) =>
+      c === 0 ? { ...one, questions: one.questions.map((q, i) => ({ ...q, evidence: [(i + 1) % 6] })) } : one,
+    );
+    const other = await learnedBundles(engine(), lying, lying.map(hashedWords), () => {});
+    expect(other.scores[0]).toEqual(scores[0]);
+    expect(other.scores[1]).not.toEqual(scores[1]);
+  }, 60_000);
+
+  it('read what a model makes of turns once, and keep it in a file', async () => {
+    const text = new TextModel(engine(), wordModel());
+    const states = await statesOf(text, four, () => {});
+    expect(states[0]!.turns.map((rows) => [rows.length, rows[0]!.length])).toEqual([
+      [6, 32],
+      [6, 32],
+      [6, 32],
+    ]);
+    // The mean of a late layer is that of a pass over the turn alone, without its first token.
+    const ids = text.encode('A: my dog eats 0');
+    const { pooled } = await text.read([ids], Math.round((5 * 3) / 6), 1, false);
+    states[0]!.turns[2]![0]!.forEach((value, i) => {
+      expect(value).toBeCloseTo(pooled.data[i]!, 4);
+    });
+    const file = join(folder, 'states.safetensors');
+    await saveStates(file, four, states);
+    expect(await loadStates(file, four)).toEqual(states);
+    expect(await loadStates(join(folder, 'nothing'), four)).toBeUndefined();
+    await expect(loadStates(file, four.slice(1))).rejects.toThrow('states of other conversations');
     await text.dispose();
   }, 60_000);
 });

@@ -134,8 +134,11 @@ export {
   searchLog,
 } from './search/search.js';
 export { drawTrials, SEARCHED_RATES, type Trial } from './search/trials.js';
+export { aggregate } from './viability/aggregate.js';
+export { askSession } from './viability/ask-session.js';
 export { generateSession } from './viability/generate-session.js';
 export { largePack } from './viability/large-pack.js';
 export { type Pack, standardPack } from './viability/pack.js';
 export { loadPocket, type Pocket } from './viability/pocket.js';
 export type { Session, SessionOptions } from './viability/session.js';
+export { trainingSessions } from './viability/training-sessions.js';

@@ -167,8 +167,7 @@ export class AgentMemory {
     const known = this.#known.sameText(DEFAULT_NAMESPACE, said);
     const memories = await this.#kept(model, said, {}, known);
     await this.#touch(memories.map(({ id }) => id));
-    const prefix = memories.length > 0 ? model.prefixOf(this.#midsOf(memories)) : undefined;
-    return { memories, prefix };
+    return { memories, prefix: model.prefixOf(this.#midsOf(memories)) };
   }
 
   /** @throws InputError without a language model. */

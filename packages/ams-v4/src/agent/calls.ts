@@ -46,6 +46,6 @@ export interface AskedAnswer {
 export interface Recalled {
   /** Best first. */
   readonly memories: readonly MemoryHit[];
-  /** Absent where nothing was found. */
-  readonly prefix?: MemoryPrefix | undefined;
+  /** Of no positions where nothing was found. */
+  readonly prefix: MemoryPrefix;
 }

@@ -54,14 +54,14 @@ export async function openSpokenMemory(
 
 async function recalled(
   memory: AgentMemory,
-  { text, config }: KeyValueMemory,
+  own: KeyValueMemory,
   model: Transformer,
   said: string,
 ): Promise<RecalledState> {
   const { memories, prefix } = await memory.recall(said);
-  const prompt = text.encode(config.queryForm.replace('{text}', () => said));
-  const state = prefix?.rows && treeToRecord<NDArray>(stateFromRows(model.options, prefix.rows));
-  return { texts: memories, positions: prefix?.positions ?? 0, prompt, state };
+  const prompt = own.promptIds(said);
+  const state = prefix.rows && treeToRecord<NDArray>(stateFromRows(model.options, prefix.rows));
+  return { texts: memories, positions: prefix.positions, prompt, state };
 }
 
 /** @throws InputError for parameters of a model that keeps its matrices in another form. */

@@ -1,4 +1,4 @@
-import type { TransformerConfig } from '@palimpsest/backbone';
+import { cachedRowWidth, type TransformerConfig } from '@palimpsest/backbone';
 import {
   floatsToHalves,
   halvesToFloats,
@@ -52,6 +52,8 @@ export async function saveConversation(folder: string, adapters: ConversationAda
     tensors[name] = { data, shape: [data.length], dtype: 'F32' };
   }
   for (const [name, tensor] of Object.entries(predictionTensors(adapters.prediction))) tensors[name] = tensor;
+  const { leadIn } = adapters;
+  if (leadIn) tensors.leadIn = { data: leadIn.data, shape: leadIn.shape, dtype: 'F32' };
   await writeSafetensors(arrays, tensors);
   await adapters.rows?.registry.save(sets);
   const json = {
@@ -102,6 +104,13 @@ export async function loadConversation(
     centroid: new Standardiser(vector(`${side}.centroid.mean`), vector(`${side}.centroid.deviation`)),
     hidden: new Standardiser(vector(`${side}.hidden.mean`), vector(`${side}.hidden.deviation`)),
   });
+  const leadIn = tensors.get('leadIn');
+  const rowWidth = cachedRowWidth(model);
+  if (config.leadIn !== '' && leadIn?.shape[1] !== rowWidth) {
+    throw new InputError(
+      `${arrays} lacks the keys and values of the lead-in, 'leadIn', of ${rowWidth} columns.`,
+    );
+  }
   const widths = fieldWidths(model.layers, 2 * model.keyValueHeads * model.headWidth);
   return {
     config,
@@ -110,6 +119,7 @@ export async function loadConversation(
     queries: standard('queries'),
     rarity: WordRarity.fromJSON(json.rarity),
     ...(tensors.has('tokenWeights') && { tokenWeights: vector('tokenWeights') }),
+    ...(leadIn?.data instanceof Float32Array && { leadIn: ndarray(leadIn.data, leadIn.shape) }),
     ...(json.sets && { rows: await KakeyaRows.load(sets, widths) }),
     ...predictionIn(tensors),
   };

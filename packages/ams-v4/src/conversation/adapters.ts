@@ -22,6 +22,8 @@ export interface ConversationAdapters {
   readonly rarity: WordRarity;
   /** Weights of tokens in the centroid, `[vocabSize]`; absent where all count alike. */
   readonly tokenWeights?: Float32Array;
+  /** Keys and values of the lead-in, `[tokens, cachedRowWidth]`; absent without one. */
+  readonly leadIn?: NDArray<'float32'>;
   /** Sets of keys and values; absent where they are kept in another form. */
   readonly rows?: KakeyaRows;
   /** What tokens tell of their keys and values; the sets then hold what differs. */

@@ -1,5 +1,6 @@
 import { InputError } from '@palimpsest/tensor-core';
 import { z } from 'zod';
+import type { TextModel } from '../model/text-model.js';
 
 const count = z.int().min(1);
 
@@ -65,11 +66,19 @@ export const conversationSchema = z.strictObject({
     .union([z.literal('off'), z.number().gt(0).max(1)])
     .default('off')
     .describe('topic cosine to a known memory from which a text counts as known and is not written'),
+  leadIn: z
+    .string()
+    .default('')
+    .describe('what a memory is read behind, and what stands once before all of them; empty for nothing'),
   memoryForm: z.string().default('User: {text}\n').describe('how a text stands in a conversation'),
   queryForm: z
     .string()
     .default('User: {text}\nAssistant:')
     .describe('how a question stands in a conversation'),
+  contextForm: z
+    .string()
+    .default('Context: {text}\n')
+    .describe('how the text of a memory stands in a prompt, where it does'),
 });
 
 export type ConversationConfig = z.output<typeof conversationSchema> & { readonly kvBytesPerVec: number };
@@ -86,7 +95,7 @@ export function conversationConfig(options: ConversationOptions = {}): Conversat
     const option = issue.code === 'unrecognized_keys' ? issue.keys.join(', ') : issue.path.join('.');
     throw new InputError(`The option '${option}' of a memory: ${issue.message}.`);
   }
-  for (const form of ['memoryForm', 'queryForm'] as const) {
+  for (const form of ['memoryForm', 'queryForm', 'contextForm'] as const) {
     if (parsed.data[form].split('{text}').length === 2) continue;
     throw new InputError(
       `The option '${form}' of a memory must hold {text} once, but is '${parsed.data[form]}'.`,
@@ -96,6 +105,14 @@ export function conversationConfig(options: ConversationOptions = {}): Conversat
     parsed.data.kvBytesPerVec ?? RECORD_BYTES[parsed.data.kvContext > 0 ? 'predicted' : 'whole'];
   return Object.freeze({ ...parsed.data, kvBytesPerVec });
 }
+
+/** Ids of what a memory is read behind; none where there is nothing. */
+export const leadInIds = (text: TextModel, { leadIn }: ConversationConfig): number[] =>
+  leadIn === '' ? [] : text.encode(leadIn);
+
+/** Ids of a text that stands behind the lead-in, which then has the special tokens of a beginning. */
+export const idsBehindLeadIn = (text: TextModel, { leadIn }: ConversationConfig, whole: string): number[] =>
+  text.encode(whole, leadIn === '');
 
 /** A text in its form, and where it begins there. */
 export function inForm(form: string, text: string): { readonly whole: string; readonly start: number } {

@@ -1,7 +1,8 @@
 import { type NDArray, ndarray, zeros } from '@palimpsest/tensor-core';
 import { contentCentroids } from '../encoders/content-centroid.js';
+import { rowsAt } from '../key-values/token-rows.js';
 import type { TextModel } from '../model/text-model.js';
-import { type ConversationConfig, inForm } from './config.js';
+import { type ConversationConfig, idsBehindLeadIn, inForm, leadInIds } from './config.js';
 
 /** Texts that go through the model at once, so that few numbers of texts make graphs. */
 const BATCHES = [32, 8, 1];
@@ -16,8 +17,8 @@ export interface TextFeatures {
   readonly centroid: Float32Array;
   /** Mean of the states of the pooled layer, `[width]`. */
   readonly hidden: Float32Array;
-  /** Keys and values of all tokens, `[tokens, cachedRowWidth]`. */
-  readonly rows: NDArray<'float32'>;
+  /** Keys and values of all tokens, `[tokens, cachedRowWidth]`; absent where they were not asked for. */
+  readonly rows?: NDArray<'float32'>;
 }
 
 /** The layer whose states retrieval sees: the configured one, or two thirds of all. */
@@ -29,6 +30,7 @@ export const pooledLayer = ({ poolLayer }: ConversationConfig, layers: number): 
  * @param form `{text}` stands for the text, as `memoryForm` and `queryForm` have it
  * @param weights of tokens in the centroid
  * @param signal ends the passes early, with its reason as the error
+ * @param wantsRows whether keys and values of a text are wanted, which are thousands of numbers per token
  */
 export async function featuresOf(
   text: TextModel,
@@ -37,15 +39,20 @@ export async function featuresOf(
   texts: readonly string[],
   weights?: ArrayLike<number>,
   signal?: AbortSignal,
+  wantsRows: (place: number) => boolean = () => true,
 ): Promise<TextFeatures[]> {
   const layer = pooledLayer(config, text.model.options.layers);
   const formed = texts.map((one) => inForm(form, one));
-  const ids = formed.map(({ whole }) => text.encode(whole));
+  const lead = leadInIds(text, config);
+  const ids = formed.map(({ whole }) => idsBehindLeadIn(text, config, whole));
   const features: TextFeatures[] = [];
   for (let at = 0; at < texts.length; ) {
     signal?.throwIfAborted();
     const count = BATCHES.find((size) => size <= texts.length - at)!;
-    const { pooled, rows } = await text.read(ids.slice(at, at + count), layer, false);
+    const read = ids.slice(at, at + count).map((own) => [...lead, ...own]);
+    const withRows = read.some((_, i) => wantsRows(at + i));
+    // Without a lead-in the first token is what the model parks its attention on.
+    const { pooled, rows } = await text.read(read, layer, Math.max(lead.length, 1), withRows);
     const width = text.width;
     for (let i = 0; i < count; i++) {
       const own = ids[at + i]!;
@@ -55,13 +62,21 @@ export async function featuresOf(
         ...formed[at + i]!,
         centroid: contentCentroids([own], text.unitEmbeddings, weights).data,
         hidden: config.poolLayer === 'none' ? new Float32Array(width) : Float32Array.from(hidden),
-        rows: rows[i]!,
+        ...(wantsRows(at + i) && { rows: rowsBehind(rows[i]!, lead.length) }),
       });
     }
     at += count;
   }
   return features;
 }
+
+const rowsBehind = (rows: NDArray<'float32'>, lead: number): NDArray<'float32'> =>
+  lead === 0
+    ? rows
+    : rowsAt(
+        rows,
+        Array.from({ length: rows.shape[0]! - lead }, (_, i) => lead + i),
+      );
 
 /** Vectors as the rows of a matrix. */
 export function stacked(vectors: readonly ArrayLike<number>[], width: number): NDArray<'float32'> {

@@ -8,7 +8,7 @@ import { Bm25 } from '../retrieval/bm25.js';
 import { contentTokens } from '../text/content-words.js';
 import type { ConversationAdapters } from './adapters.js';
 import { codecOf } from './codec-of-adapters.js';
-import type { ConversationConfig } from './config.js';
+import { type ConversationConfig, idsBehindLeadIn, inForm } from './config.js';
 import { directionBytes, directionsFrom, roundedDirections } from './direction-codes.js';
 import { Directions } from './directions.js';
 import { featuresOf, type TextFeatures } from './features.js';
@@ -61,7 +61,7 @@ export class KeyValueMemory {
     this.bank = new KvBank(codecOf(text, adapters), (mid) =>
       memoryTokens(text, adapters, this.store.get(mid)!.sourceText),
     );
-    this.#prefixes = new PrefixMaker(text, config, this.store, this.bank);
+    this.#prefixes = new PrefixMaker(text, config, this.store, this.bank, adapters.leadIn);
     this.#directions = new Directions(text.engine, adapters, text.width);
     const { weights } = this.#directions;
     this.#searched = { store: this.store, words: this.#words, weights, config };
@@ -204,7 +204,7 @@ export class KeyValueMemory {
 
   /** Ids of a question in its form; nothing of any memory is in it. */
   promptIds(question: string): number[] {
-    return this.text.encode(this.config.queryForm.replace('{text}', () => question));
+    return idsBehindLeadIn(this.text, this.config, inForm(this.config.queryForm, question).whole);
   }
 
   /** Bytes of the memories as they are kept; an index of their directions in float32 is made beside them in working memory. */
@@ -247,7 +247,17 @@ export class KeyValueMemory {
 
   async #search(queries: readonly string[], k: number): Promise<FoundMemory[][]> {
     const { config, adapters } = this;
-    const features = await featuresOf(this.text, config, config.queryForm, queries, adapters.tokenWeights);
+    const { queryForm } = config;
+    const { tokenWeights } = adapters;
+    const features = await featuresOf(
+      this.text,
+      config,
+      queryForm,
+      queries,
+      tokenWeights,
+      undefined,
+      () => false,
+    );
     const asked = await this.#directions.ofQueries(features, this.#summary!);
     return queries.map((query, i) => fusedSearch(this.#searched, query, asked[i]!, k));
   }
@@ -277,7 +287,7 @@ export class KeyValueMemory {
   /** Codes keys and values of memories. */
   #keep(memories: readonly { readonly mid: number; readonly features: TextFeatures }[]): void {
     if (this.config.prefixMode !== 'kv') return;
-    this.bank.setMany(memories.map(({ mid, features }) => ({ mid, rows: features.rows })));
+    this.bank.setMany(memories.map(({ mid, features }) => ({ mid, rows: features.rows! })));
   }
 
   /** Ids of the tokens that slots stand for, where there are slots. */

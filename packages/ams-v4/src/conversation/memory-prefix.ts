@@ -1,4 +1,6 @@
 import type { MemStore } from '@palimpsest/fiber-geometry';
+import type { NDArray } from '@palimpsest/tensor-core';
+import { joinRows } from '../key-values/token-rows.js';
 import type { TextModel } from '../model/text-model.js';
 import type { ConversationConfig } from './config.js';
 import type { KvBank } from './kv-bank.js';
@@ -14,11 +16,12 @@ export class PrefixMaker {
     private readonly config: ConversationConfig,
     private readonly store: MemStore,
     private readonly bank: KvBank,
+    private readonly leadIn: NDArray<'float32'> | undefined,
   ) {
     this.#frame = new SlotFrame(text, config);
   }
 
-  /** What stands before a prompt for memories, best first: as many as fit, the best one always. */
+  /** What stands before a prompt for memories, best first: the lead-in, and as many as fit, the best one always. */
   of(memories: readonly number[]): MemoryPrefix {
     const slotsOf = (mid: number) => this.store.get(mid)!.contentTokenIds;
     if (this.config.prefixMode === 'slots') {
@@ -27,8 +30,10 @@ export class PrefixMaker {
       return { positions: softPrefix?.shape[1] ?? 0, ...(softPrefix && { softPrefix }) };
     }
     const fitting = this.#fitting(memories, (mid) => this.bank.tokens(mid));
-    if (fitting.length === 0) return { positions: 0 };
-    const rows = this.bank.rowsOf(fitting);
+    const parts = this.leadIn ? [this.leadIn] : [];
+    if (fitting.length > 0) parts.push(this.bank.rowsOf(fitting));
+    if (parts.length === 0) return { positions: 0 };
+    const rows = joinRows(parts);
     return { rows, positions: rows.shape[0]! };
   }
 

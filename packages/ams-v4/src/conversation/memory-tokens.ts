@@ -2,7 +2,7 @@ import { type TokenSpan, tokenSpans } from '@palimpsest/lm';
 import type { TextModel } from '../model/text-model.js';
 import { contentTokens, type WordRarity } from '../text/content-words.js';
 import type { ConversationAdapters } from './adapters.js';
-import { type ConversationConfig, inForm } from './config.js';
+import { type ConversationConfig, idsBehindLeadIn, inForm } from './config.js';
 import type { RowTokens } from './row-codec.js';
 
 /** The tokens of a text that is remembered, and the places of those that are kept. */
@@ -12,7 +12,7 @@ export function memoryTokens(
   said: string,
 ): RowTokens {
   const { whole, start } = inForm(config.memoryForm, said);
-  const ids = text.encode(whole);
+  const ids = idsBehindLeadIn(text, config, whole);
   const spans = tokenSpans(text.tokenizer, whole, ids);
   return { ids, places: keptTokens(config, whole, start, spans, rarity) };
 }

@@ -1,6 +1,6 @@
 import { type NDArray, ndarray } from '@palimpsest/tensor-core';
 import type { TextModel } from '../model/text-model.js';
-import type { ConversationConfig } from './config.js';
+import { type ConversationConfig, leadInIds } from './config.js';
 
 /**
  * Slots of memories as a model reads them without any training: each memory is a shortened line of the conversation, its content
@@ -9,11 +9,14 @@ import type { ConversationConfig } from './config.js';
 export class SlotFrame {
   readonly #opening: readonly number[];
   readonly #closing: readonly number[];
+  readonly #leadIn: readonly number[];
 
   constructor(
     private readonly text: TextModel,
-    { memoryForm }: ConversationConfig,
+    config: ConversationConfig,
   ) {
+    const { memoryForm } = config;
+    this.#leadIn = leadInIds(text, config);
     const [before = '', after = ''] = memoryForm.split('{text}');
     const idsOf = (part: string) => (part === '' ? [] : text.encode(part, false));
     this.#opening = idsOf(before.trimEnd());
@@ -27,11 +30,12 @@ export class SlotFrame {
 
   /**
    * Embeddings of memories in their frames, one behind the other.
-   * @returns `[1, positions, width]`; nothing without memories
+   * @returns `[1, positions, width]`; nothing without memories and lead-in
    */
   prefix(memories: readonly (readonly number[])[]): NDArray | undefined {
-    if (memories.length === 0) return undefined;
-    const ids = memories.flatMap((content) => [...this.#opening, ...content, ...this.#closing]);
+    const framed = memories.flatMap((content) => [...this.#opening, ...content, ...this.#closing]);
+    const ids = [...this.#leadIn, ...framed];
+    if (ids.length === 0) return undefined;
     const { width } = this.text;
     const rows = new Float32Array(ids.length * width);
     ids.forEach((id, row) => {

@@ -3,7 +3,13 @@ import { joinRows, rowsAt } from '../key-values/token-rows.js';
 import type { TextModel } from '../model/text-model.js';
 import { WordRarity } from '../text/content-words.js';
 import type { ConversationAdapters, FeatureStandard } from './adapters.js';
-import { type ConversationConfig, type ConversationOptions, conversationConfig, inForm } from './config.js';
+import {
+  type ConversationConfig,
+  type ConversationOptions,
+  conversationConfig,
+  inForm,
+  leadInIds,
+} from './config.js';
 import { featuresOf, stacked, type TextFeatures } from './features.js';
 import { fieldWidths, KakeyaRows } from './kakeya-rows.js';
 import { memoryTokens } from './memory-tokens.js';
@@ -54,8 +60,12 @@ export async function trainConversation(
   const tokenWeights =
     config.centroidWeights === 'idf' ? rarityOfTokens(text, config, facts, questions) : undefined;
   const { signal } = options;
-  const factFeatures = await featuresOf(text, config, config.memoryForm, facts, tokenWeights, signal);
-  const queryFeatures = await featuresOf(text, config, config.queryForm, questions, tokenWeights, signal);
+  const isCoded = config.kvDtype === 'kakeya' && config.prefixMode === 'kv';
+  const ofSets = new Set(isCoded ? sessions.slice(0, SESSIONS_OF_SETS).flatMap((one) => one.facts) : []);
+  const read = (form: string, texts: readonly string[], wantsRows: (place: number) => boolean) =>
+    featuresOf(text, config, form, texts, tokenWeights, signal, wantsRows);
+  const factFeatures = await read(config.memoryForm, facts, (place) => ofSets.has(facts[place]!));
+  const queryFeatures = await read(config.queryForm, questions, () => false);
   const memories = standardOf(factFeatures, text.width);
   const queries = standardOf(queryFeatures, text.width);
   const factOf = byText(facts, standardised(factFeatures, memories, text.width));
@@ -68,13 +78,24 @@ export async function trainConversation(
   );
   const rng = Rng.fromSeed(seed);
   const heads = await trainHeads(text.engine, config, text.width, learned, rng, options);
-  const shared = { config, heads, memories, queries, rarity, ...(tokenWeights && { tokenWeights }) };
-  if (config.kvDtype !== 'kakeya' || config.prefixMode !== 'kv') return shared;
-  const ofSets = new Set(sessions.slice(0, SESSIONS_OF_SETS).flatMap((session) => session.facts));
+  const leadIn = await leadInRows(text, config);
+  const shared = {
+    config,
+    heads,
+    memories,
+    queries,
+    rarity,
+    ...(tokenWeights && { tokenWeights }),
+    ...(leadIn && { leadIn }),
+  };
+  if (!isCoded) return shared;
   const kept = keptRows(
     text,
     shared,
-    facts.flatMap((fact, i) => (ofSets.has(fact) ? [{ fact, rows: factFeatures[i]!.rows }] : [])),
+    facts.flatMap((fact, i) => {
+      const { rows } = factFeatures[i]!;
+      return rows ? [{ fact, rows }] : [];
+    }),
   );
   return { ...shared, ...setsOf(text, config, kept) };
 }
@@ -91,6 +112,15 @@ function setsOf(
   const prediction = learnPrediction(text.unitEmbeddings, rows, tokens, kvContext);
   const predicted = new RowPrediction(prediction, text.unitEmbeddings).rowsOf(tokens);
   return { rows: KakeyaRows.build(differences(rows, predicted), widths, kvBytesPerVec), prediction };
+}
+
+/** Keys and values of the lead-in of a configuration; nothing without one. */
+export async function leadInRows(
+  text: TextModel,
+  config: ConversationConfig,
+): Promise<NDArray<'float32'> | undefined> {
+  const ids = leadInIds(text, config);
+  return ids.length === 0 ? undefined : (await text.read([ids], 0, 0, true)).rows[0];
 }
 
 function checkTargets(sessions: readonly TrainingSession[]): void {

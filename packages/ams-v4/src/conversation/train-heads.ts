@@ -45,6 +45,8 @@ export interface TrainHeadsOptions {
   readonly batch?: number;
   /** Highest learning rate. Default 4e-3. */
   readonly learningRate?: number;
+  /** What the maps begin as. Default: as `headsInit` draws them. */
+  readonly first?: (rng: Rng) => HeadParameters<NDArray>;
   readonly onStep?: (step: number, loss: number) => void;
 }
 
@@ -79,7 +81,7 @@ export async function trainHeads(
   width: number,
   sessions: readonly FeatureSession[],
   rng: Rng,
-  { steps = 600, batch = 6, learningRate = 4e-3, onStep, signal }: TrainHeadsOptions = {},
+  { steps = 600, batch = 6, learningRate = 4e-3, onStep, signal, first: begun }: TrainHeadsOptions = {},
 ): Promise<HeadParameters<NDArray>> {
   if (!sessions.some(({ queries }) => queries.length > 0)) {
     throw new InputError('Retrieval is trained on sessions with queries, but there is none.');
@@ -105,7 +107,7 @@ export async function trainHeads(
     queries: Math.max(...sessions.map(({ queries }) => queries.length)),
     width,
   };
-  const first = headsInit(config, width, rng);
+  const first = begun ? begun(rng) : headsInit(config, width, rng);
   let heads: ToInput<HeadParameters> = first;
   let state: ToInput<AdamWState<HeadParameters>> = optimizer.init(first);
   for (let at = 0; at < steps; at++) {

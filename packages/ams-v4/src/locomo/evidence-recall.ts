@@ -1,16 +1,14 @@
 import { errorOfMean, InputError, mean } from '@palimpsest/base';
 import { Bm25 } from '../retrieval/bm25.js';
 import { rankedPlaces } from '../retrieval/gate.js';
-import type { Category, LongConversation } from './read-locomo.js';
+import { type Category, type LongConversation, wordsIn } from './read-locomo.js';
 
 /** Scores of every turn for every question of a conversation. */
 export type QuestionScores = readonly Float64Array[];
 
-const WORD = /[a-z0-9]+/g;
-
 /** Plain BM25 as it is published for such data: words of speaker and text, k1 = 1.5. */
 export function wordScores({ turns, questions }: LongConversation): QuestionScores {
-  const words = new Bm25({ k1: 1.5, words: (text) => text.toLowerCase().match(WORD) ?? [] });
+  const words = new Bm25({ k1: 1.5, words: wordsIn });
   turns.forEach(({ speaker, text }, place) => {
     words.add(place, `${speaker} ${text}`);
   });

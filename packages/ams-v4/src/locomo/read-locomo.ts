@@ -19,6 +19,15 @@ export interface LongConversation {
   }[];
 }
 
+const WORD = /[a-z0-9]+/g;
+
+/** Words of a turn or question: runs of letters and digits in lower case. */
+export const wordsIn = (text: string): readonly string[] => text.toLowerCase().match(WORD) ?? [];
+
+/** Turns with who said them, as the bundles read them. */
+export const saidIn = ({ turns }: LongConversation): string[] =>
+  turns.map(({ speaker, text }) => `${speaker}: ${text}`);
+
 /** Kinds of questions, by the numbers that the file has. */
 export const categories = {
   1: 'multi-hop',

@@ -48,11 +48,23 @@ const SLOT_STEP = 128;
 export interface ReadTexts {
   /** Means of the hidden states of a layer over the tokens that count, `[texts, width]`. */
   readonly pooled: NDArray;
-  /** Keys and values of each text's tokens, `[tokens, cachedRowWidth]`, keys at position 0. */
+  /** Keys and values of each text's tokens, `[tokens, cachedRowWidth]`, keys at position 0; none where they were not asked for. */
   readonly rows: readonly NDArray<'float32'>[];
-  /** Hidden states of the same layer, `[texts, time, width]`. */
-  readonly hidden: NDArray;
 }
+
+/** A mean over the tokens of a text that is asked for. */
+export interface StatePart {
+  /** 0 for the embeddings, `layers` for the last states. */
+  readonly layer: number;
+  /** How much each token of a text counts. */
+  readonly weights: (ids: readonly number[]) => readonly number[];
+}
+
+/** Lengths to which texts are padded where many are read, and tokens that are read at once: one graph per length. */
+const LENGTHS = [16, 24, 32, 48, 64, 96, 128, 192, 256];
+const TOKENS_AT_ONCE = 1024;
+
+type Means = Compiled<[TransformerParameters, tf.Tensor, tf.Tensor, ...tf.Tensor[]], readonly tf.Tensor[]>;
 
 export interface ContinueOptions extends Omit<GreedyOptions, 'states'> {
   /** Cached keys and values that stand before each prompt, `[tokens, cachedRowWidth]` each; see `cachedRows`. */
@@ -61,7 +73,7 @@ export interface ContinueOptions extends Omit<GreedyOptions, 'states'> {
 
 type Reader = Compiled<
   [TransformerParameters, tf.Tensor, tf.Tensor, tf.Tensor],
-  { pooled: tf.Tensor; hidden: tf.Tensor; state: TransformerState }
+  { pooled: tf.Tensor; state?: TransformerState }
 >;
 
 /** A frozen language model on an engine: pooled states of texts, and continuations behind a prefix. */
@@ -148,7 +160,7 @@ export class TextModel {
    */
   async pool(texts: readonly ArrayLike<number>[], firstToken: boolean): Promise<NDArray> {
     const { tokens, mask, time } = this.padded(texts);
-    const counted = this.#counted(texts, mask, time, firstToken);
+    const counted = countedTokens(texts, mask, time, firstToken ? 0 : 1);
     const shape = [texts.length, time];
     const pooled = await this.#pool(
       this.weights,
@@ -182,14 +194,20 @@ export class TextModel {
   /**
    * One pass over texts: pooled states of a layer, and the keys and values of all tokens.
    * @param layer 0 for the embeddings, `layers` for the last states
-   * @param firstToken whether the first token of a text with several counts in the pooled state
+   * @param uncounted first tokens that do not count in the pooled state of a text with more
+   * @param withRows whether keys and values are wanted; without them layers beyond the pooled one are not computed
    */
-  async read(texts: readonly ArrayLike<number>[], layer: number, firstToken: boolean): Promise<ReadTexts> {
+  async read(
+    texts: readonly ArrayLike<number>[],
+    layer: number,
+    uncounted: number,
+    withRows: boolean,
+  ): Promise<ReadTexts> {
     const { tokens, mask, time } = this.padded(texts);
-    const counted = this.#counted(texts, mask, time, firstToken);
-    const { model, run } = this.#reader(time, layer);
+    const counted = countedTokens(texts, mask, time, uncounted);
+    const { model, run } = this.#reader(time, layer, withRows);
     const shape = [texts.length, time];
-    const { pooled, hidden, state } = await takeToHost(
+    const { pooled, state } = await takeToHost(
       await run(
         this.weights,
         ndarray(tokens, shape, 'int32'),
@@ -197,10 +215,87 @@ export class TextModel {
         ndarray(Float32Array.from(counted), shape),
       ),
     );
-    const rows = texts.map((text, row) =>
-      cachedRows(model.options, state as TransformerState<NDArray>, row, [...Array(text.length).keys()]),
+    const rows = state
+      ? texts.map((text, row) =>
+          cachedRows(model.options, state as TransformerState<NDArray>, row, [...Array(text.length).keys()]),
+        )
+      : [];
+    return { pooled, rows };
+  }
+
+  /**
+   * Weighted means of the states of several layers over the tokens of many texts, by passes over texts of like lengths.
+   * @param texts ids, one at least each
+   * @returns for each part `[texts, width]`
+   * @throws InputError for a text that is too long.
+   */
+  async means(texts: readonly (readonly number[])[], parts: readonly StatePart[]): Promise<NDArray[]> {
+    const made = parts.map(() => new Float32Array(texts.length * this.width));
+    const longest = Math.max(0, ...texts.map(({ length }) => length));
+    const most = LENGTHS.at(-1)!;
+    if (longest > most) throw new InputError(`A text has ${longest} tokens, but at most ${most} are read.`);
+    const run: Means = this.engine.compile(
+      (weights: TransformerParameters, tokens: tf.Tensor, mask: tf.Tensor, ...counted: tf.Tensor[]) => {
+        const model = createTransformer({ ...this.model.options, capacity: tokens.shape[1]!, sinks: 0 });
+        const start = model.initState(weights, tokens.shape[0]!);
+        const { hidden } = model.run(weights, { tokens, mask }, start, { logits: 'none', hidden: true });
+        return parts.map(({ layer }, i) => maskedMean(hidden![layer]!, counted[i]!));
+      },
+      { name: 'means of states', freeze: [0] },
     );
-    return { pooled, hidden, rows };
+    let shorter = 0;
+    for (const time of LENGTHS) {
+      const own = texts.flatMap(({ length }, place) => (length > shorter && length <= time ? [place] : []));
+      const count = Math.ceil(TOKENS_AT_ONCE / time);
+      for (let at = 0; at < own.length; at += count) {
+        const places = own.slice(at, at + count);
+        const found = await this.#meansOf(run, places, { texts, parts, time, count });
+        found.forEach(({ data }, part) => {
+          places.forEach((place, row) => {
+            made[part]!.set(data.slice(row * this.width, (row + 1) * this.width), place * this.width);
+          });
+        });
+      }
+      shorter = time;
+    }
+    await run.dispose();
+    return made.map((data) => ndarray(data, [texts.length, this.width]));
+  }
+
+  async #meansOf(
+    run: Means,
+    places: readonly number[],
+    {
+      texts,
+      parts,
+      time,
+      count,
+    }: {
+      texts: readonly (readonly number[])[];
+      parts: readonly StatePart[];
+      time: number;
+      count: number;
+    },
+  ): Promise<readonly NDArray[]> {
+    const [tokens, mask] = [new Int32Array(count * time), new Int32Array(count * time)];
+    const counted = parts.map(() => new Float32Array(count * time));
+    for (let row = 0; row < count; row++) {
+      // A row without a text has one token, so that it has states.
+      const ids = texts[places[row] ?? -1] ?? [0];
+      tokens.set(ids, row * time);
+      mask.fill(1, row * time, row * time + ids.length);
+      parts.forEach(({ weights }, part) => {
+        counted[part]!.set(weights(ids), row * time);
+      });
+    }
+    const shape = [count, time];
+    const found = await run(
+      this.weights,
+      ndarray(tokens, shape, 'int32'),
+      ndarray(mask, shape, 'int32'),
+      ...counted.map((weights) => ndarray(weights, shape)),
+    );
+    return takeToHost<readonly DeviceArray[]>(found as readonly DeviceArray[]);
   }
 
   /** Continues prompts; see `GreedyDecoder.continue`. Logits are not touched on the way. */
@@ -233,8 +328,8 @@ export class TextModel {
     return made;
   }
 
-  #reader(time: number, layer: number): { model: Transformer; run: Reader } {
-    const key = `${time} ${layer}`;
+  #reader(time: number, layer: number, withRows: boolean): { model: Transformer; run: Reader } {
+    const key = `${time} ${layer} ${withRows}`;
     const known = this.#readers.get(key);
     if (known) return known;
     const model = createTransformer({ ...this.model.options, capacity: time, sinks: 0 });
@@ -245,26 +340,12 @@ export class TextModel {
           logits: 'none',
           hidden: true,
         });
-        return { pooled: maskedMean(hidden![layer]!, counted), hidden: hidden![layer]!, state };
+        return { pooled: maskedMean(hidden![layer]!, counted), ...(withRows && { state }) };
       },
       { name: 'texts', freeze: [0] },
     );
     this.#readers.set(key, { model, run });
     return { model, run };
-  }
-
-  /** 1 for every token that counts in a pooled state. */
-  #counted(
-    texts: readonly ArrayLike<number>[],
-    mask: Int32Array,
-    time: number,
-    firstToken: boolean,
-  ): Int32Array {
-    const counted = mask.slice();
-    texts.forEach((text, row) => {
-      if (!firstToken && text.length > 1) counted[row * time] = 0;
-    });
-    return counted;
   }
 
   /** Gives graphs and weights back to the engine. */
@@ -274,6 +355,20 @@ export class TextModel {
     await Promise.all([this.#pool, ...runs, ...decoders].map((one) => one.dispose()));
     disposeTree(this.weights);
   }
+}
+
+/** 1 for every token that counts in a pooled state. */
+function countedTokens(
+  texts: readonly ArrayLike<number>[],
+  mask: Int32Array,
+  time: number,
+  uncounted: number,
+): Int32Array {
+  const counted = mask.slice();
+  texts.forEach((text, row) => {
+    if (text.length > uncounted) counted.fill(0, row * time, row * time + uncounted);
+  });
+  return counted;
 }
 
 const COUNT_FLOOR = 1e-6;

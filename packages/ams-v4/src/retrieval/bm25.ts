@@ -128,6 +128,12 @@ export class Bm25 {
     return best;
   }
 
+  /** ln(1 + (N − df + 0.5)/(df + 0.5)) of a word of which df texts know. */
+  rarity(word: string): number {
+    const known = this.#postings.get(word)?.counts.size ?? 0;
+    return Math.log(1 + (this.size - known + 0.5) / (known + 0.5));
+  }
+
   /** Scores of texts, 0 for those that share no word with the query. */
   scoresOf(query: string, ids: readonly number[]): number[] {
     const words = this.#wordsIn(query);
@@ -141,7 +147,7 @@ export class Bm25 {
       const posting = this.#postings.get(word);
       if (!posting) return [];
       const { counts, most, shortest } = posting;
-      const rarity = Math.log(1 + (this.size - counts.size + 0.5) / (counts.size + 0.5));
+      const rarity = this.rarity(word);
       const share = (count: number, length: number) => {
         const damping = this.#k1 * (1 - this.#b + (this.#b * length) / mean);
         return (rarity * count * (this.#k1 + 1)) / (count + damping);

@@ -70,7 +70,7 @@ export async function askSession(
     const results: Partial<Record<Mode, AskedQuestion[]>> = {};
     for (const mode of modes) {
       const prompts = session.queries.map((_, i) =>
-        promptOf(mode, text, session, i, told, found[i]!, flat[i] ?? []),
+        promptOf(mode, text, adapters.config, session, i, told, found[i]!, flat[i] ?? []),
       );
       const source = mode === 'X_wrong_memory' ? wrong : memory;
       results[mode] = await answers(source, pack, session, prompts, maxTokens);
@@ -204,7 +204,8 @@ async function flatRanks(
     texts: readonly string[],
     standard: ConversationAdapters['memories'],
   ) => {
-    const features = await featuresOf(text, config, form, texts, adapters.tokenWeights);
+    const { tokenWeights } = adapters;
+    const features = await featuresOf(text, config, form, texts, tokenWeights, undefined, () => false);
     return features.map(({ centroid, hidden }) => {
       const part = (vector: Float32Array, by: typeof standard.centroid) =>
         by.apply({ data: vector, shape: [1, vector.length], dtype: 'float32' }).data;

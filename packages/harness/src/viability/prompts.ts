@@ -1,4 +1,4 @@
-import type { FoundMemory, TextModel } from '@palimpsest/ams-v4';
+import type { ConversationConfig, FoundMemory, TextModel } from '@palimpsest/ams-v4';
 import type { Mode } from './modes.js';
 import type { Session, SessionFact } from './session.js';
 
@@ -15,6 +15,11 @@ export interface Prompt {
   readonly rank: number;
   readonly looked: number;
 }
+
+/** How facts, questions and texts of memories stand in prompts. */
+export type PromptForms = Pick<ConversationConfig, 'leadIn' | 'memoryForm' | 'queryForm' | 'contextForm'>;
+
+const put = (form: string, text: string): string => form.replace('{text}', () => text);
 
 /** Place of the fact that answers a question. */
 export const answerOf = (facts: readonly SessionFact[], query: number): number =>
@@ -37,26 +42,27 @@ export const rankOfAll = (found: readonly number[], needed: readonly number[]): 
 export function promptOf(
   mode: Mode,
   text: TextModel,
+  { leadIn, memoryForm, queryForm, contextForm }: PromptForms,
   session: Session,
   query: number,
   told: readonly number[],
   found: readonly FoundMemory[],
   flat: readonly number[],
 ): Prompt {
-  const asked = `User: ${session.queries[query]!.text}\nAssistant:`;
+  const asked = put(queryForm, session.queries[query]!.text);
   const places = neededBy(session.facts, query);
   const right = places.map((place) => told[place]!);
   const ranked = found.map(({ mid }) => mid);
   const kept = found.filter((one) => one.kept).map(({ mid }) => mid);
-  const facts = (places: readonly number[], label: string) =>
-    places.map((at) => `${label}: ${session.facts[at]!.text}\n`);
-  const best = (count: number) => found.slice(0, count).map((one) => `Context: ${one.text}\n`);
+  const facts = (places: readonly number[], form: string) =>
+    places.map((at) => put(form, session.facts[at]!.text));
+  const best = (count: number) => found.slice(0, count).map((one) => put(contextForm, one.text));
   const made = (
     before: readonly string[],
     memories: readonly number[],
     looked: readonly number[] = ranked,
   ): Prompt => {
-    const { ids, truncated } = fitting(text, before, asked);
+    const { ids, truncated } = fitting(text, before, asked, leadIn === '');
     return {
       ids,
       truncated,
@@ -69,9 +75,9 @@ export function promptOf(
     case 'Z_no_memory':
       return made([], [], []);
     case 'D_full_history':
-      return made(facts([...session.facts.keys()], 'User'), [], []);
+      return made(facts([...session.facts.keys()], memoryForm), [], []);
     case 'B_flat_cos':
-      return made(facts(flat.slice(0, TEXTS), 'Context'), [], flat.slice(0, LOOKED));
+      return made(facts(flat.slice(0, TEXTS), contextForm), [], flat.slice(0, LOOKED));
     case 'B_ams_text':
       return made(best(TEXTS), []);
     case 'C_ams_hybrid':
@@ -92,10 +98,11 @@ function fitting(
   text: TextModel,
   lines: readonly string[],
   asked: string,
+  isBeginning: boolean,
 ): { ids: number[]; truncated: boolean } {
   const { context, positions } = text.model.options;
   const most = positions === 'learned' ? context : text.model.options.capacity;
-  const from = (line: number) => text.encode(lines.slice(line).join('') + asked);
+  const from = (line: number) => text.encode(lines.slice(line).join('') + asked, isBeginning);
   const whole = from(0);
   if (whole.length <= most || lines.length === 0) return { ids: whole, truncated: false };
   // The first line from which all that follows fits, between one from which it does not and one from which it does.
