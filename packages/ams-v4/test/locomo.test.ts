@@ -167,7 +167,7 @@ describe('bundles that learn from other conversations', () => {
   const four = ['a', 'b', 'c', 'd'].map((id, shift) => made(id, 10 * shift));
 
   it('find by hashed words what they did not learn from, and hold others back to choose settings by', async () => {
-    const { scores, held } = await learnedBundles(engine(), four, four.map(hashedWords), () => {});
+    const { scores, held } = await learnedBundles(engine(), four, four.map(hashedWords), () => {}, 20);
     const recalls = four.map((one, c) => evidenceRecall(one, scores[c]!, 1));
     expect(recalls.flat().reduce((sum, share) => sum + share, 0) / 24).toBeGreaterThan(0.7);
     held.forEach((own, c) => {
@@ -178,10 +178,10 @@ describe('bundles that learn from other conversations', () => {
     const lying = four.map((one, c) =>
       c === 0 ? { ...one, questions: one.questions.map((q, i) => ({ ...q, evidence: [(i + 1) % 6] })) } : one,
     );
-    const other = await learnedBundles(engine(), lying, lying.map(hashedWords), () => {});
+    const other = await learnedBundles(engine(), lying, lying.map(hashedWords), () => {}, 20);
     expect(other.scores[0]).toEqual(scores[0]);
     expect(other.scores[1]).not.toEqual(scores[1]);
-  }, 60_000);
+  }, 120_000);
 
   it('read what a model makes of turns once, and keep it in a file', async () => {
     const text = new TextModel(engine(), wordModel());

@@ -42,12 +42,14 @@ const HELD = 3;
 /**
  * Trains the three bundles by contrast for every conversation on the questions and evidence of the others alone, components included.
  * @param note told of each conversation
+ * @param steps optimiser steps of each training. Default 100
  */
 export async function learnedBundles(
   engine: Engine,
   conversations: readonly LongConversation[],
   parts: readonly ConversationParts[],
   note: (said: string) => void,
+  steps = STEPS,
 ): Promise<LearnedScores> {
   const scores: QuestionScores[] = [];
   const held: Map<number, QuestionScores>[] = [];
@@ -58,7 +60,7 @@ export async function learnedBundles(
     const scored = async (learned: readonly number[], asked: readonly number[]) => {
       const of = learned.map((one) => sessions[one]!);
       const heads = await trainHeads(engine, config, WIDTH, of, Rng.fromSeed(SEED), {
-        steps: STEPS,
+        steps,
         batch: BATCH,
         first: tiedHeads,
       });

@@ -107,10 +107,7 @@ console.log(`best form: ${best.name}`);
 const { layers } = text.model.options;
 const ofRetrieval = {};
 for (const centroidWeights of ['flat', 'idf'])
-  for (const poolLayer of [
-    'none',
-    ...[1 / 3, 1 / 2, 2 / 3, 5 / 6].map((share) => Math.round(share * layers)),
-  ]) {
+  for (const poolLayer of [...[1 / 3, 1 / 2, 2 / 3, 5 / 6].map((share) => Math.round(share * layers))]) {
     if (centroidWeights === 'idf' && poolLayer !== Math.round(layers / 3)) continue;
     const memory = { ...best.memory, kvDtype: 'f16', poolLayer, centroidWeights };
     const name = `layer ${poolLayer}, ${centroidWeights}`;
