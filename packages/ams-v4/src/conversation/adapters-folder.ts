@@ -119,7 +119,7 @@ export async function loadConversation(
     queries: standard('queries'),
     rarity: WordRarity.fromJSON(json.rarity),
     ...(tensors.has('tokenWeights') && { tokenWeights: vector('tokenWeights') }),
-    ...(leadIn?.data instanceof Float32Array && { leadIn: ndarray(leadIn.data, leadIn.shape) }),
+    leadIn: leadIn?.data instanceof Float32Array ? ndarray(leadIn.data, leadIn.shape) : undefined,
     ...(json.sets && { rows: await KakeyaRows.load(sets, widths) }),
     ...predictionIn(tensors),
   };

@@ -23,7 +23,7 @@ export interface ConversationAdapters {
   /** Weights of tokens in the centroid, `[vocabSize]`; absent where all count alike. */
   readonly tokenWeights?: Float32Array;
   /** Keys and values of the lead-in, `[tokens, cachedRowWidth]`; absent without one. */
-  readonly leadIn?: NDArray<'float32'>;
+  readonly leadIn?: NDArray<'float32'> | undefined;
   /** Sets of keys and values; absent where they are kept in another form. */
   readonly rows?: KakeyaRows;
   /** What tokens tell of their keys and values; the sets then hold what differs. */

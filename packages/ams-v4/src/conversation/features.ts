@@ -18,7 +18,7 @@ export interface TextFeatures {
   /** Mean of the states of the pooled layer, `[width]`. */
   readonly hidden: Float32Array;
   /** Keys and values of all tokens, `[tokens, cachedRowWidth]`; absent where they were not asked for. */
-  readonly rows?: NDArray<'float32'>;
+  readonly rows?: NDArray<'float32'> | undefined;
 }
 
 /** The layer whose states retrieval sees: the configured one, or two thirds of all. */
@@ -62,7 +62,7 @@ export async function featuresOf(
         ...formed[at + i]!,
         centroid: contentCentroids([own], text.unitEmbeddings, weights).data,
         hidden: config.poolLayer === 'none' ? new Float32Array(width) : Float32Array.from(hidden),
-        ...(wantsRows(at + i) && { rows: rowsBehind(rows[i]!, lead.length) }),
+        rows: wantsRows(at + i) ? rowsBehind(rows[i]!, lead.length) : undefined,
       });
     }
     at += count;

@@ -86,7 +86,7 @@ export async function trainConversation(
     queries,
     rarity,
     ...(tokenWeights && { tokenWeights }),
-    ...(leadIn && { leadIn }),
+    leadIn,
   };
   if (!isCoded) return shared;
   const kept = keptRows(

@@ -340,7 +340,8 @@ export class TextModel {
           logits: 'none',
           hidden: true,
         });
-        return { pooled: maskedMean(hidden![layer]!, counted), ...(withRows && { state }) };
+        const pooled = maskedMean(hidden![layer]!, counted);
+        return withRows ? { pooled, state } : { pooled };
       },
       { name: 'texts', freeze: [0] },
     );
