@@ -140,5 +140,6 @@ export { generateSession } from './viability/generate-session.js';
 export { largePack } from './viability/large-pack.js';
 export { type Pack, standardPack } from './viability/pack.js';
 export { loadPocket, type Pocket } from './viability/pocket.js';
+export { runViability } from './viability/run-viability.js';
 export type { Session, SessionOptions } from './viability/session.js';
 export { trainingSessions } from './viability/training-sessions.js';

@@ -1,14 +1,21 @@
 /**
  * The memory of AMS v4 over a language model of the public: how it is prompted, what stands before a memory, what is kept of it, and what
  * retrieval sees, each on 50 questions of five sessions of training words. Writes one line of JSON per setting as it goes.
- * node bench/memory/real-model.mjs --model FILE.gguf --out sweep.jsonl [--sessions 60] [--threads 1]
+ * node bench/memory/real-model.mjs --model FILE.gguf --out sweep.jsonl [--sessions 60] [--threads 1] [--heldOut 20]
  */
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { conversationConfig, TextModel, trainConversation } from '../../../ams-v4/dist/index.js';
 import { loadPretrained } from '../../../backbone/dist/index.js';
 import { createEngine } from '../../../tensor-core/dist/index.js';
-import { aggregate, askSession, generateSession, standardPack, trainingSessions } from '../../dist/index.js';
+import {
+  aggregate,
+  askSession,
+  generateSession,
+  runViability,
+  standardPack,
+  trainingSessions,
+} from '../../dist/index.js';
 
 const { values } = parseArgs({
   options: {
@@ -16,6 +23,7 @@ const { values } = parseArgs({
     out: { type: 'string' },
     sessions: { type: 'string', default: '60' },
     threads: { type: 'string', default: '1' },
+    heldOut: { type: 'string' },
   },
 });
 const engine = await createEngine('auto', { threads: Number(values.threads) });
@@ -164,5 +172,40 @@ for (const [m, k] of [
     withConfig(adapters, { prefixMode: 'slots', slotsPerMemory: m, fusedTopK: k }),
     ['O1_oracle_alone'],
   );
+
+// The winner, once, on sessions of words that neither adapters nor settings have seen.
+if (values.heldOut !== undefined) {
+  const ofA = readFileSync(values.out, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+    .filter(({ step }) => step === '7 memories');
+  const winner = ofA.reduce((a, b) => (b.results.A_ams_prefix.first > a.results.A_ams_prefix.first ? b : a));
+  const [, k, pMin] = /k (\d+), pMin ([\d.]+)/.exec(winner.name).map(Number);
+  console.log(`held out: ${winner.name}`);
+  const report = await runViability(text, withConfig(adapters, { fusedTopK: k, pMin }), pack, {
+    suite: 'base',
+    facts: [FACTS],
+    sessions: Number(values.heldOut),
+    firstSeed: 1,
+    modes: [
+      'A_ams_prefix',
+      'C_ams_hybrid',
+      'D_full_history',
+      'Z_no_memory',
+      'X_wrong_memory',
+      'B_ams_text',
+      'C0_top1_text',
+    ],
+    maxTokens: 30,
+    onSession: (_, done) => console.log(`session ${done}`),
+  });
+  writeFileSync(values.out.replace('.jsonl', '-held-out.json'), `${JSON.stringify(report, null, 1)}\n`);
+  console.log(
+    JSON.stringify(report.results[0].modes, (key, value) =>
+      key === 'strict' || key === 'loose' ? undefined : value,
+    ),
+  );
+}
 await text.dispose();
 await engine.dispose();

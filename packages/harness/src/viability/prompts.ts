@@ -16,8 +16,11 @@ export interface Prompt {
   readonly looked: number;
 }
 
-/** How facts, questions and texts of memories stand in prompts. */
-export type PromptForms = Pick<ConversationConfig, 'leadIn' | 'memoryForm' | 'queryForm' | 'contextForm'>;
+/** How facts, questions and texts of memories stand in prompts, and how many memories before them at most. */
+export type PromptForms = Pick<
+  ConversationConfig,
+  'fusedTopK' | 'leadIn' | 'memoryForm' | 'queryForm' | 'contextForm'
+>;
 
 const put = (form: string, text: string): string => form.replace('{text}', () => text);
 
@@ -42,7 +45,7 @@ export const rankOfAll = (found: readonly number[], needed: readonly number[]): 
 export function promptOf(
   mode: Mode,
   text: TextModel,
-  { leadIn, memoryForm, queryForm, contextForm }: PromptForms,
+  { fusedTopK, leadIn, memoryForm, queryForm, contextForm }: PromptForms,
   session: Session,
   query: number,
   told: readonly number[],
@@ -53,7 +56,7 @@ export function promptOf(
   const places = neededBy(session.facts, query);
   const right = places.map((place) => told[place]!);
   const ranked = found.map(({ mid }) => mid);
-  const kept = found.filter((one) => one.kept).map(({ mid }) => mid);
+  const kept = found.slice(0, fusedTopK).flatMap(({ mid, kept }) => (kept ? [mid] : []));
   const facts = (places: readonly number[], form: string) =>
     places.map((at) => put(form, session.facts[at]!.text));
   const best = (count: number) => found.slice(0, count).map((one) => put(contextForm, one.text));
