@@ -4,12 +4,8 @@ import { kakeyaRateDistortion } from './tasks/kakeya-rate-distortion.js';
 import { sessionViabilityTask } from './tasks/session-viability.js';
 import { sketchError } from './tasks/sketch-error.js';
 import { runVerb } from './viability/verbs/run-verb.js';
-import {
-  shrinkVerb,
-  trainAdaptersVerb,
-  trainBackboneVerb,
-  trainTokenizerVerb,
-} from './viability/verbs/train-verbs.js';
+import { trainAdaptersVerb } from './viability/verbs/train-adapters-verb.js';
+import { shrinkVerb, trainBackboneVerb, trainTokenizerVerb } from './viability/verbs/train-verbs.js';
 
 /** Libraries that stand alone: no model, but golden cases and tasks that measure them. */
 export const sketch: Mechanism = {

@@ -8,7 +8,7 @@ import { type Mode, modeNames } from '../modes.js';
 import { quickViability } from '../quick-viability.js';
 import { runViability, type suites, type ViabilityOptions, type ViabilityReport } from '../run-viability.js';
 import { viabilityMarkdown, viabilityText } from '../viability-report.js';
-import { open, packOf, shared } from './shared.js';
+import { backboneAliases, open, packOf, shared } from './shared.js';
 
 const suiteNames = [
   'base',
@@ -148,7 +148,7 @@ export const runVerb: MechanismVerb<typeof runSchema> = {
   description:
     'tell sessions to a memory, ask about them in all modes, and hold the answers against the gate',
   schema: runSchema,
-  aliases: { maxNewTokens: ['mt'] },
+  aliases: { maxNewTokens: ['mt'], ...backboneAliases },
   examples: [
     'palimpsest viability run --quick',
     'palimpsest viability run --model pocket --adapters pocket-memory --n-facts 20,50 --out viability',

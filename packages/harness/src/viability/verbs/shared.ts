@@ -25,6 +25,9 @@ export const shared = {
   threads: threadsOption,
 };
 
+/** Another name of `--model`, where it is the frozen part of something larger. */
+export const backboneAliases = { model: ['backbone'] };
+
 export function packOf(path: string | undefined): Pack {
   if (path === undefined) return standardPack();
   if (path === LARGE_PACK && !existsSync(path)) return largePack();
