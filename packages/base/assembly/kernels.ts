@@ -5,6 +5,7 @@ import { exponential, laneSum, laneSums, lanesMax } from './lanes';
 
 export { attendBytes, putRows } from './byte-attention';
 export { multiplyBytes, roundBytes } from './bytes';
+export { blockLargest, blockShares } from './draws';
 export { addRootNormalised, gruState, lstmState, positive, recall, remember, swiGlu } from './memories';
 export { addScaled, fadeInSpectra } from './spectra';
 

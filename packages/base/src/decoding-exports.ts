@@ -94,6 +94,16 @@ export interface DecodingExports {
     columns: number,
     decay: number,
   ): void;
+  blockLargest(to: number, scores: number, count: number): void;
+  blockShares(
+    shares: number,
+    sums: number,
+    scores: number,
+    count: number,
+    largest: number,
+    temperature: number,
+    roots: number,
+  ): void;
   recall(y: number, sums: number, query: number, keyWidth: number, valueWidth: number): void;
   remember(
     sums: number,

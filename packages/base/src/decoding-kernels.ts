@@ -44,6 +44,11 @@ const kernels = wasmKernels<DecodingExports>(kernelsModule);
 /** Whether this machine can run the kernels of decoding. */
 export const hasDecodingKernels = (): boolean => kernels !== undefined;
 
+/** The kernels of draws from a vocabulary, with a memory of their own. @returns undefined where they cannot run */
+export const drawingKernels = ():
+  | Pick<DecodingExports, 'memory' | 'blockLargest' | 'blockShares'>
+  | undefined => kernels?.();
+
 /**
  * The inner loops of decoding on the processor, with a memory of their own that grows with what is allocated. Rows and widths
  * are multiples of 4. Places are indices into one float32 view of all of it.

@@ -8,6 +8,7 @@ export type { Decided } from './decided.js';
 export type { DecodingExports } from './decoding-exports.js';
 export {
   DecodingKernels,
+  drawingKernels,
   hasDecodingKernels,
   type Place,
   type StoredBits,
