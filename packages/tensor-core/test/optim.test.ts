@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import {
   accumulateGradients,
   adamw,
+  averaged,
   clipByGlobalNorm,
   constantRate,
   type DeviceArray,
@@ -10,6 +11,7 @@ import {
   rectification,
   scheduleFreeAdamW,
   scheduleFreeRAdam,
+  sgd,
   tf,
   warmupCosine,
 } from '../src/index.js';
@@ -278,5 +280,36 @@ describe('schedule-free optimisers', () => {
     expect(rectification(5, 0.95)).toBeCloseTo(0.118, 3);
     expect(rectification(2000, 0.95)).toBeCloseTo(1, 6);
     expect(() => scheduleFreeAdamW({ betas: [0, 0.9] })).toThrow('a first beta in (0, 1)');
+  });
+});
+
+describe('a running mean of the weights', () => {
+  test.each(engines)('follows the weights that go where they would without it ($name)', async (each) => {
+    const plain = sgd({});
+    const optimizer = averaged(plain, 0.5);
+    const slope = (p: { w: tf.Tensor; still: tf.Tensor }) => ({ w: tf.sub(p.w, 3), still: undefined });
+    const step = each.compile((p: { w: tf.Tensor; still: tf.Tensor }, state: unknown) =>
+      optimizer.update(p, slope(p), state, { learningRate: tf.scalar(0.25) }),
+    );
+    const evaluated = each.compile((p: unknown, state: unknown) => optimizer.evaluationParameters!(p, state));
+    const start = { w: ndarray([1, -2]), still: ndarray(0.1) };
+    let held: { parameters: unknown; state: unknown } = { parameters: start, state: optimizer.init(start) };
+    let [w, mean] = [1, 1];
+    for (let t = 1; t <= 12; t++) {
+      held = await step(held.parameters as never, held.state);
+      w -= 0.25 * (w - 3);
+      mean += (1 - Math.min(0.5, (1 + t) / (10 + t))) * (w - mean);
+      const average = (await evaluated(held.parameters as never, held.state)) as Record<string, DeviceArray>;
+      expect((await (held.parameters as { w: DeviceArray }).w.data())[0]).toBeCloseTo(w, 5);
+      expect((await average.w!.data())[0]).toBeCloseTo(mean, 5);
+      expect(await average.still!.item()).toBe(Math.fround(0.1));
+    }
+    await step.dispose();
+    await evaluated.dispose();
+  });
+
+  test('refuses decays that are none, and a second average', () => {
+    expect(() => averaged(sgd(), 1)).toThrow('a decay between 0 and 1, but got 1');
+    expect(() => averaged(scheduleFreeAdamW(), 0.9)).toThrow('average of its weights already');
   });
 });

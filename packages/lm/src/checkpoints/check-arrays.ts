@@ -59,11 +59,22 @@ interface OptimizerTrees {
   /** Of a schedule-free optimiser: where its plain steps have come to, and the weights that it trains. */
   readonly base?: unknown;
   readonly trainedParameters?: unknown;
+  /** Running mean of the weights, which is evaluated while `trainedParameters` are trained. */
+  readonly mean?: unknown;
   readonly step?: NDArray;
 }
 
+/** The trees that belong to what is there; one of them that is missing is torn away. */
+function belongingTrees({ first, second, base, mean, trainedParameters }: OptimizerTrees) {
+  const moments = first !== undefined || second !== undefined ? { first, second } : {};
+  const isMean = mean !== undefined || (trainedParameters !== undefined && first !== undefined);
+  if (isMean) return { ...moments, mean, trainedParameters };
+  const isScheduleFree = base !== undefined || trainedParameters !== undefined;
+  return isScheduleFree ? { second, base, trainedParameters } : moments;
+}
+
 /**
- * Checks the state of an optimiser: finite numbers, and where it is AdamW's or schedule-free, moments and weights in the shapes
+ * Checks the state of an optimiser: finite numbers, and where it has moments or an average, these and the weights in the shapes
  * of the parameters, the second moments not negative.
  */
 export function checkOptimizer(optimizer: unknown, params: unknown, torn: Torn): void {
@@ -72,11 +83,10 @@ export function checkOptimizer(optimizer: unknown, params: unknown, torn: Torn):
   }
   const wrong = firstNonFinite(optimizer);
   if (wrong !== undefined) throw torn(OPTIMIZER, `holds numbers that are not finite, in '${wrong}'`);
-  const { first, second, base, trainedParameters, step } = optimizer as OptimizerTrees;
-  const isScheduleFree = base !== undefined || trainedParameters !== undefined;
-  if (first === undefined && second === undefined && !isScheduleFree) return;
-  const trees = isScheduleFree ? { second, base, trainedParameters } : { first, second };
-  for (const [name, moments] of Object.entries(trees)) {
+  const { second, step } = optimizer as OptimizerTrees;
+  const trees = Object.entries(belongingTrees(optimizer as OptimizerTrees));
+  if (trees.length === 0) return;
+  for (const [name, moments] of trees) {
     const difference = treeDifference(params, moments);
     if (difference !== undefined) {
       throw torn(

@@ -81,13 +81,26 @@ export function resumeProgress(
       validatedAt,
       rng: inProgress(folder, "an 'rng' that is none", () => Rng.fromState(rng as RngState)),
     },
-    settings: parseTraining({ ...settings, ...overrides }),
+    settings: goingOn(folder, settings, parseTraining({ ...settings, ...overrides })),
     cursor: cursor as JsonObject,
   };
 }
 
-/** Settings that the first runs were saved without: they went by AdamW, and when a checkpoint is written changes no number. */
-const LATER = ['optimizer', 'checkpointSeconds'];
+/**
+ * The settings to go on by, when the stored arrays are those that they need.
+ * @throws InputError for another optimiser, or a mean of weights that the run has not kept.
+ */
+function goingOn(folder: string, stored: TrainingSettings, settings: TrainingSettings): TrainingSettings {
+  const kept = ({ optimizer, ema }: TrainingSettings) =>
+    `'${optimizer}' ${ema > 0 ? 'and a mean of the weights' : 'alone'}`;
+  if (kept(stored) === kept(settings)) return settings;
+  throw new InputError(
+    `The run of '${folder}' was trained by ${kept(stored)} and cannot go on by ${kept(settings)}, which keeps other numbers; leave 'optimizer' and 'ema' as they were, or start a new run.`,
+  );
+}
+
+/** Settings that the first runs were saved without: they went by AdamW, kept no mean, and when a checkpoint is written changes no number. */
+const LATER = ['optimizer', 'checkpointSeconds', 'ema'];
 
 function storedSettings(stored: Readonly<Record<string, unknown>>): TrainingSettings {
   const missing = missingSetting(trainingSchema, stored, LATER);

@@ -25,6 +25,11 @@ export const trainingSchema = z.strictObject({
   betas: z.tuple([beta, beta]).default([0.9, 0.95]).describe('decay of the running moments'),
   epsilon: z.number().positive().default(1e-8).describe('added to the root of the second moment'),
   weightDecay: z.number().min(0).default(0.1).describe('decoupled weight decay'),
+  ema: beta
+    .default(0)
+    .describe(
+      'decay of a running mean of the weights, which is validated, sampled and saved in their place; 0: none',
+    ),
   decayed: z
     .enum(['matrices', 'all'])
     .default('matrices')
@@ -58,10 +63,19 @@ export type TrainingOptions = z.input<typeof trainingSchema>;
 /** Fills defaults in. @throws InputError naming the setting that does not fit. */
 export function parseTraining(options: TrainingOptions = {}): TrainingSettings {
   const parsed = trainingSchema.safeParse(options);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return withOneAverage(parsed.data);
   const [issue] = parsed.error.issues;
   throw new InputError(
     `Training setting '${issue?.path.join('.') || 'settings'}' does not fit: ${issue?.message}.`,
+  );
+}
+
+/** @throws InputError for two averages of the weights. */
+function withOneAverage(settings: TrainingSettings): TrainingSettings {
+  const { ema, optimizer } = settings;
+  if (ema === 0 || !optimizer.startsWith('schedule-free')) return settings;
+  throw new InputError(
+    `Training setting 'ema' does not fit: '${optimizer}' evaluates an average of the steps by itself; leave ${ema} away, or take 'adamw'.`,
   );
 }
 

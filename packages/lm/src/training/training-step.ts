@@ -2,6 +2,7 @@ import {
   type AnyOptimizer,
   accumulateGradients,
   adamw,
+  averaged,
   type Compiled,
   clipByGlobalNorm,
   type DeviceArray,
@@ -101,8 +102,9 @@ export class TrainingStep {
     private readonly settings: TrainingSettings,
     private readonly rules: readonly ParameterRule[],
   ) {
-    const { optimizer, betas, epsilon, weightDecay } = settings;
-    this.#optimizer = optimizers[optimizer]({ betas, epsilon, weightDecay, groups: optimizerGroups(rules) });
+    const { optimizer, betas, epsilon, weightDecay, ema } = settings;
+    const plain = optimizers[optimizer]({ betas, epsilon, weightDecay, groups: optimizerGroups(rules) });
+    this.#optimizer = ema > 0 ? averaged(plain, ema) : plain;
     this.#whole = this.#compile('trainingStep', [0, 1, 2], this.#wholeStep.bind(this));
     this.#backward = this.#compile('accumulateGradients', [1, 2], this.#accumulate.bind(this));
     this.#apply = this.#compile('applyGradients', [0, 1, 2], this.#update.bind(this));
@@ -146,7 +148,7 @@ export class TrainingStep {
 
   /**
    * The parameters to evaluate and generate with, on the engine and valid until the next step: those that are trained, or
-   * what a schedule-free optimiser makes of them.
+   * the average that is kept of them.
    */
   async evaluationParams(): Promise<unknown> {
     if (!this.#optimizer.evaluationParameters) return this.#params;

@@ -177,6 +177,18 @@ describe('the state of an optimiser', () => {
       'has a negative number',
     );
   });
+
+  it('has a mean and the weights that it follows, both in the shapes of the parameters', async () => {
+    const [name] = Object.keys(params);
+    const { [name!]: _left, ...fewer } = params;
+    const whole = { ...optimizer, mean: params, trainedParameters: params };
+    expect(await ending({ optimizer: whole })).toBe('loaded');
+    expect(await ending({ optimizer: { ...whole, mean: fewer } })).toMatch(/lacks .* in 'mean'/);
+    expect(await ending({ optimizer: { ...whole, mean: undefined } })).toContain("in 'mean', where every");
+    expect(await ending({ optimizer: { ...whole, trainedParameters: undefined } })).toContain(
+      "in 'trainedParameters', where every parameter has a place",
+    );
+  });
 });
 
 describe('files that are not what they should be', () => {

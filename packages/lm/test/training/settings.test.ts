@@ -63,6 +63,8 @@ describe('training settings', () => {
     });
     expect(() => parseTraining({ steps: 0 })).toThrow("'steps'");
     expect(() => parseTraining({ betas: [0.9, 1] })).toThrow("'betas.1'");
+    expect(() => parseTraining({ ema: 1 })).toThrow("'ema'");
+    expect(() => parseTraining({ ema: 0.9, optimizer: 'schedule-free-radam' })).toThrow('by itself');
   });
 
   it('give the learning rate of each step', () => {

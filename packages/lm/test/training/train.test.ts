@@ -64,45 +64,56 @@ const hostRecord = (params: unknown) => treeToRecord<NDArray>(params);
 
 describe('train', () => {
   it.each([
-    ...Object.keys(sources).map((kind) => [kind, 'adamw'] as const),
-    ['windows', 'schedule-free-adamw'] as const,
-    ['lanes', 'schedule-free-radam'] as const,
-  ])('resumes on %s with %s exactly as if it had never stopped', async (kind, optimizer) => {
-    const make = sources[kind]!;
-    const common = {
-      engine,
-      model,
-      tokenizer,
-      validation,
-      settings: { ...settings, optimizer, accumulate: kind === 'lanes' ? 2 : 1, validateEvery: 5 },
-    };
-    const whole = await collect(train({ ...common, source: make() }));
-    expect(stepsOf(whole).map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    ...Object.keys(sources).map((kind) => [kind, 'adamw', 0] as const),
+    ['windows', 'schedule-free-adamw', 0] as const,
+    ['lanes', 'schedule-free-radam', 0] as const,
+    ['windows', 'sgd', 0.9] as const,
+    ['lanes', 'adamw', 0.9] as const,
+  ])(
+    'resumes on %s with %s and a mean of %f exactly as if it had never stopped',
+    async (kind, optimizer, ema) => {
+      const make = sources[kind]!;
+      const common = {
+        engine,
+        model,
+        tokenizer,
+        validation,
+        settings: { ...settings, optimizer, ema, accumulate: kind === 'lanes' ? 2 : 1, validateEvery: 5 },
+      };
+      const whole = await collect(train({ ...common, source: make() }));
+      expect(stepsOf(whole).map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
 
-    const place = join(folder, `${kind}-${optimizer}`);
-    const controller = new AbortController();
-    const first = [];
-    for await (const event of train({
-      ...common,
-      source: make(),
-      folder: place,
-      signal: controller.signal,
-    })) {
-      first.push(event);
-      if (event.type === 'step' && event.step === 5) controller.abort();
-    }
-    expect(first.slice(-2).map(({ type }) => type)).toEqual(['checkpoint', 'interrupted']);
+      const place = join(folder, `${kind}-${optimizer}-${ema}`);
+      const controller = new AbortController();
+      const first = [];
+      for await (const event of train({
+        ...common,
+        source: make(),
+        folder: place,
+        signal: controller.signal,
+      })) {
+        first.push(event);
+        if (event.type === 'step' && event.step === 5) controller.abort();
+      }
+      expect(first.slice(-2).map(({ type }) => type)).toEqual(['checkpoint', 'interrupted']);
 
-    const resume = await loadCheckpoint(place, testModels);
-    expect(resume.folder).toBe(join(place, 'latest'));
-    const second = await collect(train({ engine, model: resume.model, validation, source: make(), resume }));
-    expect([...traceOf(first), ...traceOf(second)]).toEqual(traceOf(whole));
-    expect(hostRecord(endOf(second).params)).toEqual(hostRecord(endOf(whole).params));
-    // Step 5 was interrupted before its validation, which the resumed run makes up for.
-    expect([...validationsOf(first), ...validationsOf(second)]).toEqual(validationsOf(whole));
-    expect(validationsOf(whole).map(({ step }) => step)).toEqual([5, 10, 12]);
-    expect(endOf(second).bestLoss).toBe(endOf(whole).bestLoss);
-  });
+      const resume = await loadCheckpoint(place, testModels);
+      expect(resume.folder).toBe(join(place, 'latest'));
+      // Arrays of a mean are there or not, whatever is asked for afterwards.
+      const otherwise = { optimizer: 'adamw' as const, ema: ema === 0 ? 0.5 : 0 };
+      const other = train({ ...common, source: make(), resume, settings: otherwise });
+      await expect(collect(other)).rejects.toThrow('which keeps other numbers; leave');
+      const second = await collect(
+        train({ engine, model: resume.model, validation, source: make(), resume }),
+      );
+      expect([...traceOf(first), ...traceOf(second)]).toEqual(traceOf(whole));
+      expect(hostRecord(endOf(second).params)).toEqual(hostRecord(endOf(whole).params));
+      // Step 5 was interrupted before its validation, which the resumed run makes up for.
+      expect([...validationsOf(first), ...validationsOf(second)]).toEqual(validationsOf(whole));
+      expect(validationsOf(whole).map(({ step }) => step)).toEqual([5, 10, 12]);
+      expect(endOf(second).bestLoss).toBe(endOf(whole).bestLoss);
+    },
+  );
 
   it('learns, and reports rates, norm, tokens and telemetry', async () => {
     const source = new RandomWindows(ids, { batch: 4, time: 16, seed: 1 });
