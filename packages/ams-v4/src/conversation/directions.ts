@@ -98,8 +98,15 @@ export class Directions {
   }
 }
 
+/**
+ * The directions of one text. A bundle that reads nothing, as that of the context without states, points along its first axis: its
+ * cosine is the same for all memories then.
+ */
 function rowOf({ time, topic, ctx }: PerBundle<NDArray>, row: number): PerBundle<Float32Array> {
-  const at = ({ data, shape }: NDArray) =>
-    Float32Array.from(data.slice(row * shape[1]!, (row + 1) * shape[1]!));
+  const at = ({ data, shape }: NDArray) => {
+    const own = Float32Array.from(data.slice(row * shape[1]!, (row + 1) * shape[1]!));
+    if (own.every((value) => value === 0)) own[0] = 1;
+    return own;
+  };
   return { time: at(time), topic: at(topic), ctx: at(ctx) };
 }

@@ -21,9 +21,11 @@ export interface TextFeatures {
   readonly rows?: NDArray<'float32'> | undefined;
 }
 
-/** The layer whose states retrieval sees: the configured one, or two thirds of all. */
-export const pooledLayer = ({ poolLayer }: ConversationConfig, layers: number): number =>
-  typeof poolLayer === 'number' ? Math.min(poolLayer, layers) : Math.round((2 * layers) / 3);
+/** The layer whose states retrieval sees: the configured one, or two thirds of all; the embeddings, which no layer makes, where it sees none. */
+const pooledLayer = ({ poolLayer }: ConversationConfig, layers: number): number => {
+  if (poolLayer === 'none') return 0;
+  return Math.min(poolLayer ?? Math.round((2 * layers) / 3), layers);
+};
 
 /**
  * Features of texts, by passes over the frozen model.
