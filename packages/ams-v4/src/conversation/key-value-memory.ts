@@ -57,13 +57,16 @@ export class KeyValueMemory {
     const { config } = adapters;
     this.config = config;
     const { dTime, dTopic, dCtx } = config;
-    this.store = new MemStore({ dTime, dTopic, dCtx, dFTime: 1, dFTopic: 1, dFCtx: 1 });
+    this.#directions = new Directions(text.engine, adapters, text.width);
+    const { weights } = this.#directions;
+    // Maps that were trained to something that is no number make every search an error, not the memory.
+    const isSound = Object.values(weights).every((weight) => weight > 0);
+    const fibers = { dFTime: 1, dFTopic: 1, dFCtx: 1 };
+    this.store = new MemStore({ dTime, dTopic, dCtx, ...fibers, ...(isSound && { fusedWeights: weights }) });
     this.bank = new KvBank(codecOf(text, adapters), (mid) =>
       memoryTokens(text, adapters, this.store.get(mid)!.sourceText),
     );
     this.#prefixes = new PrefixMaker(text, config, this.store, this.bank, adapters.leadIn);
-    this.#directions = new Directions(text.engine, adapters, text.width);
-    const { weights } = this.#directions;
     this.#searched = { store: this.store, words: this.#words, weights, config };
     this.#form = formOf(this.bank.codec, adapters);
   }

@@ -1,6 +1,6 @@
 import { InputError } from '@palimpsest/tensor-core';
 import type { BundleName } from '../bundle.js';
-import { checkCount, checkedVector, type SearchHit } from '../indexes/vector-index.js';
+import { checkCount, checkedVector } from '../indexes/vector-index.js';
 import { BUNDLES } from './entry.js';
 
 /** A query direction per bundle; bundles left out do not count. */
@@ -14,22 +14,23 @@ export interface FusedHit {
   readonly cosines: Partial<Record<BundleName, number>>;
 }
 
-/** Candidates per bundle for each wanted result: an entry that is middling in all three may still win together. */
+/** Candidates of an index for each wanted result: an entry that is middling in all three bundles may still win together. */
 const CANDIDATES_PER_RESULT = 4;
 
-type Directions = Readonly<Record<`${BundleName}Dirn`, Float32Array>>;
+export type Directions = Readonly<Record<`${BundleName}Dirn`, Float32Array>>;
 
 /** What a fused search looks at. */
 export interface FusedSource {
   /** Number of entries. */
   readonly size: number;
   ids(): Iterable<number>;
-  search(bundle: BundleName, query: ArrayLike<number>, k: number): SearchHit[];
+  /** Ids that are near a query, `count` of each index that is looked into. */
+  candidates(asked: readonly AskedBundle[], count: number): Iterable<number>;
   directions(id: number): Directions;
 }
 
 /** A query of one bundle, checked. */
-interface Asked {
+export interface AskedBundle {
   readonly bundle: BundleName;
   /** Where entries keep their direction in it. */
   readonly member: keyof Directions;
@@ -39,7 +40,7 @@ interface Asked {
 }
 
 /**
- * Weighted sums of true cosines over the union of the bundles' candidates, sorted by falling score and then rising id. Where most
+ * Weighted sums of true cosines over the candidates that the indexes give, sorted by falling score and then rising id. Where most
  * entries would be candidates all of them are looked at, without a search.
  * @throws InputError when there is no query at all, or a weight is not finite.
  */
@@ -47,9 +48,8 @@ export function fuse(query: FusedQuery, weights: FusedWeights, k: number, source
   checkCount(k);
   const asked = checkedQueries(query, weights);
   const most = k * CANDIDATES_PER_RESULT;
-  const found = () =>
-    new Set(asked.flatMap(({ bundle, unit }) => source.search(bundle, unit, most).map(({ id }) => id)));
-  return hitsOf(asked, most < source.size ? found() : source.ids(), source)
+  const ids = most < source.size ? source.candidates(asked, most) : source.ids();
+  return hitsOf(asked, ids, source)
     .sort((a, b) => b.score - a.score || a.id - b.id)
     .slice(0, k);
 }
@@ -75,7 +75,7 @@ export function fuseAt(
   return hitsOf(checkedQueries(query, weights), ids, source);
 }
 
-function checkedQueries(query: FusedQuery, weights: FusedWeights): Asked[] {
+function checkedQueries(query: FusedQuery, weights: FusedWeights): AskedBundle[] {
   const asked = BUNDLES.filter((bundle) => query[bundle] !== undefined);
   if (asked.length === 0) throw new InputError('A fused search needs a query for at least one bundle.');
   return asked.map((bundle) => {
@@ -89,7 +89,7 @@ function checkedQueries(query: FusedQuery, weights: FusedWeights): Asked[] {
 }
 
 function hitsOf(
-  asked: readonly Asked[],
+  asked: readonly AskedBundle[],
   ids: Iterable<number>,
   source: Pick<FusedSource, 'directions'>,
 ): FusedHit[] {
@@ -101,7 +101,7 @@ function hitsOf(
 
 /** The weighted sum of cosines. @param cosines takes the cosine of each bundle */
 function scoreOf(
-  asked: readonly Asked[],
+  asked: readonly AskedBundle[],
   directions: Directions,
   cosines?: Partial<Record<BundleName, number>>,
 ): number {

@@ -1,15 +1,13 @@
 import { InputError, readBytes, writeFileAtomically } from '@palimpsest/base';
 import type { BundleName } from '../bundle.js';
-import { modeDefaults } from '../config.js';
-import { createIndex } from '../indexes/create-index.js';
 import type { SearchHit, VectorIndex } from '../indexes/vector-index.js';
+import { DirectionIndexes } from './direction-indexes.js';
 import {
   BUNDLES,
   COORDINATES,
   type CoordinateName,
   checkedCoordinate,
   checkPlainFields,
-  coordinateSize,
   type MemEntry,
   type NewEntry,
 } from './entry.js';
@@ -33,14 +31,14 @@ export interface VerifyOptions {
 }
 
 /**
- * The memories, with one index of directions per bundle kept in step. Ids only grow and are never reused. Every method
- * checks its input first: after an error the store is as it was.
+ * The memories, with indexes of their directions kept in step: one per bundle, or one over all (`fusedWeights`). Ids only grow
+ * and are never reused. Every method checks its input first: after an error the store is as it was.
  */
 export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
   readonly config: StoreConfig;
   readonly #options: MemStoreOptions<Handle>;
   readonly #entries = new Map<number, MemEntry<Handle>>();
-  #indexes: Record<BundleName, VectorIndex>;
+  #indexes: DirectionIndexes;
   #nextMid = 0;
 
   /** @throws InputError naming a field of the configuration that is out of range. */
@@ -57,9 +55,7 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
 
   /** The index of a bundle's directions; the store keeps it in step, so look but do not change it. */
   index(bundle: BundleName): VectorIndex {
-    const index = this.#indexes[bundle];
-    if (!index) throw new InputError(`A bundle is named time, topic or ctx, not '${String(bundle)}'.`);
-    return index;
+    return this.#indexes.of(bundle);
   }
 
   has(mid: number): boolean {
@@ -118,7 +114,7 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
   /** Takes an entry out of the store and the indexes; says whether it was there. */
   remove(mid: number): boolean {
     if (!this.#entries.delete(mid)) return false;
-    for (const bundle of BUNDLES) this.#indexes[bundle].remove(mid);
+    this.#indexes.remove(mid);
     return true;
   }
 
@@ -137,10 +133,8 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
     const { mid: _mid, version: _version, ...rest } = patch as Partial<MemEntry<Handle>>;
     Object.assign(entry, rest, coordinates, { version: entry.version + 1 });
     for (const [name, value] of Object.entries(rest)) if (value === undefined) delete entry[name];
-    for (const bundle of BUNDLES) {
-      const direction = coordinates[`${bundle}Dirn`];
-      if (direction) this.#indexes[bundle].update(mid, direction);
-    }
+    const changed = BUNDLES.filter((bundle) => coordinates[`${bundle}Dirn`]);
+    this.#indexes.update(mid, entry, changed);
     return entry;
   }
 
@@ -164,14 +158,15 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
   }
 
   /**
-   * The k best of the three bundles together: weighted sums of cosines over the union of the bundles' candidates.
+   * The k best of the three bundles together: weighted sums of cosines over what the indexes find near, each bundle's, or with
+   * `fusedWeights` that over all of them.
    * @param weights default 1 each; bundles without a query do not count.
    */
   searchFused(query: FusedQuery, weights: FusedWeights = {}, k = this.config.retrievalTopk): FusedHit[] {
     return fuse(query, weights, k, {
       size: this.length,
       ids: () => this.#entries.keys(),
-      search: (bundle, unit, count) => this.search(bundle, unit, count),
+      candidates: (asked, count) => this.#indexes.candidates(asked, count),
       directions: (mid) => this.get(mid)!,
     });
   }
@@ -215,10 +210,7 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
       ...entryProblems(entry, this.config),
       ...reconstructionProblems(entry, this.config.kakeyaReconstructionTol, registry, original),
     ]);
-    for (const bundle of BUNDLES) {
-      const problems = this.#indexes[bundle].verify(this.#entries.keys());
-      for (const problem of problems) messages.push(`index of ${bundle}: ${problem}`);
-    }
+    messages.push(...this.#indexes.verify(() => this.#entries.keys()));
     return registry ? messages.concat(registry.verifyInvariants(this.length, axes)) : messages;
   }
 
@@ -289,7 +281,7 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
 
   #insert(entry: MemEntry<Handle>): void {
     this.#entries.set(entry.mid, entry);
-    for (const bundle of BUNDLES) this.#indexes[bundle].insert(entry.mid, entry[`${bundle}Dirn`]);
+    this.#indexes.insert(entry.mid, entry);
   }
 
   #known(mid: number): MemEntry<Handle> {
@@ -323,17 +315,8 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
     );
   }
 
-  #emptyIndexes(): Record<BundleName, VectorIndex> {
-    const { config } = this;
-    const defaults = modeDefaults[config.mode];
-    const make = (bundle: BundleName) =>
-      createIndex(config.indexKind ?? defaults.indexKind, coordinateSize(`${bundle}Dirn`, config), {
-        treeK: config.treeK,
-        treeMaxLeaf: config.treeMaxLeaf,
-        beam: config.retrievalBeam,
-        scoring: config.treeScoring ?? defaults.treeScoring,
-      });
-    return { time: make('time'), topic: make('topic'), ctx: make('ctx') };
+  #emptyIndexes(): DirectionIndexes {
+    return new DirectionIndexes(this.config, { entries: () => this.#entries.values() });
   }
 }
 

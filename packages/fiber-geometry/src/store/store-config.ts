@@ -1,6 +1,8 @@
 import { InputError } from '@palimpsest/tensor-core';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { fiberConfigSchema } from '../config.js';
+
+const weight = z.number().positive();
 
 const storeConfigSchema = fiberConfigSchema
   .pick({
@@ -23,6 +25,14 @@ const storeConfigSchema = fiberConfigSchema
     capacity: true,
     evictionPolicy: true,
     evictionTau: true,
+  })
+  .extend({
+    fusedWeights: z
+      .object({ time: weight, topic: weight, ctx: weight })
+      .optional()
+      .describe(
+        'weights of fused searches that are known beforehand: one index over all bundles serves them then, in place of one per bundle; others are served too',
+      ),
   })
   .strip();
 

@@ -1,20 +1,25 @@
 /**
- * Retrieval among many memories: the store of AMS v4 with its three indexes, filled with directions around those of texts that the
- * session model has read, and asked its questions. Processor time of the search alone and of the whole, with the question read by the
- * model; recall is against weighted sums of all cosines. A million takes most of an hour of one core and about 6 GB.
- * node --max-old-space-size=12000 bench/memory/index-size.mjs [sizes, default 10000 100000 1000000]
+ * Retrieval among many memories: the store of AMS v4 with its index over three bundles, filled with directions around those of texts that the
+ * session model has read, or with random ones, and asked the model's questions. Processor time of the search alone and of the whole, with
+ * the question read by the model; recall is against weighted sums of all cosines. A million takes some minutes of one core and about 4 GB.
+ * node --max-old-space-size=12000 bench/memory/index-size.mjs [--random] [sizes, default 10000 100000 1000000]
  */
+import { parseArgs } from 'node:util';
 import { KeyValueMemory, TextModel } from '../../../ams-v4/dist/index.js';
 import { createEngine, Rng } from '../../../tensor-core/dist/index.js';
 import { generateSession, loadPocket, standardPack } from '../../dist/index.js';
 
-const sizes = process.argv.slice(2).map(Number);
+const { values, positionals } = parseArgs({
+  options: { random: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+const sizes = positionals.map(Number);
 if (sizes.length === 0) sizes.push(10_000, 100_000, 1_000_000);
 const [FACTS, QUESTIONS, CHECKED, K] = [320, 100, 50, 4];
 /** Length of the noise beside a direction of length 1. */
 const NOISE = 0.5;
-/** Memories that a search is asked for; each bundle gives four times as many candidates. */
-const CANDIDATES = [8, 16, 32];
+/** Memories that a search is asked for, four times as many candidates; the graph looks at 512 at least. */
+const CANDIDATES = [8, 256, 512];
 const BUNDLES = ['time', 'topic', 'ctx'];
 
 /** CPU milliseconds of this process, which other programs on the machine do not lengthen as they do wall time. */
@@ -49,7 +54,7 @@ store.searchFused = (...call) => {
 const rng = Rng.fromSeed(1);
 const near = (direction) => {
   const sigma = NOISE / Math.sqrt(direction.length);
-  const moved = direction.map((value) => value + sigma * rng.normal());
+  const moved = direction.map((value) => (values.random ? 0 : value) + sigma * rng.normal());
   const length = Math.hypot(...moved);
   return moved.map((value) => value / length);
 };
@@ -102,9 +107,8 @@ for (const size of sizes.toSorted((a, b) => a - b)) {
     alone.push(searching);
   }
   const truths = asked.slice(0, CHECKED).map(([query, weights]) => exact(query, weights));
-  const kinds = BUNDLES.map((bundle) => `${bundle} ${store.index(bundle).current}`).join(', ');
   console.log(
-    `${size} memories (${kinds}): search ${told(alone)} ms, with the question read ${told(whole)} ms, median (least) of CPU time; ${((1000 * building) / size).toFixed(0)} µs per memory to build`,
+    `${size} ${values.random ? 'random' : 'clustered'} memories: search ${told(alone)} ms, with the question read ${told(whole)} ms, median (least) of CPU time; ${((1000 * building) / size).toFixed(0)} µs per memory to build`,
   );
   for (const count of CANDIDATES) {
     const times = [];

@@ -1,0 +1,135 @@
+import { InputError } from '@palimpsest/base';
+import type { BundleName } from '../bundle.js';
+import { modeDefaults } from '../config.js';
+import { createIndex, type IndexOptions } from '../indexes/create-index.js';
+import type { SearchHit, VectorIndex } from '../indexes/vector-index.js';
+import { BUNDLES, coordinateSize } from './entry.js';
+import type { AskedBundle, Directions, FusedWeights } from './fused-search.js';
+import type { StoreConfig } from './store-config.js';
+
+/** Candidates of a search in a graph over all bundles: a longer look than one bundle needs, at less than the cost of three. */
+const JOINT_EF = 512;
+
+/** What the indexes are over: the entries of a store by rising id. */
+export interface Indexed {
+  entries(): Iterable<Directions & { readonly mid: number }>;
+}
+
+/**
+ * The indexes of a store's directions: one per bundle. Where the weights of the bundles are known beforehand there is a joint one, and that
+ * of a single bundle is made when it is first asked for.
+ *
+ * The joint index holds the three directions of an entry behind one another, each times the root of its weight. All such vectors have one
+ * length, and their product with the directions of a query, put together alike, is the weighted sum of the cosines: what is nearest there is
+ * what is best together, an entry that is middling in every bundle included.
+ */
+export class DirectionIndexes {
+  readonly #bundles = new Map<BundleName, VectorIndex>();
+  readonly #joint: VectorIndex | undefined;
+
+  constructor(
+    private readonly config: StoreConfig,
+    private readonly indexed: Indexed,
+  ) {
+    if (!config.fusedWeights) for (const bundle of BUNDLES) this.of(bundle);
+    else this.#joint = this.#empty(BUNDLES, { ef: JOINT_EF });
+  }
+
+  /** The index of a bundle. @throws InputError for a name that is none. */
+  of(bundle: BundleName): VectorIndex {
+    const known = this.#bundles.get(bundle);
+    if (known) return known;
+    if (!BUNDLES.includes(bundle)) {
+      throw new InputError(`A bundle is named time, topic or ctx, not '${String(bundle)}'.`);
+    }
+    const made = this.#empty([bundle]);
+    for (const entry of this.indexed.entries()) made.insert(entry.mid, entry[`${bundle}Dirn`]);
+    this.#bundles.set(bundle, made);
+    return made;
+  }
+
+  insert(mid: number, directions: Directions): void {
+    for (const [bundle, index] of this.#bundles) index.insert(mid, directions[`${bundle}Dirn`]);
+    this.#joint?.insert(mid, this.#joined(directions));
+  }
+
+  /** @param changed bundles whose direction is another one now */
+  update(mid: number, directions: Directions, changed: readonly BundleName[]): void {
+    for (const bundle of changed) this.#bundles.get(bundle)?.update(mid, directions[`${bundle}Dirn`]);
+    if (changed.length > 0) this.#joint?.update(mid, this.#joined(directions));
+  }
+
+  remove(mid: number): void {
+    for (const index of this.#bundles.values()) index.remove(mid);
+    this.#joint?.remove(mid);
+  }
+
+  /** Ids that are near a fused query, so many of the joint index or of each bundle. */
+  candidates(asked: readonly AskedBundle[], count: number): Iterable<number> {
+    const ids = (hits: readonly SearchHit[]) => hits.map(({ id }) => id);
+    // Where no bundle counts there is no joint direction to look along.
+    if (this.#joint && asked.some(({ weight }) => weight !== 0)) {
+      return ids(this.#joint.search(this.#joinedQuery(asked), count));
+    }
+    return new Set(asked.flatMap(({ bundle, unit }) => ids(this.of(bundle).search(unit, count))));
+  }
+
+  /** Everything inside that is inconsistent, or that disagrees with the given ids. */
+  verify(ids: () => Iterable<number>): string[] {
+    const problems = [...this.#bundles].flatMap(([bundle, index]) =>
+      index.verify(ids()).map((problem) => `index of ${bundle}: ${problem}`),
+    );
+    const joint = this.#joint?.verify(ids()) ?? [];
+    return problems.concat(joint.map((problem) => `joint index: ${problem}`));
+  }
+
+  #joined(directions: Directions): Float32Array {
+    return this.#laidOut((bundle) => ({
+      direction: directions[`${bundle}Dirn`],
+      factor: Math.sqrt(this.#weights[bundle]),
+    }));
+  }
+
+  /** A query whose weights need not be those of the index: what its bundles count more, its directions are longer. */
+  #joinedQuery(asked: readonly AskedBundle[]): Float32Array {
+    return this.#laidOut((bundle) => {
+      const own = asked.find((one) => one.bundle === bundle);
+      return own && { direction: own.unit, factor: own.weight / Math.sqrt(this.#weights[bundle]) };
+    });
+  }
+
+  /** Directions times their factors behind one another; zeros for a bundle that has none. */
+  #laidOut(
+    of: (bundle: BundleName) => { direction: ArrayLike<number>; factor: number } | undefined,
+  ): Float32Array {
+    const joined = new Float32Array(this.#joint!.dimension);
+    let at = 0;
+    for (const bundle of BUNDLES) {
+      const { direction, factor } = of(bundle) ?? { direction: [], factor: 0 };
+      for (let i = 0; i < direction.length; i++) joined[at + i] = factor * direction[i]!;
+      at += this.#size(bundle);
+    }
+    return joined;
+  }
+
+  get #weights(): Required<FusedWeights> {
+    return this.config.fusedWeights!;
+  }
+
+  #size(bundle: BundleName): number {
+    return coordinateSize(`${bundle}Dirn`, this.config);
+  }
+
+  #empty(bundles: readonly BundleName[], options: IndexOptions = {}): VectorIndex {
+    const { config } = this;
+    const defaults = modeDefaults[config.mode];
+    const dimension = bundles.reduce((sum, bundle) => sum + this.#size(bundle), 0);
+    return createIndex(config.indexKind ?? defaults.indexKind, dimension, {
+      treeK: config.treeK,
+      treeMaxLeaf: config.treeMaxLeaf,
+      beam: config.retrievalBeam,
+      scoring: config.treeScoring ?? defaults.treeScoring,
+      ...options,
+    });
+  }
+}
