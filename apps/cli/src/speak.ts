@@ -107,7 +107,7 @@ async function reply(
     sampling: samplingOf(options, given, language.sampling),
     priming: primingOf(options, language),
     stopIds: language.endIds,
-    stop: stop === undefined ? undefined : [stop],
+    stop: [stop, turnOf(recollection)].filter((end) => end !== undefined),
     signal,
   });
   for await (const event of events) {
@@ -163,11 +163,15 @@ async function converse(
     maximumTokens: options.maxNewTokens as number,
     priming: primingOf(options, language),
     stopIds: language.endIds,
-    stop: language.lineEnd,
+    stop: language.lineEnd ?? turnOf(recollection),
     emptyLine,
     interrupts,
   });
 }
+
+/** What ends an answer behind states of a memory. */
+const turnOf = (recollection: AnyRecollection | undefined): string | undefined =>
+  recollection instanceof StateRecollection ? recollection.stop : undefined;
 
 /** How prompts are read: as asked, or as the model's configuration says. */
 function primingOf(options: Values, { model }: LanguageModel): 'exact' | 'reference' {

@@ -110,6 +110,15 @@ describe('--memory ams of a model with adapters', () => {
     expect(position).toBeLessThanOrEqual(positions + asked + 12);
   });
 
+  it('ends an answer where another line would begin', async () => {
+    const [answer] = await talk(['What is my dog called?'], '--max-new-tokens', '60');
+    expect(answer).toContain('Rufus');
+    expect(answer).not.toContain('User');
+    const prompt = ['--prompt', 'What is my dog called?', '--json', '--max-new-tokens', '60'];
+    const { stdout } = await palimpsest(['generate', 'session', ...flags, ...prompt], { cwd });
+    expect(JSON.parse(stdout).text).not.toContain('User');
+  });
+
   it('keeps no questions, and takes no more positions than it may, but for the best memory', async () => {
     const listed = await palimpsest(['memory', 'list', '--json', '--folder', 'notes'], { cwd });
     expect(JSON.parse(listed.stdout)).toHaveLength(2);

@@ -78,6 +78,8 @@ export interface RecalledState {
 export interface OpenStateMemory extends OpenTextMemory {
   /** Most positions of what is found. */
   readonly budget: number;
+  /** What begins another line of the talk, where an answer therefore ends; empty where the adapters have no such sign. */
+  readonly turn: string;
   recall(said: string): Promise<RecalledState>;
 }
 

@@ -26,6 +26,11 @@ export class StateRecollection {
     return this.memory.budget;
   }
 
+  /** What ends an answer, as another line would begin with it. */
+  get stop(): string | undefined {
+    return this.memory.turn || undefined;
+  }
+
   /** Where the texts are, and how many. */
   get about(): string {
     return `${this.memory.size} texts in '${this.folder}'`;

@@ -7,6 +7,7 @@ import {
 import type { OpenStateMemory, RecalledState, SpeakingModel } from '@palimpsest/lm';
 import { InputError, type NDArray, treeToRecord } from '@palimpsest/tensor-core';
 import { loadConversation } from '../conversation/adapters-folder.js';
+import { inForm } from '../conversation/config.js';
 import { KeyValueMemory } from '../conversation/key-value-memory.js';
 import { TextModel } from '../model/text-model.js';
 import { type AgentMemory, createAgentMemory } from './agent-memory.js';
@@ -45,11 +46,19 @@ export async function openSpokenMemory(
       return memory.size;
     },
     budget: config.lMem,
+    turn: turnOf(config.memoryForm),
     add: (said) => memory.add(said),
     search: (query, options) => memory.search(query, options),
     recall: (said) => recalled(memory, own, model, said),
     close: () => memory.close().finally(dispose),
   };
+}
+
+/** How a line begins in the form of a memory, if it has a label. */
+function turnOf(memoryForm: string): string {
+  const { whole, start } = inForm(memoryForm, '');
+  const label = whole.slice(0, start).trim();
+  return label && `\n${label}`;
 }
 
 async function recalled(
