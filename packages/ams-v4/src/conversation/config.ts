@@ -56,7 +56,7 @@ export const conversationSchema = z.strictObject({
     .int()
     .min(1)
     .optional()
-    .describe('bytes of one Kakeya record; default 6, and 32 where nothing is predicted'),
+    .describe('bytes of one Kakeya record; default 7, and 32 where nothing is predicted'),
   directionDtype: z
     .enum(['int8', 'f32'])
     .default('int8')
@@ -85,7 +85,7 @@ export type ConversationConfig = z.output<typeof conversationSchema> & { readonl
 export type ConversationOptions = z.input<typeof conversationSchema>;
 
 /** Bytes of a record of what differs from a prediction, and of one of whole keys and values. */
-const RECORD_BYTES = { predicted: 6, whole: 32 };
+const RECORD_BYTES = { predicted: 7, whole: 32 };
 
 /** Fills in defaults. @throws InputError naming the first option that is unknown, of the wrong type or out of range. */
 export function conversationConfig(options: ConversationOptions = {}): ConversationConfig {

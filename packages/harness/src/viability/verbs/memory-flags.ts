@@ -34,7 +34,7 @@ export const memoryFlags = {
     .int()
     .min(1)
     .optional()
-    .describe('bytes of a Kakeya record, one per token and set; default 6, and 32 with --kv-context 0'),
+    .describe('bytes of a Kakeya record, one per token and set; default 7, and 32 with --kv-context 0'),
   directionDtype: z
     .enum(['int8', 'f32'])
     .default('int8')
