@@ -56,3 +56,50 @@ describe('adapters over a model of the user', () => {
     expect(code).toBe(2);
   });
 });
+
+describe('questions in the shape of LongMemEval', () => {
+  const cwd = emptyFolder();
+
+  it('are written, told to the small model, and asked', async () => {
+    const written = await palimpsest(
+      [
+        'viability',
+        'write-long-mem-eval',
+        '--out',
+        'talks.json',
+        '--entries',
+        '4',
+        '--facts',
+        '6',
+        '--talks',
+        '2',
+      ],
+      { cwd },
+    );
+    expect(written.stdout).toContain('4 questions in talks.json');
+    const asked = await palimpsest(
+      ['viability', 'long-mem-eval', '--file', 'talks.json', '--lead', '', '--out', 'out', '--json'],
+      { cwd },
+    );
+    expect(asked.code).toBe(0);
+    const report = JSON.parse(asked.stdout);
+    expect(report).toEqual(JSON.parse(readFileSync(join(cwd, 'out', 'report.json'), 'utf8')));
+    expect(report.overall.count).toBe(3);
+    expect(report.byType['single-session-user'].keywordF1).toBe(1);
+    const words = await palimpsest(['viability', 'long-mem-eval', '--file', 'talks.json', '--words'], {
+      cwd,
+    });
+    expect(words.stdout).toContain('answer found');
+  }, 120_000);
+
+  it.each([
+    [['--words', '--lead', 'x'], 'With --words no language model reads anything; leave out --lead'],
+    [['--k', '3'], '--k is for --words'],
+    [['--model', 'nowhere'], "Give the adapters over 'nowhere' as --adapters"],
+  ])('refuse %j', async (flags, sentence) => {
+    const file = ['--file', 'talks.json'];
+    const { code, stderr } = await palimpsest(['viability', 'long-mem-eval', ...file, ...flags], { cwd });
+    expect(stderr).toContain(sentence);
+    expect(code).toBe(2);
+  });
+});

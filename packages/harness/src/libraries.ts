@@ -3,6 +3,7 @@ import { indexRecall } from './tasks/index-recall.js';
 import { kakeyaRateDistortion } from './tasks/kakeya-rate-distortion.js';
 import { sessionViabilityTask } from './tasks/session-viability.js';
 import { sketchError } from './tasks/sketch-error.js';
+import { longMemEvalVerb, writeLongMemEvalVerb } from './viability/verbs/long-mem-eval-verbs.js';
 import { runVerb } from './viability/verbs/run-verb.js';
 import { trainAdaptersVerb } from './viability/verbs/train-adapters-verb.js';
 import { shrinkVerb, trainBackboneVerb, trainTokenizerVerb } from './viability/verbs/train-verbs.js';
@@ -46,6 +47,8 @@ export const sessionViability: Mechanism = {
     trainBackboneVerb,
     trainAdaptersVerb,
     runVerb,
+    longMemEvalVerb,
+    writeLongMemEvalVerb,
     shrinkVerb,
   ] as readonly MechanismVerb[],
   golden: async () => (await import('./viability/golden-case.js')).viabilityHandlers,

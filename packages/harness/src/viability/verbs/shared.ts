@@ -36,6 +36,9 @@ export function packOf(path: string | undefined): Pack {
   return parsePack(parseJson(readFileSync(path), path), path);
 }
 
+/** Whether a name means the small model that comes with this package. */
+export const isShipped = (model: string): boolean => model === SESSION && !existsSync(model);
+
 /** The language model of a checkpoint on an engine of its own. */
 export async function open({
   model,
@@ -48,8 +51,7 @@ export async function open({
 }) {
   const engine = await createEngine('auto', { threads });
   try {
-    const isShipped = model === SESSION && !existsSync(model);
-    const frozen = isShipped
+    const frozen = isShipped(model)
       ? (await loadPocket(undefined, capacity)).frozen
       : await loadPretrained(model, { capacity });
     return { engine, text: new TextModel(engine, frozen) };
