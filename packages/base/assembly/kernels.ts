@@ -7,7 +7,7 @@ export { attendBytes, putRows } from './byte-attention';
 export { multiplyBytes, roundBytes } from './bytes';
 export { blockLargest, blockShares } from './draws';
 export { addRootNormalised, gruState, lstmState, positive, recall, remember, swiGlu } from './memories';
-export { addScaled, fadeInSpectra } from './spectra';
+export { fadeInSpectra, receive } from './spectra';
 
 /**
  * y = W x + bias of so many blocks, each with a part of x and of y of its own, one behind the other. W [rows, columns] is stored

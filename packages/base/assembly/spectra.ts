@@ -1,19 +1,79 @@
 // What tokens received of others' attention, and its spectra: a column is one token's signal, and four columns are
 // transformed at once.
 
-/** y = factor x, or y + factor x if `adds`, of count numbers. */
-export function addScaled(y: usize, x: usize, count: i32, factor: f32, adds: bool): void {
-  const factors = f32x4.splat(factor);
-  const whole = y + ((<usize>(count & ~3)) << 2);
-  const end = y + ((<usize>count) << 2);
-  if (adds) {
-    for (; y < whole; y += 16, x += 16) {
-      v128.store(y, f32x4.add(v128.load(y), f32x4.mul(factors, v128.load(x))));
+/** Factors that a head of a group has for its scores. */
+function share(factors: usize, head: i32, scale: f32): v128 {
+  return f32x4.splat(load<f32>(factors + ((<usize>head) << 2)) * scale);
+}
+
+/** What a group of heads gave to the columns of one row: y = Σ factor scale x over the group. */
+function receiveRow(
+  y: usize,
+  scores: usize,
+  scoreStride: usize,
+  factors: usize,
+  scale: f32,
+  bytes: usize,
+  group: i32,
+): void {
+  let at: usize = 0;
+  for (; at + 64 <= bytes; at += 64) {
+    let x = scores + at;
+    let factor = share(factors, 0, scale);
+    let a = f32x4.mul(factor, v128.load(x));
+    let b = f32x4.mul(factor, v128.load(x, 16));
+    let c = f32x4.mul(factor, v128.load(x, 32));
+    let d = f32x4.mul(factor, v128.load(x, 48));
+    for (let head = 1; head < group; head++) {
+      x += scoreStride;
+      factor = share(factors, head, scale);
+      a = f32x4.add(a, f32x4.mul(factor, v128.load(x)));
+      b = f32x4.add(b, f32x4.mul(factor, v128.load(x, 16)));
+      c = f32x4.add(c, f32x4.mul(factor, v128.load(x, 32)));
+      d = f32x4.add(d, f32x4.mul(factor, v128.load(x, 48)));
     }
-    for (; y < end; y += 4, x += 4) store<f32>(y, load<f32>(y) + factor * load<f32>(x));
-  } else {
-    for (; y < whole; y += 16, x += 16) v128.store(y, f32x4.mul(factors, v128.load(x)));
-    for (; y < end; y += 4, x += 4) store<f32>(y, factor * load<f32>(x));
+    v128.store(y + at, a);
+    v128.store(y + at, b, 16);
+    v128.store(y + at, c, 32);
+    v128.store(y + at, d, 48);
+  }
+  for (; at < bytes; at += 4) {
+    let x = scores + at;
+    let sum: f32 = 0;
+    for (let head = 0; head < group; head++, x += scoreStride) {
+      sum += load<f32>(factors + ((<usize>head) << 2)) * scale * load<f32>(x);
+    }
+    store<f32>(y + at, sum);
+  }
+}
+
+/**
+ * What the tokens of every key/value head received from its query heads: for columns from the head's first one up to `end`, the
+ * sum of scores times factor times scale.
+ * @param y row of the first head, `headStride` bytes before that of the next
+ * @param scores of every query head, `scoreStride` bytes apart, beginning with the first column's
+ * @param factors [heads group]
+ * @param firsts [heads]
+ */
+export function receive(
+  y: usize,
+  headStride: usize,
+  scores: usize,
+  scoreStride: usize,
+  factors: usize,
+  scale: f32,
+  firsts: usize,
+  end: i32,
+  heads: i32,
+  group: i32,
+): void {
+  for (let head = 0; head < heads; head++) {
+    const first = <i32>load<f32>(firsts + ((<usize>head) << 2));
+    const row = y + ((<usize>first) << 2);
+    receiveRow(row, scores, scoreStride, factors, scale, (<usize>(end - first)) << 2, group);
+    y += headStride;
+    scores += scoreStride * <usize>group;
+    factors += (<usize>group) << 2;
   }
 }
 
@@ -23,7 +83,8 @@ function sample(rows: usize, window: usize, column: usize): v128 {
 }
 
 /**
- * Transforms of eight samples, which stand in bit-reversed order; real parts of frequencies 0 to 4, then imaginary parts of 3 to 1.
+ * Transforms of eight samples, which stand in bit-reversed order; real parts of frequencies 0 to 4, then
+ * imaginary parts of 3 to 1.
  */
 function transformEight(x: usize, rows: usize, window: usize, column: usize): void {
   const x0 = sample(rows, window, column);
@@ -54,6 +115,20 @@ function transformEight(x: usize, rows: usize, window: usize, column: usize): vo
   v128.store(x, f32x4.sub(d, other), 80);
   v128.store(x, f32x4.sub(g, e), 96);
   v128.store(x, f32x4.neg(f32x4.add(d, other)), 112);
+}
+
+/** The same of four samples. */
+function transformFour(x: usize, rows: usize, window: usize, column: usize): void {
+  const x0 = sample(rows, window, column);
+  const x1 = sample(rows + 4, window + 4, column);
+  const x2 = sample(rows + 8, window + 8, column);
+  const x3 = sample(rows + 12, window + 12, column);
+  const even = f32x4.add(x0, x1);
+  const odd = f32x4.add(x2, x3);
+  v128.store(x, f32x4.add(even, odd));
+  v128.store(x, f32x4.sub(x0, x1), 16);
+  v128.store(x, f32x4.sub(even, odd), 32);
+  v128.store(x, f32x4.sub(x3, x2), 48);
 }
 
 /** The transform of twice `half` samples from those of the even and of the odd ones, in place. */
@@ -94,69 +169,138 @@ function magnitude(re: v128, im: v128): v128 {
   return f32x4.sqrt(f32x4.add(f32x4.mul(re, re), f32x4.mul(im, im)));
 }
 
-/** The last `combine`, whose frequencies go into the averages at once; nobody asks for their signs. */
-function fadeIn(y: usize, stride: usize, x: usize, half: i32, turns: usize, decay: v128): void {
-  const odd = x + ((<usize>half) << 4);
-  const quarter = (<usize>half) << 3;
+/** The frequencies 0, q, 2q and q / 2, 3q / 2 of the transform that `fadeIn` puts together, whose factors are known. */
+function fadeInEdges(y: usize, stride: usize, x: usize, q: usize, decay: v128): void {
+  const half = q >> 1;
   const a = v128.load(x);
-  const b = v128.load(odd);
-  let top = y + stride * <usize>half;
-  fade(y, decay, f32x4.abs(f32x4.add(a, b)));
-  fade(top, decay, f32x4.abs(f32x4.sub(a, b)));
-  fade(y + stride * <usize>(half >> 1), decay, magnitude(v128.load(x + quarter), v128.load(odd + quarter)));
-  let low = x + 16;
-  let high = odd + 16;
-  let mirror = odd - 16;
-  let last = odd + quarter * 2 - 16;
-  for (; low < mirror; low += 16, high += 16, mirror -= 16, last -= 16, turns += 8) {
-    y += stride;
+  const c = v128.load(x + (q << 4));
+  const b = v128.load(x + (q << 5));
+  const d = v128.load(x + q * 48);
+  const even = f32x4.add(a, c);
+  const odd = f32x4.add(b, d);
+  fade(y, decay, f32x4.abs(f32x4.add(even, odd)));
+  fade(y + stride * (q << 1), decay, f32x4.abs(f32x4.sub(even, odd)));
+  fade(y + stride * q, decay, magnitude(f32x4.sub(a, c), f32x4.sub(b, d)));
+  const middle = x + (half << 4);
+  const first = v128.load(middle);
+  const third = v128.load(middle + (q << 4));
+  const second = v128.load(middle + (q << 5));
+  const fourth = v128.load(middle + q * 48);
+  const root = f32x4.splat(0.7071067811865476);
+  const re = f32x4.mul(root, f32x4.sub(second, fourth));
+  const im = f32x4.mul(root, f32x4.add(second, fourth));
+  fade(y + stride * half, decay, magnitude(f32x4.add(first, re), f32x4.add(third, im)));
+  fade(y + stride * (q + half), decay, magnitude(f32x4.sub(first, re), f32x4.sub(third, im)));
+}
+
+/** Real part of a number turned back by an angle, and below the imaginary one. */
+function turnedRe(re: v128, im: v128, cos: v128, sin: v128): v128 {
+  return f32x4.add(f32x4.mul(re, cos), f32x4.mul(im, sin));
+}
+
+function turnedIm(re: v128, im: v128, cos: v128, sin: v128): v128 {
+  return f32x4.sub(f32x4.mul(im, cos), f32x4.mul(re, sin));
+}
+
+/**
+ * The transform of 4q samples from those of every fourth one, which begin at samples 0, 2, 1 and 3; its frequencies go into the
+ * averages at once, and nobody asks for their signs.
+ * @param turns cosine and sine of 2πk / 4q, twice and three times that, for 0 < k < q / 2
+ */
+function fadeIn(y: usize, stride: usize, x: usize, q: usize, turns: usize, decay: v128): void {
+  fadeInEdges(y, stride, x, q, decay);
+  const part = q << 4;
+  let re = x + 16;
+  let im = x + part - 16;
+  let low = y;
+  let below = y + stride * q;
+  let above = below;
+  let top = below + stride * q;
+  for (; re < im; re += 16, im -= 16, turns += 24) {
+    low += stride;
+    below -= stride;
+    above += stride;
     top -= stride;
-    const cos = v128.load32_splat(turns);
-    const sin = v128.load32_splat(turns, 4);
-    const re = v128.load(high);
-    const im = v128.load(last);
-    const turnedRe = f32x4.add(f32x4.mul(re, cos), f32x4.mul(im, sin));
-    const turnedIm = f32x4.sub(f32x4.mul(im, cos), f32x4.mul(re, sin));
-    const evenRe = v128.load(low);
-    const evenIm = v128.load(mirror);
-    fade(y, decay, magnitude(f32x4.add(evenRe, turnedRe), f32x4.add(evenIm, turnedIm)));
-    fade(top, decay, magnitude(f32x4.sub(evenRe, turnedRe), f32x4.sub(turnedIm, evenIm)));
+    let cos = v128.load32_splat(turns, 8);
+    let sin = v128.load32_splat(turns, 12);
+    const cRe = turnedRe(v128.load(re + part), v128.load(im + part), cos, sin);
+    const cIm = turnedIm(v128.load(re + part), v128.load(im + part), cos, sin);
+    cos = v128.load32_splat(turns);
+    sin = v128.load32_splat(turns, 4);
+    const second = part << 1;
+    const bRe = turnedRe(v128.load(re + second), v128.load(im + second), cos, sin);
+    const bIm = turnedIm(v128.load(re + second), v128.load(im + second), cos, sin);
+    cos = v128.load32_splat(turns, 16);
+    sin = v128.load32_splat(turns, 20);
+    const third = second + part;
+    const dRe = turnedRe(v128.load(re + third), v128.load(im + third), cos, sin);
+    const dIm = turnedIm(v128.load(re + third), v128.load(im + third), cos, sin);
+    const aRe = v128.load(re);
+    const aIm = v128.load(im);
+    const evenRe = f32x4.add(aRe, cRe);
+    const evenIm = f32x4.add(aIm, cIm);
+    const oddRe = f32x4.add(bRe, dRe);
+    const oddIm = f32x4.add(bIm, dIm);
+    fade(low, decay, magnitude(f32x4.add(evenRe, oddRe), f32x4.add(evenIm, oddIm)));
+    fade(top, decay, magnitude(f32x4.sub(evenRe, oddRe), f32x4.sub(evenIm, oddIm)));
+    const apartRe = f32x4.sub(aRe, cRe);
+    const apartIm = f32x4.sub(aIm, cIm);
+    const acrossRe = f32x4.sub(bRe, dRe);
+    const acrossIm = f32x4.sub(bIm, dIm);
+    fade(above, decay, magnitude(f32x4.add(apartRe, acrossIm), f32x4.sub(apartIm, acrossRe)));
+    fade(below, decay, magnitude(f32x4.sub(apartRe, acrossIm), f32x4.add(apartIm, acrossRe)));
   }
 }
 
 /**
  * average = decay average + |spectrum| of columns, four at a time: of `size` samples under a window, a power of two of at least 16.
- * @param average [size / 2 + 1, columns], `stride` bytes from one frequency to the next
- * @param rows addresses of the samples of the first column, in bit-reversed order
- * @param window [size] in the same order
- * @param turns cosine and sine of 2πk/m for 0 < k < m/4, of m = 16, then of m = 32, and so on up to the size
+ * @param average [size / 2 + 1, columns], rows `stride` bytes apart
+ * @param ring [size, columns] likewise, whose row `oldest` is the first sample
+ * @param order [size]: the sample that stands at each place of the bit-reversed order
+ * @param window [size] in that order
+ * @param turns cosine and sine of 2πk/m for 0 < k < m/4, of m = 16, then of m = 32, up to size / 4; then those of `fadeIn`
+ * @param rows room for size numbers
  * @param scratch room for 4 size numbers
  */
 export function fadeInSpectra(
   average: usize,
+  ring: usize,
   stride: usize,
-  rows: usize,
+  oldest: i32,
+  order: usize,
   window: usize,
   turns: usize,
+  rows: usize,
   scratch: usize,
   size: i32,
   columns: i32,
   decay: f32,
 ): void {
+  for (let place = 0; place < size; place++) {
+    const at = (<usize>place) << 2;
+    const row = (oldest + <i32>load<f32>(order + at)) & (size - 1);
+    store<u32>(rows + at, <u32>(ring + stride * <usize>row));
+  }
   const factor = f32x4.splat(decay);
   const bytes = (<usize>size) << 4;
   const end = (<usize>columns) << 2;
+  const quarter = <usize>(size >> 2);
   for (let column: usize = 0; column < end; column += 16) {
-    for (let at: usize = 0; at < bytes; at += 128) {
-      transformEight(scratch + at, rows + (at >> 2), window + (at >> 2), column);
-    }
     let turn = turns;
-    let half = 8;
-    for (; half < size >> 1; half <<= 1) {
-      const whole = (<usize>half) << 5;
-      for (let at: usize = 0; at < bytes; at += whole) combine(scratch + at, half, turn);
-      turn += (<usize>((half >> 1) - 1)) << 3;
+    if (size === 16) {
+      for (let at: usize = 0; at < bytes; at += 64) {
+        transformFour(scratch + at, rows + (at >> 2), window + (at >> 2), column);
+      }
+    } else {
+      for (let at: usize = 0; at < bytes; at += 128) {
+        transformEight(scratch + at, rows + (at >> 2), window + (at >> 2), column);
+      }
+      for (let half = 8; half < size >> 2; half <<= 1) {
+        const whole = (<usize>half) << 5;
+        for (let at: usize = 0; at < bytes; at += whole) combine(scratch + at, half, turn);
+        turn += (<usize>((half >> 1) - 1)) << 3;
+      }
     }
-    fadeIn(average + column, stride, scratch, half, turn, factor);
+    fadeIn(average + column, stride, scratch, quarter, turn, factor);
   }
 }

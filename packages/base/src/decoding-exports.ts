@@ -82,13 +82,27 @@ export interface DecodingExports {
   positive(x: number, count: number): void;
   gruState(h: number, input: number, state: number, width: number): void;
   lstmState(h: number, cell: number, input: number, state: number, width: number): void;
-  addScaled(y: number, x: number, count: number, factor: number, adds: boolean): void;
+  receive(
+    y: number,
+    headStride: number,
+    scores: number,
+    scoreStride: number,
+    factors: number,
+    scale: number,
+    firsts: number,
+    end: number,
+    heads: number,
+    group: number,
+  ): void;
   fadeInSpectra(
     average: number,
+    ring: number,
     stride: number,
-    rows: number,
+    oldest: number,
+    order: number,
     window: number,
     turns: number,
+    rows: number,
     scratch: number,
     size: number,
     columns: number,

@@ -146,19 +146,34 @@ describe('the kernels of decoding on the processor', () => {
     expect([...kernels.view(place, 3)]).toEqual([1, 2, 3]);
   });
 
-  it.each([1, 4, 7])('scale %i numbers, and add them, and leave those behind as they are', (count) => {
-    const kernels = new DecodingKernels();
-    const [x, y] = [draw(count), draw(count + 4)];
-    const [from, to] = [kernels.store(x), kernels.store(y)];
-    kernels.spectra.addScaled(to, from, count, 0.5, true);
-    const added = [...y].map((value, i) => value + (i < count ? 0.5 * x[i]! : 0));
-    expectClose(kernels.view(to, count + 4), added);
-    kernels.spectra.addScaled(to, from, count, 3, false);
-    expectClose(
-      kernels.view(to, count + 4),
-      added.map((value, i) => (i < count ? 3 * x[i]! : value)),
-    );
-  });
+  it.each([
+    [1, 7],
+    [2, 19],
+    [3, 36],
+  ])(
+    'tell what tokens received of groups of %i, up to column %i, and leave other columns as they are',
+    (group, end) => {
+      const kernels = new DecodingKernels();
+      const [heads, stride, columns] = [3, 40, 44];
+      const firsts = [0, 2, end];
+      const [scores, factors] = [draw(heads * group * stride), draw(heads * group)];
+      const before = draw(heads * columns);
+      const row = kernels.store(before);
+      const from = { scores: kernels.store(scores), stride, factors: kernels.store(factors) };
+      const rows = { row, headStride: columns, firsts: kernels.store(firsts), end, heads, group };
+      kernels.spectra.receive(rows, from);
+      const expected = [...before].map((old, index) => {
+        const [head, column] = [Math.floor(index / columns), index % columns];
+        if (column < firsts[head]! || column >= end) return old;
+        const given = Array.from({ length: group }, (_, i) => {
+          const own = head * group + i;
+          return factors[own]! * scores[own * stride + column - firsts[head]!]!;
+        });
+        return sum(given) / group;
+      });
+      expectClose(kernels.view(row, before.length), expected);
+    },
+  );
 
   it.each([16, 32, 64, 128])('average the spectra of columns of %i samples', (size) => {
     const kernels = new DecodingKernels();
@@ -169,7 +184,7 @@ describe('the kernels of decoding on the processor', () => {
     const transform = planTransform(kernels, window);
     // The rows lie as in a ring that begins in its middle.
     const at = (sample: number) => (sample + 5) % size;
-    kernels.spectra.fadeIn(transform, average, stride, (sample) => rows + at(sample) * stride, columns, 0.75);
+    kernels.spectra.fadeIn(transform, { average, ring: rows, oldest: 5, stride }, columns, 0.75);
     const expected = [...before].map((old, index) => {
       const [bin, column] = [Math.floor(index / stride), index % stride];
       if (column >= 8) return old;

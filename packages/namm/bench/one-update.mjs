@@ -7,8 +7,9 @@ export const [HEADS, GROUP, NEW] = [4, 2, 512];
 const [PIECE, WIDTH] = [128, 16];
 export const config = resolveNAMMConfig({ normalise: false });
 const rng = Rng.fromSeed(1);
-const vector = rng.normalArray([parameterCount(config)], 0, 0.3);
-const policy = nammPolicy(config, { vectors: [vector.data] });
+const drawn = rng.normalArray([parameterCount(config)], 0, 0.3);
+export const vector = drawn.data;
+const policy = nammPolicy(config, { vectors: [vector] });
 
 const bytesOf = (tree) => {
   const leaves = [];
@@ -177,7 +178,7 @@ export function createUpdate(engine, tokens) {
   const heldBytes = bytesOf(raw) + bytesOf([oldBlock, oldAverage]);
   const reference = async () => {
     const next = await features(pieces, oldBlock, oldAverage);
-    const scored = await scoreAll(vector, next.average, positions);
+    const scored = await scoreAll(drawn, next.average, positions);
     const scores = await scored.toHost();
     const { kept } = referenceSelection(scores);
     const left = await keepAll(next, cache, kept);
@@ -189,7 +190,7 @@ export function createUpdate(engine, tokens) {
   return {
     own,
     reference,
-    arrays: { pieces: raw, block, average, positions: places, keys: cached, vector },
+    arrays: { pieces: raw, block, average, positions: places, keys: cached, vector: drawn },
     heldBytes,
     /** The most bytes that the state had in any call of `own` so far. */
     largestOwn: () => largestOwn,

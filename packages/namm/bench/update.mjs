@@ -1,21 +1,22 @@
 // One update of one layer beside the published program's arithmetic on the same engine, and what watching costs while decoding.
-//   node bench/update.mjs [--tokens 512,1024,2048,4096] [--rounds 7] [--decoded 352]
+//   node bench/update.mjs [--tokens 512,1024,2048,4096] [--rounds 7] [--context 8192]
 // On a machine that others use take processor time on one thread: PROCESSOR_TIME=1 PALIMPSEST_THREADS=1.
 import { parseArgs } from 'node:util';
 import { createTransformer } from '@palimpsest/backbone';
+import { quantile } from '@palimpsest/base';
 import { createEngine, ndarray, Rng } from '@palimpsest/tensor-core';
-import { fullPolicy, manageTransformer, nammPolicy, parameterCount } from '../dist/index.js';
-import { config, createUpdate, GROUP, HEADS, NEW } from './one-update.mjs';
+import { fullPolicy, manageTransformer, nammPolicy } from '../dist/index.js';
+import { config, createUpdate, GROUP, HEADS, NEW, vector } from './one-update.mjs';
 import { clock, ratio, summary } from './timing.mjs';
 
 const { values } = parseArgs({
   options: {
     tokens: { type: 'string', default: '512,1024,2048,4096' },
     rounds: { type: 'string', default: '7' },
-    decoded: { type: 'string', default: '352' },
+    context: { type: 'string', default: '8192' },
   },
 });
-const [rounds, decoded] = [Number(values.rounds), Number(values.decoded)];
+const [rounds, context] = [Number(values.rounds), Number(values.context)];
 const engine = await createEngine('onnx');
 const rng = Rng.fromSeed(1);
 
@@ -44,47 +45,54 @@ async function updates(tokens) {
   await update.dispose();
 }
 
-/** Tokens decoded under the policy beside tokens decoded with the same cache and nobody watching. */
+/** Tokens decoded behind a long text under a cap, up to the next update, beside the same cache with nobody watching. */
 async function decoding() {
   const transformer = createTransformer({
-    ...{ vocabSize: 512, context: 2048, layers: 4, modelWidth: 128, heads: 8, keyValueHeads: HEADS },
+    ...{ vocabSize: 512, context: context + NEW, layers: 4, modelWidth: 128, heads: 8, keyValueHeads: HEADS },
     ...{ mlpWidth: 344, norm: 'rms', activation: 'swiglu' },
   });
   const params = transformer.init(rng);
-  const keepsAll = nammPolicy(config, { vectors: [new Float32Array(parameterCount(config))] });
-  const prompt = ndarray(
-    Int32Array.from({ length: 640 }, () => rng.int(512)),
-    [1, 640],
-    'int32',
-  );
-  const readers = [fullPolicy(), keepsAll].map((one) =>
+  const capped = { ...config, selection: { kind: 'topk', cacheSize: 256 } };
+  const policy = nammPolicy(capped, { vectors: [vector] });
+  const readers = [fullPolicy(), policy].map((one) =>
     manageTransformer(transformer, one).compile(engine, params),
   );
-  const texts = readers.map((reader) => reader.read(1));
+  const [plain, watched] = readers.map((reader) => reader.read(1));
+  const prompt = Int32Array.from({ length: context }, () => rng.int(512));
+  (await watched.read(ndarray(prompt, [1, context], 'int32'))).dispose();
+  const state = await watched.state();
+  const bare = state.layers.map(({ keys, values, positions }) => ({ keys, values, positions }));
+  const forms = [
+    { texts: plain, state: { ...state, layers: bare } },
+    { texts: watched, state },
+  ];
   const times = [[], []];
   for (let round = 0; round <= rounds; round++) {
-    for (const [i, text] of texts.entries()) {
-      text.reset();
-      (await text.read(prompt)).dispose();
+    for (const [i, { texts, state: before }] of forms.entries()) {
+      texts.restore(before);
       const start = clock();
-      for (let token = 0; token < decoded; token++) {
-        const logits = await text.read(ndarray([token], [1, 1], 'int32'));
+      for (let token = 0; token < NEW - 1; token++) {
+        const logits = await texts.read(ndarray([token], [1, 1], 'int32'));
         await logits.data();
         logits.dispose();
       }
-      if (round > 0) times[i].push((clock() - start) / decoded);
+      if (round > 0) times[i].push((clock() - start) / (NEW - 1));
     }
   }
-  const [plain, watched] = times.map(summary);
+  const [without, own] = times.map(summary);
   const share = (a, b) => `${(100 * (1 - a / b)).toFixed(1)} %`;
-  console.log(
-    `decoding at ${prompt.shape[1]} to ${prompt.shape[1] + decoded} tokens: ${watched.median.toFixed(2)} ms a token (least ${watched.least.toFixed(2)}), ${plain.median.toFixed(2)} (${plain.least.toFixed(2)}) with nobody watching: bookkeeping is ${share(plain.median, watched.median)} (least: ${share(plain.least, watched.least)})`,
+  const paired = quantile(
+    times[1].map((time, i) => time - times[0][i]),
+    0.5,
   );
-  for (const text of texts) await text.dispose();
+  console.log(
+    `decoding ${NEW - 1} tokens behind ${context} under a cap of 256: ${own.median.toFixed(4)} ms a token (least ${own.least.toFixed(4)}), ${without.median.toFixed(4)} (${without.least.toFixed(4)}) with nobody watching: bookkeeping is ${share(without.median, own.median)} (least: ${share(without.least, own.least)}), ${paired.toFixed(4)} ms`,
+  );
+  for (const { texts } of forms) await texts.dispose();
   for (const reader of readers) await reader.dispose();
 }
 
 console.log(`one update of one layer, ${HEADS} key/value heads of ${GROUP} query heads, ${NEW} new tokens`);
 for (const tokens of values.tokens.split(',').filter(Boolean)) await updates(Number(tokens));
-if (decoded > 0) await decoding();
+if (context > 0) await decoding();
 await engine.dispose();

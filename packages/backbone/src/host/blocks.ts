@@ -1,4 +1,4 @@
-import type { DecodingKernels, Place } from '@palimpsest/base';
+import type { DecodingKernels, HeadScores, Place } from '@palimpsest/base';
 import { isGated } from '../config.js';
 import { layerFrequencies, type RotarySpeeds, rotarySpeeds } from '../rotary-frequencies.js';
 import type { HostBlock, HostMap, HostNorm, HostWeights } from './weights.js';
@@ -18,8 +18,8 @@ export interface LayerEntries {
 export interface TokenWatch {
   /** Queries of a layer as they are before rotation, `[heads, headWidth]`. */
   queries?(layer: number, place: Place): void;
-  /** What a query head gave to the slots that it sees: the numbers at a place times a factor. */
-  attention?(layer: number, head: number, scores: Place, factor: number): void;
+  /** What a layer's query heads gave to the slots that they see. */
+  attention?(layer: number, given: HeadScores): void;
 }
 
 /** Room for what a token is on its way. */
@@ -33,8 +33,8 @@ export class HostBlocks {
   /** Where the logits lie after a `read` with `wanted`. */
   readonly logits: Place;
   readonly #scratch: Scratch;
-  /** Room for the scores of so many slots. */
-  #scores: { readonly place: Place; readonly count: number };
+  /** Room for every head's scores. */
+  #scores: HeadScores;
   readonly #speeds: RotarySpeeds;
   /** Whether a layer's queries and keys are turned. */
   readonly #turns: readonly boolean[];
@@ -52,7 +52,7 @@ export class HostBlocks {
       ...{ packed: room((heads + 2 * keyValueHeads) * headWidth), hidden: room(2 * mlpWidth) },
       ...{ cos: room(headWidth / 2), sin: room(headWidth / 2) },
     };
-    this.#scores = { place: 0, count: 0 };
+    this.#scores = { scores: 0, stride: 0, factors: kernels.allocate(heads) };
   }
 
   /**
@@ -142,25 +142,30 @@ export class HostBlocks {
     const { heads, keyValueHeads, headWidth: width, attentionScale } = this.weights.config;
     const { packed, read } = this.#scratch;
     const { kernels } = this;
-    const scores = this.#scoresFor(end);
+    const given = this.#scoresFor(end);
+    // Where nobody asks for them, the scores of one head lie where those of the last one were, near the processor.
+    const stride = watch?.attention ? given.stride : 0;
     for (let head = 0; head < heads; head++) {
       const shared = Math.floor((head * keyValueHeads) / heads);
       const from = first[shared]!;
       const row = (shared * slots + from) * width;
       const [to, query] = [read + head * width, packed + head * width];
-      const count = end - from;
       const [key, value] = [keys + row, values + row];
-      const factor = kernels.attend(to, query, key, value, scores, count, width, width, attentionScale);
-      watch?.attention?.(layer, head, scores, factor);
+      const scores = given.scores + head * stride;
+      const factor = kernels.attend(to, query, key, value, scores, end - from, width, width, attentionScale);
+      kernels.numbers[given.factors + head] = factor;
     }
+    watch?.attention?.(layer, given);
   }
 
-  #scoresFor(slots: number): Place {
-    if (this.#scores.count < slots) {
-      const count = 2 ** Math.ceil(Math.log2(slots));
-      this.#scores = { place: this.kernels.allocate(count + 4), count };
+  #scoresFor(slots: number): HeadScores {
+    const { stride, factors } = this.#scores;
+    if (stride < slots + 4) {
+      const wider = 2 ** Math.ceil(Math.log2(slots)) + 4;
+      const scores = this.kernels.allocate(this.weights.config.heads * wider);
+      this.#scores = { scores, stride: wider, factors };
     }
-    return this.#scores.place;
+    return this.#scores;
   }
 
   #multiply(y: Place, { weight, bias }: HostMap, x: Place): void {

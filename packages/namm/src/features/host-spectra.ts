@@ -24,7 +24,7 @@ export function hostSpectra(config: NAMMConfig, kernels: DecodingKernels): HostO
   const weights = windowWeights(window, nFft, hopLength).map((weight) => (1 - decay) * weight);
   const plan = { transform: planTransform(kernels, weights), decay, hopLength, carry: carriedRows(config) };
   return {
-    numbers: (columns) => (nFft / 2 + 1 + nFft) * columns,
+    numbers: (columns) => (nFft / 2 + 1 + nFft) * lineOf(columns),
     open: (place, shape, state) => new LayerSpectra(kernels, plan, place, shape, state),
   };
 }
@@ -36,9 +36,18 @@ interface Plan {
   readonly carry: number;
 }
 
-/** Averages `[heads, bins, columns]` and the rows of one window, `[heads, N, columns]`, of which the oldest is overwritten next. */
+/** From so many columns on, lines that are powers of two apart would meet in few sets of the processor's cache. */
+const WIDE = 256;
+
+/** Numbers of a line of so many columns: where there are many, an odd multiple of 16. */
+const lineOf = (columns: number): number =>
+  columns < WIDE ? columns : 32 * Math.ceil((columns - 16) / 32) + 16;
+
+/** Averages `[heads, bins, line]` and the rows of one window, `[heads, N, line]`, of which the oldest is overwritten next. */
 class LayerSpectra implements ObservedLayer {
   readonly #bins: number;
+  readonly #line: number;
+  readonly headStride: number;
   /** The oldest row, and how many there are. */
   #oldest = 0;
   #count: number;
@@ -53,48 +62,51 @@ class LayerSpectra implements ObservedLayer {
     const { size } = plan.transform;
     const { heads, columns } = shape;
     this.#bins = size / 2 + 1;
-    kernels.numbers.fill(0, place, place + heads * (this.#bins + size) * columns);
+    this.#line = lineOf(columns);
+    this.headStride = size * this.#line;
+    kernels.numbers.fill(0, place, place + heads * (this.#bins + size) * this.#line);
     const { average, ring } = state?.tokens ?? {};
     this.#count = ring ? ring.shape[2]! : average ? 0 : plan.carry;
-    if (average) this.#put(average, (head, bin) => this.#averageAt(head) + bin * columns);
+    if (average) this.#put(average, (head, bin) => this.#averageAt(head) + bin * this.#line);
     if (ring) this.#put(ring, (head, row) => this.#rowAt(head, row));
   }
 
-  next(head: number): Place {
-    return this.#rowAt(head, this.#count);
+  next(): Place {
+    return this.#rowAt(0, this.#count);
   }
 
   advance(end: number): void {
     const { transform, decay, hopLength } = this.plan;
-    const { heads, columns, first } = this.shape;
+    const { heads, first } = this.shape;
     this.#count += 1;
     if (this.#count < transform.size) return;
     for (let head = 0; head < heads; head++) {
       const from = first[head]! - (first[head]! % 4);
       const average = this.#averageAt(head) + from;
-      const rowAt = (sample: number) => this.#rowAt(head, sample) + from;
-      this.kernels.spectra.fadeIn(transform, average, columns, rowAt, end - from, decay);
+      const ring = this.#ringAt(head) + from;
+      const spectra = { average, ring, oldest: this.#oldest, stride: this.#line };
+      this.kernels.spectra.fadeIn(transform, spectra, end - from, decay);
     }
     this.#oldest = (this.#oldest + hopLength) % transform.size;
     this.#count -= hopLength;
   }
 
   state(end: number): PolicyState<NDArray> {
-    const { columns } = this.shape;
-    const average = this.#take(this.#bins, end, (head, bin) => this.#averageAt(head) + bin * columns);
+    const average = this.#take(this.#bins, end, (head, bin) => this.#averageAt(head) + bin * this.#line);
     if (this.#count === 0) return { tokens: { average } };
     return { tokens: { average, ring: this.#take(this.#count, end, (head, row) => this.#rowAt(head, row)) } };
   }
 
   #averageAt(head: number): Place {
-    return this.place + head * this.#bins * this.shape.columns;
+    return this.place + head * this.#bins * this.#line;
+  }
+
+  #ringAt(head: number): Place {
+    return this.#averageAt(this.shape.heads) + head * this.headStride;
   }
 
   #rowAt(head: number, row: number): Place {
-    const { size } = this.plan.transform;
-    const { heads, columns } = this.shape;
-    const lines = heads * this.#bins + head * size + ((this.#oldest + row) % size);
-    return this.place + lines * columns;
+    return this.#ringAt(head) + ((this.#oldest + row) % this.plan.transform.size) * this.#line;
   }
 
   /** Copies `[1, heads, lines, tokens]` to where its lines belong. */

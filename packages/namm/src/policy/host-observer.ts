@@ -13,8 +13,10 @@ export interface ObservedShape {
 
 /** What is carried about a layer while single tokens come. */
 export interface ObservedLayer {
-  /** Where what the next token gives to the columns of a head goes; 0 outside of those that hold tokens. */
-  next(head: number): Place;
+  /** Numbers from one head's row to the next head's. */
+  readonly headStride: number;
+  /** Where what the next token gives to the columns of the first head goes; 0 outside of those that hold tokens. */
+  next(): Place;
   /**
    * A token's row is complete.
    * @param end column behind the newest token

@@ -12,8 +12,9 @@ export class PlacePool {
 
   constructor(private readonly kernels: DecodingKernels) {}
 
-  /** Room for so many numbers, a multiple of 4; they are what was there before. */
+  /** Room for so many numbers, a multiple of 4; they are what was there before. None for 0. */
   take(count: number): Place {
+    if (count === 0) return 0;
     const index = this.#free.findIndex((room) => room.count >= count);
     const room = this.#free[index];
     if (!room) return this.kernels.allocate(count);
@@ -23,6 +24,7 @@ export class PlacePool {
   }
 
   give(place: Place, count: number): void {
+    if (count === 0) return;
     const rooms = [...this.#free, { place, count }].sort((a, b) => a.place - b.place);
     this.#free = [];
     for (const room of rooms) {

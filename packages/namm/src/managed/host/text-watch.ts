@@ -1,8 +1,9 @@
 import type { HostLayer, TokenWatch } from '@palimpsest/backbone';
-import type { Place } from '@palimpsest/base';
+import type { HeadScores, Place } from '@palimpsest/base';
 import { disposeTree, type NDArray, type ToDevice, toHost } from '@palimpsest/tensor-core';
 import type { ObservedLayer } from '../../policy/host-observer.js';
 import type { PolicyState } from '../../policy/policy.js';
+import { FirstColumns } from './first-columns.js';
 import type { HostReader } from './host-reader.js';
 import { WaitingRows } from './waiting-rows.js';
 
@@ -61,7 +62,9 @@ export async function watchOf(
 
 /** A policy that observes on the processor. */
 class Observed implements TextWatch {
+  readonly #heads: number;
   readonly #group: number;
+  readonly #firsts: FirstColumns;
   readonly #rooms: readonly { readonly place: Place; readonly count: number }[];
   /** Absent for layers that nobody looks after. */
   readonly #observed: readonly (ObservedLayer | undefined)[];
@@ -73,14 +76,13 @@ class Observed implements TextWatch {
   ) {
     const { graphs, pool } = reader;
     const { heads, keyValueHeads } = graphs.model.options;
+    this.#heads = keyValueHeads;
     this.#group = heads / keyValueHeads;
     const observer = reader.observer!;
     const sizeOf = (layer: number) =>
       graphs.functions.manages(layer) ? keyValueHeads * observer.numbers(layers[layer]!.slots) : 0;
-    this.#rooms = layers.map((_, layer) => {
-      const count = sizeOf(layer);
-      return { place: count > 0 ? pool.take(count) : 0, count };
-    });
+    this.#firsts = new FirstColumns(reader.form.kernels, pool, layers);
+    this.#rooms = layers.map((_, layer) => ({ place: pool.take(sizeOf(layer)), count: sizeOf(layer) }));
     this.#observed = layers.map(({ slots, first }, layer) => {
       const { place, count } = this.#rooms[layer]!;
       if (count === 0) return undefined;
@@ -92,15 +94,18 @@ class Observed implements TextWatch {
     return this.#rooms.reduce((sum, { count }) => sum + 4 * count, 0);
   }
 
-  attention(layer: number, head: number, scores: Place, factor: number): void {
+  attention(layer: number, given: HeadScores): void {
     const observed = this.#observed[layer];
     if (!observed) return;
-    const shared = Math.floor(head / this.#group);
-    const { first, end } = this.layers[layer]!;
-    const from = first[shared]!;
-    const { spectra } = this.reader.form.kernels;
-    const row = observed.next(shared) + from;
-    spectra.addScaled(row, scores, end - from, factor / this.#group, head % this.#group > 0);
+    const rows = {
+      row: observed.next(),
+      headStride: observed.headStride,
+      firsts: this.#firsts.of(layer),
+      end: this.layers[layer]!.end,
+      heads: this.#heads,
+      group: this.#group,
+    };
+    this.reader.form.kernels.spectra.receive(rows, given);
   }
 
   async advance(): Promise<void> {
@@ -112,6 +117,7 @@ class Observed implements TextWatch {
   }
 
   dispose(): void {
-    for (const { place, count } of this.#rooms) if (count > 0) this.reader.pool.give(place, count);
+    for (const { place, count } of this.#rooms) this.reader.pool.give(place, count);
+    this.#firsts.dispose();
   }
 }

@@ -1,8 +1,9 @@
 import type { HostLayer } from '@palimpsest/backbone';
-import type { Place } from '@palimpsest/base';
+import type { HeadScores, Place } from '@palimpsest/base';
 import { treeBytes } from '@palimpsest/lm';
 import { disposeTree, type NDArray, ndarray, type ToDevice, toHost } from '@palimpsest/tensor-core';
 import type { PolicyState } from '../../policy/policy.js';
+import { FirstColumns } from './first-columns.js';
 import type { HostReader } from './host-reader.js';
 import type { TextWatch } from './text-watch.js';
 
@@ -11,6 +12,7 @@ type Carried = readonly (ToDevice<PolicyState> | undefined)[];
 /** Attention and queries of tokens that wait, until there are enough for the policy's graph to be worth a call. */
 export class WaitingRows implements TextWatch {
   readonly #group: number;
+  readonly #firsts: FirstColumns;
   readonly #most: number;
   /** Rows `[heads, most, slots of all managed layers]`, and where each layer's slots begin. */
   readonly #rows: { readonly place: Place; readonly width: number; readonly starts: readonly number[] };
@@ -29,6 +31,7 @@ export class WaitingRows implements TextWatch {
     this.#group = heads / keyValueHeads;
     this.#most = policy.hopLength ?? 16;
     this.#carried = carried;
+    this.#firsts = new FirstColumns(reader.form.kernels, reader.pool, layers);
     const starts: number[] = [];
     let width = 0;
     for (const [layer, { slots }] of layers.entries()) {
@@ -59,15 +62,19 @@ export class WaitingRows implements TextWatch {
     }
   }
 
-  attention(layer: number, head: number, scores: Place, factor: number): void {
+  attention(layer: number, given: HeadScores): void {
     const { place, width, starts } = this.#rows;
-    if (width === 0 || !this.reader.graphs.functions.manages(layer)) return;
-    const shared = Math.floor(head / this.#group);
-    const { first, end } = this.layers[layer]!;
-    const from = first[shared]!;
-    const row = place + (shared * this.#most + this.#count) * width + starts[layer]! + from;
-    const { spectra } = this.reader.form.kernels;
-    spectra.addScaled(row, scores, end - from, factor / this.#group, head % this.#group > 0);
+    const { functions, model } = this.reader.graphs;
+    if (width === 0 || !functions.manages(layer)) return;
+    const rows = {
+      row: place + this.#count * width + starts[layer]!,
+      headStride: this.#most * width,
+      firsts: this.#firsts.of(layer),
+      end: this.layers[layer]!.end,
+      heads: model.options.keyValueHeads,
+      group: this.#group,
+    };
+    this.reader.form.kernels.spectra.receive(rows, given);
   }
 
   async advance(position: number): Promise<void> {
@@ -86,6 +93,7 @@ export class WaitingRows implements TextWatch {
 
   dispose(): void {
     this.reader.pool.give(this.#rows.place, this.#rowNumbers);
+    this.#firsts.dispose();
     disposeTree(this.#carried);
     this.#carried = [];
   }
