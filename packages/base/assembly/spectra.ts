@@ -1,62 +1,64 @@
 // What tokens received of others' attention, and its spectra: a column is one token's signal, and four columns are
 // transformed at once.
 
-/** Factors that a head of a group has for its scores. */
+/** Columns stand in tiles of 16, so that a cache grows tile by tile; a table has the addresses of the tiles. */
+const TILE_BITS = 4;
+/** Bytes of a tile's line. */
+const LINE: usize = 64;
+
+/** Where a column begins. */
+function columnAt(tiles: usize, column: i32): usize {
+  const within = <usize>(column & ((1 << TILE_BITS) - 1));
+  return <usize>load<u32>(tiles + ((<usize>(column >> TILE_BITS)) << 2)) + (within << 2);
+}
+
+/** What a score of a head counts for. */
 function share(factors: usize, head: i32, scale: f32): v128 {
   return f32x4.splat(load<f32>(factors + ((<usize>head) << 2)) * scale);
 }
 
-/** What a group of heads gave to the columns of one row: y = Σ factor scale x over the group. */
-function receiveRow(
-  y: usize,
-  scores: usize,
-  scoreStride: usize,
-  factors: usize,
-  scale: f32,
-  bytes: usize,
-  group: i32,
-): void {
-  let at: usize = 0;
-  for (; at + 64 <= bytes; at += 64) {
-    let x = scores + at;
-    let factor = share(factors, 0, scale);
-    let a = f32x4.mul(factor, v128.load(x));
-    let b = f32x4.mul(factor, v128.load(x, 16));
-    let c = f32x4.mul(factor, v128.load(x, 32));
-    let d = f32x4.mul(factor, v128.load(x, 48));
-    for (let head = 1; head < group; head++) {
-      x += scoreStride;
-      factor = share(factors, head, scale);
-      a = f32x4.add(a, f32x4.mul(factor, v128.load(x)));
-      b = f32x4.add(b, f32x4.mul(factor, v128.load(x, 16)));
-      c = f32x4.add(c, f32x4.mul(factor, v128.load(x, 32)));
-      d = f32x4.add(d, f32x4.mul(factor, v128.load(x, 48)));
-    }
-    v128.store(y + at, a);
-    v128.store(y + at, b, 16);
-    v128.store(y + at, c, 32);
-    v128.store(y + at, d, 48);
+/** What a group of heads gave to 16 columns. */
+function receiveLine(y: usize, x: usize, scoreStride: usize, factors: usize, scale: f32, group: i32): void {
+  let factor = share(factors, 0, scale);
+  let a = f32x4.mul(factor, v128.load(x));
+  let b = f32x4.mul(factor, v128.load(x, 16));
+  let c = f32x4.mul(factor, v128.load(x, 32));
+  let d = f32x4.mul(factor, v128.load(x, 48));
+  for (let head = 1; head < group; head++) {
+    x += scoreStride;
+    factor = share(factors, head, scale);
+    a = f32x4.add(a, f32x4.mul(factor, v128.load(x)));
+    b = f32x4.add(b, f32x4.mul(factor, v128.load(x, 16)));
+    c = f32x4.add(c, f32x4.mul(factor, v128.load(x, 32)));
+    d = f32x4.add(d, f32x4.mul(factor, v128.load(x, 48)));
   }
-  for (; at < bytes; at += 4) {
-    let x = scores + at;
-    let sum: f32 = 0;
-    for (let head = 0; head < group; head++, x += scoreStride) {
-      sum += load<f32>(factors + ((<usize>head) << 2)) * scale * load<f32>(x);
-    }
-    store<f32>(y + at, sum);
+  v128.store(y, a);
+  v128.store(y, b, 16);
+  v128.store(y, c, 32);
+  v128.store(y, d, 48);
+}
+
+/** The same of one column. */
+function receiveOne(y: usize, x: usize, scoreStride: usize, factors: usize, scale: f32, group: i32): void {
+  let sum: f32 = 0;
+  for (let head = 0; head < group; head++, x += scoreStride) {
+    sum += load<f32>(factors + ((<usize>head) << 2)) * scale * load<f32>(x);
   }
+  store<f32>(y, sum);
 }
 
 /**
  * What the tokens of every key/value head received from its query heads: for columns from the head's first one up to `end`, the
  * sum of scores times factor times scale.
- * @param y row of the first head, `headStride` bytes before that of the next
+ * @param tiles addresses of tiles, [columns / 16]
+ * @param row bytes from the beginning of a tile to the first head's line, `headStride` before that of the next
  * @param scores of every query head, `scoreStride` bytes apart, beginning with the first column's
  * @param factors [heads group]
  * @param firsts [heads]
  */
 export function receive(
-  y: usize,
+  tiles: usize,
+  row: usize,
   headStride: usize,
   scores: usize,
   scoreStride: usize,
@@ -68,33 +70,44 @@ export function receive(
   group: i32,
 ): void {
   for (let head = 0; head < heads; head++) {
-    const first = <i32>load<f32>(firsts + ((<usize>head) << 2));
-    const row = y + ((<usize>first) << 2);
-    receiveRow(row, scores, scoreStride, factors, scale, (<usize>(end - first)) << 2, group);
-    y += headStride;
+    let column = <i32>load<f32>(firsts + ((<usize>head) << 2));
+    let x = scores;
+    while (column < end) {
+      const y = columnAt(tiles, column) + row;
+      if ((column & ((1 << TILE_BITS) - 1)) === 0 && column + (1 << TILE_BITS) <= end) {
+        receiveLine(y, x, scoreStride, factors, scale, group);
+        column += 1 << TILE_BITS;
+        x += LINE;
+      } else {
+        receiveOne(y, x, scoreStride, factors, scale, group);
+        column += 1;
+        x += 4;
+      }
+    }
+    row += headStride;
     scores += scoreStride * <usize>group;
     factors += (<usize>group) << 2;
   }
 }
 
-/** A sample of four columns, times its weight. */
-function sample(rows: usize, window: usize, column: usize): v128 {
-  return f32x4.mul(v128.load(<usize>load<u32>(rows) + column), v128.load32_splat(window));
+/** A sample of four columns that begin at an address, times its weight. */
+function sample(lines: usize, window: usize, column: usize): v128 {
+  return f32x4.mul(v128.load(<usize>load<u32>(lines) + column), v128.load32_splat(window));
 }
 
 /**
  * Transforms of eight samples, which stand in bit-reversed order; real parts of frequencies 0 to 4, then
  * imaginary parts of 3 to 1.
  */
-function transformEight(x: usize, rows: usize, window: usize, column: usize): void {
-  const x0 = sample(rows, window, column);
-  const x1 = sample(rows + 4, window + 4, column);
-  const x2 = sample(rows + 8, window + 8, column);
-  const x3 = sample(rows + 12, window + 12, column);
-  const x4 = sample(rows + 16, window + 16, column);
-  const x5 = sample(rows + 20, window + 20, column);
-  const x6 = sample(rows + 24, window + 24, column);
-  const x7 = sample(rows + 28, window + 28, column);
+function transformEight(x: usize, lines: usize, window: usize, column: usize): void {
+  const x0 = sample(lines, window, column);
+  const x1 = sample(lines + 4, window + 4, column);
+  const x2 = sample(lines + 8, window + 8, column);
+  const x3 = sample(lines + 12, window + 12, column);
+  const x4 = sample(lines + 16, window + 16, column);
+  const x5 = sample(lines + 20, window + 20, column);
+  const x6 = sample(lines + 24, window + 24, column);
+  const x7 = sample(lines + 28, window + 28, column);
   const a = f32x4.add(x0, x1);
   const b = f32x4.sub(x0, x1);
   const c = f32x4.add(x2, x3);
@@ -118,11 +131,11 @@ function transformEight(x: usize, rows: usize, window: usize, column: usize): vo
 }
 
 /** The same of four samples. */
-function transformFour(x: usize, rows: usize, window: usize, column: usize): void {
-  const x0 = sample(rows, window, column);
-  const x1 = sample(rows + 4, window + 4, column);
-  const x2 = sample(rows + 8, window + 8, column);
-  const x3 = sample(rows + 12, window + 12, column);
+function transformFour(x: usize, lines: usize, window: usize, column: usize): void {
+  const x0 = sample(lines, window, column);
+  const x1 = sample(lines + 4, window + 4, column);
+  const x2 = sample(lines + 8, window + 8, column);
+  const x3 = sample(lines + 12, window + 12, column);
   const even = f32x4.add(x0, x1);
   const odd = f32x4.add(x2, x3);
   v128.store(x, f32x4.add(even, odd));
@@ -170,7 +183,7 @@ function magnitude(re: v128, im: v128): v128 {
 }
 
 /** The frequencies 0, q, 2q and q / 2, 3q / 2 of the transform that `fadeIn` puts together, whose factors are known. */
-function fadeInEdges(y: usize, stride: usize, x: usize, q: usize, decay: v128): void {
+function fadeInEdges(y: usize, x: usize, q: usize, decay: v128): void {
   const half = q >> 1;
   const a = v128.load(x);
   const c = v128.load(x + (q << 4));
@@ -179,8 +192,8 @@ function fadeInEdges(y: usize, stride: usize, x: usize, q: usize, decay: v128): 
   const even = f32x4.add(a, c);
   const odd = f32x4.add(b, d);
   fade(y, decay, f32x4.abs(f32x4.add(even, odd)));
-  fade(y + stride * (q << 1), decay, f32x4.abs(f32x4.sub(even, odd)));
-  fade(y + stride * q, decay, magnitude(f32x4.sub(a, c), f32x4.sub(b, d)));
+  fade(y + LINE * (q << 1), decay, f32x4.abs(f32x4.sub(even, odd)));
+  fade(y + LINE * q, decay, magnitude(f32x4.sub(a, c), f32x4.sub(b, d)));
   const middle = x + (half << 4);
   const first = v128.load(middle);
   const third = v128.load(middle + (q << 4));
@@ -189,8 +202,8 @@ function fadeInEdges(y: usize, stride: usize, x: usize, q: usize, decay: v128): 
   const root = f32x4.splat(0.7071067811865476);
   const re = f32x4.mul(root, f32x4.sub(second, fourth));
   const im = f32x4.mul(root, f32x4.add(second, fourth));
-  fade(y + stride * half, decay, magnitude(f32x4.add(first, re), f32x4.add(third, im)));
-  fade(y + stride * (q + half), decay, magnitude(f32x4.sub(first, re), f32x4.sub(third, im)));
+  fade(y + LINE * half, decay, magnitude(f32x4.add(first, re), f32x4.add(third, im)));
+  fade(y + LINE * (q + half), decay, magnitude(f32x4.sub(first, re), f32x4.sub(third, im)));
 }
 
 /** Real part of a number turned back by an angle, and below the imaginary one. */
@@ -207,20 +220,20 @@ function turnedIm(re: v128, im: v128, cos: v128, sin: v128): v128 {
  * averages at once, and nobody asks for their signs.
  * @param turns cosine and sine of 2πk / 4q, twice and three times that, for 0 < k < q / 2
  */
-function fadeIn(y: usize, stride: usize, x: usize, q: usize, turns: usize, decay: v128): void {
-  fadeInEdges(y, stride, x, q, decay);
+function fadeIn(y: usize, x: usize, q: usize, turns: usize, decay: v128): void {
+  fadeInEdges(y, x, q, decay);
   const part = q << 4;
   let re = x + 16;
   let im = x + part - 16;
   let low = y;
-  let below = y + stride * q;
+  let below = y + LINE * q;
   let above = below;
-  let top = below + stride * q;
+  let top = below + LINE * q;
   for (; re < im; re += 16, im -= 16, turns += 24) {
-    low += stride;
-    below -= stride;
-    above += stride;
-    top -= stride;
+    low += LINE;
+    below -= LINE;
+    above += LINE;
+    top -= LINE;
     let cos = v128.load32_splat(turns, 8);
     let sin = v128.load32_splat(turns, 12);
     const cRe = turnedRe(v128.load(re + part), v128.load(im + part), cos, sin);
@@ -254,46 +267,49 @@ function fadeIn(y: usize, stride: usize, x: usize, q: usize, turns: usize, decay
 
 /**
  * average = decay average + |spectrum| of columns, four at a time: of `size` samples under a window, a power of two of at least 16.
- * @param average [size / 2 + 1, columns], rows `stride` bytes apart
- * @param ring [size, columns] likewise, whose row `oldest` is the first sample
+ * @param tiles addresses of tiles, whose lines are what follows
+ * @param head bytes from the beginning of a tile to the averages, [size / 2 + 1, 16]; a ring of samples comes behind them,
+ *   [size, 16], whose line `oldest` is the first
  * @param order [size]: the sample that stands at each place of the bit-reversed order
  * @param window [size] in that order
  * @param turns cosine and sine of 2πk/m for 0 < k < m/4, of m = 16, then of m = 32, up to size / 4; then those of `fadeIn`
- * @param rows room for size numbers
+ * @param lines room for size numbers
  * @param scratch room for 4 size numbers
+ * @param first,end columns, the first one rounded down to a multiple of 4, the other one up
  */
 export function fadeInSpectra(
-  average: usize,
-  ring: usize,
-  stride: usize,
+  tiles: usize,
+  head: usize,
   oldest: i32,
   order: usize,
   window: usize,
   turns: usize,
-  rows: usize,
+  lines: usize,
   scratch: usize,
   size: i32,
-  columns: i32,
+  first: i32,
+  end: i32,
   decay: f32,
 ): void {
+  const ring = LINE * <usize>((size >> 1) + 1);
   for (let place = 0; place < size; place++) {
     const at = (<usize>place) << 2;
     const row = (oldest + <i32>load<f32>(order + at)) & (size - 1);
-    store<u32>(rows + at, <u32>(ring + stride * <usize>row));
+    store<u32>(lines + at, <u32>(ring + LINE * <usize>row));
   }
   const factor = f32x4.splat(decay);
   const bytes = (<usize>size) << 4;
-  const end = (<usize>columns) << 2;
   const quarter = <usize>(size >> 2);
-  for (let column: usize = 0; column < end; column += 16) {
+  for (let column = first & ~3; column < end; column += 4) {
+    const own = columnAt(tiles, column) + head;
     let turn = turns;
     if (size === 16) {
       for (let at: usize = 0; at < bytes; at += 64) {
-        transformFour(scratch + at, rows + (at >> 2), window + (at >> 2), column);
+        transformFour(scratch + at, lines + (at >> 2), window + (at >> 2), own);
       }
     } else {
       for (let at: usize = 0; at < bytes; at += 128) {
-        transformEight(scratch + at, rows + (at >> 2), window + (at >> 2), column);
+        transformEight(scratch + at, lines + (at >> 2), window + (at >> 2), own);
       }
       for (let half = 8; half < size >> 2; half <<= 1) {
         const whole = (<usize>half) << 5;
@@ -301,6 +317,6 @@ export function fadeInSpectra(
         turn += (<usize>((half >> 1) - 1)) << 3;
       }
     }
-    fadeIn(average + column, stride, scratch, quarter, turn, factor);
+    fadeIn(own, scratch, quarter, turn, factor);
   }
 }

@@ -83,7 +83,8 @@ export interface DecodingExports {
   gruState(h: number, input: number, state: number, width: number): void;
   lstmState(h: number, cell: number, input: number, state: number, width: number): void;
   receive(
-    y: number,
+    tiles: number,
+    row: number,
     headStride: number,
     scores: number,
     scoreStride: number,
@@ -95,17 +96,17 @@ export interface DecodingExports {
     group: number,
   ): void;
   fadeInSpectra(
-    average: number,
-    ring: number,
-    stride: number,
+    tiles: number,
+    head: number,
     oldest: number,
     order: number,
     window: number,
     turns: number,
-    rows: number,
+    lines: number,
     scratch: number,
     size: number,
-    columns: number,
+    first: number,
+    end: number,
     decay: number,
   ): void;
   blockLargest(to: number, scores: number, count: number): void;

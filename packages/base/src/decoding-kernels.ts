@@ -189,6 +189,11 @@ export class DecodingKernels {
     return room.count >= count ? room : { place: this.allocate(count), count };
   }
 
+  /** Writes where so many places are, as kernels that are led from place to place read it. */
+  putAddresses(to: Place, places: readonly Place[]): void {
+    new Uint32Array(this.#exports.memory.buffer, bytes(to), places.length).set(places.map(bytes));
+  }
+
   /** The numbers at a place, as they are now and will be until the next allocation. */
   view(place: Place, count: number): Float32Array {
     return this.numbers.subarray(place, place + count);

@@ -29,7 +29,13 @@ export * from './ndarray.js';
 export { nodeModule } from './node-modules.js';
 export * from './random.js';
 export * from './safetensors.js';
-export { type HeadScores, isTransformed, planTransform, type Transform } from './spectrum-kernels.js';
+export {
+  type HeadScores,
+  isTransformed,
+  planTransform,
+  TILE,
+  type Transform,
+} from './spectrum-kernels.js';
 export * from './statistics.js';
 export { formatBytes, formatNumber } from './text/format.js';
 export { type Alignment, textTable } from './text/table.js';

@@ -1,6 +1,9 @@
 import type { DecodingExports } from './decoding-exports.js';
 import { bytes, type Place } from './memory-kernels.js';
 
+/** Columns of a tile: lines of many columns stand tile by tile, so that there can be more of them without moving any. */
+export const TILE = 16;
+
 /** Lengths whose transform is written out: powers of two. */
 export const isTransformed = (size: number): boolean => size >= 16 && Number.isInteger(Math.log2(size));
 
@@ -13,7 +16,7 @@ export interface Transform {
   readonly window: Place;
   /** Cosines and sines of the transforms that it is put together from. */
   readonly turns: Place;
-  readonly rows: Place;
+  readonly lines: Place;
   readonly scratch: Place;
 }
 
@@ -27,11 +30,13 @@ export interface HeadScores {
   readonly factors: Place;
 }
 
-/** Rows `[heads, …, columns]` that take in what tokens received. */
-export interface ReceivingRows {
-  /** The first head's row. */
-  readonly row: Place;
-  /** Numbers from one head's row to the next head's. */
+/** Lines that take in what tokens received, tile by tile. */
+export interface ReceivingLines {
+  /** Addresses of the tiles, as `putAddresses` writes them. */
+  readonly tiles: Place;
+  /** Numbers from the beginning of a tile to the first head's line. */
+  readonly line: number;
+  /** Numbers from one head's line to the next head's. */
   readonly headStride: number;
   /** `[heads]`: the first column of each that holds a token. */
   readonly firsts: Place;
@@ -42,14 +47,16 @@ export interface ReceivingRows {
   readonly group: number;
 }
 
-/** Signals of columns, and the averages of their spectra. */
+/** Signals of columns, and the averages of their spectra, tile by tile. */
 export interface ColumnSpectra {
-  /** `[size / 2 + 1, stride]` */
-  readonly average: Place;
-  /** `[size, stride]`, whose row `oldest` is the first sample */
-  readonly ring: Place;
+  readonly tiles: Place;
+  /** Numbers from the beginning of a tile to `[size / 2 + 1, 16]` averages, behind which `[size, 16]` samples stand. */
+  readonly head: number;
+  /** Line of the first sample. */
   readonly oldest: number;
-  readonly stride: number;
+  readonly first: number;
+  /** The column behind the last one. */
+  readonly end: number;
 }
 
 /**
@@ -78,7 +85,7 @@ export function planTransform(
     order: memory.store(order),
     window: memory.store(order.map((sample) => window[sample]!)),
     turns: memory.store(turns),
-    rows: memory.allocate(size),
+    lines: memory.allocate(size),
     scratch: memory.allocate(4 * size),
   };
 }
@@ -92,31 +99,38 @@ export class SpectrumKernels {
   }
 
   /** The mean over each head's query heads of what they gave. */
-  receive(rows: ReceivingRows, { scores, stride, factors }: HeadScores): void {
-    const { row, headStride, firsts, end, heads, group } = rows;
-    const [to, toNext] = [bytes(row), bytes(headStride)];
-    const [from, fromNext] = [bytes(scores), bytes(stride)];
-    const scale = 1 / group;
-    const [shares, starts] = [bytes(factors), bytes(firsts)];
-    this.#exports.receive(to, toNext, from, fromNext, shares, scale, starts, end, heads, group);
+  receive(lines: ReceivingLines, { scores, stride, factors }: HeadScores): void {
+    const { tiles, line, headStride, firsts, end, heads, group } = lines;
+    this.#exports.receive(
+      bytes(tiles),
+      bytes(line),
+      bytes(headStride),
+      bytes(scores),
+      bytes(stride),
+      bytes(factors),
+      1 / group,
+      bytes(firsts),
+      end,
+      heads,
+      group,
+    );
   }
 
-  /** average = decay average + |spectrum|, of columns from the first on, rounded up to a multiple of 4. */
-  fadeIn(transform: Transform, spectra: ColumnSpectra, columns: number, decay: number): void {
-    const { size, order, window, turns, rows, scratch } = transform;
-    const { average, ring, stride, oldest } = spectra;
+  /** average = decay average + |spectrum|, of columns in whole fours. */
+  fadeIn(transform: Transform, { tiles, head, oldest, first, end }: ColumnSpectra, decay: number): void {
+    const { size, order, window, turns, lines, scratch } = transform;
     this.#exports.fadeInSpectra(
-      bytes(average),
-      bytes(ring),
-      bytes(stride),
+      bytes(tiles),
+      bytes(head),
       oldest,
       bytes(order),
       bytes(window),
       bytes(turns),
-      bytes(rows),
+      bytes(lines),
       bytes(scratch),
       size,
-      columns,
+      first,
+      end,
       decay,
     );
   }

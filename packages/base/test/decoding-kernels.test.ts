@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DecodingKernels, planTransform, Rng } from '../src/index.js';
+import { DecodingKernels, planTransform, Rng, TILE } from '../src/index.js';
 
 const sum = (values: Iterable<number>) => [...values].reduce((total, value) => total + value, 0);
 const rng = Rng.fromSeed(2);
@@ -154,49 +154,64 @@ describe('the kernels of decoding on the processor', () => {
     'tell what tokens received of groups of %i, up to column %i, and leave other columns as they are',
     (group, end) => {
       const kernels = new DecodingKernels();
-      const [heads, stride, columns] = [3, 40, 44];
+      const [heads, stride, tiles] = [3, 40, 3];
       const firsts = [0, 2, end];
       const [scores, factors] = [draw(heads * group * stride), draw(heads * group)];
-      const before = draw(heads * columns);
-      const row = kernels.store(before);
+      // Tiles of three lines, of which the second one is every head's.
+      const { before, place, table } = storeTiles(kernels, tiles, 3 * heads);
       const from = { scores: kernels.store(scores), stride, factors: kernels.store(factors) };
-      const rows = { row, headStride: columns, firsts: kernels.store(firsts), end, heads, group };
-      kernels.spectra.receive(rows, from);
+      const line = { tiles: table, line: TILE, headStride: 3 * TILE };
+      kernels.spectra.receive({ ...line, firsts: kernels.store(firsts), end, heads, group }, from);
       const expected = [...before].map((old, index) => {
-        const [head, column] = [Math.floor(index / columns), index % columns];
-        if (column < firsts[head]! || column >= end) return old;
+        const [tile, own] = [Math.floor(index / (3 * heads * TILE)), Math.floor(index / TILE) % (3 * heads)];
+        const [column, head] = [tile * TILE + (index % TILE), Math.floor(own / 3)];
+        if (own % 3 !== 1 || column < firsts[head]! || column >= end) return old;
         const given = Array.from({ length: group }, (_, i) => {
-          const own = head * group + i;
-          return factors[own]! * scores[own * stride + column - firsts[head]!]!;
+          const one = head * group + i;
+          return factors[one]! * scores[one * stride + column - firsts[head]!]!;
         });
         return sum(given) / group;
       });
-      expectClose(kernels.view(row, before.length), expected);
+      expectClose(kernels.view(place, before.length), expected);
     },
   );
 
   it.each([16, 32, 64, 128])('average the spectra of columns of %i samples', (size) => {
     const kernels = new DecodingKernels();
-    const [stride, columns, bins] = [12, 7, size / 2 + 1];
+    const [bins, tiles, first, end] = [size / 2 + 1, 2, 5, 23];
     const window = draw(size);
-    const [before, samples] = [draw(bins * stride), draw(size * stride)];
-    const [average, rows] = [kernels.store(before), kernels.store(samples)];
+    const lines = 1 + bins + size;
+    const { before, place, table } = storeTiles(kernels, tiles, lines);
     const transform = planTransform(kernels, window);
-    // The rows lie as in a ring that begins in its middle.
-    const at = (sample: number) => (sample + 5) % size;
-    kernels.spectra.fadeIn(transform, { average, ring: rows, oldest: 5, stride }, columns, 0.75);
+    // The samples lie as in a ring that begins in its middle, behind a line that is not theirs.
+    kernels.spectra.fadeIn(transform, { tiles: table, head: TILE, oldest: 5, first, end }, 0.75);
     const expected = [...before].map((old, index) => {
-      const [bin, column] = [Math.floor(index / stride), index % stride];
-      if (column >= 8) return old;
+      const [tile, bin] = [Math.floor(index / (lines * TILE)), (Math.floor(index / TILE) % lines) - 1];
+      const column = tile * TILE + (index % TILE);
+      if (bin < 0 || bin >= bins || column < 4 || column >= 24) return old;
       const parts = [Math.cos, Math.sin].map((part) =>
         sum(
-          window.map(
-            (weight, m) => weight * samples[at(m) * stride + column]! * part((2 * Math.PI * bin * m) / size),
-          ),
+          window.map((weight, m) => {
+            const line = 1 + bins + ((m + 5) % size);
+            const value = before[(tile * lines + line) * TILE + (index % TILE)]!;
+            return weight * value * part((2 * Math.PI * bin * m) / size);
+          }),
         ),
       );
       return 0.75 * old + Math.hypot(...parts);
     });
-    expectClose(kernels.view(average, bins * stride), expected, 1e-6);
+    expectClose(kernels.view(place, before.length), expected, 1e-6);
   });
 });
+
+/** Numbers `[tiles, lines, 16]`, whose tiles a table has in order. */
+function storeTiles(kernels: DecodingKernels, tiles: number, lines: number) {
+  const before = draw(tiles * lines * TILE);
+  const place = kernels.store(before);
+  const table = kernels.allocate(tiles);
+  kernels.putAddresses(
+    table,
+    Array.from({ length: tiles }, (_, tile) => place + tile * lines * TILE),
+  );
+  return { before, place, table };
+}

@@ -88,6 +88,20 @@ async function decoding() {
   console.log(
     `decoding ${NEW - 1} tokens behind ${context} under a cap of 256: ${own.median.toFixed(4)} ms a token (least ${own.least.toFixed(4)}), ${without.median.toFixed(4)} (${without.least.toFixed(4)}) with nobody watching: bookkeeping is ${share(without.median, own.median)} (least: ${share(without.least, own.least)}), ${paired.toFixed(4)} ms`,
   );
+  watched.restore(state);
+  // What the published program holds: averages, the rows of the last interval, and those that wait since then.
+  let [waiting, least] = [0, Number.POSITIVE_INFINITY];
+  for (let token = 1; token < NEW; token++) {
+    (await watched.read(ndarray([token], [1, 1], 'int32'))).dispose();
+    waiting += GROUP * HEADS * (256 + token);
+    const reference = 4 * transformer.options.layers * (HEADS * (17 + NEW) * 256 + waiting);
+    // Without keys, values and their positions.
+    const { stateBytes, keyValueBytes } = watched;
+    least = Math.min(least, reference / (stateBytes - keyValueBytes * (1 + 1 / (2 * 16))));
+  }
+  console.log(
+    `what the policy carries meanwhile is at most 1/${least.toFixed(1)} of the published program's`,
+  );
   for (const { texts } of forms) await texts.dispose();
   for (const reader of readers) await reader.dispose();
 }

@@ -1,4 +1,5 @@
 import type { DecodingKernels, Place } from '@palimpsest/base';
+import type { HostRoom } from '../../policy/host-observer.js';
 
 interface Room {
   readonly place: Place;
@@ -6,7 +7,7 @@ interface Room {
 }
 
 /** Room in the memory of kernels, which only grows: what was given back is taken first, neighbours together. */
-export class PlacePool {
+export class PlacePool implements HostRoom {
   /** By place; no two of them touch. */
   #free: Room[] = [];
 

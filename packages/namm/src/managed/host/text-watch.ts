@@ -1,5 +1,5 @@
 import type { HostLayer, TokenWatch } from '@palimpsest/backbone';
-import type { HeadScores, Place } from '@palimpsest/base';
+import type { HeadScores } from '@palimpsest/base';
 import { disposeTree, type NDArray, type ToDevice, toHost } from '@palimpsest/tensor-core';
 import type { ObservedLayer } from '../../policy/host-observer.js';
 import type { PolicyState } from '../../policy/policy.js';
@@ -65,7 +65,6 @@ class Observed implements TextWatch {
   readonly #heads: number;
   readonly #group: number;
   readonly #firsts: FirstColumns;
-  readonly #rooms: readonly { readonly place: Place; readonly count: number }[];
   /** Absent for layers that nobody looks after. */
   readonly #observed: readonly (ObservedLayer | undefined)[];
 
@@ -74,38 +73,34 @@ class Observed implements TextWatch {
     private readonly layers: readonly HostLayer[],
     states: readonly (PolicyState<NDArray> | undefined)[],
   ) {
-    const { graphs, pool } = reader;
+    const { graphs, pool, observer, form } = reader;
     const { heads, keyValueHeads } = graphs.model.options;
     this.#heads = keyValueHeads;
     this.#group = heads / keyValueHeads;
-    const observer = reader.observer!;
-    const sizeOf = (layer: number) =>
-      graphs.functions.manages(layer) ? keyValueHeads * observer.numbers(layers[layer]!.slots) : 0;
-    this.#firsts = new FirstColumns(reader.form.kernels, pool, layers);
-    this.#rooms = layers.map((_, layer) => ({ place: pool.take(sizeOf(layer)), count: sizeOf(layer) }));
-    this.#observed = layers.map(({ slots, first }, layer) => {
-      const { place, count } = this.#rooms[layer]!;
-      if (count === 0) return undefined;
-      return observer.open(place, { heads: keyValueHeads, columns: slots, first }, states[layer]);
+    this.#firsts = new FirstColumns(form.kernels, pool, layers);
+    this.#observed = layers.map(({ slots, first, end }, layer) => {
+      if (!graphs.functions.manages(layer)) return undefined;
+      return observer!.open(pool, { heads: keyValueHeads, columns: slots, first, end }, states[layer]);
     });
   }
 
   get bytes(): number {
-    return this.#rooms.reduce((sum, { count }) => sum + 4 * count, 0);
+    return this.#observed.reduce((sum, observed) => sum + (observed?.bytes ?? 0), 0);
   }
 
   attention(layer: number, given: HeadScores): void {
     const observed = this.#observed[layer];
     if (!observed) return;
-    const rows = {
-      row: observed.next(),
+    const lines = {
+      tiles: observed.tiles,
+      line: observed.line,
       headStride: observed.headStride,
       firsts: this.#firsts.of(layer),
       end: this.layers[layer]!.end,
       heads: this.#heads,
       group: this.#group,
     };
-    this.reader.form.kernels.spectra.receive(rows, given);
+    this.reader.form.kernels.spectra.receive(lines, given);
   }
 
   async advance(): Promise<void> {
@@ -117,7 +112,7 @@ class Observed implements TextWatch {
   }
 
   dispose(): void {
-    for (const { place, count } of this.#rooms) this.reader.pool.give(place, count);
+    for (const observed of this.#observed) observed?.dispose();
     this.#firsts.dispose();
   }
 }

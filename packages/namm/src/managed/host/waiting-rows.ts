@@ -1,5 +1,5 @@
 import type { HostLayer } from '@palimpsest/backbone';
-import type { HeadScores, Place } from '@palimpsest/base';
+import { type HeadScores, type Place, TILE } from '@palimpsest/base';
 import { treeBytes } from '@palimpsest/lm';
 import { disposeTree, type NDArray, ndarray, type ToDevice, toHost } from '@palimpsest/tensor-core';
 import type { PolicyState } from '../../policy/policy.js';
@@ -14,8 +14,10 @@ export class WaitingRows implements TextWatch {
   readonly #group: number;
   readonly #firsts: FirstColumns;
   readonly #most: number;
-  /** Rows `[heads, most, slots of all managed layers]`, and where each layer's slots begin. */
-  readonly #rows: { readonly place: Place; readonly width: number; readonly starts: readonly number[] };
+  /** Rows `[heads, most, slots of all managed layers]`. */
+  readonly #rows: { readonly place: Place; readonly width: number };
+  /** Where each layer's slots are in the first row, as kernels read it. */
+  readonly #tiles: { readonly place: Place; readonly count: number; readonly starts: readonly number[] };
   /** Queries `[query heads, most, managed layers · headWidth]`. */
   readonly #queries: Float32Array;
   #count = 0;
@@ -32,16 +34,15 @@ export class WaitingRows implements TextWatch {
     this.#most = policy.hopLength ?? 16;
     this.#carried = carried;
     this.#firsts = new FirstColumns(reader.form.kernels, reader.pool, layers);
-    const starts: number[] = [];
-    let width = 0;
-    for (const [layer, { slots }] of layers.entries()) {
-      starts.push(width);
-      if (functions.manages(layer) && policy.needs.rows !== 0) width += slots;
-    }
+    const widths = layers.map(({ slots }, layer) =>
+      functions.manages(layer) && policy.needs.rows !== 0 ? slots : 0,
+    );
+    const width = widths.reduce((sum, slots) => sum + slots, 0);
     const count = keyValueHeads * this.#most * width;
     const place = reader.pool.take(count);
     reader.form.kernels.numbers.fill(0, place, place + count);
-    this.#rows = { place, width, starts };
+    this.#rows = { place, width };
+    this.#tiles = this.#tilesOf(widths);
     const queried = policy.needs.queries ? functions.managed.length * headWidth : 0;
     this.#queries = new Float32Array(heads * this.#most * queried);
   }
@@ -63,18 +64,19 @@ export class WaitingRows implements TextWatch {
   }
 
   attention(layer: number, given: HeadScores): void {
-    const { place, width, starts } = this.#rows;
+    const { width } = this.#rows;
     const { functions, model } = this.reader.graphs;
     if (width === 0 || !functions.manages(layer)) return;
-    const rows = {
-      row: place + this.#count * width + starts[layer]!,
+    const lines = {
+      tiles: this.#tiles.place + this.#tiles.starts[layer]!,
+      line: this.#count * width,
       headStride: this.#most * width,
       firsts: this.#firsts.of(layer),
       end: this.layers[layer]!.end,
       heads: model.options.keyValueHeads,
       group: this.#group,
     };
-    this.reader.form.kernels.spectra.receive(rows, given);
+    this.reader.form.kernels.spectra.receive(lines, given);
   }
 
   async advance(position: number): Promise<void> {
@@ -93,6 +95,7 @@ export class WaitingRows implements TextWatch {
 
   dispose(): void {
     this.reader.pool.give(this.#rows.place, this.#rowNumbers);
+    this.reader.pool.give(this.#tiles.place, this.#tiles.count);
     this.#firsts.dispose();
     disposeTree(this.#carried);
     this.#carried = [];
@@ -100,6 +103,20 @@ export class WaitingRows implements TextWatch {
 
   get #rowNumbers(): number {
     return this.reader.graphs.model.options.keyValueHeads * this.#most * this.#rows.width;
+  }
+
+  #tilesOf(widths: readonly number[]): { place: Place; count: number; starts: number[] } {
+    const [tiles, starts]: [Place[], number[]] = [[], []];
+    let start = this.#rows.place;
+    for (const width of widths) {
+      starts.push(tiles.length);
+      for (let at = 0; at < width; at += TILE) tiles.push(start + at);
+      start += width;
+    }
+    const count = 4 * Math.ceil(tiles.length / 4);
+    const place = this.reader.pool.take(count);
+    this.reader.form.kernels.putAddresses(place, tiles);
+    return { place, count, starts };
   }
 
   /** Hands what waits to the policy's graph. */
