@@ -69,6 +69,28 @@ describe('the trainer', () => {
   });
 });
 
+describe('adapters that are set between two steps', () => {
+  it('are what the next step begins with', async () => {
+    const memory = new MemLLM4(tinyModel(), { engine: engine(), seed: 3 });
+    const first = memory.adapters;
+    const trainer = new Trainer4(memory);
+    const texts = sentences.slice(0, 3);
+    const { total } = await trainer.step(texts);
+    expect((await trainer.step(texts)).total).not.toBe(total);
+    memory.setAdapters(first);
+    expect((await trainer.step(texts)).total).toBe(total);
+    // What the memory writes with is what was trained.
+    const trained = memory.adapters;
+    await memory.write(texts[0]!);
+    const other = new MemLLM4(tinyModel(), { engine: engine(), adapters: trained });
+    await other.write(texts[0]!);
+    expect(memory.store.get(0)!.topicFiber).toEqual(other.store.get(0)!.topicFiber);
+    await trainer.dispose();
+    await memory.dispose();
+    await other.dispose();
+  });
+});
+
 describe('topic triplets', () => {
   const similar = jaccard([[1001, 1002], [1001, 1003], [2000], [3, 4], [5]]);
 

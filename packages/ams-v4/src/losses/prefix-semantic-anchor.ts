@@ -4,6 +4,9 @@ import { crossEntropy, linear, type NDArray, ndarray, tf } from '@palimpsest/ten
 /** Texts with fewer tokens have no two halves. */
 const SHORTEST = 4;
 
+/** Targets come in steps, because each number is a graph of its own; those that fill a step up weigh nothing. */
+const TARGET_STEP = 8;
+
 /** Second halves of texts, which the prefix of the first halves shall make likelier. */
 export interface AnchorBatch<T = NDArray> {
   /** int32 `[texts, time]`, with padding at the right. */
@@ -41,14 +44,21 @@ export function anchorBatch(
       weights.push(1 / (long.length * targets.length));
     });
   });
-  const list = (values: number[]) => ndarray(Int32Array.from(values), [values.length], 'int32');
+  const count = TARGET_STEP * Math.ceil(labels.length / TARGET_STEP);
+  const list = (values: number[]) => {
+    const filled = new Int32Array(count);
+    filled.set(values);
+    return ndarray(filled, [count], 'int32');
+  };
+  const filledWeights = new Float32Array(count);
+  filledWeights.set(weights);
   return {
     firstHalves: long.map((ids, text) => ids.slice(0, splits[text])),
     batch: {
       tokens: ndarray(tokens, [long.length, time], 'int32'),
       predictors: list(predictors),
       labels: list(labels),
-      weights: ndarray(Float32Array.from(weights), [weights.length]),
+      weights: ndarray(filledWeights, [count]),
     },
   };
 }

@@ -89,7 +89,8 @@ export class MemLLM4 {
   #turns: Float32Array[] = [];
   #written = 0;
   #adapters: AdapterParameters<NDArray>;
-  #onEngine: AdapterParameters<DeviceArray>;
+  /** The trained parameters on the engine; none until they are needed there. */
+  #onEngine: AdapterParameters<DeviceArray> | undefined;
   readonly #maps: BaseToFieldMaps | undefined;
   readonly #encode: Encode;
   readonly #prefix: Prefix;
@@ -106,7 +107,6 @@ export class MemLLM4 {
     this.text = new TextModel(options.engine, frozen);
     this.#adapters =
       options.adapters ?? adaptersInit(this.config, Rng.fromSeed(options.seed ?? 0), this.text.embeddingNorm);
-    this.#onEngine = options.engine.put(this.#adapters);
     this.#maps = options.kakeyaMaps;
     const { config } = this;
     this.#encode = options.engine.compile(
@@ -132,10 +132,14 @@ export class MemLLM4 {
 
   /** Replaces the trained parameters; memories keep the coordinates that they were written with. */
   setAdapters(adapters: AdapterParameters<NDArray>): void {
-    const former = this.#onEngine;
     this.#adapters = adapters;
-    this.#onEngine = this.text.engine.put(adapters);
-    disposeTree(former);
+    disposeTree(this.#onEngine);
+    this.#onEngine = undefined;
+  }
+
+  #placed(): AdapterParameters<DeviceArray> {
+    this.#onEngine ??= this.text.engine.put(this.#adapters);
+    return this.#onEngine;
   }
 
   /** Writes the trained parameters to a file; see `saveTrainedWeights`. */
@@ -230,7 +234,7 @@ export class MemLLM4 {
 
   /** Coordinates of texts whose pooled states are known, on the host. */
   async encode(inputs: EncoderInputs<NDArray>): Promise<Coordinates<NDArray>> {
-    return takeToHost<Coordinates<DeviceArray>>(await this.#encode(this.#onEngine, inputs));
+    return takeToHost<Coordinates<DeviceArray>>(await this.#encode(this.#placed(), inputs));
   }
 
   /** What prompts find in the memory. @throws InputError for a prompt without tokens. */
@@ -313,7 +317,8 @@ export class MemLLM4 {
     const memories = this.store.length;
     if (memories === 0) return { prefix: zeros([prompts.length, lMem, dLLM]), memories };
     const { fibers, ignore } = this.#rows.padded(prompts.length);
-    const prefix = await this.#prefix(this.#onEngine, await this.pool(prompts), fibers, ignore);
+    const pooled = await this.pool(prompts);
+    const prefix = await this.#prefix(this.#placed(), pooled, fibers, ignore);
     return { prefix: await takeToHost<DeviceArray>(prefix), memories };
   }
 

@@ -60,15 +60,13 @@ export function attendFibers(
     throw new InputError('Attention over memories needs at least one memory; the store is empty.');
   if (ignore) expectShape('The mask of memories', ignore, [rows, memories]);
   const headWidth = width / heads;
-  const part = (index: number) => ({
-    weight: tf.slice(parameters.in_proj_weight, [index * width, 0], [width, width]),
-    bias: tf.slice(parameters.in_proj_bias, [index * width], [width]),
-  });
-  const [toQuery, toKey, toValue] = [part(0), part(1), part(2)];
+  const weights3 = tf.split(parameters.in_proj_weight, 3);
+  const biases3 = tf.split(parameters.in_proj_bias, 3);
+  const [toQuery, toKey, toValue] = [0, 1, 2].map((i) => ({ weight: weights3[i]!, bias: biases3[i]! }));
   const perHead = (x: tf.Tensor) => tf.transpose(tf.reshape(x, [rows, heads, headWidth]), [1, 0, 2]);
-  const asked = perHead(tf.div(affine(query, toQuery), Math.sqrt(headWidth)));
-  const throughKeys = tf.matMul(asked, tf.reshape(toKey.weight, [heads, headWidth, width]));
-  const shift = tf.matMul(asked, tf.reshape(toKey.bias, [heads, headWidth, 1]));
+  const asked = perHead(tf.div(affine(query, toQuery!), Math.sqrt(headWidth)));
+  const throughKeys = tf.matMul(asked, tf.reshape(toKey!.weight, [heads, headWidth, width]));
+  const shift = tf.matMul(asked, tf.reshape(toKey!.bias, [heads, headWidth, 1]));
   const products = tf.matMul(tf.reshape(throughKeys, [heads * rows, width]), fibers, false, true);
   const scores = tf.add(tf.reshape(products, [heads, rows, memories]), shift);
   const hidden = ignore && tf.mul(tf.cast(ignore, 'float32'), MASKED);
@@ -76,13 +74,13 @@ export function attendFibers(
   const mean = tf.matMul(tf.reshape(weights, [heads * rows, memories]), fibers);
   const values = tf.matMul(
     tf.reshape(mean, [heads, rows, width]),
-    tf.reshape(toValue.weight, [heads, headWidth, width]),
+    tf.reshape(toValue!.weight, [heads, headWidth, width]),
     false,
     true,
   );
   const joined = tf.reshape(tf.transpose(values, [1, 0, 2]), [rows, width]);
   return {
-    output: affine(tf.add(joined, toValue.bias), parameters.out_proj),
+    output: affine(tf.add(joined, toValue!.bias), parameters.out_proj),
     weights: tf.expandDims(tf.transpose(weights, [1, 0, 2]), 2),
   };
 }

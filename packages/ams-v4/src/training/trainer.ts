@@ -11,11 +11,13 @@ import {
   type ToInput,
   takeToHost,
   tf,
+  toHost,
   valueAndGradient,
 } from '@palimpsest/tensor-core';
 import { reconstruction } from '../losses/reconstruction.js';
 import type { AdapterParameters } from '../model/adapters.js';
 import type { MemLLM4 } from '../model/mem-llm.js';
+import { AdapterLayout, type FlatAdapters } from './flat-adapters.js';
 import { batchLosses, type LossBatch, type Losses } from './losses.js';
 import { TrainingTexts } from './training-texts.js';
 
@@ -36,8 +38,8 @@ export interface StepReport {
 }
 
 interface StepResult {
-  readonly adapters: AdapterParameters;
-  readonly optimizer: AdamWState<AdapterParameters>;
+  readonly vectors: FlatAdapters<tf.Tensor>;
+  readonly optimizer: AdamWState<FlatAdapters<tf.Tensor>>;
   readonly losses: Losses;
   readonly total: tf.Tensor;
 }
@@ -45,8 +47,9 @@ interface StepResult {
 type Step = Compiled<
   [
     TransformerParameters,
+    FlatAdapters<tf.Tensor>,
+    AdamWState<FlatAdapters<tf.Tensor>>,
     AdapterParameters,
-    AdamWState<AdapterParameters>,
     LossBatch<tf.Tensor>,
     tf.Tensor,
     tf.Tensor,
@@ -63,7 +66,11 @@ export class Trainer4 {
   readonly #step: Step;
   readonly #options: Required<TrainerOptions>;
   readonly #optimizer: ReturnType<typeof adamw>;
-  #state: ToInput<AdamWState<AdapterParameters>> | undefined;
+  readonly #layout: AdapterLayout;
+  #vectors: ToInput<FlatAdapters<tf.Tensor>> | undefined;
+  #state: ToInput<AdamWState<FlatAdapters<tf.Tensor>>> | undefined;
+  /** What the memory was given last; others than these were set by somebody else. */
+  #given: AdapterParameters<NDArray> | undefined;
 
   constructor(
     readonly memory: MemLLM4,
@@ -73,6 +80,7 @@ export class Trainer4 {
     this.#options = { learningRate, weightDecay, gradClip };
     this.#texts = new TrainingTexts(memory);
     this.#optimizer = adamw({ weightDecay });
+    this.#layout = new AdapterLayout(memory.adapters);
     this.#step = memory.text.engine.compile(this.#update, {
       name: 'training step',
       freeze: [0],
@@ -96,17 +104,20 @@ export class Trainer4 {
     }
     const batch = await this.#texts.batch(read);
     const recon = reconstruction(memory.registry, batch.inputs.hidden);
-    const state = this.#state ?? this.#optimizer.init(memory.adapters);
-    const { adapters, optimizer, losses, total } = await this.#step(
+    const { vectors, state } = this.#inputs();
+    const result = await this.#step(
       memory.text.weights,
-      memory.adapters,
+      vectors,
       state,
+      memory.adapters,
       batch,
       ndarray([this.#options.learningRate], []),
       ndarray([recon], []),
     );
-    this.#state = optimizer;
-    memory.setAdapters((await takeToHost(adapters)) as AdapterParameters<NDArray>);
+    const { losses, total } = result;
+    [this.#vectors, this.#state] = [result.vectors, result.optimizer];
+    this.#given = this.#layout.adapters(await toHost(result.vectors), memory.adapters);
+    memory.setAdapters(this.#given);
     const values = (await takeToHost({ ...losses, total })) as Record<keyof Losses | 'total', NDArray>;
     const of = (name: keyof typeof values) => values[name].data[0]!;
     return {
@@ -134,33 +145,51 @@ export class Trainer4 {
     };
   }
 
-  /** Gives the graph and the optimiser's moments back to the engine. */
+  /** Gives the graph, the trained vectors and the optimiser's moments back to the engine; the memory keeps what was trained. */
   async dispose(): Promise<void> {
     await this.#step.dispose();
+    disposeTree(this.#vectors);
     disposeTree(this.#state);
+  }
+
+  /** Trained vectors and moments, those of the last step unless the memory has other adapters now. */
+  #inputs() {
+    const { adapters } = this.memory;
+    if (adapters !== this.#given) {
+      disposeTree(this.#vectors);
+      this.#vectors = undefined;
+    }
+    const vectors = this.#vectors ?? this.#layout.flat(adapters);
+    const state = this.#state ?? this.#optimizer.init(this.#layout.flat(adapters));
+    return { vectors, state };
   }
 
   readonly #update = (
     weights: TransformerParameters,
+    vectors: FlatAdapters<tf.Tensor>,
+    optimizer: AdamWState<FlatAdapters<tf.Tensor>>,
     adapters: AdapterParameters,
-    optimizer: AdamWState<AdapterParameters>,
     batch: LossBatch<tf.Tensor>,
     learningRate: tf.Tensor,
     recon: tf.Tensor,
   ): StepResult => {
     const { config, text } = this.memory;
     const weightOf = (name: string) => config.lossWeights[name] ?? 1;
-    const { value, gradients, aux } = valueAndGradient((own: AdapterParameters) => {
+    const { value, gradients, aux } = valueAndGradient((arrays: FlatAdapters<tf.Tensor[]>) => {
+      const own = this.#layout.shaped(arrays, adapters);
       const losses = batchLosses(config, text.model, weights, own, batch);
       const weighted = Object.entries<tf.Tensor>({ ...losses }).map(([name, loss]) =>
         tf.mul(loss, weightOf(name)),
       );
       return [tf.addN(weighted), losses] as const;
-    }, adapters);
-    const clipped = clipByGlobalNorm(gradients, this.#options.gradClip).gradients;
-    const next = this.#optimizer.update(adapters, clipped, optimizer, { learningRate });
+    }, this.#layout.arrays(vectors));
+    const { gradients: clipped } = clipByGlobalNorm(
+      this.#layout.gradients(gradients),
+      this.#options.gradClip,
+    );
+    const next = this.#optimizer.update(vectors, clipped, optimizer, { learningRate });
     return {
-      adapters: next.parameters,
+      vectors: next.parameters,
       optimizer: next.state,
       losses: aux,
       total: tf.add(value, tf.mul(recon, weightOf('recon'))),
