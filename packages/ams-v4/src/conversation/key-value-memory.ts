@@ -60,9 +60,8 @@ export class KeyValueMemory {
     this.#directions = new Directions(text.engine, adapters, text.width);
     const { weights } = this.#directions;
     // Maps that were trained to something that is no number make every search an error, not the memory.
-    const isSound = Object.values(weights).every((weight) => weight > 0);
-    const fibers = { dFTime: 1, dFTopic: 1, dFCtx: 1 };
-    this.store = new MemStore({ dTime, dTopic, dCtx, ...fibers, ...(isSound && { fusedWeights: weights }) });
+    const fusedWeights = Object.values(weights).every((weight) => weight > 0) ? weights : undefined;
+    this.store = new MemStore({ dTime, dTopic, dCtx, dFTime: 1, dFTopic: 1, dFCtx: 1, fusedWeights });
     this.bank = new KvBank(codecOf(text, adapters), (mid) =>
       memoryTokens(text, adapters, this.store.get(mid)!.sourceText),
     );
