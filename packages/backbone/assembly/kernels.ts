@@ -7,7 +7,7 @@ import { multiplyGroups } from './products';
 
 export { turn } from '../../base/assembly/kernels';
 export { addRootNormalised, swiGlu } from '../../base/assembly/memories';
-export { arrange, roundRows } from './blocks';
+export { arrange, roundRows, roundRowsFine } from './blocks';
 
 // What threads share lies at fixed addresses, each in a cache line of its own.
 
@@ -38,6 +38,7 @@ class Job {
   part: i32;
   blocks: i32;
   bits: i32;
+  isFine: bool;
   tokens: i32;
   stride: usize;
   keys: usize;
@@ -86,7 +87,20 @@ function perform(part: i32): void {
   }
   const from = part * job.part;
   const to = min(job.groups, from + job.part);
-  multiplyGroups(job.y, job.w, job.x, job.bias, from, to, job.blocks, job.bits, job.tokens, job.stride, wide);
+  multiplyGroups(
+    job.y,
+    job.w,
+    job.x,
+    job.bias,
+    from,
+    to,
+    job.blocks,
+    job.bits,
+    job.tokens,
+    job.stride,
+    job.isFine,
+    wide,
+  );
 }
 
 /** Takes parts of the present job until there are none left. */
@@ -147,7 +161,7 @@ export function end(): void {
 /**
  * y = W x + bias for several rows.
  * @param y `[tokens, 16 groups]`
- * @param x what `roundRows` left of each row
+ * @param x what `roundRows` left of each row, or `roundRowsFine`
  * @param parts that threads take one by one
  */
 export function multiply(
@@ -159,11 +173,12 @@ export function multiply(
   blocks: i32,
   bits: i32,
   tokens: i32,
+  isFine: bool,
   parts: i32,
 ): void {
   const stride = (<usize>groups) << 6;
   if (parts === 1) {
-    multiplyGroups(y, w, x, bias, 0, groups, blocks, bits, tokens, stride, wide);
+    multiplyGroups(y, w, x, bias, 0, groups, blocks, bits, tokens, stride, isFine, wide);
     return;
   }
   job.isAttention = 0;
@@ -175,6 +190,7 @@ export function multiply(
   job.part = (groups + parts - 1) / parts;
   job.blocks = blocks;
   job.bits = bits;
+  job.isFine = isFine;
   job.tokens = tokens;
   job.stride = stride;
   share(parts);

@@ -1,6 +1,6 @@
 // Products of rounded rows with weights of 8 and 4 bits, sixteen sums at a time.
 
-import { blockSize, GROUP, ROUNDED, SCALE, SUM, widen } from './blocks';
+import { blockSize, FINE, GROUP, LOW, ROUNDED, SCALE, SUM, widen } from './blocks';
 
 /** From so many rows on, weights of 4 bits are widened for them. */
 const FEW: i32 = 4;
@@ -55,6 +55,54 @@ function one(y: usize, w: usize, x: usize, bias: usize, blocks: i32, bits: i32):
     f1 = scaled(f1, a1, scale, v128.load(w, 16));
     f2 = scaled(f2, a2, scale, v128.load(w, 32));
     f3 = scaled(f3, a3, scale, v128.load(w, 48));
+  }
+  v128.store(y, f0);
+  v128.store(y, f1, 16);
+  v128.store(y, f2, 32);
+  v128.store(y, f3, 48);
+}
+
+/** The products of high and of low bytes as those of whole numbers of 16 bits. */
+function joined(high: v128, low: v128): v128 {
+  return i32x4.add(i32x4.shl(high, 8), low);
+}
+
+/** Sixteen sums of one fine row, whose bytes share every weight of 8 bits that is loaded. */
+function fine(y: usize, w: usize, x: usize, bias: usize, blocks: i32): void {
+  let f0 = v128.load(bias);
+  let f1 = v128.load(bias, 16);
+  let f2 = v128.load(bias, 32);
+  let f3 = v128.load(bias, 48);
+  for (const end = x + FINE * blocks; x < end; x += FINE, w += 64) {
+    let a0 = v128.load32_splat(x, LOW + SUM);
+    let a1 = a0;
+    let a2 = a0;
+    let a3 = a0;
+    let b0 = i32x4.splat(0);
+    let b1 = b0;
+    let b2 = b0;
+    let b3 = b0;
+    for (let at = x; at < x + 32; at += 4, w += 64) {
+      const high = v128.load32_splat(at);
+      const low = v128.load32_splat(at, LOW);
+      const w0 = v128.load(w);
+      a0 = dot(a0, w0, low);
+      b0 = dot(b0, w0, high);
+      const w1 = v128.load(w, 16);
+      a1 = dot(a1, w1, low);
+      b1 = dot(b1, w1, high);
+      const w2 = v128.load(w, 32);
+      a2 = dot(a2, w2, low);
+      b2 = dot(b2, w2, high);
+      const w3 = v128.load(w, 48);
+      a3 = dot(a3, w3, low);
+      b3 = dot(b3, w3, high);
+    }
+    const scale = v128.load32_splat(x, LOW + SCALE);
+    f0 = scaled(f0, joined(b0, a0), scale, v128.load(w));
+    f1 = scaled(f1, joined(b1, a1), scale, v128.load(w, 16));
+    f2 = scaled(f2, joined(b2, a2), scale, v128.load(w, 32));
+    f3 = scaled(f3, joined(b3, a3), scale, v128.load(w, 48));
   }
   v128.store(y, f0);
   v128.store(y, f1, 16);
@@ -120,6 +168,7 @@ function two(y: usize, next: usize, w: usize, x: usize, stride: usize, bias: usi
  * y = W x + bias for some groups of sixteen rows of W, and for several x.
  * @param y `[tokens, rows]`, whose rows are `stride` bytes apart
  * @param x what `roundRows` left of them
+ * @param isFine x are fine rows, and weights have 8 bits
  * @param wide scratch for sixteen rows of 8 bits
  */
 export function multiplyGroups(
@@ -133,10 +182,11 @@ export function multiplyGroups(
   bits: i32,
   tokens: i32,
   stride: usize,
+  isFine: bool,
   wide: usize,
 ): void {
   const size = blockSize(bits) * blocks;
-  const row = ROUNDED * blocks;
+  const row = (isFine ? FINE : ROUNDED) * blocks;
   for (let group: usize = from; group < <usize>to; group++) {
     let weights = w + size * group;
     let width = bits;
@@ -149,7 +199,9 @@ export function multiplyGroups(
       width = 8;
     }
     let left = tokens;
-    if (width === 8) {
+    if (isFine) {
+      for (; left > 0; left--, target += stride, source += row) fine(target, weights, source, own, blocks);
+    } else if (width === 8) {
       for (; left >= 2; left -= 2, target += 2 * stride, source += 2 * row) {
         two(target, target + stride, weights, source, row, own, blocks);
       }

@@ -23,6 +23,7 @@ interface LowBitExports extends Pick<DecodingExports, 'addRootNormalised' | 'swi
     flipped: number,
   ): void;
   roundRows(to: number, x: number, count: number, bits: number, offset: number): void;
+  roundRowsFine(to: number, x: number, count: number, offset: number): void;
   multiply(
     y: number,
     w: number,
@@ -32,6 +33,7 @@ interface LowBitExports extends Pick<DecodingExports, 'addRootNormalised' | 'swi
     blocks: number,
     bits: number,
     tokens: number,
+    isFine: boolean,
     parts: number,
   ): void;
   attendAll(
@@ -65,8 +67,8 @@ export interface LowBitMatrix {
 export const GROUP = 16;
 /** Columns that share a scale. */
 export const BLOCK = 32;
-/** Bytes of a block of a rounded row. */
-const ROUNDED = 48;
+/** Bytes of a block of a rounded row, at most. */
+const ROUNDED = 80;
 /** Numbers of the first page, which the threads use. */
 const FIRST = 16_384;
 const PAGE = 65_536;
@@ -234,6 +236,7 @@ export class LowBitKernels {
    * y = W x + bias of several rows: `[tokens, outputs]`, filled up to a multiple of 16. Activations are rounded to 8 bits per
    * block of 32, as the runtime does.
    * @param rounded scratch of `roundedRoom`
+   * @param fine activations have 16 bits where weights have 8
    */
   multiply(
     y: Place,
@@ -242,12 +245,15 @@ export class LowBitKernels {
     bias: Place,
     tokens: number,
     rounded: Place,
+    fine = false,
   ): void {
     const { exports } = this.#kernels;
+    const isFine = fine && bits === 8;
     const groups = Math.ceil(outputs / GROUP);
     const offset = bits === 8 ? byteForm!.offset : 8;
     const parts = this.threads === 1 ? 1 : Math.min(groups, PARTS * this.threads);
-    exports.roundRows(bytes(rounded), bytes(x), tokens * inputs, bits, offset);
+    if (isFine) exports.roundRowsFine(bytes(rounded), bytes(x), tokens * inputs, offset);
+    else exports.roundRows(bytes(rounded), bytes(x), tokens * inputs, bits, offset);
     exports.multiply(
       bytes(y),
       bytes(place),
@@ -257,6 +263,7 @@ export class LowBitKernels {
       inputs / BLOCK,
       bits,
       tokens,
+      isFine,
       parts,
     );
   }

@@ -82,7 +82,7 @@ export class LowBitTokens {
     const { norm, head, tokenEmbedding } = this.#parameters;
     const last = (ids.length - 1) * config.modelWidth;
     this.#addNormalised(stream + last, branch + last, norm, 1);
-    kernels.multiply(logits, head?.weight ?? tokenEmbedding, normal, zeros, 1, this.#scratch.rounded);
+    kernels.multiply(logits, head?.weight ?? tokenEmbedding, normal, zeros, 1, this.#scratch.rounded, true);
     return kernels.numbers.slice(logits, logits + config.vocabSize);
   }
 
@@ -119,7 +119,7 @@ export class LowBitTokens {
     const { stream, normal, branch, packed, read, hidden } = this.#scratch;
     const { mlpWidth } = config;
     this.#addNormalised(stream, before, block.attentionNorm, tokens);
-    this.#affine(packed, block.queryKeyValue, normal, tokens);
+    this.#affine(packed, block.queryKeyValue, normal, tokens, true);
     for (let row = 0; row < tokens; row++) this.#turn(block, layer, row);
     kernels.attend(read, packed, cache.layer(layer), this.#scratch, tokens, most, config);
     this.#affine(branch, block.output, read, tokens);
@@ -133,9 +133,19 @@ export class LowBitTokens {
     return branch;
   }
 
-  #affine(y: Place, { weight, bias }: Affine<Place, LowBitMatrix>, x: Place, tokens: number): void {
+  /**
+   * @param fine where rounding the activations costs most of what it costs, and the products are few: queries, keys and
+   * values, as the head
+   */
+  #affine(
+    y: Place,
+    { weight, bias }: Affine<Place, LowBitMatrix>,
+    x: Place,
+    tokens: number,
+    fine = false,
+  ): void {
     const { zeros, rounded } = this.#scratch;
-    this.kernels.multiply(y, weight, x, bias ?? zeros, tokens, rounded);
+    this.kernels.multiply(y, weight, x, bias ?? zeros, tokens, rounded, fine);
   }
 
   /** Adds branches to rows of the stream, and normalises them. */
