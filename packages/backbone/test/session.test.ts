@@ -75,7 +75,9 @@ it.each(engines)(
       expect(usual.loss).toBeCloseTo(short.loss, 4);
       await expect(
         evaluateText(engine, model, params, text, { regime: 'windowed', chunk: 30 }),
-      ).rejects.toThrow('30 rows do not fit into the 20 learned positions');
+      ).rejects.toThrow('reads at most 20 at once; give a chunk of 20 or less');
+      const windowed = await evaluateText(engine, model, params, text, { regime: 'windowed' });
+      expect([windowed.window, windowed.tokens, usual.window]).toEqual([20, 89, undefined]);
     });
   },
 );

@@ -27,7 +27,11 @@ export const score = defineVerb({
       .enum(['streaming', 'windowed'])
       .default('streaming')
       .meta({ description: 'the memory is carried through the text, or begins afresh in every chunk' }),
-    chunk: z.int().min(1).default(128).meta({ description: 'tokens per call' }),
+    chunk: z
+      .int()
+      .min(1)
+      .optional()
+      .meta({ description: 'tokens per call, or per window: 128, or as many as the model reads at once' }),
     tasks: z
       .array(z.string())
       .optional()

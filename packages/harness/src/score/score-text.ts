@@ -6,8 +6,8 @@ import { textTable } from '../report/table.js';
 import type { ScoredModel, TaskScore } from './score-tasks.js';
 
 export interface ScoreTextOptions {
-  /** Tokens per call. Default 128 */
-  readonly chunk?: number;
+  /** Tokens per call. Default 128, or less where the model reads less at once */
+  readonly chunk?: number | undefined;
   /** `streaming` carries the memory through the whole text (the default), `windowed` begins every chunk afresh. */
   readonly regime?: 'streaming' | 'windowed';
   readonly signal?: AbortSignal;
@@ -38,7 +38,8 @@ export function formatScore(
 }
 
 function formatText(text: TextEvaluation, width: number | undefined): string {
-  const { loss, perplexity, bitsPerByte, bitsPerCharacter, accuracy, tokens, regime, stateBytes } = text;
+  const { loss, perplexity, bitsPerByte, bitsPerCharacter, accuracy, tokens, window, stateBytes } = text;
+  const regime = window === undefined ? text.regime : `windows of ${window}`;
   const optional = (name: string, value: number | undefined): [string, string][] =>
     value === undefined ? [] : [[name, value.toFixed(4)]];
   const facts: [string, string][] = [

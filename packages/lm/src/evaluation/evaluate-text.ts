@@ -14,8 +14,11 @@ import { countBytes, countCharacters, type Tokenizer } from '../tokenizers/token
 import { LossTally, type TextBucket } from './loss-tally.js';
 
 export interface EvaluationOptions {
-  /** Tokens per call of `forward`; in the windowed regime also the length of a window. Default 128. */
-  readonly chunk?: number;
+  /**
+   * Tokens per call of `forward`; in the windowed regime also the length of a window, which is at most what the model reads at
+   * once. Default 128, or less where the model reads less.
+   */
+  readonly chunk?: number | undefined;
   /**
    * Parts of the text that are read side by side. Streaming: each begins with a fresh memory, so 1 is the one true pass
    * and more trade exactness for speed. Windowed: windows per call, without effect on the result. Default 1.
@@ -32,6 +35,8 @@ export interface EvaluationOptions {
 /** What a model makes of a text that it did not train on. */
 export interface TextEvaluation {
   readonly regime: 'streaming' | 'windowed';
+  /** Tokens per window; absent where the memory was carried. */
+  readonly window?: number | undefined;
   /** Predictions: every token but the first. */
   readonly tokens: number;
   /** Mean negative log-likelihood in nats per token, without label smoothing. */
@@ -67,7 +72,8 @@ interface Stretch {
 
 /** Compiled evaluation of one model; `run` it with the parameters of the moment. */
 export class Evaluator {
-  readonly #options: Required<Pick<EvaluationOptions, 'chunk' | 'lanes' | 'regime'>> & EvaluationOptions;
+  readonly #options: EvaluationOptions &
+    Required<Pick<EvaluationOptions, 'lanes' | 'regime'>> & { readonly chunk: number };
   readonly #initState: Compiled<readonly unknown[], unknown>;
   readonly #score: Compiled<readonly unknown[], Scores>;
 
@@ -80,15 +86,20 @@ export class Evaluator {
     private readonly model: AnySequenceModel,
     options: EvaluationOptions = {},
   ) {
-    const { chunk = 128, lanes = 1, regime = 'streaming' } = options;
+    const { longestPiece = Infinity } = model;
+    const { chunk = Math.min(128, longestPiece), lanes = 1, regime = 'streaming' } = options;
     if (!(Number.isInteger(chunk) && chunk > 0 && Number.isInteger(lanes) && lanes > 0)) {
       throw new InputError(
         `Evaluation reads positive whole numbers of lanes and tokens, but lanes ${lanes} and chunk ${chunk} were given.`,
       );
     }
     // Windows are what is measured; pieces of one stream are as good as others.
-    const longest = regime === 'streaming' ? (model.longestPiece ?? chunk) : chunk;
-    this.#options = { ...options, chunk: Math.min(chunk, longest), lanes, regime };
+    if (regime === 'windowed' && chunk > longestPiece) {
+      throw new InputError(
+        `Windows of ${chunk} tokens were asked for, but the model '${model.name}' reads at most ${longestPiece} at once; give a chunk of ${longestPiece} or less.`,
+      );
+    }
+    this.#options = { ...options, chunk: Math.min(chunk, longestPiece), lanes, regime };
     this.#initState = engine.compile((params: unknown) => model.initState(params, lanes), {
       name: `${model.name}.initState`,
     }) as never;
@@ -108,7 +119,7 @@ export class Evaluator {
     if (ids.length < 2) {
       throw new InputError(`A text of at least two tokens can be evaluated, but this one has ${ids.length}.`);
     }
-    const { tokenizer, regime, signal, lanes } = this.#options;
+    const { tokenizer, regime, signal, lanes, chunk } = this.#options;
     const start = performance.now();
     const tally = new LossTally();
     let state: unknown;
@@ -144,6 +155,7 @@ export class Evaluator {
     const bits = tally.sum / Math.LN2;
     return {
       regime,
+      window: regime === 'windowed' ? chunk : undefined,
       tokens: tally.tokens,
       loss: tally.sum / tally.tokens,
       perplexity: Math.exp(tally.sum / tally.tokens),
