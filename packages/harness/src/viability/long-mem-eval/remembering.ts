@@ -9,7 +9,7 @@ import type { LongMemEntry, SaidTurn } from './entries.js';
 /** What a memory made of a question. */
 export interface Remembered {
   /** Absent where nothing answers. */
-  readonly answer?: string;
+  readonly answer?: string | undefined;
   /** Places of the turns that were found. */
   readonly found: readonly number[];
 }

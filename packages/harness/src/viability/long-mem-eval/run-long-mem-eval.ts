@@ -15,7 +15,7 @@ export interface LongMemResult {
   readonly question: string;
   readonly expected: string;
   /** Absent where only words were looked up. */
-  readonly answer?: string;
+  readonly answer?: string | undefined;
   /** Turns that were remembered, and those that were found. */
   readonly written: number;
   readonly found: readonly string[];
@@ -83,7 +83,7 @@ async function askEntry(entry: LongMemEntry, remember: Remembering): Promise<Lon
     type: entry.question_type,
     question: entry.question,
     expected: entry.answer,
-    ...(answer !== undefined && { answer }),
+    answer,
     written: said.length,
     found: texts,
     sessionRecall: wanted.length === 0 ? null : recall,
