@@ -231,6 +231,15 @@ describe('a population', () => {
       [5, [2]],
       [5, [3]],
     ]);
+    const even = Array.from({ length: 4 }, () => trials[0]!);
+    const generation = planChunks(
+      { vectors: Array.from({ length: 16 }, () => new Float32Array(1)), trials: even },
+      32,
+    );
+    expect(generation.map(({ members, trials: own }) => [members.length, own])).toEqual([
+      [16, [0, 1]],
+      [16, [2, 3]],
+    ]);
     const lone = planChunks({ vectors: 'full', trials: trials.slice(0, 2) }, 4);
     expect(lone.map(({ trials: own }) => own)).toEqual([[0], [1]]);
     const narrow = planChunks(request, 2).filter(({ trials: own }) => own[0] === 2);

@@ -34,7 +34,22 @@ const LONE_SHARE = 4;
  */
 export function planChunks({ vectors, trials }: PopulationRequest, rows: number): Chunk[] {
   const members = vectors === 'full' ? 1 : vectors.length;
-  const widest = members === 1 ? Math.ceil(rows / LONE_SHARE) : rows;
+  return alikeTrials(trials).flatMap((alike) => {
+    const abreast = trialsAbreast(alike.length, members, rows);
+    const groups = Array.from({ length: Math.ceil(alike.length / abreast) }, (_, group) =>
+      alike.slice(group * abreast, (group + 1) * abreast),
+    );
+    return groups.flatMap((group) =>
+      memberGroups(members, Math.max(1, Math.floor(rows / group.length))).map((part) => ({
+        members: part,
+        trials: group,
+      })),
+    );
+  });
+}
+
+/** Trials in groups of equally long ones, the longest first. */
+function alikeTrials(trials: readonly Trial[]): number[][] {
   const order = trials
     .map((_, i) => i)
     .sort(
@@ -50,17 +65,21 @@ export function planChunks({ vectors, trials }: PopulationRequest, rows: number)
     const fits =
       first &&
       first.prompt.length === trials[trial]!.prompt.length &&
-      targetLength(first) === targetLength(trials[trial]!) &&
-      group.length < widest;
+      targetLength(first) === targetLength(trials[trial]!);
     if (fits) group.push(trial);
     else groups.push([trial]);
   }
-  return groups.flatMap((group) =>
-    memberGroups(members, Math.max(1, Math.floor(rows / group.length))).map((part) => ({
-      members: part,
-      trials: group,
-    })),
-  );
+  return groups;
+}
+
+/**
+ * Trials of a batch. What members keep differs far more than what trials ask for: batches of all members on some of the trials take
+ * equally long, and read what the members have in common once, where batches of some members on all trials keep processes waiting.
+ */
+function trialsAbreast(trials: number, members: number, rows: number): number {
+  if (members === 1) return Math.ceil(rows / LONE_SHARE);
+  const whole = Math.floor(rows / members);
+  return whole > 0 && trials % whole === 0 ? whole : rows;
 }
 
 /** Members in groups of at most `rows`, equally large but for one. */
