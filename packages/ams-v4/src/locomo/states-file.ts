@@ -1,5 +1,11 @@
-import { existsSync } from 'node:fs';
-import { fnv1a, hex32, readSafetensors, type SafeTensor, writeSafetensors } from '@palimpsest/base';
+import {
+  fnv1a,
+  hex32,
+  nodeModule,
+  readSafetensors,
+  type SafeTensor,
+  writeSafetensors,
+} from '@palimpsest/base';
 import { InputError } from '@palimpsest/tensor-core';
 import { type LongConversation, saidIn } from './read-locomo.js';
 import type { ConversationParts } from './whitened.js';
@@ -44,7 +50,7 @@ export async function loadStates(
   path: string,
   conversations: readonly LongConversation[],
 ): Promise<ConversationParts[] | undefined> {
-  if (!existsSync(path)) return undefined;
+  if (!nodeModule('node:fs').existsSync(path)) return undefined;
   const { tensors, metadata } = await readSafetensors(path);
   if (metadata?.conversations !== markOf(conversations)) {
     throw new InputError(`'${path}' holds states of other conversations; give another file as --states.`);
