@@ -154,11 +154,12 @@ for (const kvBytesPerVec of [32, 64, 128]) {
   const name = `kakeya, ${kvBytesPerVec} bytes per set`;
   if (known.some((one) => one.name === name)) continue;
   const memory = { ...chosen.memory, kvDtype: 'kakeya', kvBytesPerVec };
-  const { rows } = await trainConversation(text, sessions.slice(0, 20), { memory, corpus, steps: 1 });
+  const own = await trainConversation(text, sessions.slice(0, 20), { memory, corpus, steps: 1 });
+  const sets = { rows: own.rows, prediction: own.prediction };
   await measure(
     '6 form of keys and values',
     name,
-    { ...withConfig(adapters, { kvDtype: 'kakeya', kvBytesPerVec }), rows },
+    { ...withConfig(adapters, { kvDtype: 'kakeya', kvBytesPerVec }), ...sets },
     ['O1_oracle_alone'],
   );
 }
