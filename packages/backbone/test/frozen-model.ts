@@ -19,8 +19,11 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 let files = 0;
 
-/** A model whose matrices are frozen: as they are in a file, or with few bits in memory. */
-export function frozenModel(options: Partial<TransformerOptions>, bits?: 4 | 8) {
+/**
+ * A model whose matrices are frozen: as they are in a file, or with few bits in memory.
+ * @param isRounded whether a file holds the numbers that weights of so few bits stand for, in place of the few bits in memory
+ */
+export function frozenModel(options: Partial<TransformerOptions>, bits?: 4 | 8, isRounded = false) {
   const shape = {
     vocabSize: 23,
     layers: 3,
@@ -37,19 +40,26 @@ export function frozenModel(options: Partial<TransformerOptions>, bits?: 4 | 8) 
     if (!isMatrix(path)) continue;
     const [outputs, inputs] = leaf.shape as [number, number];
     const data = leaf.data as Float32Array;
-    if (bits === undefined) {
-      const file = join(scratch, `${files++}.data`);
-      writeFileSync(file, data);
-      matrices.set(path, new StoredMatrix(new StoredArray(file, 0, leaf.shape, 'float32')));
-    } else {
-      const matrix = new QuantisedMatrix(outputs, inputs, bits);
-      for (let row = 0; row < outputs; row++)
-        matrix.setRow(row, data.subarray(row * inputs, (row + 1) * inputs));
-      matrices.set(path, matrix);
+    const few = bits && new QuantisedMatrix(outputs, inputs, bits);
+    for (let row = 0; row < outputs; row++) few?.setRow(row, data.subarray(row * inputs, (row + 1) * inputs));
+    if (few && !isRounded) {
+      matrices.set(path, few);
+      continue;
     }
+    const whole = few ? numbersOf(few) : data;
+    const file = join(scratch, `${files++}.data`);
+    writeFileSync(file, whole);
+    matrices.set(path, new StoredMatrix(new StoredArray(file, 0, leaf.shape, 'float32')));
   }
   const others = Object.fromEntries(
     Object.entries(treeToRecord<NDArray>(params)).filter(([path]) => !isMatrix(path)),
   );
   return { model: createFrozenTransformer(model.options, matrices), others };
+}
+
+/** What weights of few bits stand for, row by row. */
+function numbersOf(matrix: QuantisedMatrix): Float32Array {
+  const numbers = new Float32Array(matrix.outputs * matrix.inputs);
+  for (let row = 0; row < matrix.outputs; row++) numbers.set(matrix.row(row), row * matrix.inputs);
+  return numbers;
 }
