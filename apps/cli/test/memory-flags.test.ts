@@ -95,6 +95,7 @@ describe('questions in the shape of LongMemEval', () => {
   it.each([
     [['--words', '--lead', 'x'], 'With --words no language model reads anything; leave out --lead'],
     [['--k', '3'], '--k is for --words'],
+    [['--pack', 'large'], '--pack'],
     [['--model', 'nowhere'], "Give the adapters over 'nowhere' as --adapters"],
   ])('refuse %j', async (flags, sentence) => {
     const file = ['--file', 'talks.json'];

@@ -15,7 +15,9 @@ import { backboneAliases, isShipped, open, packOf, shared } from './shared.js';
 const LEAD = 'Based on our previous conversations, ';
 
 const runSchema = z.strictObject({
-  ...shared,
+  ...outputOptions,
+  capacity: shared.capacity,
+  threads: shared.threads,
   model: z
     .string()
     .default('session')
