@@ -1,6 +1,5 @@
 import {
   addMatrixLinear,
-  applyRotary,
   gelu,
   geluTanh,
   layerNorm,
@@ -16,6 +15,7 @@ import type { TransformerConfig } from './config.js';
 import { lowRankUpdate } from './lora/low-rank-update.js';
 import type { Affine, BlockParameters, Norm } from './parameters.js';
 import type { Angles } from './position-angles.js';
+import { rotate } from './rotate.js';
 import type { SlotPlan } from './slot-plan.js';
 
 /** Keys and values that every query of a layer sees before all others, `[batch, keyValueHeads, count, headWidth]`. */
@@ -107,12 +107,6 @@ function addBranch(
   return tf.add(x, dropout ? dropout(added, site) : added);
 }
 
-/** Queries and keys `[batch, heads, time, width]` by their angles, `[time, width / 2]` or `[batch, time, width / 2]` */
-function turnHeads(heads: tf.Tensor, { cos, sin }: Angles): tf.Tensor {
-  const [c, s] = [cos, sin].map((table) => (table.rank === 3 ? tf.expandDims(table, 1) : table));
-  return applyRotary(heads, c!, s!);
-}
-
 interface AttentionForward extends AttentionResult {
   readonly keys: tf.Tensor;
   readonly values: tf.Tensor;
@@ -129,7 +123,7 @@ function attentionForward(parameters: AnyBlock, rows: tf.Tensor, context: BlockC
     time === 1 ? tf.reshape(packed, [batch, all, 1, headWidth]) : byHead(packed, batch, time, all);
   const [packedHeads, v] = tf.split(split, [turned, keyValueHeads], 1) as [tf.Tensor, tf.Tensor];
   const queryKey = normaliseHeads(parameters, packedHeads, config);
-  const rotated = context.angles ? turnHeads(queryKey, context.angles) : queryKey;
+  const rotated = context.angles ? rotate(queryKey, context.angles) : queryKey;
   const [q, k] = tf.split(rotated, [heads, keyValueHeads], 1) as [tf.Tensor, tf.Tensor];
   const query = tf.mul(q, config.attentionScale);
   const queries = context.withQueries && {

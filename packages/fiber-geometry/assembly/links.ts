@@ -1,29 +1,30 @@
 // The links of a new slot (Malkov and Yashunin 2016, algorithms 1 and 4), with a tree of links that no cut drops.
 
-import { keyAt, setEntry, slotAt } from './heaps';
-import { collect, startsAbove, startsFrom } from './search';
+import { insert, keyAt, setEntry, slotAt } from './entries';
+import { collect, productsAt, startsAbove, startsFrom } from './search';
 import {
   countNamed,
   countOf,
   degree,
   entry,
   found,
+  fresh,
   keptOf,
   listAt,
   namedOf,
   neighbourAt,
+  neighboursOf,
   pool,
+  products,
   ranked,
   reserve,
   rowAt,
-  rowBytes,
   setCounts,
   setEntrance,
   setNeighbour,
   take,
   topLayer,
 } from './storage';
-import { dot } from './vectors';
 
 /** Lists that name a slot before a cut may drop it, as long as the list has another one to drop. */
 const LEAST_NAMED: i32 = 8;
@@ -57,7 +58,7 @@ function mostOf(layer: i32): i32 {
 function link(slot: i32, layer: i32, count: i32): void {
   const parent = parentOf(layer, count);
   const kept = parent < 0 ? 0 : 1;
-  if (kept) setRanked(0, parent);
+  if (kept) append(0, parent);
   const own = rank(found, count, kept, degree, parent);
   const list = listAt(slot, layer);
   setCounts(list, own, kept);
@@ -108,11 +109,15 @@ function cut(slot: i32, neighbour: i32, layer: i32, isKept: bool): void {
   const most = countOf(list);
   const row = rowAt(slot);
   let kept = keptOf(list);
-  let pooled = 0;
-  for (let i = kept; i < most; i++) intoPool(pooled++, row, neighbourAt(list, i));
-  for (let i = 0; i < kept; i++) setRanked(i, neighbourAt(list, i));
-  if (isKept) setRanked(kept++, neighbour);
-  else intoPool(pooled++, row, neighbour);
+  let pooled = most - kept;
+  memory.copy(fresh, neighboursOf(list) + ((<usize>kept) << 2), (<usize>pooled) << 2);
+  for (let i = 0; i < kept; i++) append(i, neighbourAt(list, i));
+  if (isKept) append(kept++, neighbour);
+  else {
+    store<i32>(fresh + ((<usize>pooled) << 2), neighbour);
+    pooled += 1;
+  }
+  intoPool(row, pooled);
   const all = rank(pool, pooled, kept, kept + pooled, -1);
   let left = all;
   for (let i = all - 1; i >= kept && left > most - (most >> 2); i--) {
@@ -130,14 +135,14 @@ function drop(place: i32, layer: i32, left: i32): i32 {
   return left - 1;
 }
 
-/** Puts a slot into the pool, whose `size` entries are sorted by falling similarity with the row. */
-function intoPool(size: i32, row: usize, slot: i32): void {
-  const key = -dot(row, rowAt(slot), rowBytes);
-  let at = size;
-  for (; at > 0 && keyAt(pool, at - 1) > key; at--) {
-    setEntry(pool, at, keyAt(pool, at - 1), slotAt(pool, at - 1));
+/** Sorts slots of `fresh` into the pool by falling similarity with a row. */
+function intoPool(row: usize, count: i32): void {
+  v128.store(fresh + ((<usize>count) << 2), i32x4.splat(0));
+  for (let i = 0; i < count; i++) {
+    const at = fresh + ((<usize>i) << 2);
+    if ((i & 3) === 0) v128.store(products, productsAt(at, row));
+    insert(pool, i, load<f32>(products + ((<usize>(i & 3)) << 2)), load<i32>(at));
   }
-  setEntry(pool, at, key, slot);
 }
 
 /**
@@ -153,23 +158,29 @@ function rank(entries: usize, count: i32, given: i32, most: i32, skipped: i32): 
     const slot = slotAt(entries, i);
     if (slot === skipped) continue;
     const key = keyAt(entries, i);
-    if (isDiverse(slot, -key, size)) setRanked(size++, slot);
+    if (isDiverse(slot, key, size)) append(size++, slot);
     else setEntry(entries, passedOver++, key, slot);
   }
-  for (let i = 0; i < passedOver && size < most; i++) setRanked(size++, slotAt(entries, i));
+  for (let i = 0; i < passedOver && size < most; i++) append(size++, slotAt(entries, i));
   return size;
 }
 
 function isDiverse(slot: i32, similarity: f32, chosen: i32): bool {
   const row = rowAt(slot);
-  for (let i = 0; i < chosen; i++) {
-    if (similarity <= dot(row, rowAt(rankedAt(i)), rowBytes)) return false;
+  const least = f32x4.splat(similarity);
+  for (let i = 0; i < chosen; i += 4) {
+    if (v128.any_true(f32x4.ge(productsAt(ranked + ((<usize>i) << 2), row), least))) return false;
   }
   return true;
 }
 
 function rankedAt(place: i32): i32 {
   return load<i32>(ranked + ((<usize>place) << 2));
+}
+
+/** Sets a slot behind which nothing counts, and behind it as often as four together need. */
+function append(place: i32, slot: i32): void {
+  v128.store(ranked + ((<usize>place) << 2), i32x4.splat(slot));
 }
 
 function setRanked(place: i32, slot: i32): void {

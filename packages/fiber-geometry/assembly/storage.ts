@@ -1,8 +1,9 @@
 // Where a graph lies in linear memory, which is its own: one instance of the module holds one graph.
 //
-// A slot has a record: the address of its lists above layer 0, its level, its list of layer 0, and its unit row. Records lie in
-// blocks, so that the memory grows without moving them. A list is the number of neighbours, of those of them, the first ones,
-// that are kept, of lists that name the slot, and then the neighbours.
+// A slot has a unit row, and a record: the address of its lists above layer 0, its level, and its list of layer 0. They lie in
+// blocks, so that the memory grows without moving them; the rows of a block lie together, where those of 16 numbers fill a line
+// of the cache each. A list is the number of neighbours, of those of them, the first ones, that are kept, of lists that name the
+// slot, and then the neighbours, with room for a multiple of four.
 
 const BLOCK_BITS: i32 = 8;
 const UPPER: usize = 0;
@@ -21,20 +22,22 @@ export let entry: i32 = -1;
 export let topLayer: i32 = -1;
 /** The vector that is added or searched for, padded with zeros. */
 export let vector: usize = 0;
-/** Slots that a search of a layer starts from. */
+/** Entries that a search of a layer starts from. */
 export let starts: usize = 0;
 /** Slots of a list in the order in which a cut keeps them. */
 export let ranked: usize = 0;
-/** Neighbours of a list that is cut, with their similarities to its slot: entries of a heap. */
+/** Neighbours of a list that is cut, as entries with their similarities to its slot. */
 export let pool: usize = 0;
-/** Heaps with room for every slot: what a search has still to open, and the best of what it found. */
-export let candidates: usize = 0;
+/** Slots that are to be compared: neighbours that a search sees for the first time, or those of a list that is cut. */
+export let fresh: usize = 0;
+/** Similarities of the last four slots that were compared. */
+export let products: usize = 0;
+/** Entries with room for every slot: the best of what a search found. */
 export let found: usize = 0;
 /** Per slot the number, of 16 bits, of the last search that saw it. */
 export let visited: usize = 0;
 
 let recordBytes: usize = 0;
-let rowOffset: usize = 0;
 let upperBytes: usize = 0;
 let blocks: usize = 0;
 let capacity: i32 = 0;
@@ -62,12 +65,13 @@ export function allocate(bytes: usize): usize {
 export function configure(dimension: i32, neighbours: i32): void {
   degree = neighbours;
   rowBytes = (<usize>dimension * 4 + 15) & ~15;
-  upperBytes = HEAD + <usize>neighbours * 4;
-  rowOffset = (BASE + HEAD + <usize>neighbours * 8 + 15) & ~15;
-  recordBytes = rowOffset + rowBytes;
+  upperBytes = HEAD + ((<usize>neighbours * 4 + 15) & ~15);
+  recordBytes = BASE + HEAD + ((<usize>neighbours * 8 + 15) & ~15);
   vector = allocate(rowBytes);
-  starts = allocate(<usize>ENTRIES * 4);
-  ranked = allocate(<usize>neighbours * 8 + 8);
+  products = allocate(16);
+  starts = allocate(<usize>ENTRIES * 8);
+  ranked = allocate(<usize>neighbours * 8 + 32);
+  fresh = allocate(<usize>neighbours * 8 + 32);
   pool = allocate(<usize>neighbours * 16 + 16);
 }
 
@@ -79,12 +83,12 @@ export function reserve(level: i32): bool {
   if (size === capacity && !grow()) return false;
   const block = size >> BLOCK_BITS;
   if ((size & ((1 << BLOCK_BITS) - 1)) === 0) {
-    const at = allocate(recordBytes << BLOCK_BITS);
+    const at = allocate(((rowBytes + recordBytes) << BLOCK_BITS) + 48);
     if (!at) return false;
-    store<usize>(blocks + ((<usize>block) << 2), at);
+    store<usize>(blocks + ((<usize>block) << 2), (at + 63) & ~63);
   }
   const record = recordAt(size);
-  memory.fill(record, 0, rowOffset);
+  memory.fill(record, 0, recordBytes);
   store<i32>(record, level, LEVEL);
   if (level > 0) {
     const bytes = <usize>level * upperBytes;
@@ -101,15 +105,13 @@ function grow(): bool {
   const more = capacity === 0 ? 256 : capacity * 2;
   const table = allocate((<usize>(more >> BLOCK_BITS)) << 2);
   const seen = allocate((<usize>more) << 1);
-  const open = allocate((<usize>more + <usize>ENTRIES) << 3);
   const best = allocate((<usize>more + <usize>ENTRIES) << 3);
-  if (!table || !seen || !open || !best) return false;
+  if (!table || !seen || !best) return false;
   memory.copy(table, blocks, (<usize>(capacity >> BLOCK_BITS)) << 2);
   memory.fill(seen, 0, (<usize>more) << 1);
   stamp = 0;
   blocks = table;
   visited = seen;
-  candidates = open;
   found = best;
   capacity = more;
   return true;
@@ -128,14 +130,21 @@ export function setEntrance(slot: i32, level: i32): void {
   topLayer = level;
 }
 
+function blockOf(slot: i32): usize {
+  return load<usize>(blocks + ((<usize>(slot >> BLOCK_BITS)) << 2));
+}
+
+function placeOf(slot: i32): usize {
+  return <usize>(slot & ((1 << BLOCK_BITS) - 1));
+}
+
 function recordAt(slot: i32): usize {
-  const block = load<usize>(blocks + ((<usize>(slot >> BLOCK_BITS)) << 2));
-  return block + <usize>(slot & ((1 << BLOCK_BITS) - 1)) * recordBytes;
+  return blockOf(slot) + (rowBytes << BLOCK_BITS) + placeOf(slot) * recordBytes;
 }
 
 /** Address of the unit row of a slot. */
 export function rowAt(slot: i32): usize {
-  return recordAt(slot) + rowOffset;
+  return blockOf(slot) + placeOf(slot) * rowBytes;
 }
 
 /** Address of the list of a slot in a layer that it belongs to. */
@@ -183,6 +192,10 @@ export function namedOf(list: usize): i32 {
 
 export function countNamed(list: usize, change: i32): void {
   store<i32>(list, load<i32>(list, NAMED) + change, NAMED);
+}
+
+export function neighboursOf(list: usize): usize {
+  return list + HEAD;
 }
 
 export function neighbourAt(list: usize, place: i32): i32 {

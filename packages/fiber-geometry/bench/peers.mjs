@@ -1,7 +1,7 @@
 // The graph index beside hnswlib-node (C++, compiled when it is installed), same vectors, degree 16 and efConstruction 100: processor
 // time of building, and of a search at the least ef of a list that reaches a recall@10. And the flat scan beside its brute force.
 //   npm i --prefix /tmp/peers hnswlib-node@3.0.0
-//   node bench/peers.mjs /tmp/peers [--rounds 3] [--count 20000]
+//   node bench/peers.mjs /tmp/peers [--rounds 3] [--count 20000] [--dimensions 16,384]
 import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
 import { Rng } from '../../tensor-core/dist/index.js';
@@ -9,13 +9,17 @@ import { FlatIndex, HnswIndex } from '../dist/index.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string', default: '3' }, count: { type: 'string', default: '20000' } },
+  options: {
+    rounds: { type: 'string', default: '3' },
+    count: { type: 'string', default: '20000' },
+    dimensions: { type: 'string', default: '16,384' },
+  },
 });
 const [folder] = positionals;
 if (!folder) throw new Error('Give the folder where hnswlib-node is installed: see the top of this file.');
 const peer = createRequire(`${folder}/`)('hnswlib-node');
 const [DEGREE, CONSTRUCTION, K, QUERIES] = [16, 100, 10, 500];
-const EFS = [10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 320, 448, 640];
+const EFS = [10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 320, 448, 640, 900, 1280];
 const RECALLS = [0.9, 0.95, 0.99];
 const [n, rounds] = [Number(values.count), Number(values.rounds)];
 
@@ -76,7 +80,7 @@ const kinds = {
   },
 };
 
-for (const d of [16, 384]) {
+for (const d of values.dimensions.split(',').map(Number)) {
   for (const clusters of [0, 64]) {
     const draw = directions(d, clusters);
     const vectors = Array.from({ length: n }, draw);
@@ -93,7 +97,7 @@ for (const d of [16, 384]) {
         const { ms, result: search } = timed(() => kinds[name].build(vectors, d));
         measured[name].build.push((1000 * ms) / n);
         // A first round lets the engine compile.
-        for (let i = 0; i < 5; i++) for (const query of queries) search(query, 40);
+        for (let i = 0; i < 20; i++) for (const query of queries) search(query, i < 10 ? 10 : 40);
         for (const ef of EFS) {
           const { ms: total, result } = timed(() => queries.map((query) => search(query, ef)));
           const hits = result.reduce((sum, ids, i) => sum + ids.filter((id) => truth[i].has(id)).length, 0);

@@ -1,6 +1,7 @@
 import { Rng } from '@palimpsest/tensor-core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { FlatIndex } from '../src/index.js';
+import { FlatIndex, HnswIndex } from '../src/index.js';
+import { HnswGraph } from '../src/indexes/hnsw-graph.js';
 import { checkedVector, dotRow, type SearchHit } from '../src/indexes/vector-index.js';
 
 /** The k nearest by a plain loop over exact cosines. */
@@ -37,6 +38,46 @@ describe('the flat scan by vector instructions', () => {
         expect(index.search(query, k)).toEqual(plainly(rows, query, k));
       }
     }
+  });
+});
+
+describe('the graph', () => {
+  const rowsOf = (d: number, count: number) => {
+    const rng = Rng.fromSeed(d);
+    return Array.from({ length: count }, () => Float32Array.from({ length: d }, () => rng.normal()));
+  };
+
+  it.each([
+    [2, 2],
+    [3, 3],
+    [16, 5],
+    [30, 16],
+    [130, 7],
+  ])(
+    'puts all in their order when as many candidates are asked for, in %i dimensions with degree %i',
+    (d, degree) => {
+      const rows = rowsOf(d, 700);
+      const index = new HnswIndex(d, { degree, efConstruction: 20 });
+      rows.forEach((row, id) => {
+        index.insert(id, row);
+      });
+      const unit = new Map(rows.map((row, id) => [id, new Float32Array(checkedVector(row, d, 'It'))]));
+      for (const query of rowsOf(d + 1, 4).map((row) => row.slice(1))) {
+        for (const k of [1, 5, 30, 700]) expect(index.search(query, k, 700)).toEqual(plainly(unit, query, k));
+      }
+      expect(index.verify(rows.keys())).toEqual([]);
+    },
+  );
+
+  it('is the same for the same insertions', () => {
+    const linked = () => {
+      const graph = new HnswGraph(12, 6);
+      rowsOf(12, 500).forEach((row, i) => {
+        graph.add(row, Math.clz32(i) % 4, 40);
+      });
+      return Array.from({ length: 500 }, (_, slot) => [...graph.neighbours(slot, 0)]);
+    };
+    expect(linked()).toEqual(linked());
   });
 });
 

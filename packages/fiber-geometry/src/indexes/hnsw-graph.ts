@@ -70,7 +70,7 @@ export class HnswGraph {
   }
 
   /** The `ef` slots found closest to a unit query, best first. */
-  search(query: Float32Array, ef: number): FoundSlots {
+  search(query: ArrayLike<number>, ef: number): FoundSlots {
     this.#give(query);
     const count = this.#kernels.search(Math.min(ef, this.#size));
     const { floats, words } = this.#memory();
@@ -78,7 +78,7 @@ export class HnswGraph {
     return {
       count,
       slotAt: (i) => words[first + 2 * i + 1]!,
-      similarityAt: (i) => -floats[first + 2 * i]!,
+      similarityAt: (i) => floats[first + 2 * i]!,
       rowAt: (slot) => this.#kernels.rowAt(slot) >>> 2,
       memory: floats,
     };
@@ -113,7 +113,7 @@ export class HnswGraph {
     return new Int32Array(this.#kernels.memory.buffer, list + LIST_HEAD, count);
   }
 
-  #give(vector: Float32Array): void {
+  #give(vector: ArrayLike<number>): void {
     this.#memory().floats.set(vector, this.#vectorAt);
   }
 

@@ -45,6 +45,8 @@ export class HnswIndex implements VectorIndex {
   /** Slots by hash of their vector; the rare slots that share a hash are chained. */
   readonly #slotsByHash = new Map<number, number | number[]>();
   #tombstones = 0;
+  /** The query of a search. */
+  readonly #query: Float64Array;
 
   constructor(
     readonly dimension: number,
@@ -64,6 +66,7 @@ export class HnswIndex implements VectorIndex {
     this.#ef = ef;
     this.#rng = Rng.fromSeed(seed);
     this.#graph = new HnswGraph(dimension, degree);
+    this.#query = new Float64Array(dimension);
   }
 
   get size(): number {
@@ -112,12 +115,11 @@ export class HnswIndex implements VectorIndex {
   /** @param ef candidates of this search; the index's own when absent. */
   search(query: ArrayLike<number>, k: number, ef = this.#ef ?? defaultEf(this.#graph.size)): SearchHit[] {
     checkCount(k);
-    const q = checkedVector(query, this.dimension, 'The query');
+    const q = checkedVector(query, this.dimension, 'The query', true, this.#query);
     if (this.size === 0) return [];
-    const rounded = new Float32Array(q);
     const slack = roundingOf(this.dimension);
     for (let width = Math.max(ef, k); ; width *= 2) {
-      const found = this.#graph.search(rounded, width);
+      const found = this.#graph.search(q, width);
       const best = new TopK(k);
       let held = 0;
       for (let i = 0; i < found.count && found.similarityAt(i) >= best.threshold - slack; i++) {
@@ -165,7 +167,7 @@ export class HnswIndex implements VectorIndex {
     if (this.#firstId[slot] === NO_ID) return 0;
     const cosine = dotRow(memory, rowAt(slot), query, this.dimension);
     best.offer(this.#firstId[slot]!, cosine);
-    const more = this.#more.get(slot);
+    const more = this.#more.size > 0 && this.#more.get(slot);
     if (!more) return 1;
     for (const id of more) best.offer(id, cosine);
     return 1 + more.length;

@@ -39,6 +39,7 @@ export function checkId(id: number): void {
 
 /**
  * A checked copy of a vector, of length one if `unit`.
+ * @param copy takes it; a new one by default, whose memory costs as much as some comparisons of vectors
  * @throws InputError for a wrong dimension, NaN, infinity or a zero vector.
  */
 export function checkedVector(
@@ -46,12 +47,12 @@ export function checkedVector(
   dimension: number,
   what: string,
   unit = true,
+  copy: Float64Array = new Float64Array(dimension),
 ): Float64Array {
   if (vector.length !== dimension) {
     throw new InputError(`${what} must have ${dimension} numbers, but has ${vector.length}.`);
   }
-  // A constructor copies an array several times faster than `from`, which asks for an iterator.
-  const copy = new Float64Array(vector);
+  copy.set(vector);
   let largest = 0;
   for (let i = 0; i < dimension; i++) {
     if (!Number.isFinite(copy[i])) {
