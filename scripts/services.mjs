@@ -33,8 +33,8 @@ const services = [
     examine: 'graphics-adapter.mjs',
   },
   {
-    name: 'kernels',
-    title: 'Tests of kernels that decode transformers',
+    name: 'low-bit',
+    title: 'Tests of kernels for weights of 8 and 4 bits',
     programs: ['node'],
     examine: 'byte-products.mjs',
   },

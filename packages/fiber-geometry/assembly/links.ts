@@ -50,7 +50,19 @@ export function add(level: i32, efConstruction: i32): i32 {
   return slot;
 }
 
-function mostOf(layer: i32): i32 {
+/**
+ * Adds the vector as a slot whose lists are empty, for links that are known.
+ * @returns the slot, or -1 where there is no memory for it
+ */
+export function place(level: i32): i32 {
+  if (!reserve(level)) return -1;
+  const slot = take();
+  if (level > topLayer) setEntrance(slot, level);
+  return slot;
+}
+
+/** Neighbours that a list of the layer can have. */
+export function mostOf(layer: i32): i32 {
   return layer === 0 ? 2 * degree : degree;
 }
 

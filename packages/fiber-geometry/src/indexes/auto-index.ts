@@ -2,7 +2,7 @@ import { InputError } from '@palimpsest/tensor-core';
 import { FlatIndex } from './flat-index.js';
 import { HnswGraph } from './hnsw-graph.js';
 import { HnswIndex, type HnswOptions } from './hnsw-index.js';
-import type { SearchHit, VectorIndex } from './vector-index.js';
+import type { SavedGraph, SearchHit, VectorIndex } from './vector-index.js';
 
 export interface AutoIndexOptions extends HnswOptions {
   /** Floats (entries x dimension) up to which a flat scan serves. Default 1.6 million: 100,000 entries at d = 16, where both answer in
@@ -71,6 +71,16 @@ export class AutoIndex implements VectorIndex {
 
   verify(ids: Iterable<number>): string[] {
     return this.#serving().verify(ids);
+  }
+
+  saved(): SavedGraph | undefined {
+    return this.#flat ? undefined : this.#graph!.saved();
+  }
+
+  restore(saved: SavedGraph, entries: Iterable<readonly [number, ArrayLike<number>]>): void {
+    this.#graph = new HnswIndex(this.dimension, this.options);
+    this.#graph.restore(saved, entries);
+    this.#flat = undefined;
   }
 
   #serving(): VectorIndex {

@@ -1,4 +1,5 @@
 import { InputError } from '@palimpsest/tensor-core';
+import { type GraphLinks, type GraphList, packLinks, unpackLinks } from './graph-links.js';
 import { type IndexKernels, indexKernels } from './index-kernels.js';
 
 /** Largest `degree`: a cut compares every neighbour of a list with every other one. */
@@ -59,7 +60,10 @@ export class HnswGraph {
   /** Adds a slot with a unit vector and links it. @throws InputError when 4 GiB, all that WebAssembly addresses, are full. */
   add(vector: Float32Array, level: number, efConstruction: number): number {
     this.#give(vector);
-    const slot = this.#kernels.add(level, efConstruction);
+    return this.#taken(this.#kernels.add(level, efConstruction));
+  }
+
+  #taken(slot: number): number {
     if (slot < 0) {
       throw new InputError(
         `There is no memory for another vector in the index, which holds ${this.#size}; an index has room in at most 4 GiB.`,
@@ -67,6 +71,51 @@ export class HnswGraph {
     }
     this.#size = slot + 1;
     return slot;
+  }
+
+  /** All links, from which {@link restore} makes the same graph. */
+  links(): GraphLinks {
+    const levels = Uint8Array.from({ length: this.#size }, (_, slot) => this.#kernels.upperLevel(slot));
+    return packLinks(levels, () => this.#lists(levels));
+  }
+
+  *#lists(levels: Uint8Array): IterableIterator<GraphList> {
+    const { words } = this.#memory();
+    for (const [slot, level] of levels.entries()) {
+      for (let layer = 0; layer <= level; layer++) {
+        const list = this.#kernels.listAt(slot, layer) >>> 2;
+        const first = list + LIST_HEAD / 4;
+        yield {
+          slot,
+          layer,
+          kept: words[list + 1]!,
+          neighbours: words.subarray(first, first + words[list]!),
+        };
+      }
+    }
+  }
+
+  /**
+   * Fills an empty graph.
+   * @param rows the unit vector of every slot
+   * @throws InputError where the links are not those of a graph, which is then of no use, and as `add`.
+   */
+  restore(saved: GraphLinks, rows: readonly Float32Array[]): void {
+    // Checked as a whole before memory is taken.
+    const lists = () => unpackLinks(saved, (layer) => this.#kernels.mostOf(layer));
+    for (const _ of lists());
+    for (const [slot, level] of saved.levels.entries()) {
+      this.#give(rows[slot]!);
+      this.#taken(this.#kernels.place(level));
+    }
+    const { words } = this.#memory();
+    for (const { slot, layer, kept, neighbours } of lists()) {
+      const list = this.#kernels.listAt(slot, layer) >>> 2;
+      words[list] = neighbours.length;
+      words[list + 1] = kept;
+      words.set(neighbours, list + LIST_HEAD / 4);
+      for (const other of neighbours) words[(this.#kernels.listAt(other, layer) >>> 2) + 2]! += 1;
+    }
   }
 
   /** The `ef` slots found closest to a unit query, best first. */

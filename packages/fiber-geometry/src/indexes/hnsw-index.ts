@@ -7,6 +7,7 @@ import {
   checkId,
   compareIds,
   dotRow,
+  type SavedGraph,
   type SearchHit,
   type VectorIndex,
 } from './vector-index.js';
@@ -84,7 +85,7 @@ export class HnswIndex implements VectorIndex {
 
   insert(id: number, vector: ArrayLike<number>): void {
     checkId(id);
-    const unit = new Float32Array(checkedVector(vector, this.dimension, `The vector of id ${id}`));
+    const unit = this.#unit(id, vector);
     const equal = this.#equalSlot(unit);
     if (equal !== undefined && this.#slotOf.get(id) === equal) return;
     this.remove(id);
@@ -130,6 +131,56 @@ export class HnswIndex implements VectorIndex {
     }
   }
 
+  saved(): SavedGraph {
+    const ids = Float64Array.from(this.#slotOf.keys()).sort();
+    const removed: number[] = [];
+    for (let slot = 0; slot < this.#graph.size; slot++) {
+      if (this.#firstId[slot] === NO_ID) removed.push(slot);
+    }
+    const rows = new Float32Array(removed.length * this.dimension);
+    removed.forEach((slot, i) => {
+      rows.set(this.#graph.row(slot), i * this.dimension);
+    });
+    return {
+      ...this.#graph.links(),
+      slots: Int32Array.from(ids, (id) => this.#slotOf.get(id)!),
+      removed: rows,
+    };
+  }
+
+  restore(saved: SavedGraph, entries: Iterable<readonly [number, ArrayLike<number>]>): void {
+    const { levels, slots } = saved;
+    const rows: Float32Array[] = [];
+    const ids: number[] = [];
+    for (const [id, vector] of entries) {
+      const slot = slots[ids.length] ?? NO_ID;
+      if (!(slot >= 0 && slot < levels.length))
+        throw new InputError(`The graph has no slot for the id ${id}.`);
+      const row = this.#unit(id, vector);
+      if (rows[slot]?.some((value, i) => value !== row[i])) {
+        throw new InputError(`The graph has one slot for the id ${id} and one of another vector.`);
+      }
+      rows[slot] ??= row;
+      ids.push(id);
+    }
+    if (slots.length !== ids.length)
+      throw new InputError(`The graph has slots for ${slots.length} ids, not ${ids.length}.`);
+    const { removed } = saved;
+    let at = 0;
+    for (let slot = 0; slot < levels.length; slot++) {
+      if (rows[slot]) continue;
+      rows[slot] = removed.subarray(at, at + this.dimension);
+      at += this.dimension;
+    }
+    if (at !== removed.length) {
+      throw new InputError(`The graph has ${removed.length} numbers for vectors without an id, not ${at}.`);
+    }
+    this.#graph.restore(saved, rows);
+    for (const [slot, row] of rows.entries()) this.#enter(slot, row);
+    for (const [i, id] of ids.entries()) this.#assign(id, slots[i]!);
+    for (let slot = 0; slot < levels.length; slot++) this.#rng.uniform();
+  }
+
   /** Ids and normalised vectors, in no particular order. */
   *entries(): IterableIterator<[number, Float32Array]> {
     for (const [id, slot] of this.#slotOf) yield [id, this.#graph.row(slot).slice()];
@@ -162,6 +213,10 @@ export class HnswIndex implements VectorIndex {
     return messages;
   }
 
+  #unit(id: number, vector: ArrayLike<number>): Float32Array {
+    return new Float32Array(checkedVector(vector, this.dimension, `The vector of id ${id}`));
+  }
+
   /** Offers the ids of a slot with their exact cosine; says how many there are. */
   #offer({ memory, rowAt }: FoundSlots, slot: number, query: Float64Array, best: TopK): number {
     if (this.#firstId[slot] === NO_ID) return 0;
@@ -183,10 +238,13 @@ export class HnswIndex implements VectorIndex {
     this.#slotOf.set(id, slot);
   }
 
-  /** A new slot counts as a tombstone until it is assigned. */
   #addSlot(unit: Float32Array): number {
     const level = Math.floor(-Math.log(1 - this.#rng.uniform()) / Math.log(this.#degree));
-    const slot = this.#graph.add(unit, level, this.#efConstruction);
+    return this.#enter(this.#graph.add(unit, level, this.#efConstruction), unit);
+  }
+
+  /** A new slot counts as a tombstone until it is assigned. */
+  #enter(slot: number, unit: Float32Array): number {
     if (slot >= this.#firstId.length) {
       const longer = new Float64Array(this.#firstId.length * 2);
       longer.set(this.#firstId);

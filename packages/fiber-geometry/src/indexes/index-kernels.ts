@@ -9,6 +9,8 @@ export interface IndexKernels {
   scan(rows: number, count: number, bytes: number, query: number, threshold: number, out: number): number;
   configure(dimension: number, degree: number): void;
   add(level: number, efConstruction: number): number;
+  place(level: number): number;
+  mostOf(layer: number): number;
   search(ef: number): number;
   vectorAt(): number;
   foundAt(): number;

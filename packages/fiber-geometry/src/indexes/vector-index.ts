@@ -1,9 +1,18 @@
 import { InputError } from '@palimpsest/tensor-core';
+import type { GraphLinks } from './graph-links.js';
 
 /** One found entry and the cosine of its vector with the query. */
 export interface SearchHit {
   readonly id: number;
   readonly cosine: number;
+}
+
+/** What an index that is a graph keeps in a file, beside the vectors of its ids. */
+export interface SavedGraph extends GraphLinks {
+  /** Slot of every id, by rising id. */
+  readonly slots: Int32Array;
+  /** Vectors of slots that no id has any more, by rising slot. */
+  readonly removed: Float32Array;
 }
 
 /** An index over directions. Ids are non-negative integers; vectors are copied and normalised when they come in. */
@@ -29,6 +38,14 @@ export interface VectorIndex {
   search(query: ArrayLike<number>, k: number): SearchHit[];
   /** Everything inside that is inconsistent, or that disagrees with the given ids; empty when all is well. */
   verify(ids: Iterable<number>): string[];
+  /** The graph that now answers searches, if one does. */
+  saved?(): SavedGraph | undefined;
+  /**
+   * Fills an empty index of the same options with what it had when it was saved; what comes after is linked as it would have been then.
+   * @param entries ids and vectors, by rising id
+   * @throws InputError for a graph that is damaged or that of other entries; the index is then of no use.
+   */
+  restore?(saved: SavedGraph, entries: Iterable<readonly [number, ArrayLike<number>]>): void;
 }
 
 /** @throws InputError unless the id is a non-negative integer. */

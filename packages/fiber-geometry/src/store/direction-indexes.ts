@@ -2,13 +2,19 @@ import { InputError } from '@palimpsest/base';
 import type { BundleName } from '../bundle.js';
 import { modeDefaults } from '../config.js';
 import { createIndex, type IndexOptions } from '../indexes/create-index.js';
-import type { SearchHit, VectorIndex } from '../indexes/vector-index.js';
+import type { SavedGraph, SearchHit, VectorIndex } from '../indexes/vector-index.js';
 import { BUNDLES, coordinateSize } from './entry.js';
 import type { AskedBundle, Directions, FusedWeights } from './fused-search.js';
 import type { StoreConfig } from './store-config.js';
 
 /** Candidates of a search in a graph over all bundles: a longer look than one bundle needs, at less than the cost of three. */
 const JOINT_EF = 512;
+
+/** The index of a bundle, or that over all of them. */
+export type GraphName = BundleName | 'joint';
+
+/** What a file keeps of the indexes that are graphs. */
+export type SavedGraphs = { readonly [name in GraphName]?: SavedGraph | undefined };
 
 /** What the indexes are over: the entries of a store by rising id. */
 export interface Indexed {
@@ -30,9 +36,18 @@ export class DirectionIndexes {
   constructor(
     private readonly config: StoreConfig,
     private readonly indexed: Indexed,
+    saved: SavedGraphs = {},
   ) {
-    if (!config.fusedWeights) for (const bundle of BUNDLES) this.of(bundle);
-    else this.#joint = this.#empty(BUNDLES, { ef: JOINT_EF });
+    if (config.fusedWeights) {
+      this.#joint = this.#empty(BUNDLES, { ef: JOINT_EF });
+      this.#fill('joint', this.#joint, saved.joint);
+    } else for (const bundle of BUNDLES) this.#make(bundle, saved[bundle]);
+  }
+
+  /** The graphs that answer searches, but for those of single bundles beside a joint one. */
+  saved(): SavedGraphs {
+    const kept: [GraphName, VectorIndex][] = this.#joint ? [['joint', this.#joint]] : [...this.#bundles];
+    return Object.fromEntries(kept.map(([name, index]) => [name, index.saved?.()]));
   }
 
   /** The index of a bundle. @throws InputError for a name that is none. */
@@ -42,10 +57,26 @@ export class DirectionIndexes {
     if (!BUNDLES.includes(bundle)) {
       throw new InputError(`A bundle is named time, topic or ctx, not '${String(bundle)}'.`);
     }
+    return this.#make(bundle);
+  }
+
+  #make(bundle: BundleName, saved?: SavedGraph): VectorIndex {
     const made = this.#empty([bundle]);
-    for (const entry of this.indexed.entries()) made.insert(entry.mid, entry[`${bundle}Dirn`]);
+    this.#fill(bundle, made, saved);
     this.#bundles.set(bundle, made);
     return made;
+  }
+
+  #fill(name: GraphName, index: VectorIndex, saved: SavedGraph | undefined): void {
+    if (saved && index.restore) index.restore(saved, this.#vectors(name));
+    else for (const [mid, vector] of this.#vectors(name)) index.insert(mid, vector);
+  }
+
+  /** What the index of a bundle, or the joint one, is over. */
+  *#vectors(name: GraphName): IterableIterator<[number, Float32Array]> {
+    for (const entry of this.indexed.entries()) {
+      yield [entry.mid, name === 'joint' ? this.#joined(entry) : entry[`${name}Dirn`]];
+    }
   }
 
   insert(mid: number, directions: Directions): void {
@@ -102,7 +133,7 @@ export class DirectionIndexes {
   #laidOut(
     of: (bundle: BundleName) => { direction: ArrayLike<number>; factor: number } | undefined,
   ): Float32Array {
-    const joined = new Float32Array(this.#joint!.dimension);
+    const joined = new Float32Array(this.#width(BUNDLES));
     let at = 0;
     for (const bundle of BUNDLES) {
       const { direction, factor } = of(bundle) ?? { direction: [], factor: 0 };
@@ -120,11 +151,14 @@ export class DirectionIndexes {
     return coordinateSize(`${bundle}Dirn`, this.config);
   }
 
+  #width(bundles: readonly BundleName[]): number {
+    return bundles.reduce((sum, bundle) => sum + this.#size(bundle), 0);
+  }
+
   #empty(bundles: readonly BundleName[], options: IndexOptions = {}): VectorIndex {
     const { config } = this;
     const defaults = modeDefaults[config.mode];
-    const dimension = bundles.reduce((sum, bundle) => sum + this.#size(bundle), 0);
-    return createIndex(config.indexKind ?? defaults.indexKind, dimension, {
+    return createIndex(config.indexKind ?? defaults.indexKind, this.#width(bundles), {
       treeK: config.treeK,
       treeMaxLeaf: config.treeMaxLeaf,
       beam: config.retrievalBeam,

@@ -97,8 +97,10 @@ export function checkedCoordinate(
   const problem = coordinateProblem(value, name, sizes);
   if (problem && strict) throw new InputError(`A memory entry is not valid: ${problem}.`);
   if (!isNumberList(value)) throw new InputError(`A memory entry is not valid: ${problem}.`);
-  if (name.endsWith('Dirn')) checkedVector(value, coordinateSize(name, sizes), `'${name}' of a memory entry`);
-  return Float32Array.from(value);
+  if (name.endsWith('Dirn')) {
+    checkedVector(value, coordinateSize(name, sizes), `'${name}' of a memory entry`, false);
+  }
+  return new Float32Array(value);
 }
 
 const NUMBERS = ['surprise', 'ts', 'last', 'cnt', 'version'] as const;

@@ -1,7 +1,7 @@
 import { InputError, readBytes, writeFileAtomically } from '@palimpsest/base';
 import type { BundleName } from '../bundle.js';
 import type { SearchHit, VectorIndex } from '../indexes/vector-index.js';
-import { DirectionIndexes } from './direction-indexes.js';
+import { DirectionIndexes, type SavedGraphs } from './direction-indexes.js';
 import {
   BUNDLES,
   COORDINATES,
@@ -45,7 +45,7 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
   constructor(config: StoreConfigInput = {}, options: MemStoreOptions<Handle> = {}) {
     this.config = storeConfig(config);
     this.#options = options;
-    this.#indexes = this.#emptyIndexes();
+    this.#indexes = this.#indexesOf();
   }
 
   /** Number of entries. */
@@ -149,7 +149,7 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
   /** Forgets all entries; ids keep growing. */
   clear(): void {
     this.#entries.clear();
-    this.#indexes = this.#emptyIndexes();
+    this.#indexes = this.#indexesOf();
   }
 
   /** The k entries of one bundle whose directions are closest to the query, best first, with true cosines. */
@@ -227,7 +227,12 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
 
   /** The store as a file's bytes. @throws InputError for a value that cannot be stored. */
   toBytes(): Uint8Array {
-    const contents = { config: this.config, nextMid: this.#nextMid, entries: this.allEntries() };
+    const contents = {
+      config: this.config,
+      nextMid: this.#nextMid,
+      entries: this.allEntries(),
+      graphs: this.#indexes.saved(),
+    };
     return encodeStore(contents, this.config, this.#options.handleCodec);
   }
 
@@ -240,7 +245,7 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
     options: MemStoreOptions<Handle> = {},
     source = 'This data',
   ): MemStore<Handle> {
-    const { config, nextMid, entries } = decodeStore(bytes, source);
+    const { config, nextMid, entries, graphs } = decodeStore(bytes, source);
     const store = naming(`${source}: 'config'`, () => new MemStore<Handle>(config, options));
     let last = -1;
     for (const fields of entries) {
@@ -256,9 +261,10 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
         if (handleCodec && fields.kakeyaHandle !== undefined) {
           fields.kakeyaHandle = handleCodec.fromPlain(fields.kakeyaHandle);
         }
-        store.#insert(store.#checked(fields as unknown as NewEntry<Handle>, mid));
+        store.#entries.set(mid, store.#checked(fields as unknown as NewEntry<Handle>, mid));
       });
     }
+    store.#indexes = naming(source, () => store.#indexesOf(graphs));
     store.#nextMid = nextMid;
     return store;
   }
@@ -300,7 +306,9 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
       contentTokenIds: [...((entry.contentTokenIds as number[] | undefined) ?? [])],
       rareKeywordIds: [...((entry.rareKeywordIds as number[] | undefined) ?? [])],
     };
-    const given = Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined));
+    const given = Object.values(entry).includes(undefined)
+      ? Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined))
+      : entry;
     const coordinates = this.#checkedCoordinates(entry, COORDINATES);
     return { ...defaults, ...given, ...lists, ...coordinates, mid } as unknown as MemEntry<Handle>;
   }
@@ -315,8 +323,9 @@ export class MemStore<Handle = unknown> implements Iterable<MemEntry<Handle>> {
     );
   }
 
-  #emptyIndexes(): DirectionIndexes {
-    return new DirectionIndexes(this.config, { entries: () => this.#entries.values() });
+  /** Indexes of the entries that are there. @param saved graphs of these entries, which need not be built anew */
+  #indexesOf(saved?: SavedGraphs): DirectionIndexes {
+    return new DirectionIndexes(this.config, { entries: () => this.#entries.values() }, saved);
   }
 }
 

@@ -1,6 +1,8 @@
 import { fnv1a, hex32 } from '@palimpsest/base';
 import { decodeSafetensors, encodeSafetensors, InputError, type SafeTensor } from '@palimpsest/tensor-core';
+import type { SavedGraphs } from './direction-indexes.js';
 import { COORDINATES, type CoordinateName, coordinateSize, type EntrySizes, type MemEntry } from './entry.js';
+import { graphsOf, graphTensors } from './graph-tensors.js';
 import { unpackValue, ValuePacker } from './plain-values.js';
 
 export const STORE_FORMAT = 'palimpsest-memstore';
@@ -17,15 +19,16 @@ export interface StoreContents {
   readonly config: Readonly<Record<string, unknown>>;
   readonly nextMid: number;
   readonly entries: readonly Record<string, unknown>[];
+  readonly graphs: SavedGraphs;
 }
 
-/** A safetensors file: coordinates as matrices, everything else as JSON, with a checksum over all of it. */
+/** A safetensors file: coordinates as matrices, links of graphs, everything else as JSON, with a checksum over all of it. */
 export function encodeStore<Handle>(
-  contents: { config: object; nextMid: number; entries: readonly MemEntry<Handle>[] },
+  contents: { config: object; nextMid: number; entries: readonly MemEntry<Handle>[]; graphs: SavedGraphs },
   sizes: EntrySizes,
   codec?: HandleCodec<Handle>,
 ): Uint8Array {
-  const { config, nextMid, entries } = contents;
+  const { config, nextMid, entries, graphs } = contents;
   const packer = new ValuePacker();
   const rest = entries.map((entry) => {
     const fields = Object.fromEntries(
@@ -34,7 +37,7 @@ export function encodeStore<Handle>(
     if (codec && entry.kakeyaHandle !== undefined) fields.kakeyaHandle = codec.toPlain(entry.kakeyaHandle);
     return packer.pack(fields, `entry ${entry.mid}`);
   });
-  const tensors: Record<string, SafeTensor> = {};
+  const tensors = graphTensors(graphs);
   for (const name of COORDINATES) {
     const width = coordinateSize(name, sizes);
     const data = new Float32Array(entries.length * width);
@@ -85,6 +88,7 @@ export function decodeStore(bytes: Uint8Array, source: string): StoreContents {
   return {
     config,
     nextMid,
+    graphs: graphsOf(record, source),
     entries: entries.map((fields, row) => {
       const entry = unpackEntry(fields, packed, `${source}: 'entries.json': entry number ${row}`);
       for (const [name, { data, width }] of coordinates) {
@@ -118,7 +122,7 @@ function rowsOf(
 }
 
 /** @throws InputError naming the source and the member that is not what a store holds. */
-function parseContents(json: Uint8Array, source: string): StoreContents {
+function parseContents(json: Uint8Array, source: string): Omit<StoreContents, 'graphs'> {
   let parsed: unknown;
   try {
     parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json));
