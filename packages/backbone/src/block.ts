@@ -25,6 +25,21 @@ export interface KeyValuePrefix {
   readonly values: tf.Tensor;
 }
 
+/** How a block goes over the rows of texts without their padding, and which of them go on behind its attention. */
+export interface RowSelection {
+  /** Rows `[rows, width]` at their places among texts with padding, `[batch · time, width]`. */
+  spread(rows: tf.Tensor): tf.Tensor;
+  /** The rows that go on, `[kept, width]`, of what attention read for all queries, `[batch · queries, width]`. */
+  collect(read: tf.Tensor): tf.Tensor;
+  /** Those that go on; absent when all rows do. */
+  readonly kept?: {
+    /** `[rows, width]` to `[kept, width]` */
+    rows(x: tf.Tensor): tf.Tensor;
+    /** Their queries, or their rows of a mask: `[…, time, width]` to `[…, queries, width]`. */
+    queries(x: tf.Tensor): tf.Tensor;
+  };
+}
+
 /** What one block needs beside its parameters and inputs. */
 export interface BlockContext {
   readonly config: TransformerConfig;
@@ -40,12 +55,14 @@ export interface BlockContext {
   readonly observedQueries: number;
   /** Give the queries before rotation. */
   readonly withQueries?: boolean;
+  /** Which rows the block goes over; absent when it goes over all. */
+  readonly selection?: RowSelection | undefined;
   /** Drops activations of one of the two branches; absent when nothing is dropped. */
   readonly dropout?: ((x: tf.Tensor, branch: 0 | 1) => tf.Tensor) | undefined;
 }
 
 export interface BlockResult {
-  /** `[batch · time, modelWidth]` */
+  /** `[batch · time, modelWidth]`, or as many as are selected. */
   readonly rows: tf.Tensor;
   readonly cache: LayerCache;
   readonly probabilities?: tf.Tensor4D | undefined;
@@ -68,12 +85,14 @@ function affine(x: tf.Tensor, { weight, bias, adapters }: AnyAffine): tf.Tensor 
 
 /**
  * A pre-norm transformer block: x += W attention(norm x), x += MLP(norm x).
- * @param rows `[batch · time, modelWidth]`
+ * @param rows `[batch · time, modelWidth]`, or as many as are selected
  */
 export function blockForward(parameters: AnyBlock, rows: tf.Tensor, context: BlockContext): BlockResult {
-  const { config, plan, cache } = context;
+  const { config, plan, cache, selection } = context;
   const attention = attentionForward(parameters, rows, context);
-  const attended = addBranch(rows, attention.read, parameters.output, parameters.outputNorm, context, 0);
+  const kept = selection?.kept ? selection.kept.rows(rows) : rows;
+  const read = selection ? selection.collect(attention.read) : attention.read;
+  const attended = addBranch(kept, read, parameters.output, parameters.outputNorm, context, 0);
   const hidden = normalise(attended, parameters.mlpNorm, config);
   const expanded = activate(affine(hidden, parameters.up), config);
   return {
@@ -114,9 +133,10 @@ interface AttentionForward extends AttentionResult {
 }
 
 function attentionForward(parameters: AnyBlock, rows: tf.Tensor, context: BlockContext): AttentionForward {
-  const { config, batch, time, cache, plan, prefix, slotBias } = context;
+  const { config, batch, time, cache, plan, prefix, slotBias, selection } = context;
   const { heads, keyValueHeads, headWidth } = config;
-  const packed = affine(normalise(rows, parameters.attentionNorm, config), parameters.queryKeyValue);
+  const own = affine(normalise(rows, parameters.attentionNorm, config), parameters.queryKeyValue);
+  const packed = selection ? selection.spread(own) : own;
   const turned = heads + keyValueHeads;
   const all = turned + keyValueHeads;
   const split =
@@ -125,7 +145,8 @@ function attentionForward(parameters: AnyBlock, rows: tf.Tensor, context: BlockC
   const queryKey = normaliseHeads(parameters, packedHeads, config);
   const rotated = context.angles ? rotate(queryKey, context.angles) : queryKey;
   const [q, k] = tf.split(rotated, [heads, keyValueHeads], 1) as [tf.Tensor, tf.Tensor];
-  const query = tf.mul(q, config.attentionScale);
+  const chosen = (x: tf.Tensor) => (selection?.kept ? selection.kept.queries(x) : x);
+  const query = tf.mul(chosen(q), config.attentionScale);
   const queries = context.withQueries && {
     queries: (tf.split(queryKey, [heads, keyValueHeads], 1) as [tf.Tensor4D, tf.Tensor])[0],
   };
@@ -145,7 +166,7 @@ function attentionForward(parameters: AnyBlock, rows: tf.Tensor, context: BlockC
       }
     : { keys: keys.visible, values: values.visible };
   const mask = slotBias ? tf.add(plan.mask, biasOfColumns(slotBias, context)) : plan.mask;
-  const result = attend(query, seen.keys, seen.values, mask, context.observedQueries);
+  const result = attend(query, seen.keys, seen.values, chosen(mask), context.observedQueries);
   return { ...result, ...queries, keys: keys.next, values: values.next };
 }
 

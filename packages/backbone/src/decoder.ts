@@ -145,7 +145,7 @@ export function runDecoder(
 }
 
 /** The rotary angles of every layer, made once for all layers that turn alike. */
-function layerAngles(
+export function layerAngles(
   config: TransformerConfig,
   tables: DecoderTables,
   places: Places,
@@ -202,7 +202,7 @@ export function runLayer(
 }
 
 /** The plans of all layers: one for all that are alike, or one for each when layers keep their own positions. */
-function cachePlans(
+export function cachePlans(
   config: TransformerConfig,
   rows: Rows,
   places: Places,

@@ -36,6 +36,7 @@ export type { LoraConfig, LoraOptions } from './lora/config.js';
 export { isLora, type LoraParameters, type LoraTransformer } from './lora/lora-transformer.js';
 export { type LoraStart, mergeLora, openLoraStart, openSavedLora, withBase } from './lora/open-base.js';
 export { isAdapterFolder, loadAdapters, type SavedAdapters, saveAdapters } from './lora/peft.js';
+export { type PackedTexts, packTexts } from './packed-texts.js';
 export { type BlockParameters, parameterCount, type TransformerParameters } from './parameters.js';
 export { presets } from './presets.js';
 export { type ChatMessage, type ChatOptions, ChatTemplate } from './pretrained/chat-template.js';

@@ -25,6 +25,7 @@ import { fitsHost, fitsHostEvicting, HostWeights } from './host/weights.js';
 import type { DecoderInput } from './input-rows.js';
 import { LowBitDecoder } from './low-bit/decoder.js';
 import { fitsLowBits } from './low-bit/weights.js';
+import { type PackedTexts, runPacked } from './packed-texts.js';
 import { initParameters, type TransformerParameters, transformerParameterGroups } from './parameters.js';
 
 /** A decoder-only transformer; `P` is how it is given its weights. */
@@ -36,6 +37,11 @@ export interface Transformer<P = TransformerParameters> extends SequenceModel<P,
   readonly slots: number;
   /** The general form: soft and per-layer prefixes, padding, hidden states, attention probabilities. */
   run(params: P, input: DecoderInput, state: TransformerState, options?: DecoderOptions): DecoderResult;
+  /**
+   * Logits of chosen rows of texts of unequal length, `[read, vocabSize]`, from their beginning and without their padding; see `packTexts`.
+   * @throws InputError when the shapes of the input do not fit the model.
+   */
+  readPacked(params: P, input: Pick<DecoderInput, 'tokens' | 'softPrefix'>, packed: PackedTexts): tf.Tensor2D;
   forward(
     params: P,
     tokens: tf.Tensor2D,
@@ -129,6 +135,10 @@ export function transformerOver<P>(
         treeMap<NDArray, tf.Tensor>(emptyState(config, batch), constant) as unknown as TransformerState,
       ),
     run,
+    readPacked: (params, input, packed) => {
+      const batch = packed.queries.shape[0]!;
+      return runPacked(config, tables, complete(params), input, packed, model.initState(params, batch));
+    },
     longestPiece: config.positions === 'learned' ? config.context : undefined,
     forward: (params, tokens, state, { training, dropoutKey, telemetry, places }) => {
       const result = run(params, { tokens }, state, { training, dropoutKey, logits: places ?? 'all' });

@@ -1,21 +1,23 @@
-import type { Transformer, TransformerParameters } from '@palimpsest/backbone';
-import { crossEntropy, linear, type NDArray, ndarray, tf } from '@palimpsest/tensor-core';
+import {
+  type PackedTexts,
+  packTexts,
+  type Transformer,
+  type TransformerParameters,
+} from '@palimpsest/backbone';
+import { crossEntropy, type NDArray, ndarray, type tf } from '@palimpsest/tensor-core';
 
 /** Texts with fewer tokens have no two halves. */
 const SHORTEST = 4;
 
-/** Targets come in steps, because each number is a graph of its own; those that fill a step up weigh nothing. */
-const TARGET_STEP = 8;
-
 /** Second halves of texts, which the prefix of the first halves shall make likelier. */
 export interface AnchorBatch<T = NDArray> {
-  /** int32 `[texts, time]`, with padding at the right. */
+  /** int32 `[texts, time]`: what is read, the texts without their last tokens, with padding at the right. */
   readonly tokens: T;
-  /** int32 `[targets]`: flat rows `text · (slots + time) + t` whose logits predict a target. */
-  readonly predictors: T;
+  /** The rows of `[prefix; text]`, and which of them predict a target. */
+  readonly packed: PackedTexts<T>;
   /** int32 `[targets]` */
   readonly labels: T;
-  /** `[targets]`, so that every text counts alike. */
+  /** `[targets]`, so that every text counts alike; those that fill a number up weigh nothing. */
   readonly weights: T;
 }
 
@@ -32,33 +34,28 @@ export function anchorBatch(
 ): { firstHalves: number[][]; batch: AnchorBatch } | undefined {
   const long = texts.filter(({ length }) => length >= SHORTEST);
   if (long.length === 0) return undefined;
-  const { tokens, time } = padded(long);
-  const [predictors, labels, weights]: [number[], number[], number[]] = [[], [], []];
+  const { tokens, time } = padded(long.map((ids) => ids.slice(0, -1)));
   const splits = long.map(({ length }) => Math.max(1, Math.floor(length / 2)));
-  long.forEach((ids, text) => {
-    const split = splits[text]!;
-    const targets = ids.slice(split);
-    targets.forEach((id, j) => {
-      predictors.push(text * (slots + time) + slots + split - 1 + j);
-      labels.push(id);
-      weights.push(1 / (long.length * targets.length));
-    });
-  });
-  const count = TARGET_STEP * Math.ceil(labels.length / TARGET_STEP);
-  const list = (values: number[]) => {
-    const filled = new Int32Array(count);
-    filled.set(values);
-    return ndarray(filled, [count], 'int32');
-  };
-  const filledWeights = new Float32Array(count);
-  filledWeights.set(weights);
+  const targets = long.map((ids, text) => ids.slice(splits[text]));
+  const packed = packTexts(
+    long.map(({ length }, text) => ({
+      length: slots + length - 1,
+      read: targets[text]!.map((_, j) => slots + splits[text]! - 1 + j),
+    })),
+    slots + time,
+  );
+  const count = packed.read.shape[0]!;
+  const labels = new Int32Array(count);
+  labels.set(targets.flat());
+  const weights = new Float32Array(count);
+  weights.set(targets.flatMap((list) => list.map(() => 1 / (long.length * list.length))));
   return {
     firstHalves: long.map((ids, text) => ids.slice(0, splits[text])),
     batch: {
       tokens: ndarray(tokens, [long.length, time], 'int32'),
-      predictors: list(predictors),
-      labels: list(labels),
-      weights: ndarray(filledWeights, [count]),
+      packed,
+      labels: ndarray(labels, [count], 'int32'),
+      weights: ndarray(weights, [count]),
     },
   };
 }
@@ -72,17 +69,8 @@ export function prefixSemanticAnchor(
   model: Transformer,
   weights: TransformerParameters,
   prefix: tf.Tensor,
-  { tokens, predictors, labels, weights: rowWeights }: AnchorBatch<tf.Tensor>,
+  { tokens, packed, labels, weights: rowWeights }: AnchorBatch<tf.Tensor>,
 ): tf.Tensor {
-  const state = model.initState(weights, tokens.shape[0]!);
-  const { hidden } = model.run(weights, { tokens, softPrefix: prefix }, state, {
-    logits: 'none',
-    hidden: true,
-  });
-  const rows = tf.reshape(hidden!.at(-1)!, [-1, model.options.modelWidth]);
-  const logits = linear(
-    tf.gather(rows, predictors as tf.Tensor1D),
-    weights.head?.weight ?? weights.tokenEmbedding,
-  );
+  const logits = model.readPacked(weights, { tokens, softPrefix: prefix }, packed);
   return crossEntropy(logits, labels, { rowWeights });
 }

@@ -9,6 +9,7 @@ export * from './lstm.js';
 export * from './matrix.js';
 export * from './normalise.js';
 export * from './normalization.js';
+export * from './place-rows.js';
 export * from './prefix-sum.js';
 export { quantisedEmbedding, quantisedLinear } from './quantised-linear.js';
 export * from './quantised-matrix.js';
