@@ -1,8 +1,6 @@
 import { type NDArray, ndarray, normalise, tf } from '@palimpsest/tensor-core';
 import type { MemoryConfig } from '../config.js';
 import type { Coordinates } from '../model/adapters.js';
-import type { PerBundle } from '../prefix/cross-bundle-attention.js';
-import { pearson } from './pearson.js';
 
 /** Ids below this one are punctuation and stop words in the published vocabularies; they say nothing about a topic. */
 const FIRST_CONTENT_ID = 1000;
@@ -61,36 +59,62 @@ export function topicTriplets({ data, shape }: NDArray, kind: MemoryConfig['topi
   return { anchors: column(0), positives: column(1), negatives: column(2) };
 }
 
-/** mean relu(cos(anchor, negative) − cos(anchor, positive) + 0.2) over unit vectors `[rows, width]`; 0 without triplets. */
-function tripletLoss(base: tf.Tensor, { anchors, positives, negatives }: Triplets<tf.Tensor>): tf.Tensor {
-  if (anchors.shape[0] === 0) return tf.scalar(0);
-  const rows = (index: tf.Tensor) => tf.gather(base, index as tf.Tensor1D);
-  const cosine = (index: tf.Tensor) => tf.sum(tf.mul(rows(anchors), rows(index)), 1);
-  return tf.mean(tf.relu(tf.add(tf.sub(cosine(negatives), cosine(positives)), MARGIN)));
+/** Triplets as weights of the cosines of all pairs of a batch, which makes the same graph of any number of them. */
+export interface TripletWeights<T = NDArray> {
+  /** `[rows, rows]`: 1 at the negative of a row, −1 at its positive, their sum where they are one. */
+  readonly differences: T;
+  /** Share of each row in the mean, `[rows]`; 0 without a triplet. */
+  readonly shares: T;
 }
 
-/** How far pairs of unit vectors exceed a cosine of 0.7, over all ordered pairs. */
-function diversityLoss(base: tf.Tensor): tf.Tensor {
-  const rows = base.shape[0]!;
-  const others = tf.sub(1, tf.eye(rows));
-  const excess = tf.relu(tf.sub(tf.matMul(base, base, false, true), TOO_ALIKE));
-  return tf.div(tf.sum(tf.mul(excess, others)), rows * (rows - 1));
+/** @param rows texts of the batch */
+export function tripletWeights({ anchors, positives, negatives }: Triplets, rows: number): TripletWeights {
+  const differences = new Float32Array(rows * rows);
+  const shares = new Float32Array(rows);
+  const count = anchors.data.length;
+  for (const [i, anchor] of anchors.data.entries()) {
+    differences[anchor * rows + negatives.data[i]!]! += 1;
+    differences[anchor * rows + positives.data[i]!]! -= 1;
+    shares[anchor] = 1 / count;
+  }
+  return { differences: ndarray(differences, [rows, rows]), shares: ndarray(shares, [rows]) };
 }
+
+/** mean relu(cos(anchor, negative) − cos(anchor, positive) + 0.2); 0 without triplets. @param cosines `[rows, rows]` */
+function tripletLoss(cosines: tf.Tensor, { differences, shares }: TripletWeights<tf.Tensor>): tf.Tensor {
+  const excess = tf.relu(tf.add(tf.sum(tf.mul(cosines, differences), 1), MARGIN));
+  return tf.sum(tf.mul(excess, shares));
+}
+
+/** How far pairs exceed a cosine of 0.7, over all ordered pairs. @param cosines `[rows, rows]` */
+function diversityLoss(cosines: tf.Tensor): tf.Tensor {
+  const rows = cosines.shape[0]!;
+  const others = tf.div(tf.sub(1, tf.eye(rows)), rows * (rows - 1));
+  return tf.sum(tf.mul(tf.relu(tf.sub(cosines, TOO_ALIKE)), others));
+}
+
+/** Where unit or other vectors stand along an axis: `[rows, width]` and `[width]` to `[rows, 1]`. */
+export const along = (vectors: tf.Tensor, axis: tf.Tensor): tf.Tensor =>
+  tf.matMul(vectors, tf.reshape(axis, [axis.size, 1]));
 
 /**
  * Mean of: order in time along its axis (two rows or more), topics that attract and repel, and topics that are not all alike
  * (three rows or more), contexts on the side of their axis (DERIVATION.md, "Losses").
- * @param axes unit axes
+ * @param contextAxis of unit length, `[dCtx]`
+ * @param order correlation of the time bases along their axis with 0, 1, …; absent for a single row
  */
 export function bundleAxisAlignment(
-  { time, topic, ctx }: Coordinates,
-  axes: PerBundle<tf.Tensor>,
-  triplets: Triplets<tf.Tensor>,
+  { topic, ctx }: Coordinates,
+  contextAxis: tf.Tensor,
+  order: tf.Tensor | undefined,
+  triplets: TripletWeights<tf.Tensor>,
 ): tf.Tensor {
-  const rows = time.base.shape[0]!;
-  const along = (base: tf.Tensor, axis: tf.Tensor) => tf.sum(tf.mul(base, tf.expandDims(axis, 0)), 1);
-  const parts = [tf.mean(tf.relu(tf.sub(CONTEXT_COSINE, along(normalise(ctx.base, -1, 1e-8), axes.ctx))))];
-  if (rows >= 2) parts.push(tf.sub(1, pearson(along(time.base, axes.time), tf.range(0, rows))));
-  if (rows >= 3) parts.push(tripletLoss(topic.base, triplets), diversityLoss(topic.base));
+  const cosine = along(normalise(ctx.base, -1, 1e-8), contextAxis);
+  const parts = [tf.mean(tf.relu(tf.sub(CONTEXT_COSINE, cosine)))];
+  if (order) parts.push(tf.sub(1, order));
+  if (topic.base.shape[0]! >= 3) {
+    const cosines = tf.matMul(topic.base, topic.base, false, true);
+    parts.push(tripletLoss(cosines, triplets), diversityLoss(cosines));
+  }
   return tf.div(tf.addN(parts), parts.length);
 }

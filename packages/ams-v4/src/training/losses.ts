@@ -1,8 +1,10 @@
 import type { Transformer, TransformerParameters } from '@palimpsest/backbone';
 import { type NDArray, normalise, tf } from '@palimpsest/tensor-core';
 import type { MemoryConfig } from '../config.js';
-import { bundleAxisAlignment, type Triplets } from '../losses/bundle-axis-alignment.js';
+import { along, bundleAxisAlignment, type TripletWeights } from '../losses/bundle-axis-alignment.js';
+import { correlations } from '../losses/correlations.js';
 import { crossBundleIndependence } from '../losses/cross-bundle-independence.js';
+import { fiberStatistics } from '../losses/fiber-statistics.js';
 import { type AnchorBatch, prefixSemanticAnchor } from '../losses/prefix-semantic-anchor.js';
 import { writePolicy } from '../losses/write-policy.js';
 import { type AdapterParameters, type EncoderInputs, encodeAll } from '../model/adapters.js';
@@ -10,8 +12,8 @@ import { crossBundlePrefix } from '../prefix/cross-bundle-attention.js';
 
 /** A batch of texts as the losses see it. */
 export interface LossBatch<T = NDArray> {
-  readonly inputs: EncoderInputs<T>;
-  readonly triplets: Triplets<T>;
+  readonly inputs: Pick<EncoderInputs<T>, 'hidden' | 'centroids' | 'sessionSummary'>;
+  readonly triplets: TripletWeights<T>;
   /** Share of the texts with fewer than three tokens, a scalar. */
   readonly shortShare: T;
   /** Pooled states of the first halves, `[texts, dLLM]`, and the second halves; absent when no text has four tokens. */
@@ -34,15 +36,19 @@ export function batchLosses(
   adapters: AdapterParameters,
   { inputs, triplets, shortShare, anchor }: LossBatch<tf.Tensor>,
 ): Losses {
-  const coordinates = encodeAll(adapters, config, inputs);
+  const rows = inputs.hidden.shape[0]!;
+  const coordinates = encodeAll(adapters, config, { ...inputs, ...clockOf(rows) });
   const axis = (raw: tf.Tensor) => normalise(raw, -1, 1e-8);
-  const axes = {
-    time: axis(adapters.bundle_time._axis_raw),
-    topic: axis(adapters.bundle_topic._axis_raw),
-    ctx: axis(adapters.bundle_ctx._axis_raw),
-  };
   const { time, topic, ctx } = coordinates;
   const fibers = { time: time.fiber, topic: topic.fiber, ctx: ctx.fiber };
+  const { lengths, means } = fiberStatistics(coordinates);
+  const r =
+    rows > 1
+      ? correlations(
+          tf.concat([means, along(time.base, axis(adapters.bundle_time._axis_raw)), ranks(rows)], 1),
+        )
+      : undefined;
+  const order = r && tf.reshape(tf.slice(r, [3, 4], [1, 1]), []);
   return {
     prefixSemanticAnchor: anchor
       ? prefixSemanticAnchor(
@@ -52,8 +58,22 @@ export function batchLosses(
           anchor.batch,
         )
       : tf.scalar(0),
-    bundleAxisAlignment: bundleAxisAlignment(coordinates, axes, triplets),
-    crossBundleIndependence: crossBundleIndependence(coordinates),
-    writePolicy: writePolicy(coordinates, shortShare),
+    bundleAxisAlignment: bundleAxisAlignment(
+      coordinates,
+      axis(adapters.bundle_ctx._axis_raw),
+      order,
+      triplets,
+    ),
+    crossBundleIndependence: r ? crossBundleIndependence(r) : tf.scalar(0),
+    writePolicy: writePolicy(lengths, shortShare),
   };
 }
+
+/** 0, 1, …, `[rows, 1]` */
+const ranks = (rows: number): tf.Tensor => tf.reshape(tf.range(0, rows), [rows, 1]);
+
+/** Row i is written at time i, without surprise: constants, so that a graph has the features of the clock once and for all. */
+const clockOf = (rows: number): Pick<EncoderInputs, 'timeScalars' | 'surprise'> => ({
+  timeScalars: tf.concat([ranks(rows), tf.zeros([rows, 2])], 1),
+  surprise: tf.zeros([rows]),
+});

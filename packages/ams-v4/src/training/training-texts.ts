@@ -1,6 +1,6 @@
-import { type NDArray, ndarray, zeros } from '@palimpsest/tensor-core';
+import { type NDArray, ndarray } from '@palimpsest/tensor-core';
 import { contentCentroids } from '../encoders/content-centroid.js';
-import { jaccard, topicTriplets } from '../losses/bundle-axis-alignment.js';
+import { jaccard, topicTriplets, tripletWeights } from '../losses/bundle-axis-alignment.js';
 import { anchorBatch } from '../losses/prefix-semantic-anchor.js';
 import { shortShare } from '../losses/write-policy.js';
 import type { MemLLM4 } from '../model/mem-llm.js';
@@ -47,11 +47,9 @@ export class TrainingTexts {
           texts.map(({ ids }) => ids),
           memory.text.unitEmbeddings,
         ),
-        timeScalars: ndarray(Float32Array.from(texts.flatMap((_, row) => [row, 0, 0])), [rows, 3]),
-        surprise: zeros([rows]),
         sessionSummary: hidden,
       },
-      triplets: topicTriplets(jaccard(texts.map(({ ids }) => ids)), topicTriplet),
+      triplets: tripletWeights(topicTriplets(jaccard(texts.map(({ ids }) => ids)), topicTriplet), rows),
       shortShare: ndarray([shortShare(plain)], []),
       ...(anchor && {
         anchor: { queries: joined(await this.#states(anchor.firstHalves), dLLM), batch: anchor.batch },
