@@ -88,7 +88,9 @@ export class MemLLM4 {
   #summary: Float32Array | undefined;
   #turns: Float32Array[] = [];
   #written = 0;
-  #adapters: AdapterParameters<NDArray>;
+  #adapters: AdapterParameters<NDArray> | undefined;
+  /** Gives the trained parameters when they are first asked for. */
+  #source: (() => AdapterParameters<NDArray>) | undefined;
   /** The trained parameters on the engine; none until they are needed there. */
   #onEngine: AdapterParameters<DeviceArray> | undefined;
   readonly #maps: BaseToFieldMaps | undefined;
@@ -127,29 +129,40 @@ export class MemLLM4 {
   }
 
   get adapters(): AdapterParameters<NDArray> {
+    this.#adapters ??= this.#source!();
     return this.#adapters;
   }
 
-  /** Replaces the trained parameters; memories keep the coordinates that they were written with. */
-  setAdapters(adapters: AdapterParameters<NDArray>): void {
-    this.#adapters = adapters;
+  /** Whether the trained parameters are those of a source that was set. */
+  hasAdaptersOf(source: () => AdapterParameters<NDArray>): boolean {
+    return this.#source === source;
+  }
+
+  /**
+   * Replaces the trained parameters; memories keep the coordinates that they were written with.
+   * @param adapters the parameters, or what gives a copy of them when somebody asks
+   */
+  setAdapters(adapters: AdapterParameters<NDArray> | (() => AdapterParameters<NDArray>)): void {
+    const isSource = typeof adapters === 'function';
+    this.#adapters = isSource ? undefined : adapters;
+    this.#source = isSource ? adapters : undefined;
     disposeTree(this.#onEngine);
     this.#onEngine = undefined;
   }
 
   #placed(): AdapterParameters<DeviceArray> {
-    this.#onEngine ??= this.text.engine.put(this.#adapters);
+    this.#onEngine ??= this.text.engine.put(this.adapters);
     return this.#onEngine;
   }
 
   /** Writes the trained parameters to a file; see `saveTrainedWeights`. */
   saveTrainedWeights(path: string, training: TrainingProvenance): Promise<void> {
-    return saveTrainedWeights(path, this.#adapters, this.config, training);
+    return saveTrainedWeights(path, this.adapters, this.config, training);
   }
 
   /** Takes trained parameters from a file; see `loadTrainedWeights`. */
   async loadTrainedWeights(path: string, options: LoadWeightsOptions = {}): Promise<LoadedWeights['stats']> {
-    const { adapters, stats } = await loadTrainedWeights(path, this.#adapters, options);
+    const { adapters, stats } = await loadTrainedWeights(path, this.adapters, options);
     this.setAdapters(adapters);
     return stats;
   }
@@ -166,6 +179,7 @@ export class MemLLM4 {
 
   /** Forgets all memories, the session and the sets of the descriptive fields; ids begin at 0 again. */
   clear(): void {
+    if (this.store?.length === 0 && this.#written === 0) return;
     this.store = new MemStore<KakeyaHandle>({ ...this.config, mode: this.config.geometry });
     this.#fields = new FieldCodes(descriptiveRegistry(this.config), this.config.kakeyaMinEntries, this.#maps);
     this.#rows = new FiberRows(this.config);
@@ -300,7 +314,7 @@ export class MemLLM4 {
 
   /** Everything that is wrong with the memory; empty when all is well. */
   verifyConsistency(): string[] {
-    const axes = canonicalAxes(this.#adapters);
+    const axes = canonicalAxes(this.adapters);
     return this.config.kakeyaFields
       ? this.store.verifyConsistency(this.#fields.registry, axes)
       : this.store.verifyConsistency();
@@ -328,7 +342,7 @@ export class MemLLM4 {
     const known = this.store
       .allEntries()
       .flatMap(({ mid, kakeyaHandle }) => (kakeyaHandle ? [[mid, kakeyaHandle] as const] : []));
-    const fresh = this.#fields.update(this.store.length, canonicalAxes(this.#adapters), new Map(known));
+    const fresh = this.#fields.update(this.store.length, canonicalAxes(this.adapters), new Map(known));
     for (const [id, code] of fresh) {
       const entry = this.store.get(id);
       if (entry) entry.kakeyaHandle = code;

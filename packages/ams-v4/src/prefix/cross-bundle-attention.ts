@@ -77,7 +77,7 @@ export function queryHeads(
   return { time: affine(normed, q_time), topic: affine(normed, q_topic), ctx: affine(normed, q_ctx) };
 }
 
-/** All slots of a bundle by one product: `[rows, width]` to `[rows, slots, dLLM]`. */
+/** All slots of a bundle by one product, `[rows, width]` to `[rows, slots, dLLM]`; a map may be those of several slots on top of each other. */
 function liftSlots(x: tf.Tensor, lifts: readonly LinearParameters[], width: number): tf.Tensor {
   const weight = tf.concat(
     lifts.map((lift) => lift.weight),
@@ -87,7 +87,7 @@ function liftSlots(x: tf.Tensor, lifts: readonly LinearParameters[], width: numb
     lifts.map((lift) => lift.bias),
     0,
   );
-  return tf.reshape(linear(x, weight, bias), [x.shape[0]!, lifts.length, width]);
+  return tf.reshape(linear(x, weight, bias), [x.shape[0]!, bias.shape[0]! / width, width]);
 }
 
 /**

@@ -4,7 +4,7 @@ import type { AdapterParameters } from '../model/adapters.js';
 /** Vectors of parameters that a step reaches together or not at all: texts that are too short reach no prefix, a single one no time axis. */
 export type FlatAdapters<T> = { readonly encoders: T; readonly prefix: T; readonly timeAxis: T };
 
-type Part = keyof FlatAdapters<unknown>;
+export type Part = keyof FlatAdapters<unknown>;
 
 /** The vector of a parameter; none for what no loss reads: geometry, attention to turns before, the axis of the topics. */
 function partOf(path: string): Part | undefined {
@@ -15,10 +15,26 @@ function partOf(path: string): Part | undefined {
   return isRead ? 'encoders' : undefined;
 }
 
-interface Place {
+/** What a function gives of each vector. */
+export const eachPart = <T>(of: (part: Part) => T): FlatAdapters<T> => ({
+  encoders: of('encoders'),
+  prefix: of('prefix'),
+  timeAxis: of('timeAxis'),
+});
+
+/** Maps of the slots of a bundle lie on top of each other, because they read the same: they are one map then. */
+const stackOf = (path: string): string => path.replace(/^(cross_attn\.lift_\w+)\.\d+\./, '$1.0.');
+
+/** One array of a vector, that of one leaf or a stack of them. */
+interface Stack {
   readonly part: Part;
   /** Which of the arrays of its vector. */
   readonly index: number;
+  readonly leaves: { readonly path: string; readonly shape: readonly number[] }[];
+}
+
+interface Place {
+  readonly part: Part;
   readonly at: number;
   readonly shape: readonly number[];
 }
@@ -26,72 +42,94 @@ interface Place {
 const sizeOf = (shape: readonly number[]): number => shape.reduce((size, extent) => size * extent, 1);
 
 /**
- * Where the trained parameters lie in a few vectors. An optimiser over a hundred small arrays is a thousand nodes of a graph, each of which
- * costs more to begin than to do; over vectors it is a dozen.
+ * Where the trained parameters lie in a few vectors. An optimiser over a hundred small arrays costs more to begin than to do; over vectors it
+ * is one pass.
  */
 export class AdapterLayout {
+  readonly #stacks = new Map<string, Stack>();
   readonly #places = new Map<string, Place>();
-  readonly #sizes: FlatAdapters<number[]> = { encoders: [], prefix: [], timeAxis: [] };
+  readonly #arrays: FlatAdapters<number[]> = { encoders: [], prefix: [], timeAxis: [] };
 
-  constructor(adapters: AdapterParameters<NDArray>) {
-    const ends = { encoders: 0, prefix: 0, timeAxis: 0 };
-    for (const { path, leaf } of treeLeaves<NDArray>(adapters)) {
+  constructor(private readonly template: AdapterParameters<NDArray>) {
+    const counts = { encoders: 0, prefix: 0, timeAxis: 0 };
+    for (const { path, leaf } of treeLeaves<NDArray>(template)) {
       const part = partOf(path);
       if (!part) continue;
-      const sizes = this.#sizes[part];
-      this.#places.set(path, { part, index: sizes.length, at: ends[part], shape: leaf.shape });
-      sizes.push(leaf.data.length);
-      ends[part] += leaf.data.length;
+      const key = stackOf(path);
+      const stack = this.#stacks.get(key) ?? { part, index: counts[part]++, leaves: [] };
+      stack.leaves.push({ path, shape: leaf.shape });
+      this.#stacks.set(key, stack);
+    }
+    const ends = { encoders: 0, prefix: 0, timeAxis: 0 };
+    for (const { part, leaves } of this.#stacks.values()) {
+      const start = ends[part];
+      for (const { path, shape } of leaves) {
+        this.#places.set(path, { part, at: ends[part], shape });
+        ends[part] += sizeOf(shape);
+      }
+      this.#arrays[part].push(ends[part] - start);
     }
   }
 
-  /** The vectors of adapters, on the host. */
-  flat(adapters: AdapterParameters<NDArray>): FlatAdapters<NDArray> {
-    const vectors = this.#eachPart((part) => new Float32Array(this.#sizes[part].reduce((a, b) => a + b, 0)));
+  /** Lengths of the vectors. */
+  get sizes(): FlatAdapters<number> {
+    return eachPart((part) => this.#arrays[part].reduce((a, b) => a + b, 0));
+  }
+
+  /** Puts adapters into vectors. */
+  flatten(adapters: AdapterParameters<NDArray>, vectors: FlatAdapters<Float32Array>): void {
     for (const { path, leaf } of treeLeaves<NDArray>(adapters)) {
       const place = this.#places.get(path);
       if (place) vectors[place.part].set(leaf.data, place.at);
     }
-    return this.#eachPart((part) => ndarray(vectors[part], [vectors[part].length]));
   }
 
-  /** Adapters over vectors on the host, without a copy; what is not trained is that of others. */
-  adapters(vectors: FlatAdapters<NDArray>, others: AdapterParameters<NDArray>): AdapterParameters<NDArray> {
-    return this.#filled<NDArray>(others, ({ part, at, shape }) =>
-      ndarray((vectors[part].data as Float32Array).subarray(at, at + sizeOf(shape)), shape),
-    );
+  /** Adapters over vectors, without a copy; what is not trained is that of others. */
+  adapters(
+    vectors: FlatAdapters<Float32Array>,
+    others: AdapterParameters<NDArray>,
+  ): AdapterParameters<NDArray> {
+    return treeMap<NDArray, NDArray>(others, (leaf, path) => {
+      const place = this.#places.get(path);
+      if (!place) return leaf;
+      return ndarray(vectors[place.part].subarray(place.at, place.at + sizeOf(place.shape)), place.shape);
+    }) as AdapterParameters<NDArray>;
   }
 
   /** The arrays of the vectors, each as long as it is. */
   arrays(vectors: FlatAdapters<tf.Tensor>): FlatAdapters<tf.Tensor[]> {
-    return this.#eachPart((part) => tf.split(vectors[part], this.#sizes[part]));
+    return eachPart((part) => tf.split(vectors[part], this.#arrays[part]));
   }
 
-  /** Adapters of arrays; what is not trained is that of others. */
-  shaped(arrays: FlatAdapters<tf.Tensor[]>, others: AdapterParameters): AdapterParameters {
-    return this.#filled<tf.Tensor>(others, ({ part, index, shape }) =>
-      tf.reshape(arrays[part][index]!, [...shape]),
-    );
+  /** Adapters of arrays, whose slots are lifted by one map per bundle; what is not trained is zeros, and nobody reads it. */
+  shaped(arrays: FlatAdapters<tf.Tensor[]>): AdapterParameters {
+    const { cross_attn, ...bundles } = this.template;
+    const { lift_time, lift_topic, lift_ctx, ...rest } = cross_attn;
+    const first = (lifts: typeof lift_time) => lifts.slice(0, 1);
+    const stacked = {
+      ...bundles,
+      cross_attn: {
+        ...rest,
+        lift_time: first(lift_time),
+        lift_topic: first(lift_topic),
+        lift_ctx: first(lift_ctx),
+      },
+    };
+    return treeMap<NDArray, tf.Tensor>(stacked, (leaf, path) => {
+      const stack = this.#stacks.get(path);
+      if (!stack) return tf.zeros([...leaf.shape]);
+      const [rows, ...behind] = leaf.shape as [number, ...number[]];
+      return tf.reshape(arrays[stack.part][stack.index]!, [stack.leaves.length * rows, ...behind]);
+    }) as AdapterParameters;
   }
 
   /** The vectors of gradients of all arrays; none where nothing reached a part. */
   gradients(arrays: FlatAdapters<readonly (tf.Tensor | undefined)[]>): FlatAdapters<tf.Tensor | undefined> {
-    return this.#eachPart((part) => {
+    return eachPart((part) => {
       const reached = arrays[part].filter((gradient) => gradient !== undefined);
       if (reached.length === 0) return undefined;
       if (reached.length < arrays[part].length) throw new Error(`A step reached a part of '${part}' alone.`);
       return tf.concat(reached, 0);
     });
-  }
-
-  #filled<T>(others: AdapterParameters<T>, fill: (place: Place) => T): AdapterParameters<T> {
-    return treeMap<T, T>(others, (leaf, path) => {
-      const place = this.#places.get(path);
-      return place ? fill(place) : leaf;
-    }) as AdapterParameters<T>;
-  }
-
-  #eachPart<T>(of: (part: Part) => T): FlatAdapters<T> {
-    return { encoders: of('encoders'), prefix: of('prefix'), timeAxis: of('timeAxis') };
   }
 }

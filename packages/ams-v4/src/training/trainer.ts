@@ -1,25 +1,20 @@
 import type { TransformerParameters } from '@palimpsest/backbone';
 import {
-  type AdamWState,
-  adamw,
   type Compiled,
-  clipByGlobalNorm,
-  disposeTree,
   InputError,
   type NDArray,
   ndarray,
-  type ToInput,
   takeToHost,
   tf,
-  toHost,
   valueAndGradient,
 } from '@palimpsest/tensor-core';
 import { reconstruction } from '../losses/reconstruction.js';
 import type { AdapterParameters } from '../model/adapters.js';
 import type { MemLLM4 } from '../model/mem-llm.js';
-import { AdapterLayout, type FlatAdapters } from './flat-adapters.js';
+import { AdapterLayout, eachPart, type FlatAdapters, type Part } from './flat-adapters.js';
 import { batchLosses, type LossBatch, type Losses } from './losses.js';
 import { TrainingTexts } from './training-texts.js';
+import { VectorAdamW } from './vector-adamw.js';
 
 export interface TrainerOptions {
   /** Default 3e-4. */
@@ -38,24 +33,13 @@ export interface StepReport {
 }
 
 interface StepResult {
-  readonly vectors: FlatAdapters<tf.Tensor>;
-  readonly optimizer: AdamWState<FlatAdapters<tf.Tensor>>;
+  readonly gradients: FlatAdapters<tf.Tensor | undefined>;
   readonly losses: Losses;
+  /** Without the metric of reconstruction. */
   readonly total: tf.Tensor;
 }
 
-type Step = Compiled<
-  [
-    TransformerParameters,
-    FlatAdapters<tf.Tensor>,
-    AdamWState<FlatAdapters<tf.Tensor>>,
-    AdapterParameters,
-    LossBatch<tf.Tensor>,
-    tf.Tensor,
-    tf.Tensor,
-  ],
-  StepResult
->;
+type Step = Compiled<[TransformerParameters, FlatAdapters<tf.Tensor>, LossBatch<tf.Tensor>], StepResult>;
 
 /**
  * Trains the adapters of a memory by the five published losses; the language model stays as it is. Parameters that no loss reaches -
@@ -64,28 +48,29 @@ type Step = Compiled<
 export class Trainer4 {
   readonly #texts: TrainingTexts;
   readonly #step: Step;
-  readonly #options: Required<TrainerOptions>;
-  readonly #optimizer: ReturnType<typeof adamw>;
   readonly #layout: AdapterLayout;
-  #vectors: ToInput<FlatAdapters<tf.Tensor>> | undefined;
-  #state: ToInput<AdamWState<FlatAdapters<tf.Tensor>>> | undefined;
-  /** What the memory was given last; others than these were set by somebody else. */
-  #given: AdapterParameters<NDArray> | undefined;
+  readonly #vectors: VectorAdamW<Part>;
+  /** What is not trained. */
+  #others: AdapterParameters<NDArray>;
+  /** The parameters as they are. */
+  readonly #source: () => AdapterParameters<NDArray>;
 
+  /** @throws EngineError where there is no WebAssembly with 128-bit vectors. */
   constructor(
     readonly memory: MemLLM4,
     options: TrainerOptions = {},
   ) {
     const { learningRate = 3e-4, weightDecay = 0.01, gradClip = 1 } = options;
-    this.#options = { learningRate, weightDecay, gradClip };
     this.#texts = new TrainingTexts(memory);
-    this.#optimizer = adamw({ weightDecay });
-    this.#layout = new AdapterLayout(memory.adapters);
-    this.#step = memory.text.engine.compile(this.#update, {
-      name: 'training step',
-      freeze: [0],
-      donate: [1, 2],
-    });
+    this.#others = memory.adapters;
+    this.#layout = new AdapterLayout(this.#others);
+    this.#vectors = new VectorAdamW(this.#layout.sizes, { learningRate, weightDecay, gradClip });
+    this.#source = () =>
+      this.#layout.adapters(
+        eachPart((part) => this.#vectors.parameters(part).slice()),
+        this.#others,
+      );
+    this.#step = memory.text.engine.compile(this.#slopes, { name: 'training step', freeze: [0] });
   }
 
   /**
@@ -104,30 +89,24 @@ export class Trainer4 {
     }
     const batch = await this.#texts.batch(read);
     const recon = reconstruction(memory.registry, batch.inputs.hidden);
-    const { vectors, state } = this.#inputs();
-    const result = await this.#step(
-      memory.text.weights,
-      vectors,
-      state,
-      memory.adapters,
-      batch,
-      ndarray([this.#options.learningRate], []),
-      ndarray([recon], []),
+    this.#takeAdapters();
+    const vectors = eachPart((part) => {
+      const data = this.#vectors.parameters(part);
+      return ndarray(data, [data.length]);
+    });
+    const { gradients, losses, total } = await takeToHost(
+      await this.#step(memory.text.weights, vectors, batch),
     );
-    const { losses, total } = result;
-    [this.#vectors, this.#state] = [result.vectors, result.optimizer];
-    this.#given = this.#layout.adapters(await toHost(result.vectors), memory.adapters);
-    memory.setAdapters(this.#given);
-    const values = (await takeToHost({ ...losses, total })) as Record<keyof Losses | 'total', NDArray>;
-    const of = (name: keyof typeof values) => values[name].data[0]!;
+    this.#vectors.step(eachPart((part) => gradients[part]?.data));
+    memory.setAdapters(this.#source);
     return {
-      total: of('total'),
+      total: Math.fround(total.data[0]! + recon * weightOf(memory, 'recon')),
       components: {
-        prefixSemanticAnchor: of('prefixSemanticAnchor'),
-        bundleAxisAlignment: of('bundleAxisAlignment'),
-        crossBundleIndependence: of('crossBundleIndependence'),
+        prefixSemanticAnchor: losses.prefixSemanticAnchor.data[0]!,
+        bundleAxisAlignment: losses.bundleAxisAlignment.data[0]!,
+        crossBundleIndependence: losses.crossBundleIndependence.data[0]!,
         recon,
-        writePolicy: of('writePolicy'),
+        writePolicy: losses.writePolicy.data[0]!,
       },
       seconds: (performance.now() - start) / 1000,
     };
@@ -145,54 +124,38 @@ export class Trainer4 {
     };
   }
 
-  /** Gives the graph, the trained vectors and the optimiser's moments back to the engine; the memory keeps what was trained. */
+  /** Gives the graph back to the engine; the memory keeps what was trained. */
   async dispose(): Promise<void> {
+    if (this.memory.hasAdaptersOf(this.#source)) this.memory.setAdapters(this.memory.adapters);
     await this.#step.dispose();
-    disposeTree(this.#vectors);
-    disposeTree(this.#state);
   }
 
-  /** Trained vectors and moments, those of the last step unless the memory has other adapters now. */
-  #inputs() {
-    const { adapters } = this.memory;
-    if (adapters !== this.#given) {
-      disposeTree(this.#vectors);
-      this.#vectors = undefined;
-    }
-    const vectors = this.#vectors ?? this.#layout.flat(adapters);
-    const state = this.#state ?? this.#optimizer.init(this.#layout.flat(adapters));
-    return { vectors, state };
+  /** The memory's parameters, unless they are those of the last step. */
+  #takeAdapters(): void {
+    const { memory } = this;
+    if (memory.hasAdaptersOf(this.#source)) return;
+    this.#others = memory.adapters;
+    this.#layout.flatten(
+      this.#others,
+      eachPart((part) => this.#vectors.parameters(part)),
+    );
   }
 
-  readonly #update = (
+  readonly #slopes = (
     weights: TransformerParameters,
     vectors: FlatAdapters<tf.Tensor>,
-    optimizer: AdamWState<FlatAdapters<tf.Tensor>>,
-    adapters: AdapterParameters,
     batch: LossBatch<tf.Tensor>,
-    learningRate: tf.Tensor,
-    recon: tf.Tensor,
   ): StepResult => {
     const { config, text } = this.memory;
-    const weightOf = (name: string) => config.lossWeights[name] ?? 1;
     const { value, gradients, aux } = valueAndGradient((arrays: FlatAdapters<tf.Tensor[]>) => {
-      const own = this.#layout.shaped(arrays, adapters);
-      const losses = batchLosses(config, text.model, weights, own, batch);
+      const losses = batchLosses(config, text.model, weights, this.#layout.shaped(arrays), batch);
       const weighted = Object.entries<tf.Tensor>({ ...losses }).map(([name, loss]) =>
-        tf.mul(loss, weightOf(name)),
+        tf.mul(loss, weightOf(this.memory, name)),
       );
       return [tf.addN(weighted), losses] as const;
     }, this.#layout.arrays(vectors));
-    const { gradients: clipped } = clipByGlobalNorm(
-      this.#layout.gradients(gradients),
-      this.#options.gradClip,
-    );
-    const next = this.#optimizer.update(vectors, clipped, optimizer, { learningRate });
-    return {
-      vectors: next.parameters,
-      optimizer: next.state,
-      losses: aux,
-      total: tf.add(value, tf.mul(recon, weightOf('recon'))),
-    };
+    return { gradients: this.#layout.gradients(gradients), losses: aux, total: value };
   };
 }
+
+const weightOf = ({ config }: MemLLM4, loss: string): number => config.lossWeights[loss] ?? 1;
