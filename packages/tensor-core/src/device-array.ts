@@ -8,9 +8,13 @@ import {
   type TypedArray,
 } from '@palimpsest/base';
 
+const ARRAY_OF = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+
 /** What an engine keeps behind a device array. */
 export interface DeviceStorage {
   read(): Promise<TypedArray>;
+  /** Copies the values into memory that is there; without it they are read first. */
+  copyTo?(target: TypedArray): Promise<void>;
   release(): void;
 }
 
@@ -56,6 +60,22 @@ export class DeviceArray {
   /** Copies the values to the host. */
   async data(): Promise<TypedArray> {
     return this.storage().read();
+  }
+
+  /**
+   * Copies the values into an array that is there, so that a loop takes no new memory.
+   * @throws InputError for another type or number of values.
+   */
+  async copyTo(target: TypedArray): Promise<void> {
+    const fits = target.length === this.size && target instanceof ARRAY_OF[this.dtype];
+    if (!fits) {
+      throw new InputError(
+        `${this.size} values of ${this.dtype} do not fit into a ${target.constructor.name} of ${target.length}.`,
+      );
+    }
+    const storage = this.storage();
+    if (storage.copyTo) await storage.copyTo(target);
+    else target.set((await storage.read()) as never);
   }
 
   /** Copies the array to the host. */

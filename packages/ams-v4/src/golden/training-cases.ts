@@ -26,9 +26,7 @@ export const lossesCase: GoldenHandler = {
     const memory = await memoryOf(testCase, context);
     const texts = idRows(testCase, 'in/texts', 'in/textLen').map((ids) => ids.join(' '));
     for (const text of texts) await memory.write(text);
-    const source = new TrainingTexts(memory);
-    const read = await source.read(texts);
-    const batch = await source.batch(read);
+    const { texts: read, losses: batch } = await new TrainingTexts(memory).of(texts);
     const recon = reconstruction(memory.registry, batch.inputs.hidden);
     const outputs: Record<string, GoldenOutputs[string]> = {
       'out/hidden': read.flatMap(({ hidden }) => [...hidden]),

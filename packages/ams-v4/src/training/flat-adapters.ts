@@ -5,6 +5,7 @@ import type { AdapterParameters } from '../model/adapters.js';
 export type FlatAdapters<T> = { readonly encoders: T; readonly prefix: T; readonly timeAxis: T };
 
 export type Part = keyof FlatAdapters<unknown>;
+export const PARTS: readonly Part[] = ['encoders', 'prefix', 'timeAxis'];
 
 /** The vector of a parameter; none for what no loss reads: geometry, attention to turns before, the axis of the topics. */
 function partOf(path: string): Part | undefined {

@@ -1,6 +1,7 @@
 import type { TransformerParameters } from '@palimpsest/backbone';
 import {
   type Compiled,
+  disposeTree,
   InputError,
   type NDArray,
   ndarray,
@@ -11,7 +12,7 @@ import {
 import { reconstruction } from '../losses/reconstruction.js';
 import type { AdapterParameters } from '../model/adapters.js';
 import type { MemLLM4 } from '../model/mem-llm.js';
-import { AdapterLayout, eachPart, type FlatAdapters, type Part } from './flat-adapters.js';
+import { AdapterLayout, eachPart, type FlatAdapters, PARTS, type Part } from './flat-adapters.js';
 import { batchLosses, type LossBatch, type Losses } from './losses.js';
 import { TrainingTexts } from './training-texts.js';
 import { VectorAdamW } from './vector-adamw.js';
@@ -81,23 +82,24 @@ export class Trainer4 {
     if (texts.length === 0) throw new InputError('A training step needs at least one text.');
     const start = performance.now();
     const { memory } = this;
-    const read = await this.#texts.read(texts);
+    const { texts: read, losses: batch } = await this.#texts.of(texts);
     memory.clear();
     // Nothing but the metric of the descriptive fields looks at what is stored.
     if (memory.config.kakeyaFields) {
       for (const { text, ids, hidden } of read) await memory.writePooled(text, ids, hidden);
     }
-    const batch = await this.#texts.batch(read);
     const recon = reconstruction(memory.registry, batch.inputs.hidden);
     this.#takeAdapters();
     const vectors = eachPart((part) => {
       const data = this.#vectors.parameters(part);
       return ndarray(data, [data.length]);
     });
-    const { gradients, losses, total } = await takeToHost(
-      await this.#step(memory.text.weights, vectors, batch),
-    );
-    this.#vectors.step(eachPart((part) => gradients[part]?.data));
+    const { gradients, ...rest } = await this.#step(memory.text.weights, vectors, batch);
+    const reached = PARTS.filter((part) => gradients[part]);
+    for (const part of reached) await gradients[part]!.copyTo(this.#vectors.gradient(part));
+    disposeTree(gradients);
+    const { losses, total } = await takeToHost(rest);
+    this.#vectors.step(reached);
     memory.setAdapters(this.#source);
     return {
       total: Math.fround(total.data[0]! + recon * weightOf(memory, 'recon')),

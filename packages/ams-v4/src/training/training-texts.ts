@@ -13,24 +13,48 @@ export interface TrainingText {
   readonly hidden: Float32Array;
 }
 
+/** Texts that are trained on together. */
+export interface TrainingBatch {
+  readonly texts: readonly TrainingText[];
+  /** What the losses read. */
+  readonly losses: LossBatch;
+}
+
+/** Batches that are kept: a corpus that is gone through in windows comes back to the same ones. */
+const KEPT_BATCHES = 64;
+
 /**
  * Batches of texts for the losses. The language model is frozen, so the pooled states of texts and of their first halves are made
- * once and kept.
+ * once and kept, and so are whole batches.
  */
 export class TrainingTexts {
   readonly #pooled = new Map<string, Float32Array>();
+  readonly #batches = new Map<string, TrainingBatch>();
 
   constructor(private readonly memory: MemLLM4) {}
 
+  /** Texts as the losses read them: row i is written at time i, alone in its session. */
+  async of(texts: readonly string[]): Promise<TrainingBatch> {
+    const key = JSON.stringify(texts);
+    const known = this.#batches.get(key);
+    if (known) return known;
+    const read = await this.#read(texts);
+    const batch = { texts: read, losses: await this.#batch(read) };
+    const oldest = this.#batches.keys().next().value;
+    if (this.#batches.size >= KEPT_BATCHES && oldest !== undefined) this.#batches.delete(oldest);
+    this.#batches.set(key, batch);
+    return batch;
+  }
+
   /** Ids with special tokens and pooled states of texts. */
-  async read(texts: readonly string[]): Promise<TrainingText[]> {
+  async #read(texts: readonly string[]): Promise<TrainingText[]> {
     const ids = texts.map((text) => this.memory.text.encode(text));
     const hidden = await this.#states(ids);
     return texts.map((text, row) => ({ text, ids: ids[row]!, hidden: hidden[row]! }));
   }
 
-  /** What the losses read of a batch: row i is written at time i, alone in its session. */
-  async batch(texts: readonly TrainingText[]): Promise<LossBatch> {
+  /** What the losses read of a batch. */
+  async #batch(texts: readonly TrainingText[]): Promise<LossBatch> {
     const { memory } = this;
     const { dLLM, lMem, topicTriplet } = memory.config;
     const rows = texts.length;

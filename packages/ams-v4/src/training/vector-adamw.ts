@@ -1,5 +1,4 @@
 import { EngineError, type WasmMemory, wasmKernels } from '@palimpsest/base';
-import type { TypedArray } from '@palimpsest/tensor-core';
 import { kernelsModule } from '../kernels-wasm.js';
 
 /** What assembly/kernels.ts exports; places are byte addresses in `memory`. */
@@ -81,12 +80,15 @@ export class VectorAdamW<Name extends string> {
     return this.#view(name, 0);
   }
 
-  /** One step. A vector without a gradient stays as it is, bit for bit. */
-  step(gradients: Readonly<Partial<Record<Name, TypedArray | undefined>>>): void {
-    const reached = [...this.#places.keys()].filter((name) => gradients[name]);
+  /** Where a step reads the gradient of a vector; it stays as it is. */
+  gradient(name: Name): Float32Array {
+    return this.#view(name, 3);
+  }
+
+  /** One step. @param reached vectors that have a gradient; the others stay as they are, bit for bit */
+  step(reached: readonly Name[]): void {
     let squares = 0;
     for (const name of reached) {
-      this.#view(name, 3).set(gradients[name]!);
       const { places, padded } = this.#places.get(name)!;
       squares += this.#kernels.sumOfSquares(places[3], padded);
     }

@@ -41,13 +41,15 @@ export class OnnxArrays {
     // Only one read may be under way, and the device's memory has to be given back after it.
     let reading: Promise<unknown> | undefined;
     const dispose = () => this.runtime.dispose(tensor);
+    const values = async () => {
+      reading ??= tensor.getData();
+      return (await reading) as TypedArray;
+    };
     const storage: OnnxStorage = {
       tensor,
       // A copy, because the memory is handed out again after the array is gone.
-      read: async () => {
-        reading ??= tensor.getData();
-        return ((await reading) as TypedArray).slice() as TypedArray;
-      },
+      read: async () => (await values()).slice() as TypedArray,
+      copyTo: async (target) => target.set((await values()) as never),
       release: () => {
         this.live.remove(array);
         if (storage.moved) return;
