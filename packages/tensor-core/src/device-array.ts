@@ -75,7 +75,7 @@ export class DeviceArray {
     }
     const storage = this.storage();
     if (storage.copyTo) await storage.copyTo(target);
-    else target.set((await storage.read()) as never);
+    else target.set(await storage.read());
   }
 
   /** Copies the array to the host. */

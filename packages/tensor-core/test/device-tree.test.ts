@@ -32,6 +32,20 @@ describe('trees of device arrays', () => {
     disposeTree([device, host()]);
   });
 
+  it.each(['cpu', 'onnx'] as const)(
+    'are copied into memory that is there, of their own type (%s)',
+    async (name) => {
+      const own = await createEngine(name);
+      const array = own.put(ndarray(Float32Array.of(4, 5), [2]));
+      const target = new Float32Array(3);
+      await array.copyTo(target.subarray(1));
+      expect(Array.from(target)).toEqual([0, 4, 5]);
+      await expect(array.copyTo(target)).rejects.toThrow('2 values of float32');
+      await expect(array.copyTo(new Int32Array(2))).rejects.toThrow('Int32Array');
+      await own.dispose();
+    },
+  );
+
   it('may hold arrays that are on the host already', async () => {
     const mixed = { a: engine.put(ndarray(Float32Array.of(4), [1])), b: ndarray(5) };
     expect(await takeToHost(mixed)).toEqual({ a: ndarray(Float32Array.of(4), [1]), b: ndarray(5) });

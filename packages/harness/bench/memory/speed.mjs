@@ -5,10 +5,18 @@
  * node bench/memory/speed.mjs [--rounds 15] [--threads 1]
  */
 import { parseArgs } from 'node:util';
-import { featuresOf, KeyValueMemory, MemLLM4, TextModel, Trainer4 } from '../../../ams-v4/dist/index.js';
+import {
+  crossBundlePrefix,
+  featuresOf,
+  KeyValueMemory,
+  MemLLM4,
+  TextModel,
+  Trainer4,
+} from '../../../ams-v4/dist/index.js';
 import {
   createEngine,
   crossEntropy,
+  disposeTree,
   ndarray,
   takeToHost,
   tf,
@@ -129,27 +137,64 @@ const single = engine.compile(
   { name: 'one text behind a prefix', freeze: [0] },
 );
 const { lMem, dLLM } = published.config;
-const prefix = ndarray(new Float32Array(lMem * dLLM).fill(0.05), [1, lMem, dLLM]);
 
 const alone = new MemLLM4(frozen, { engine, memory: {} });
 const updates = new Trainer4(new MemLLM4(frozen, { engine, memory: {} }));
+const attention = engine.put(alone.adapters.cross_attn);
+const prefixOf = engine.compile(
+  (parameters, query, fibers) => crossBundlePrefix(parameters, alone.config, query, fibers),
+  { name: 'prefix of one text' },
+);
+const prefixBack = engine.compile(
+  (parameters, queries, fibers, slopes) =>
+    valueAndGradient(
+      (given) =>
+        tf.sum(tf.mul(crossBundlePrefix(given.parameters, alone.config, queries, given.fibers), slopes)),
+      { parameters, fibers },
+    ).gradients,
+  { name: 'way back through the prefixes' },
+);
+const stacked = (rows, shape) => {
+  const size = rows[0].data.length;
+  const data = new Float32Array(rows.length * size);
+  for (const [i, row] of rows.entries()) data.set(row.data, i * size);
+  return ndarray(data, [rows.length, ...shape]);
+};
 
 /**
- * Each text by itself: written, encoded, its first half asked, and a pass forth and back behind the prefix; then an update of the adapters,
- * by a step over texts that are too short for that pass. The way back through the prefix is not counted.
+ * The published schedule: each text by itself is written, read for its coordinates, and its first half asks for its prefix, behind which it
+ * takes a pass forth and back with logits of every token; then one way back for the whole batch through the prefixes (here), and through the
+ * encoders and the other losses with the update, which a step over texts does that are too short for a prefix.
  */
 async function passes(texts) {
   alone.clear();
+  const hidden = [];
+  for (const one of texts) await alone.write(one);
+  for (const one of texts) hidden.push(await alone.pool([text.encode(one)]));
+  const states = stacked(hidden, [dLLM]);
+  const zeros = (width) => ndarray(new Float32Array(texts.length * width), [texts.length, width]);
+  const coordinates = await alone.encode({
+    hidden: states,
+    centroids: zeros(dLLM),
+    timeScalars: zeros(3),
+    surprise: ndarray(new Float32Array(texts.length), [texts.length]),
+    sessionSummary: states,
+  });
+  const fibers = {
+    time: coordinates.time.fiber,
+    topic: coordinates.topic.fiber,
+    ctx: coordinates.ctx.fiber,
+  };
+  const [queries, slopes] = [[], []];
   for (const one of texts) {
     const ids = text.encode(one);
     const half = Math.max(1, Math.floor(ids.length / 2));
-    await alone.write(one);
-    await alone.pool([ids]);
-    await alone.pool([ids.slice(0, half)]);
+    const query = await alone.pool([ids.slice(0, half)]);
+    const prefix = await prefixOf(attention, query, fibers);
     const labels = Int32Array.from({ length: lMem + ids.length }, (_, t) =>
       t >= lMem + half - 1 && t < lMem + ids.length - 1 ? ids[t - lMem + 1] : -1,
     );
-    await takeToHost(
+    const { gradients } = await takeToHost(
       await single(
         alone.text.weights,
         ndarray(Int32Array.from(ids), [1, ids.length], 'int32'),
@@ -157,7 +202,12 @@ async function passes(texts) {
         prefix,
       ),
     );
+    prefix.dispose();
+    queries.push(query);
+    slopes.push(gradients);
   }
+  const back = await prefixBack(attention, stacked(queries, [dLLM]), fibers, stacked(slopes, [lMem, dLLM]));
+  disposeTree(back);
   await updates.step(texts.map(() => 'Yes.'));
 }
 for (const size of [3, 12]) {

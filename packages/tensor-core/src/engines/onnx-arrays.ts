@@ -49,7 +49,7 @@ export class OnnxArrays {
       tensor,
       // A copy, because the memory is handed out again after the array is gone.
       read: async () => (await values()).slice() as TypedArray,
-      copyTo: async (target) => target.set((await values()) as never),
+      copyTo: async (target) => target.set(await values()),
       release: () => {
         this.live.remove(array);
         if (storage.moved) return;
