@@ -256,16 +256,19 @@ describe('the fiber prefix', () => {
         p.out_proj.bias as never,
       );
     };
-    const both = await runOnce(
-      engine(),
-      (p: never, q: tf.Tensor, f: tf.Tensor) => ({
-        fast: attendFibers(p, heads, q, f).output,
-        plain: plain(p, q, f),
-      }),
-      { ...own, in_proj_bias: bias } as never,
-      rng.normalArray([2, width], 0, 1),
-      rng.normalArray([7, width], 0, 1),
-    );
-    expect(maxDifference(both.fast.data, both.plain.data)).toBeLessThan(2e-6);
+    // Fewer queries than memories, and more.
+    for (const rows of [2, 9]) {
+      const both = await runOnce(
+        engine(),
+        (p: never, q: tf.Tensor, f: tf.Tensor) => ({
+          fast: attendFibers(p, heads, q, f).output,
+          plain: plain(p, q, f),
+        }),
+        { ...own, in_proj_bias: bias } as never,
+        rng.normalArray([rows, width], 0, 1),
+        rng.normalArray([7, width], 0, 1),
+      );
+      expect(maxDifference(both.fast.data, both.plain.data)).toBeLessThan(2e-6);
+    }
   });
 });

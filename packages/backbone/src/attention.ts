@@ -2,8 +2,8 @@ import { softmax, tf } from '@palimpsest/tensor-core';
 import { groupProduct } from './group-product.js';
 
 export interface AttentionResult {
-  /** `[batch · time, heads · headWidth]` */
-  readonly read: tf.Tensor2D;
+  /** `[batch · time, heads · headWidth]`, or as many rows as go on. */
+  readonly read: tf.Tensor;
   /** `[batch, heads, queries, columns]` of the newest queries, when asked for. */
   readonly probabilities?: tf.Tensor4D | undefined;
 }
@@ -25,16 +25,28 @@ export function attend(
   observed = 0,
 ): AttentionResult {
   const [batch, heads, time, width] = query.shape as [number, number, number, number];
+  const { byHead, probabilities } = attendByHead(query, keys, values, mask, observed);
+  const merged = time === 1 ? byHead : tf.transpose(byHead, [0, 2, 1, 3]);
+  return { read: tf.reshape(merged, [batch * time, heads * width]) as tf.Tensor2D, probabilities };
+}
+
+/** `attend` with what every head read by itself: `[batch, heads, time, headWidth]`. */
+export function attendByHead(
+  query: tf.Tensor,
+  keys: tf.Tensor,
+  values: tf.Tensor,
+  mask: tf.Tensor,
+  observed = 0,
+): Pick<AttentionResult, 'probabilities'> & { readonly byHead: tf.Tensor } {
+  const [batch, heads, time, width] = query.shape as [number, number, number, number];
   const [, keyValueHeads, columns] = keys.shape as [number, number, number, number];
   const group = heads / keyValueHeads;
   const stacked = group === 1 ? query : tf.reshape(query, [batch, keyValueHeads, group * time, width]);
   const scores = tf.matMul(stacked, keys, false, true);
   const masked = addMask(scores, mask, [batch, keyValueHeads, group, time, columns]);
   const probabilities = softmax(masked);
-  const read = tf.reshape(tf.matMul(probabilities, values), [batch, heads, time, width]);
-  const merged = time === 1 ? read : tf.transpose(read, [0, 2, 1, 3]);
   return {
-    read: tf.reshape(merged, [batch * time, heads * width]) as tf.Tensor2D,
+    byHead: tf.reshape(tf.matMul(probabilities, values), [batch, heads, time, width]),
     probabilities:
       observed > 0 ? newestQueries(probabilities, [batch, heads, time, columns], observed) : undefined,
   };

@@ -9,7 +9,7 @@ import {
   swiGlu,
   tf,
 } from '@palimpsest/tensor-core';
-import { type AttentionResult, attend, attendBeside } from './attention.js';
+import { type AttentionResult, attend, attendBeside, attendByHead } from './attention.js';
 import type { LayerCache } from './cache.js';
 import type { TransformerConfig } from './config.js';
 import { lowRankUpdate } from './lora/low-rank-update.js';
@@ -27,9 +27,9 @@ export interface KeyValuePrefix {
 
 /** How a block goes over the rows of texts without their padding, and which of them go on behind its attention. */
 export interface RowSelection {
-  /** Rows `[rows, width]` at their places among texts with padding, `[batch · time, width]`. */
+  /** Heads of rows, `[rows, heads · headWidth]`, at their places among texts with padding: `[batch, heads, time, headWidth]`. */
   spread(rows: tf.Tensor): tf.Tensor;
-  /** The rows that go on, `[kept, width]`, of what attention read for all queries, `[batch · queries, width]`. */
+  /** The rows that go on, `[kept, heads · headWidth]`, of what every head read: `[batch, heads, queries, headWidth]`. */
   collect(read: tf.Tensor): tf.Tensor;
   /** Those that go on; absent when all rows do. */
   readonly kept?: {
@@ -91,8 +91,7 @@ export function blockForward(parameters: AnyBlock, rows: tf.Tensor, context: Blo
   const { config, plan, cache, selection } = context;
   const attention = attentionForward(parameters, rows, context);
   const kept = selection?.kept ? selection.kept.rows(rows) : rows;
-  const read = selection ? selection.collect(attention.read) : attention.read;
-  const attended = addBranch(kept, read, parameters.output, parameters.outputNorm, context, 0);
+  const attended = addBranch(kept, attention.read, parameters.output, parameters.outputNorm, context, 0);
   const hidden = normalise(attended, parameters.mlpNorm, config);
   const expanded = activate(affine(hidden, parameters.up), config);
   return {
@@ -135,12 +134,14 @@ interface AttentionForward extends AttentionResult {
 function attentionForward(parameters: AnyBlock, rows: tf.Tensor, context: BlockContext): AttentionForward {
   const { config, batch, time, cache, plan, prefix, slotBias, selection } = context;
   const { heads, keyValueHeads, headWidth } = config;
-  const own = affine(normalise(rows, parameters.attentionNorm, config), parameters.queryKeyValue);
-  const packed = selection ? selection.spread(own) : own;
+  const packed = affine(normalise(rows, parameters.attentionNorm, config), parameters.queryKeyValue);
   const turned = heads + keyValueHeads;
   const all = turned + keyValueHeads;
-  const split =
-    time === 1 ? tf.reshape(packed, [batch, all, 1, headWidth]) : byHead(packed, batch, time, all);
+  const split = selection
+    ? selection.spread(packed)
+    : time === 1
+      ? tf.reshape(packed, [batch, all, 1, headWidth])
+      : byHead(packed, batch, time, all);
   const [packedHeads, v] = tf.split(split, [turned, keyValueHeads], 1) as [tf.Tensor, tf.Tensor];
   const queryKey = normaliseHeads(parameters, packedHeads, config);
   const rotated = context.angles ? rotate(queryKey, context.angles) : queryKey;
@@ -166,7 +167,11 @@ function attentionForward(parameters: AnyBlock, rows: tf.Tensor, context: BlockC
       }
     : { keys: keys.visible, values: values.visible };
   const mask = slotBias ? tf.add(plan.mask, biasOfColumns(slotBias, context)) : plan.mask;
-  const result = attend(query, seen.keys, seen.values, chosen(mask), context.observedQueries);
+  if (selection) {
+    const { byHead: read } = attendByHead(query, seen.keys, seen.values, chosen(mask));
+    return { read: selection.collect(read), keys: keys.next, values: values.next };
+  }
+  const result = attend(query, seen.keys, seen.values, mask, context.observedQueries);
   return { ...result, ...queries, keys: keys.next, values: values.next };
 }
 

@@ -23,11 +23,15 @@ import { embedPositions, placeRows } from './positions.js';
 export interface PackedTexts<T = tf.Tensor> {
   /** int32 `[rows]`, distinct: flat places `text · time + t` of the rows. */
   readonly places: T;
+  /** int32 `[rows · (heads + 2 keyValueHeads)]`: where each head of each row lies in `[batch, heads + 2 keyValueHeads, time]`. */
+  readonly spread: T;
+  /** int32 `[rows · heads]`: where what each head read for each row lies in `[batch, heads, time]`. */
+  readonly collect: T;
   /** int32 `[read]`, distinct: which of the rows are read. */
   readonly read: T;
   /** float32 `[batch, 1, most, time]`: 1 where the i-th row of a text that is read stands at t. */
   readonly queries: T;
-  /** int32 `[read]`, distinct: flat places `text · most + i` of the rows that are read. */
+  /** int32 `[read · heads]`: where what each head read for each row that is read lies in `[batch, heads, most]`. */
   readonly slots: T;
 }
 
@@ -52,14 +56,26 @@ function filled(list: readonly number[], count: number, bound: number): Int32Arr
   return Int32Array.from([...list, ...others]);
 }
 
+/** Where heads of rows lie in `[batch, heads, time]`, from places `text · time + t` of the rows. */
+function byHead(places: Int32Array, heads: number, time: number): NDArray<'int32'> {
+  const list = new Int32Array(places.length * heads);
+  for (const [row, place] of places.entries()) {
+    const first = place + Math.floor(place / time) * (heads - 1) * time;
+    for (let head = 0; head < heads; head++) list[row * heads + head] = first + head * time;
+  }
+  return ndarray(list, [list.length], 'int32');
+}
+
 /**
  * How texts of unequal length are packed.
+ * @param model heads of the transformer that reads them
  * @param texts rows of each text that are no padding, those of a prefix included, and which of them are read, in the order of their results
  * @param time rows of each text with its padding
  * @returns rows that fill a number up come behind those that are read; nothing is to be made of their logits
  * @throws InputError when no row is read, or one that a text does not have, or one twice.
  */
 export function packTexts(
+  { heads, keyValueHeads }: Pick<TransformerConfig, 'heads' | 'keyValueHeads'>,
   texts: readonly { readonly length: number; readonly read: readonly number[] }[],
   time: number,
 ): PackedTexts<NDArray> {
@@ -82,8 +98,15 @@ export function packTexts(
   const queries = new Float32Array(batch * most * time);
   for (const { text, i, place } of wanted) queries[(text * most + i) * time + (place % time)] = 1;
   const list = (values: Int32Array) => ndarray(values, [values.length], 'int32');
+  const slots = filled(
+    wanted.map(({ text, i }) => text * most + i),
+    count,
+    batch * most,
+  );
   return {
     places: list(places),
+    spread: byHead(places, heads + 2 * keyValueHeads, time),
+    collect: byHead(places, heads, time),
     read: list(
       filled(
         wanted.map(({ place }) => rowAt.get(place)!),
@@ -92,13 +115,7 @@ export function packTexts(
       ),
     ),
     queries: ndarray(queries, [batch, 1, most, time]),
-    slots: list(
-      filled(
-        wanted.map(({ text, i }) => text * most + i),
-        count,
-        batch * most,
-      ),
-    ),
+    slots: byHead(slots, heads, most),
   };
 }
 
@@ -113,7 +130,7 @@ export function runPacked(
   tables: DecoderTables,
   parameters: TransformerParameters<tf.Tensor, Matrix>,
   input: Pick<DecoderInput, 'tokens' | 'softPrefix'>,
-  { places, read, queries, slots }: PackedTexts,
+  packed: PackedTexts,
   state: TransformerState,
 ): tf.Tensor2D {
   const rows = inputRows(config, parameters, input);
@@ -122,16 +139,25 @@ export function runPacked(
   const embedded = embedPositions(config, tables, parameters, rows.embeddings, where);
   const anglesOf = layerAngles(config, tables, where, time);
   const planOf = cachePlans(config, rows, where, state, undefined);
-  const all: RowSelection = {
-    spread: (x) => spreadRows(x, places, batch * time),
-    collect: (x) => pickRows(x, places),
-  };
+  const { headWidth, heads, keyValueHeads } = config;
+  const rowsOfHeads = (x: tf.Tensor) => tf.reshape(x, [x.size / headWidth, headWidth]);
+  const every = heads + 2 * keyValueHeads;
+  const atPlaces = (x: tf.Tensor) =>
+    tf.reshape(spreadRows(rowsOfHeads(x), packed.spread, batch * every * time), [
+      batch,
+      every,
+      time,
+      headWidth,
+    ]);
+  const collected = (list: tf.Tensor) => (x: tf.Tensor) =>
+    tf.reshape(pickRows(rowsOfHeads(x), list), [list.size / heads, heads * headWidth]);
+  const all: RowSelection = { spread: atPlaces, collect: collected(packed.collect) };
   const last: RowSelection = {
-    spread: all.spread,
-    collect: (x) => pickRows(x, slots),
-    kept: { rows: (x) => pickRows(x, read), queries: (x) => tf.matMul(queries, x) },
+    spread: atPlaces,
+    collect: collected(packed.slots),
+    kept: { rows: (x) => pickRows(x, packed.read), queries: (x) => tf.matMul(packed.queries, x) },
   };
-  let x = pickRows(tf.reshape(embedded, [batch * time, config.modelWidth]), places);
+  let x = pickRows(tf.reshape(embedded, [batch * time, config.modelWidth]), packed.places);
   parameters.blocks.forEach((block, layer) => {
     x = blockForward(block, x, {
       config,

@@ -9,6 +9,7 @@ const LENGTHS = [5, 9, 2];
 /** Rows that are read, the prefix counted: not in order, and none of the last text but its last. */
 const READ = [[6, 4, 5], [11], [4]];
 const TIME = 10;
+const HEADS = { heads: 4, keyValueHeads: 2 };
 
 const models: Readonly<Record<string, Partial<TransformerOptions>>> = {
   'learned positions': { context: 16 },
@@ -28,10 +29,12 @@ const prefix = ndarray(
   Float32Array.from({ length: LENGTHS.length * SLOTS * 16 }, (_, i) => Math.sin(1.7 * i)),
   [LENGTHS.length, SLOTS, 16],
 );
-const packed = packTexts(
-  LENGTHS.map((length, text) => ({ length: SLOTS + length, read: READ[text]! })),
-  SLOTS + TIME,
-);
+const pack = (heads: { readonly heads: number; readonly keyValueHeads: number }) =>
+  packTexts(
+    heads,
+    LENGTHS.map((length, text) => ({ length: SLOTS + length, read: READ[text]! })),
+    SLOTS + TIME,
+  );
 const count = READ.flat().length;
 
 /** A sum over logits in which each of them counts otherwise, `[rows, vocabSize]`. */
@@ -88,7 +91,7 @@ describe.each(Object.entries(models))('packed texts and a model with %s', (_name
           ),
         };
       };
-      const one = await runOnce(engine, together, params, packed, tokens, prefix);
+      const one = await runOnce(engine, together, params, pack(model.options), tokens, prefix);
       const each = await runOnce(engine, alone, params, tokens, prefix);
       for (const part of ['value', 'gradients', 'logits'] as const) {
         const [a, b] = [one[part]!.data, each[part]!.data];
@@ -100,20 +103,22 @@ describe.each(Object.entries(models))('packed texts and a model with %s', (_name
 
 describe('packing', () => {
   it('lists every row once, those that are read in their order, and fills numbers up with others', () => {
-    const { places, read, slots, queries } = packed;
+    const { places, spread, collect, read, slots, queries } = pack(HEADS);
     expect(new Set(places.data).size).toBe(places.data.length);
     expect(places.data.length).toBe(Math.min(32, LENGTHS.length * (SLOTS + TIME)));
     expect(new Set(read.data).size).toBe(read.data.length);
-    expect(new Set(slots.data).size).toBe(read.data.length);
+    expect(new Set(slots.data).size).toBe(HEADS.heads * read.data.length);
+    expect(new Set(spread.data).size).toBe(8 * places.data.length);
+    expect(new Set(collect.data).size).toBe(HEADS.heads * places.data.length);
     const rows = READ.flatMap((list, text) => list.map((t) => text * (SLOTS + TIME) + t));
     expect(Array.from(read.data.slice(0, count), (row) => places.data[row])).toEqual(rows);
     expect(Float32Array.from(queries.data).reduce((sum, value) => sum + value, 0)).toBe(count);
   });
 
   it('refuses rows that a text does not have, rows that are named twice, and texts of which nothing is read', () => {
-    expect(() => packTexts([{ length: 3, read: [3] }], 8)).toThrow('[3]');
-    expect(() => packTexts([{ length: 3, read: [1, 1] }], 8)).toThrow('[1, 1]');
-    expect(() => packTexts([{ length: 9, read: [1] }], 8)).toThrow('9 rows');
-    expect(() => packTexts([{ length: 3, read: [] }], 8)).toThrow('at least one row');
+    expect(() => packTexts(HEADS, [{ length: 3, read: [3] }], 8)).toThrow('[3]');
+    expect(() => packTexts(HEADS, [{ length: 3, read: [1, 1] }], 8)).toThrow('[1, 1]');
+    expect(() => packTexts(HEADS, [{ length: 9, read: [1] }], 8)).toThrow('9 rows');
+    expect(() => packTexts(HEADS, [{ length: 3, read: [] }], 8)).toThrow('at least one row');
   });
 });

@@ -2,6 +2,7 @@ import {
   type PackedTexts,
   packTexts,
   type Transformer,
+  type TransformerConfig,
   type TransformerParameters,
 } from '@palimpsest/backbone';
 import { crossEntropy, type NDArray, ndarray, type tf } from '@palimpsest/tensor-core';
@@ -25,11 +26,13 @@ export interface AnchorBatch<T = NDArray> {
  * First halves of the texts that are long enough, and what is to be predicted of the second.
  * @param texts ids without special tokens
  * @param slots slots of the prefix
+ * @param model heads of the language model
  * @returns nothing when no text has four tokens
  */
 export function anchorBatch(
   texts: readonly (readonly number[])[],
   slots: number,
+  model: Pick<TransformerConfig, 'heads' | 'keyValueHeads'>,
   padded: (texts: readonly (readonly number[])[]) => { tokens: Int32Array; time: number },
 ): { firstHalves: number[][]; batch: AnchorBatch } | undefined {
   const long = texts.filter(({ length }) => length >= SHORTEST);
@@ -38,6 +41,7 @@ export function anchorBatch(
   const splits = long.map(({ length }) => Math.max(1, Math.floor(length / 2)));
   const targets = long.map((ids, text) => ids.slice(splits[text]));
   const packed = packTexts(
+    model,
     long.map(({ length }, text) => ({
       length: slots + length - 1,
       read: targets[text]!.map((_, j) => slots + splits[text]! - 1 + j),

@@ -63,7 +63,7 @@ export class TrainingTexts {
       dLLM,
     );
     const plain = texts.map(({ text }) => memory.text.encode(text, false));
-    const anchor = anchorBatch(plain, lMem, (list) => memory.text.padded(list));
+    const anchor = anchorBatch(plain, lMem, memory.text.model.options, (list) => memory.text.padded(list));
     return {
       inputs: {
         hidden,
