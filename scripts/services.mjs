@@ -33,8 +33,8 @@ const services = [
     examine: 'graphics-adapter.mjs',
   },
   {
-    name: 'low-bit',
-    title: 'Tests of kernels for weights of 8 and 4 bits',
+    name: 'kernels',
+    title: 'Tests of kernels that decode transformers',
     programs: ['node'],
     examine: 'byte-products.mjs',
   },

@@ -83,6 +83,7 @@ if (values.python) {
   const words = [script, folder, String(threads)];
   row('transformers, float32', Number(execFileSync(values.python, words, { input: [...ids].join(' ') })));
 }
+row('ours, 32bit, token by token', await decoded('F32', '32bit', ids));
 row('llama.cpp, F32', await theirs('F32', ids));
 row('ours, 8bit', (await ours('F32', '8bit')).loss);
 row('ours, 8bit, token by token', await decoded('F32', '8bit', ids));

@@ -3,7 +3,7 @@
 import { exponential, laneSum, laneSums, lanesMax } from '../../base/assembly/lanes';
 
 /** sum + a b, rounded once where the processor can. */
-function fused(sum: v128, a: v128, b: v128): v128 {
+export function fused(sum: v128, a: v128, b: v128): v128 {
   return f32x4.relaxed_madd(a, b, sum);
 }
 

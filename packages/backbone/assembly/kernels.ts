@@ -1,8 +1,9 @@
-// The inner loops of transformers whose weights are blocks of 8 or 4 bits, in AssemblyScript: WebAssembly with the dot product of
+// The inner loops of transformers whose weights are blocks of 8 or 4 bits or numbers of 32, in AssemblyScript: WebAssembly with the dot product of
 // four bytes of relaxed SIMD, in a memory that threads share. `node scripts/kernels.mjs backbone` compiles this file into
 // src/kernels-wasm.ts. All addresses are bytes; widths are multiples of 4, inputs of matrices of 32, outputs of 16.
 
 import { attendQueries } from './attention';
+import { multiplyFloats } from './floats';
 import { multiplyGroups } from './products';
 
 export { turn } from '../../base/assembly/kernels';
@@ -86,7 +87,17 @@ function perform(part: i32): void {
     return;
   }
   const from = part * job.part;
-  const to = min(job.groups, from + job.part);
+  multiplySome(from, min(job.groups, from + job.part));
+}
+
+/** The job's product for some groups of rows. */
+function multiplySome(from: i32, to: i32): void {
+  const blocks = job.blocks;
+  if (job.bits === 32) {
+    const bytes = (<usize>blocks) << 7;
+    multiplyFloats(job.y, job.w, job.x, job.bias, from, to, bytes, job.tokens, job.stride);
+    return;
+  }
   multiplyGroups(
     job.y,
     job.w,
@@ -94,7 +105,7 @@ function perform(part: i32): void {
     job.bias,
     from,
     to,
-    job.blocks,
+    blocks,
     job.bits,
     job.tokens,
     job.stride,
@@ -160,8 +171,9 @@ export function end(): void {
 
 /**
  * y = W x + bias for several rows.
- * @param y `[tokens, 16 groups]`
- * @param x what `roundRows` left of each row, or `roundRowsFine`
+ * @param y `[tokens, 16 groups]`, with 32 bits `[tokens, groups]`
+ * @param x what `roundRows` left of each row, or `roundRowsFine`; with 32 bits the rows themselves
+ * @param groups of sixteen outputs, with 32 bits of one
  * @param parts that threads take one by one
  */
 export function multiply(
@@ -176,11 +188,6 @@ export function multiply(
   isFine: bool,
   parts: i32,
 ): void {
-  const stride = (<usize>groups) << 6;
-  if (parts === 1) {
-    multiplyGroups(y, w, x, bias, 0, groups, blocks, bits, tokens, stride, isFine, wide);
-    return;
-  }
   job.isAttention = 0;
   job.y = y;
   job.w = w;
@@ -192,8 +199,9 @@ export function multiply(
   job.bits = bits;
   job.isFine = isFine;
   job.tokens = tokens;
-  job.stride = stride;
-  share(parts);
+  job.stride = (<usize>groups) << (bits === 32 ? 2 : 6);
+  if (parts === 1) multiplySome(0, groups);
+  else share(parts);
 }
 
 /**

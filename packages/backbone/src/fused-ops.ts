@@ -107,6 +107,25 @@ export function fusedAttention(
   };
 }
 
+const linearOp = defineOp<Record<string, never>>({
+  name: 'FusedLinear',
+  infer: ([x, weight]) => [{ shape: [...x!.shape.slice(0, -1), weight!.shape[0]!], dtype: 'float32' }],
+  compose: onlyInGraphs('FusedLinear'),
+  trace: (graph, [x, weight, bias]) => {
+    const result = { ...outputOf(x!), shape: [...x!.shape.slice(0, -1), weight!.shape[0]!] };
+    const product = graph.node('FusedMatMul', [x, weight], result, { transB: 1 }, 'com.microsoft');
+    return [bias ? graph.node('Add', [product, bias], result) : product];
+  },
+});
+
+/**
+ * `linear` for any number of rows, by a weight that is an input of the graph.
+ * @param x `[1, time, in]`
+ * @param weight `[out, in]`
+ */
+export const fusedLinear = (x: tf.Tensor, weight: tf.Tensor, bias?: tf.Tensor): tf.Tensor =>
+  linearOp(bias ? [x, weight, bias] : [x, weight], {})[0]!;
+
 const lastRowOp = defineOp<Record<string, never>>({
   name: 'LastRow',
   infer: ([x]) => [{ shape: [1, 1, x!.shape[2]!], dtype: 'float32' }],

@@ -11,7 +11,14 @@ import {
 import { activate } from './block.js';
 import type { LayerCache } from './cache.js';
 import type { TransformerConfig } from './config.js';
-import { fusedAttention, fusedRmsNorm, fusedSiluGate, type Lengths, lastRow } from './fused-ops.js';
+import {
+  fusedAttention,
+  fusedLinear,
+  fusedRmsNorm,
+  fusedSiluGate,
+  type Lengths,
+  lastRow,
+} from './fused-ops.js';
 import { embeddingFactor } from './input-rows.js';
 import type { Affine, BlockParameters, Norm, TransformerParameters } from './parameters.js';
 import type { Angles } from './position-angles.js';
@@ -74,7 +81,7 @@ export function runFused(
     return next;
   });
   const head = parameters.head?.weight ?? parameters.tokenEmbedding;
-  return { logits: matrixLinear(lastRow(normal), head), layers: caches };
+  return { logits: affine(lastRow(normal), { weight: head }), layers: caches };
 }
 
 function embed(
@@ -88,7 +95,8 @@ function embed(
   return positions ? tf.add(scaled, embedding(parameters.positionEmbedding!, positions)) : scaled;
 }
 
-const affine = (x: tf.Tensor, { weight, bias }: AnyAffine): tf.Tensor => matrixLinear(x, weight, bias);
+const affine = (x: tf.Tensor, { weight, bias }: AnyAffine): tf.Tensor =>
+  weight instanceof tf.Tensor ? fusedLinear(x, weight, bias) : matrixLinear(x, weight, bias);
 
 const norm = (x: tf.Tensor, { gain, bias }: Norm, { normEpsilon }: TransformerConfig): tf.Tensor =>
   bias ? layerNorm(x, gain, bias, normEpsilon) : fusedRmsNorm(x, gain, normEpsilon);

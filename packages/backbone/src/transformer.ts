@@ -17,14 +17,15 @@ import {
 } from './config.js';
 import { type DecoderOptions, type DecoderResult, decoderTables, runDecoder } from './decoder.js';
 import type { FrozenMatrices } from './frozen-transformer.js';
-import { FusedDecoder, isFusible } from './fused-decoder.js';
+import { FusedDecoder } from './fused-decoder.js';
+import { isFusible } from './fused-forms.js';
 import { GrowingDecoder, growsWithText } from './growing-decoder.js';
 import { EvictingHostForm } from './host/evicting-form.js';
 import { TransformerHostForm } from './host/form.js';
 import { fitsHost, fitsHostEvicting, HostWeights } from './host/weights.js';
 import type { DecoderInput } from './input-rows.js';
-import { LowBitDecoder } from './low-bit/decoder.js';
-import { fitsLowBits } from './low-bit/weights.js';
+import { KernelDecoder } from './kernels/decoder.js';
+import { fitsKernels } from './kernels/weights.js';
 import { type PackedTexts, runPacked } from './packed-texts.js';
 import { initParameters, type TransformerParameters, transformerParameterGroups } from './parameters.js';
 
@@ -175,8 +176,8 @@ export function transformerOver<P>(
     ...model,
     decoder: (engine, params, decoding) => {
       const graph = async () => byGraph(engine, params, decoding);
-      return matrices && decoding?.freeze !== false && fitsLowBits(engine, config, matrices)
-        ? LowBitDecoder.create(engine, config, matrices, params, graph)
+      return matrices && decoding?.freeze !== false && fitsKernels(engine, config, matrices)
+        ? KernelDecoder.create(engine, model, matrices, params, graph)
         : graph();
     },
   };

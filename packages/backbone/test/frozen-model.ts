@@ -54,7 +54,7 @@ export function frozenModel(options: Partial<TransformerOptions>, bits?: 4 | 8, 
   const others = Object.fromEntries(
     Object.entries(treeToRecord<NDArray>(params)).filter(([path]) => !isMatrix(path)),
   );
-  return { model: createFrozenTransformer(model.options, matrices), others };
+  return { model: createFrozenTransformer(model.options, matrices), others, matrices };
 }
 
 /** What weights of few bits stand for, row by row. */

@@ -89,6 +89,12 @@ export interface Engine {
   ): Compiled<Args, Out>;
   /** Copies a tree of host arrays to the engine. */
   put<T>(tree: T): MapLeaves<T, NDArray, DeviceArray>;
+  /**
+   * Device arrays over host arrays in memory that threads share: nothing is copied, and a call that is given one by donation
+   * writes there. The memory stays the caller's, who leaves it alone while a call is under way.
+   * @returns nothing where the engine does not compute in such memory.
+   */
+  adopt?<T>(tree: T): Promise<MapLeaves<T, NDArray, DeviceArray> | undefined>;
   memory(): EngineMemory;
   /** Releases everything the engine holds; the engine cannot be used afterwards. */
   dispose(): Promise<void>;

@@ -32,15 +32,12 @@ export interface Indexed {
 export class DirectionIndexes {
   readonly #bundles = new Map<BundleName, VectorIndex>();
   readonly #joint: VectorIndex | undefined;
-  /** The directions of an entry or of a query behind one another; indexes copy what they take. */
-  readonly #joined: Float32Array;
 
   constructor(
     private readonly config: StoreConfig,
     private readonly indexed: Indexed,
     saved: SavedGraphs = {},
   ) {
-    this.#joined = new Float32Array(this.#width(BUNDLES));
     if (config.fusedWeights) {
       this.#joint = this.#empty(BUNDLES, { ef: JOINT_EF });
       this.#fill('joint', this.#joint, saved.joint);
@@ -78,19 +75,19 @@ export class DirectionIndexes {
   /** What the index of a bundle, or the joint one, is over. */
   *#vectors(name: GraphName): IterableIterator<[number, Float32Array]> {
     for (const entry of this.indexed.entries()) {
-      yield [entry.mid, name === 'joint' ? this.#join(entry) : entry[`${name}Dirn`]];
+      yield [entry.mid, name === 'joint' ? this.#joined(entry) : entry[`${name}Dirn`]];
     }
   }
 
   insert(mid: number, directions: Directions): void {
     for (const [bundle, index] of this.#bundles) index.insert(mid, directions[`${bundle}Dirn`]);
-    this.#joint?.insert(mid, this.#join(directions));
+    this.#joint?.insert(mid, this.#joined(directions));
   }
 
   /** @param changed bundles whose direction is another one now */
   update(mid: number, directions: Directions, changed: readonly BundleName[]): void {
     for (const bundle of changed) this.#bundles.get(bundle)?.update(mid, directions[`${bundle}Dirn`]);
-    if (changed.length > 0) this.#joint?.update(mid, this.#join(directions));
+    if (changed.length > 0) this.#joint?.update(mid, this.#joined(directions));
   }
 
   remove(mid: number): void {
@@ -103,7 +100,7 @@ export class DirectionIndexes {
     const ids = (hits: readonly SearchHit[]) => hits.map(({ id }) => id);
     // Where no bundle counts there is no joint direction to look along.
     if (this.#joint && asked.some(({ weight }) => weight !== 0)) {
-      return ids(this.#joint.search(this.#joinQuery(asked), count));
+      return ids(this.#joint.search(this.#joinedQuery(asked), count));
     }
     return new Set(asked.flatMap(({ bundle, unit }) => ids(this.of(bundle).search(unit, count))));
   }
@@ -117,7 +114,7 @@ export class DirectionIndexes {
     return problems.concat(joint.map((problem) => `joint index: ${problem}`));
   }
 
-  #join(directions: Directions): Float32Array {
+  #joined(directions: Directions): Float32Array {
     return this.#laidOut((bundle) => ({
       direction: directions[`${bundle}Dirn`],
       factor: Math.sqrt(this.#weights[bundle]),
@@ -125,7 +122,7 @@ export class DirectionIndexes {
   }
 
   /** A query whose weights need not be those of the index: what its bundles count more, its directions are longer. */
-  #joinQuery(asked: readonly AskedBundle[]): Float32Array {
+  #joinedQuery(asked: readonly AskedBundle[]): Float32Array {
     return this.#laidOut((bundle) => {
       const own = asked.find((one) => one.bundle === bundle);
       return own && { direction: own.unit, factor: own.weight / Math.sqrt(this.#weights[bundle]) };
@@ -136,7 +133,7 @@ export class DirectionIndexes {
   #laidOut(
     of: (bundle: BundleName) => { direction: ArrayLike<number>; factor: number } | undefined,
   ): Float32Array {
-    const joined = this.#joined.fill(0);
+    const joined = new Float32Array(this.#width(BUNDLES));
     let at = 0;
     for (const bundle of BUNDLES) {
       const { direction, factor } = of(bundle) ?? { direction: [], factor: 0 };

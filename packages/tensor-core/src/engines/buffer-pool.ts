@@ -28,6 +28,8 @@ export class BufferPool {
 
   /** Takes memory back; nobody may use it afterwards. */
   give(dtype: DType, buffer: TypedArray): void {
+    // What threads share belongs to who made it.
+    if (!(buffer.buffer instanceof ArrayBuffer)) return;
     if (this.#idleBytes + buffer.byteLength > MAX_IDLE_BYTES) return;
     const key = `${dtype}${buffer.length}`;
     const list = this.#idle.get(key) ?? [];

@@ -1,4 +1,4 @@
-import { InputError, isNDArray, type MapLeaves, type NDArray, treeMap } from '@palimpsest/base';
+import { InputError, isNDArray, type MapLeaves, type NDArray, ndarray, treeMap } from '@palimpsest/base';
 import { whileBusy } from '../busy.js';
 import type { DeviceArray } from '../device-array.js';
 import type {
@@ -9,6 +9,7 @@ import type {
   EngineMemory,
   EngineName,
 } from '../engine.js';
+import { tf } from '../tf.js';
 import { ArgumentBinder } from './argument-binder.js';
 import { GraphCache, type GraphTable } from './graph-cache.js';
 import type { GraphLimits } from './graph-limits.js';
@@ -32,6 +33,7 @@ export class OnnxEngine implements Engine {
   readonly #arrays: OnnxArrays;
   readonly #graphs: GraphCache<Program>;
   readonly #files: RuntimeFiles | undefined;
+  #readsShared: Promise<boolean> | undefined;
 
   constructor(
     readonly name: EngineName,
@@ -101,6 +103,11 @@ export class OnnxEngine implements Engine {
     });
   }
 
+  async adopt<T>(tree: T): Promise<MapLeaves<T, NDArray, DeviceArray> | undefined> {
+    this.#readsShared ??= this.#triesShared();
+    return (await this.#readsShared) ? this.#over(tree) : undefined;
+  }
+
   memory(): EngineMemory {
     return {
       ...this.#arrays.live.memory(),
@@ -113,5 +120,30 @@ export class OnnxEngine implements Engine {
     this.#arrays.disposeAll();
     await this.#graphs.clearAll();
     await this.runtime.close?.();
+  }
+
+  /** Whether the runtime takes memory that threads share; Node.js 20 refuses to hand it over. */
+  async #triesShared(): Promise<boolean> {
+    if (!this.runtime.sharesMemory || typeof SharedArrayBuffer === 'undefined') return false;
+    const twice = this.compile((x: tf.Tensor) => tf.add(x, x), { name: 'shared memory' });
+    const x = this.#over(ndarray(new Float32Array(new SharedArrayBuffer(4)).fill(1), [1]));
+    try {
+      const result = await twice(x);
+      const isRead = (await result.item()) === 2;
+      result.dispose();
+      return isRead;
+    } catch {
+      return false;
+    } finally {
+      x.dispose();
+      await twice.dispose();
+    }
+  }
+
+  /** Device arrays in the memory of host arrays. */
+  #over<T>(tree: T): MapLeaves<T, NDArray, DeviceArray> {
+    return treeMap<NDArray, DeviceArray, T>(tree, ({ data, dtype, shape }) =>
+      this.#arrays.hold(this.#arrays.tensor(dtype, data, shape), dtype, shape),
+    );
   }
 }

@@ -4,14 +4,14 @@ import type { TransformerConfig } from '../config.js';
 import type { OtherParameters } from '../frozen-transformer.js';
 import { type Affine, makeWithMatrices, type Norm, type TransformerParameters } from '../parameters.js';
 import { layerFrequencies, type RotarySpeeds, rotarySpeeds } from '../rotary-frequencies.js';
-import type { LowBitCache } from './cache.js';
-import type { LowBitKernels, LowBitMatrix } from './kernels.js';
-import type { LowBitMatrices } from './weights.js';
+import type { KernelCache } from './cache.js';
+import type { KernelMatrix, TransformerKernels } from './kernels.js';
+import type { KernelMatrices } from './weights.js';
 
 /** Tokens that are read side by side; others have their turn between two such pieces. */
 export const MOST_ROWS = 64;
 
-type Parameters = TransformerParameters<Place, LowBitMatrix>;
+type Parameters = TransformerParameters<Place, KernelMatrix>;
 type Block = Parameters['blocks'][number];
 
 /** Room for what tokens are on their way. */
@@ -34,9 +34,11 @@ interface Scratch {
 }
 
 /** Tokens of a transformer of Llama's shape on the processor: `blockForward` for rows of one text. */
-export class LowBitTokens {
-  readonly kernels: LowBitKernels;
+export class KernelTokens {
+  readonly kernels: TransformerKernels;
   readonly #parameters: Parameters;
+  /** What is no matrix, by path. */
+  readonly #others = new Map<string, Place>();
   readonly #scratch: Scratch;
   readonly #speeds: RotarySpeeds;
   /** Whether a layer's queries and keys are turned. */
@@ -45,13 +47,13 @@ export class LowBitTokens {
 
   constructor(
     readonly config: TransformerConfig,
-    private readonly matrices: LowBitMatrices,
+    private readonly matrices: KernelMatrices,
     others: OtherParameters<NDArray>,
   ) {
     this.kernels = matrices.kernels;
-    this.#parameters = makeWithMatrices<Place, LowBitMatrix>(
+    this.#parameters = makeWithMatrices<Place, KernelMatrix>(
       config,
-      (_shape, _role, path) => this.#store(others[path]!.data as Float32Array),
+      (_shape, _role, path) => this.#store(path, others[path]!.data as Float32Array),
       (_shape, _role, path) => matrices.at(path),
     );
     this.#speeds = rotarySpeeds(config);
@@ -63,7 +65,7 @@ export class LowBitTokens {
   }
 
   /** Reads at most `MOST_ROWS` tokens. @param wanted logits of the last one are wanted, and given */
-  read(cache: LowBitCache, ids: Int32Array, wanted: boolean): Float32Array | undefined {
+  read(cache: KernelCache, ids: Int32Array, wanted: boolean): Float32Array | undefined {
     const { config, kernels } = this;
     const { stream, normal, logits, zeros, slots, counts } = this.#scratch;
     const first = cache.position;
@@ -84,6 +86,16 @@ export class LowBitTokens {
     this.#addNormalised(stream + last, branch + last, norm, 1);
     kernels.multiply(logits, head?.weight ?? tokenEmbedding, normal, zeros, 1, this.#scratch.rounded, true);
     return kernels.numbers.slice(logits, logits + config.vocabSize);
+  }
+
+  /** All weights as arrays over the kernels' memory, where they have 32 bits. */
+  weights(): TransformerParameters<NDArray> {
+    const { kernels, matrices } = this;
+    return makeWithMatrices<NDArray, NDArray>(
+      this.config,
+      (shape, _role, path) => kernels.array(this.#others.get(path)!, shape),
+      (shape, _role, path) => kernels.array(matrices.at(path).place, shape),
+    );
   }
 
   dispose(): void {
@@ -110,7 +122,7 @@ export class LowBitTokens {
   #block(
     block: Block,
     layer: number,
-    cache: LowBitCache,
+    cache: KernelCache,
     tokens: number,
     most: number,
     before: Place,
@@ -139,7 +151,7 @@ export class LowBitTokens {
    */
   #affine(
     y: Place,
-    { weight, bias }: Affine<Place, LowBitMatrix>,
+    { weight, bias }: Affine<Place, KernelMatrix>,
     x: Place,
     tokens: number,
     fine = false,
@@ -190,9 +202,10 @@ export class LowBitTokens {
     return scratch;
   }
 
-  #store(values: Float32Array): Place {
+  #store(path: string, values: Float32Array): Place {
     const place = this.#allocate(values.length);
     this.kernels.numbers.set(values, place);
+    this.#others.set(path, place);
     return place;
   }
 

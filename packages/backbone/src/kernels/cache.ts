@@ -1,8 +1,8 @@
 import { type NDArray, ndarray, type Place, zeros } from '@palimpsest/base';
-import { cacheBytesPerToken, slotsOf, type TransformerState } from '../cache.js';
+import { cacheBytesPerToken, type LayerCache, slotsOf, type TransformerState } from '../cache.js';
 import type { TransformerConfig } from '../config.js';
 import { runsOf } from '../resized-state.js';
-import { type LowBitKernels, NoRoom } from './kernels.js';
+import { NoRoom, type TransformerKernels } from './kernels.js';
 
 /** Slots of the smallest cache; the next ones have twice as many. */
 const SMALLEST = 256;
@@ -18,7 +18,7 @@ export interface LayerPlaces {
  * The keys and values of one text: sinks first, then the window as a ring, so that entries fill the first slots. It doubles
  * when a text fills it, up to the slots of the model.
  */
-export class LowBitCache {
+export class KernelCache {
   /** Position of the next token. */
   position = 0;
   /** Slots that there is room for: none before the first token. */
@@ -32,7 +32,7 @@ export class LowBitCache {
   #next = 0;
 
   constructor(
-    private readonly kernels: LowBitKernels,
+    private readonly kernels: TransformerKernels,
     private readonly config: TransformerConfig,
   ) {
     this.#held = new Int32Array(slotsOf(config)).fill(-1);
@@ -48,6 +48,26 @@ export class LowBitCache {
     const room = keyValueHeads * this.#size * headWidth;
     const keys = this.#place + 2 * index * room;
     return { keys, values: keys + room, size: this.#size };
+  }
+
+  /** How many further tokens take the slots of their positions; none when an entry lies elsewhere. */
+  get inOrder(): number {
+    return this.position === this.#filled ? this.#held.length - this.position : 0;
+  }
+
+  /** Slots that there is room for. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Keys and values of all layers, `[1, keyValueHeads, size, headWidth]` each, where they lie. */
+  arrays(): LayerCache<NDArray>[] {
+    const { layers, keyValueHeads, headWidth } = this.config;
+    const shape = [1, keyValueHeads, this.#size, headWidth];
+    return Array.from({ length: layers }, (_, index) => {
+      const { keys, values } = this.layer(index);
+      return { keys: this.kernels.array(keys, shape), values: this.kernels.array(values, shape) };
+    });
   }
 
   /** Takes the slots of the next tokens. @returns for each its slot, and how many slots it sees */
@@ -146,7 +166,7 @@ export class LowBitCache {
   }
 
   /** Goes on from where another text of the same model is. */
-  follow(other: LowBitCache): void {
+  follow(other: KernelCache): void {
     this.reset();
     this.reserve(other.#filled);
     this.#copyRows(other.#place, other.#size, other.#filled);

@@ -1,8 +1,17 @@
-import { type Engine, QuantisedMatrix } from '@palimpsest/tensor-core';
+import { type Engine, QuantisedMatrix, StoredMatrix } from '@palimpsest/tensor-core';
 import { cacheBytesPerToken, slotsOf } from '../cache.js';
 import type { TransformerConfig } from '../config.js';
-import type { FrozenMatrices } from '../frozen-transformer.js';
-import { BLOCK, GROUP, hasLowBitKernels, LowBitKernels, type LowBitMatrix, matrixRoom } from './kernels.js';
+import type { FrozenMatrices, FrozenMatrix } from '../frozen-transformer.js';
+import { isFusible } from '../fused-forms.js';
+import {
+  BLOCK,
+  GROUP,
+  hasKernels,
+  type KernelBits,
+  type KernelMatrix,
+  matrixRoom,
+  TransformerKernels,
+} from './kernels.js';
 
 /** Rows of a matrix that are read from its file at once. */
 const PIECE = 16 * GROUP;
@@ -10,16 +19,21 @@ const PIECE = 16 * GROUP;
 const MOST_BYTES = 3.75 * 2 ** 30;
 
 /**
- * Whether a model is decoded by kernels of its own in place of a graph: Llama's shape, weights of 8 or 4 bits whose products these
- * kernels have, and a memory that holds them beside one text.
+ * Whether a model is decoded by kernels of its own in place of a graph: Llama's shape, weights of 32, 8 or 4 bits whose products
+ * these kernels have, and a memory that holds them beside one text.
  */
-export function fitsLowBits(engine: Engine, config: TransformerConfig, matrices: FrozenMatrices): boolean {
+export function fitsKernels(engine: Engine, config: TransformerConfig, matrices: FrozenMatrices): boolean {
   const isHere = engine.name === 'onnx' && engine.describe().device === 'cpu';
   const all = [...matrices.values()];
   return (
     isHere &&
     isLlama(config) &&
-    all.every((matrix) => matrix instanceof QuantisedMatrix && hasLowBitKernels(matrix.bits)) &&
+    all.every((matrix) => {
+      const bits = bitsOf(matrix);
+      return bits === bitsOf(all[0]!) && bits !== undefined && hasKernels(bits);
+    }) &&
+    // Prompts of such are multiplied by the runtime.
+    (bitsOf(all[0]!) !== 32 || isFusible(engine, config)) &&
     all.every(({ inputs }) => inputs % BLOCK === 0) &&
     roomOf(matrices) + slotsOf(config) * cacheBytesPerToken(config) <= MOST_BYTES
   );
@@ -43,19 +57,23 @@ function isLlama(config: TransformerConfig): boolean {
   );
 }
 
+function bitsOf(matrix: FrozenMatrix): KernelBits | undefined {
+  if (matrix instanceof QuantisedMatrix) return matrix.bits;
+  return matrix.array.dtype === 'float32' ? 32 : undefined;
+}
+
 const roomOf = (matrices: FrozenMatrices): number =>
   [...matrices.values()].reduce(
-    (total, { outputs, inputs, ...matrix }) =>
-      total + ('bits' in matrix ? 4 * matrixRoom(outputs, inputs, matrix.bits) : 0),
+    (total, matrix) => total + 4 * matrixRoom(matrix.outputs, matrix.inputs, bitsOf(matrix)!),
     0,
   );
 
 /** Matrices in the kernels' memory, for all decoders of a model; the last one that goes takes them along. */
-export class LowBitMatrices {
-  static readonly #made = new WeakMap<FrozenMatrices, Map<number, LowBitMatrices>>();
+export class KernelMatrices {
+  static readonly #made = new WeakMap<FrozenMatrices, Map<number, KernelMatrices>>();
 
-  readonly kernels: LowBitKernels;
-  readonly #places = new Map<string, LowBitMatrix>();
+  readonly kernels: TransformerKernels;
+  readonly #places = new Map<string, KernelMatrix>();
   #users = 0;
 
   private constructor(
@@ -63,34 +81,41 @@ export class LowBitMatrices {
     threads: number,
   ) {
     const widest = Math.max(...[...given.values()].map(({ inputs }) => inputs));
-    this.kernels = new LowBitKernels(threads, widest);
+    this.kernels = new TransformerKernels(threads, widest);
     for (const [path, matrix] of given) {
-      if (matrix instanceof QuantisedMatrix) this.#places.set(path, this.#place(matrix));
+      const place = matrix instanceof StoredMatrix ? this.#placeWhole(matrix) : this.#place(matrix);
+      this.#places.set(path, place);
     }
   }
 
   /** The matrices of a model, placed by the first who asks. */
-  static of(matrices: FrozenMatrices, threads: number): LowBitMatrices {
-    const made = LowBitMatrices.#made.get(matrices) ?? new Map<number, LowBitMatrices>();
-    LowBitMatrices.#made.set(matrices, made);
-    const own = made.get(threads) ?? new LowBitMatrices(matrices, threads);
+  static of(matrices: FrozenMatrices, threads: number): KernelMatrices {
+    const made = KernelMatrices.#made.get(matrices) ?? new Map<number, KernelMatrices>();
+    KernelMatrices.#made.set(matrices, made);
+    const own = made.get(threads) ?? new KernelMatrices(matrices, threads);
     made.set(threads, own);
     own.#users += 1;
     return own;
   }
 
-  at(path: string): LowBitMatrix {
+  at(path: string): KernelMatrix {
     return this.#places.get(path)!;
   }
 
   release(): void {
     this.#users -= 1;
     if (this.#users > 0) return;
-    LowBitMatrices.#made.get(this.given)!.delete(this.kernels.threads);
+    KernelMatrices.#made.get(this.given)!.delete(this.kernels.threads);
     this.kernels.dispose();
   }
 
-  #place(matrix: QuantisedMatrix): LowBitMatrix {
+  #placeWhole({ array, outputs, inputs, byteLength }: StoredMatrix): KernelMatrix {
+    const place = this.kernels.allocate(matrixRoom(outputs, inputs, 32));
+    array.readInto(this.kernels.bytes(place, byteLength));
+    return { place, outputs, inputs, bits: 32 };
+  }
+
+  #place(matrix: QuantisedMatrix): KernelMatrix {
     const { outputs, inputs, bits, blocks, blockBytes } = matrix;
     const place = this.kernels.allocate(matrixRoom(outputs, inputs, bits));
     for (let row = 0; row < outputs; row += PIECE) {

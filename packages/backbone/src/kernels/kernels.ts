@@ -1,66 +1,23 @@
 import {
-  type DecodingExports,
+  type NDArray,
+  ndarray,
   nodeModule,
   type Place,
   type SharedWasmKernels,
-  sharedWasmKernels,
+  sizeOf,
 } from '@palimpsest/base';
 import type { QuantisedBits } from '@palimpsest/tensor-core';
-import { kernelsModule } from '../kernels-wasm.js';
+import { byteForm, instantiate, type KernelExports, products } from './exports.js';
 
-/** What the compiled kernels take: addresses in bytes, counts in numbers. */
-interface LowBitExports extends Pick<DecodingExports, 'addRootNormalised' | 'swiGlu' | 'turn'> {
-  begin(scratch: number): void;
-  end(): void;
-  probe(x: number, weight: number): number;
-  arrange(
-    to: number,
-    packed: number,
-    scales: number,
-    groups: number,
-    blocks: number,
-    bits: number,
-    flipped: number,
-  ): void;
-  roundRows(to: number, x: number, count: number, bits: number, offset: number): void;
-  roundRowsFine(to: number, x: number, count: number, offset: number): void;
-  multiply(
-    y: number,
-    w: number,
-    x: number,
-    bias: number,
-    groups: number,
-    blocks: number,
-    bits: number,
-    tokens: number,
-    isFine: boolean,
-    parts: number,
-  ): void;
-  attendAll(
-    y: number,
-    rows: number,
-    keys: number,
-    values: number,
-    headStride: number,
-    scores: number,
-    scoresStride: number,
-    slots: number,
-    counts: number,
-    tokens: number,
-    heads: number,
-    keyValueHeads: number,
-    width: number,
-    scale: number,
-    isShared: boolean,
-  ): void;
-}
+/** Bits of a weight. */
+export type KernelBits = QuantisedBits | 32;
 
-/** A matrix `[outputs, inputs]` in the kernels' memory, in the order of its products. */
-export interface LowBitMatrix {
+/** A matrix `[outputs, inputs]` in the kernels' memory: few bits in the order of their products, 32 row by row. */
+export interface KernelMatrix {
   readonly place: Place;
   readonly outputs: number;
   readonly inputs: number;
-  readonly bits: QuantisedBits;
+  readonly bits: KernelBits;
 }
 
 /** Rows that are stored side by side; missing ones of the last sixteen are 0. */
@@ -81,57 +38,34 @@ const bytes = (place: Place): number => 4 * place;
 /** Lines of the processor's cache. */
 const align = (count: number): number => Math.ceil(count / 16) * 16;
 
-const instantiate = sharedWasmKernels<LowBitExports>(kernelsModule);
-
-/** How the processor's product of four bytes takes weights above 127: as they are, or as signed ones. */
-interface ByteForm {
-  /** What weights are stored with. */
-  readonly offset: number;
-  /** Xored with every four bytes of the runtime's layout. */
-  readonly flipped: number;
-}
-
-/** What the processor's product of four bytes is good for: weights of 4 bits, and of 8 where it is not cut off at 16 bits. */
-const products = findProducts();
-const byteForm = products?.ofBytes;
-
-function findProducts(): { readonly ofBytes: ByteForm | undefined } | undefined {
-  const { probe } = instantiate?.().exports ?? {};
-  // The early form that Node.js 20 has behind a flag may count every product twice.
-  if (probe?.(127, 15) !== 4 * 127 * 15) return undefined;
-  const product = probe(127, 255);
-  if (product === 4 * 127 * 255) return { ofBytes: { offset: 128, flipped: 0 } };
-  return { ofBytes: product === -4 * 127 ? { offset: 0, flipped: 0x8080_8080 | 0 } : undefined };
-}
-
 /** There is no memory for something. */
 export class NoRoom extends Error {}
 
-/** Whether weights of so many bits are multiplied faster here than by the runtime. */
-export const hasLowBitKernels = (bits: QuantisedBits): boolean =>
-  bits === 4 ? products !== undefined : byteForm !== undefined;
+/** Whether one row is multiplied with weights of so many bits faster here than by the runtime. */
+export const hasKernels = (bits: KernelBits): boolean =>
+  bits !== 8 ? products !== undefined : byteForm !== undefined;
 
 /** Numbers that a matrix takes. */
-export const matrixRoom = (outputs: number, inputs: number, bits: QuantisedBits): number =>
-  Math.ceil(outputs / GROUP) * (inputs / BLOCK) * GROUP * (bits + 1);
+export const matrixRoom = (outputs: number, inputs: number, bits: KernelBits): number =>
+  bits === 32 ? outputs * inputs : Math.ceil(outputs / GROUP) * (inputs / BLOCK) * GROUP * (bits + 1);
 
 /** What another thread runs. */
 const helper = `const { workerData: { module, memory, scratch } } = require('node:worker_threads');
 new WebAssembly.Instance(module, { env: { memory } }).exports.help(scratch);`;
 
 /**
- * The kernels of models whose weights have 8 or 4 bits, with a memory of at most 4 GiB that grows with what is allocated, and
+ * The kernels of models whose weights have 32, 8 or 4 bits, with a memory of at most 4 GiB that grows with what is allocated, and
  * threads that share it. Places are indices into one float32 view of it.
  */
-export class LowBitKernels {
-  readonly #kernels: SharedWasmKernels<LowBitExports>;
+export class TransformerKernels {
+  readonly #kernels: SharedWasmKernels<KernelExports>;
   readonly #free = new Map<number, Place[]>();
   #numbers: Float32Array;
   #next: Place = FIRST;
 
   /**
    * @param widest inputs that a matrix has at most
-   * @throws where `hasLowBitKernels` is false
+   * @throws where `hasKernels` is false
    */
   constructor(
     readonly threads: number,
@@ -186,7 +120,7 @@ export class LowBitKernels {
     to: Place,
     packed: Uint8Array,
     scales: Uint8Array,
-    { inputs, bits }: Pick<LowBitMatrix, 'inputs' | 'bits'>,
+    { inputs, bits }: Pick<KernelMatrix, 'inputs' | 'bits'>,
   ): void {
     const blocks = inputs / BLOCK;
     const groups = scales.length / (4 * blocks * GROUP);
@@ -210,8 +144,23 @@ export class LowBitKernels {
     this.release(places[0]!, room[0]!);
   }
 
+  /** Bytes of the memory, to be written to. */
+  bytes(place: Place, count: number): Uint8Array {
+    return new Uint8Array(this.#kernels.memory.buffer, bytes(place), count);
+  }
+
+  /** Numbers of the memory as an array over them; it stays valid when the memory grows. */
+  array(place: Place, shape: readonly number[]): NDArray {
+    return ndarray(new Float32Array(this.#kernels.memory.buffer, bytes(place), sizeOf(shape)), shape);
+  }
+
   /** A row of a matrix as numbers. */
-  row({ place, inputs, bits }: LowBitMatrix, row: number, to: Place, factor: number): void {
+  row({ place, inputs, bits }: KernelMatrix, row: number, to: Place, factor: number): void {
+    if (bits === 32) {
+      const from = place + row * inputs;
+      for (let i = 0; i < inputs; i++) this.#numbers[to + i] = factor * this.#numbers[from + i]!;
+      return;
+    }
     const size = GROUP * (bits + 1);
     const all = new Uint8Array(this.#kernels.memory.buffer);
     const { numbers } = this;
@@ -233,14 +182,14 @@ export class LowBitKernels {
   roundedRoom = (rows: number, width: number): number => (rows * (width / BLOCK) * ROUNDED) / 4;
 
   /**
-   * y = W x + bias of several rows: `[tokens, outputs]`, filled up to a multiple of 16. Activations are rounded to 8 bits per
-   * block of 32, as the runtime does.
+   * y = W x + bias of several rows: `[tokens, outputs]`, filled up to a multiple of 16. Where weights have few bits, activations
+   * are rounded to 8 bits per block of 32, as the runtime does.
    * @param rounded scratch of `roundedRoom`
    * @param fine activations have 16 bits where weights have 8
    */
   multiply(
     y: Place,
-    { place, outputs, inputs, bits }: LowBitMatrix,
+    { place, outputs, inputs, bits }: KernelMatrix,
     x: Place,
     bias: Place,
     tokens: number,
@@ -249,10 +198,11 @@ export class LowBitKernels {
   ): void {
     const { exports } = this.#kernels;
     const isFine = fine && bits === 8;
-    const groups = Math.ceil(outputs / GROUP);
+    const groups = bits === 32 ? outputs : Math.ceil(outputs / GROUP);
     const offset = bits === 8 ? byteForm!.offset : 8;
     const parts = this.threads === 1 ? 1 : Math.min(groups, PARTS * this.threads);
-    if (isFine) exports.roundRowsFine(bytes(rounded), bytes(x), tokens * inputs, offset);
+    if (bits === 32) rounded = x;
+    else if (isFine) exports.roundRowsFine(bytes(rounded), bytes(x), tokens * inputs, offset);
     else exports.roundRows(bytes(rounded), bytes(x), tokens * inputs, bits, offset);
     exports.multiply(
       bytes(y),

@@ -1,19 +1,23 @@
 import type { NDArray } from '@palimpsest/base';
 import type { Decoder } from '@palimpsest/lm';
-import { type Engine, InputError, isOnDevice, toHost } from '@palimpsest/tensor-core';
+import { type Engine, InputError, isOnDevice, StoredMatrix, toHost } from '@palimpsest/tensor-core';
 import type { TransformerState } from '../cache.js';
-import type { TransformerConfig } from '../config.js';
 import type { FrozenMatrices, OtherParameters } from '../frozen-transformer.js';
-import { LowBitCache } from './cache.js';
+import type { Transformer } from '../transformer.js';
+import { KernelCache } from './cache.js';
 import { NoRoom } from './kernels.js';
-import { LowBitTokens, MOST_ROWS } from './tokens.js';
-import { LowBitMatrices } from './weights.js';
+import { PromptGraph } from './prompts.js';
+import { KernelTokens, MOST_ROWS } from './tokens.js';
+import { KernelMatrices } from './weights.js';
 
 /** Milliseconds after which others get a turn. */
 const TURN = 20;
 
 /** Lets events of the process through that wait. */
 const othersFirst = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** Tokens that kernels read as fast as a graph, of weights of 32 bits. */
+const FEW = 6;
 
 /** What all texts of one model share. */
 class Shared {
@@ -22,7 +26,9 @@ class Shared {
   users = 0;
 
   constructor(
-    readonly tokens: LowBitTokens,
+    readonly tokens: KernelTokens,
+    /** Reads more than a few tokens, where weights have 32 bits. */
+    readonly prompts: PromptGraph<unknown> | undefined,
     private readonly makeGraph: () => Promise<Decoder>,
   ) {}
 
@@ -33,41 +39,47 @@ class Shared {
   }
 
   async dispose(): Promise<void> {
+    await this.prompts?.dispose();
     this.tokens.dispose();
     if (this.#graph) await (await this.#graph).dispose();
   }
 }
 
 /**
- * Decodes one text by kernels of its own: products of one row with weights of 8 or 4 bits, which are read at the speed of
- * memory, and no node of a graph in between. Prompts are read in pieces by the same weights. When there is no more room for a
- * text, or a memory lacks its first tokens, a graph goes on.
+ * Decodes one text by kernels of its own: products of one row, whose weights are read at the speed of memory, and no node of a
+ * graph in between. Prompts are read in pieces by the same weights: of 8 and 4 bits by kernels too, of 32 bits by a graph as long as
+ * every entry lies in the slot of its position. When there is no more room for a text, or a memory lacks its first tokens, a graph
+ * with a cache of its own goes on.
  */
-export class LowBitDecoder implements Decoder {
-  #cache: LowBitCache;
+export class KernelDecoder implements Decoder {
+  #cache: KernelCache;
   #graph: Decoder | undefined;
   #since = 0;
 
   private constructor(private readonly shared: Shared) {
-    this.#cache = new LowBitCache(shared.tokens.kernels, shared.tokens.config);
+    this.#cache = new KernelCache(shared.tokens.kernels, shared.tokens.config);
     shared.users += 1;
   }
 
   /**
    * @param others what is no matrix, on the host or on the engine (it stays the caller's)
    * @param makeGraph a decoder of the same model by graphs
+   * @returns that decoder where the runtime cannot take prompts of weights of 32 bits from the kernels' memory
    */
-  static async create(
+  static async create<P>(
     engine: Engine,
-    config: TransformerConfig,
+    model: Transformer<P>,
     matrices: FrozenMatrices,
     others: unknown,
     makeGraph: () => Promise<Decoder>,
-  ): Promise<LowBitDecoder> {
+  ): Promise<Decoder> {
+    const isWhole = [...matrices.values()].some((matrix) => matrix instanceof StoredMatrix);
+    if (isWhole && !(await engine.adopt?.([]))) return makeGraph();
     const onHost = isOnDevice(others) ? await toHost(others) : others;
-    const placed = LowBitMatrices.of(matrices, engine.describe().threads);
-    const tokens = new LowBitTokens(config, placed, onHost as OtherParameters<NDArray>);
-    return new LowBitDecoder(new Shared(tokens, makeGraph));
+    const placed = KernelMatrices.of(matrices, engine.describe().threads);
+    const tokens = new KernelTokens(model.options, placed, onHost as OtherParameters<NDArray>);
+    const prompts = isWhole ? await PromptGraph.create(engine, model, tokens) : undefined;
+    return new KernelDecoder(new Shared(tokens, prompts, makeGraph));
   }
 
   get stateBytes(): number {
@@ -82,12 +94,19 @@ export class LowBitDecoder implements Decoder {
   async read(ids: ArrayLike<number>): Promise<Float32Array> {
     const all = Int32Array.from(ids);
     let logits: Float32Array | undefined;
-    for (let at = 0; at < all.length; at += MOST_ROWS) {
+    for (let at = 0; at < all.length; ) {
       await this.#giveTurns();
-      await this.reserve(Math.min(MOST_ROWS, all.length - at));
-      if (this.#graph) return this.#graph.read(all.subarray(at));
-      const piece = all.subarray(at, at + MOST_ROWS);
-      logits = this.shared.tokens.read(this.#cache, piece, at + piece.length === all.length);
+      const rest = all.subarray(at);
+      const { tokens, prompts } = this.shared;
+      const room = Math.min(rest.length, this.#cache.inOrder);
+      const byGraph = room > FEW ? prompts : undefined;
+      const piece = rest.subarray(0, byGraph?.rowsOf(room, this.#cache) ?? MOST_ROWS);
+      await this.reserve(piece.length);
+      if (this.#graph) return this.#graph.read(rest);
+      at += piece.length;
+      logits = byGraph
+        ? await byGraph.read(this.#cache, piece)
+        : tokens.read(this.#cache, piece, at === all.length);
     }
     return logits!;
   }
@@ -113,8 +132,8 @@ export class LowBitDecoder implements Decoder {
     this.#cache.reset();
   }
 
-  async fork(): Promise<LowBitDecoder> {
-    const copy = new LowBitDecoder(this.shared);
+  async fork(): Promise<KernelDecoder> {
+    const copy = new KernelDecoder(this.shared);
     if (this.#graph) copy.#graph = await this.#graph.fork();
     else
       await copy.#orByGraph(
