@@ -1,6 +1,10 @@
-// Attention of queries that share keys and values, two at a time, so that both use what is loaded. Widths are multiples of 4.
+// Attention of queries that share keys and values: piece by piece for all of them, as long as it is in the processor's nearest cache,
+// and two at a time, so that both use what is loaded. Widths are multiples of 4.
 
 import { exponential, laneSum, laneSums, lanesMax } from '../../base/assembly/lanes';
+
+/** Keys that all queries meet before the next ones are loaded. */
+const PIECE: i32 = 64;
 
 /** sum + a b, rounded once where the processor can. */
 export function fused(sum: v128, a: v128, b: v128): v128 {
@@ -86,16 +90,16 @@ function softmax(scores: usize, count: i32, scale: f32): f32 {
   return <f32>1 / total;
 }
 
-/** y = factor Σ weights values, sixteen columns at a time. */
-function sumOne(y: usize, weights: usize, values: usize, count: i32, bytes: usize, factor: f32): void {
+/** y += Σ weights values, sixteen columns at a time. */
+function sumOne(y: usize, weights: usize, values: usize, count: i32, bytes: usize): void {
   const end = weights + ((<usize>count) << 2);
-  const inverse = f32x4.splat(factor);
   let i: usize = 0;
   for (; i + 64 <= bytes; i += 64) {
-    let s0 = f32x4.splat(0);
-    let s1 = s0;
-    let s2 = s0;
-    let s3 = s0;
+    const to = y + i;
+    let s0 = v128.load(to);
+    let s1 = v128.load(to, 16);
+    let s2 = v128.load(to, 32);
+    let s3 = v128.load(to, 48);
     for (let at = weights, value = values + i; at < end; at += 4, value += bytes) {
       const w = v128.load32_splat(at);
       s0 = fused(s0, w, v128.load(value));
@@ -103,42 +107,35 @@ function sumOne(y: usize, weights: usize, values: usize, count: i32, bytes: usiz
       s2 = fused(s2, w, v128.load(value, 32));
       s3 = fused(s3, w, v128.load(value, 48));
     }
-    v128.store(y + i, f32x4.mul(s0, inverse));
-    v128.store(y + i, f32x4.mul(s1, inverse), 16);
-    v128.store(y + i, f32x4.mul(s2, inverse), 32);
-    v128.store(y + i, f32x4.mul(s3, inverse), 48);
+    v128.store(to, s0);
+    v128.store(to, s1, 16);
+    v128.store(to, s2, 32);
+    v128.store(to, s3, 48);
   }
   for (; i < bytes; i += 16) {
-    let sum = f32x4.splat(0);
+    let sum = v128.load(y + i);
     for (let at = weights, value = values + i; at < end; at += 4, value += bytes) {
       sum = fused(sum, v128.load32_splat(at), v128.load(value));
     }
-    v128.store(y + i, f32x4.mul(sum, inverse));
+    v128.store(y + i, sum);
   }
 }
 
 /** The same for two rows of weights, `room` bytes apart, and of y, one behind the other. */
-function sumTwo(
-  y: usize,
-  weights: usize,
-  room: usize,
-  values: usize,
-  count: i32,
-  bytes: usize,
-  factor: f32,
-  next: f32,
-): void {
+function sumTwo(y: usize, weights: usize, room: usize, values: usize, count: i32, bytes: usize): void {
   const end = weights + ((<usize>count) << 2);
   let i: usize = 0;
   for (; i + 64 <= bytes; i += 64) {
-    let s0 = f32x4.splat(0);
-    let s1 = s0;
-    let s2 = s0;
-    let s3 = s0;
-    let t0 = s0;
-    let t1 = s0;
-    let t2 = s0;
-    let t3 = s0;
+    const first = y + i;
+    const second = first + bytes;
+    let s0 = v128.load(first);
+    let s1 = v128.load(first, 16);
+    let s2 = v128.load(first, 32);
+    let s3 = v128.load(first, 48);
+    let t0 = v128.load(second);
+    let t1 = v128.load(second, 16);
+    let t2 = v128.load(second, 32);
+    let t3 = v128.load(second, 48);
     for (let at = weights, value = values + i; at < end; at += 4, value += bytes) {
       const w = v128.load32_splat(at);
       const u = v128.load32_splat(at + room);
@@ -155,33 +152,30 @@ function sumTwo(
       s3 = fused(s3, w, v3);
       t3 = fused(t3, u, v3);
     }
-    const inverse = f32x4.splat(factor);
-    v128.store(y + i, f32x4.mul(s0, inverse));
-    v128.store(y + i, f32x4.mul(s1, inverse), 16);
-    v128.store(y + i, f32x4.mul(s2, inverse), 32);
-    v128.store(y + i, f32x4.mul(s3, inverse), 48);
-    const other = f32x4.splat(next);
-    const to = y + bytes + i;
-    v128.store(to, f32x4.mul(t0, other));
-    v128.store(to, f32x4.mul(t1, other), 16);
-    v128.store(to, f32x4.mul(t2, other), 32);
-    v128.store(to, f32x4.mul(t3, other), 48);
+    v128.store(first, s0);
+    v128.store(first, s1, 16);
+    v128.store(first, s2, 32);
+    v128.store(first, s3, 48);
+    v128.store(second, t0);
+    v128.store(second, t1, 16);
+    v128.store(second, t2, 32);
+    v128.store(second, t3, 48);
   }
   for (; i < bytes; i += 16) {
-    let s = f32x4.splat(0);
-    let t = s;
+    let s = v128.load(y + i);
+    let t = v128.load(y + bytes + i);
     for (let at = weights, value = values + i; at < end; at += 4, value += bytes) {
       s = fused(s, v128.load32_splat(at), v128.load(value));
       t = fused(t, v128.load32_splat(at + room), v128.load(value));
     }
-    v128.store(y + i, f32x4.mul(s, f32x4.splat(factor)));
-    v128.store(y + bytes + i, f32x4.mul(t, f32x4.splat(next)));
+    v128.store(y + i, s);
+    v128.store(y + bytes + i, t);
   }
 }
 
 /**
  * y = softmax(q Kᵀ scale) V of queries, one behind the other, over `count` rows of keys and values.
- * @param scores scratch for twice `room` bytes, of which each half holds count + 3 numbers
+ * @param scores scratch, `room` bytes for each query, which hold count + 4 numbers
  */
 export function attendQueries(
   y: usize,
@@ -195,14 +189,33 @@ export function attendQueries(
   bytes: usize,
   scale: f32,
 ): void {
-  for (; queries >= 2; queries -= 2, y += 2 * bytes, query += 2 * bytes) {
-    scoreTwo(query, keys, scores, room, count, bytes);
-    const factor = softmax(scores, count, scale);
-    const next = softmax(scores + room, count, scale);
-    sumTwo(y, scores, room, values, count, bytes, factor, next);
+  const all = bytes * queries;
+  const ends = scores + room * queries;
+  for (let from = 0; from < count; from += PIECE, keys += bytes * PIECE) {
+    const some = min(PIECE, count - from);
+    let row = scores + ((<usize>from) << 2);
+    let q = query;
+    let left = queries;
+    for (; left >= 2; left -= 2, row += 2 * room, q += 2 * bytes) {
+      scoreTwo(q, keys, row, room, some, bytes);
+    }
+    if (left > 0) scoreOne(q, keys, row, some, bytes);
   }
-  if (queries > 0) {
-    scoreOne(query, keys, scores, count, bytes);
-    sumOne(y, scores, values, count, bytes, softmax(scores, count, scale));
+  // What a query's sum is multiplied with stands at the end of its row.
+  for (let row = scores; row < ends; row += room) store<f32>(row + room - 4, softmax(row, count, scale));
+  memory.fill(y, 0, all);
+  for (let from = 0; from < count; from += PIECE, values += bytes * PIECE) {
+    const some = min(PIECE, count - from);
+    let row = scores + ((<usize>from) << 2);
+    let to = y;
+    let left = queries;
+    for (; left >= 2; left -= 2, row += 2 * room, to += 2 * bytes) {
+      sumTwo(to, row, room, values, some, bytes);
+    }
+    if (left > 0) sumOne(to, row, values, some, bytes);
+  }
+  for (let row = scores; row < ends; row += room) {
+    const factor = v128.load32_splat(row + room - 4);
+    for (const end = y + bytes; y < end; y += 16) v128.store(y, f32x4.mul(v128.load(y), factor));
   }
 }

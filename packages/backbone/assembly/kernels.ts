@@ -65,8 +65,8 @@ function attendHead(head: i32): void {
   const bytes = (<usize>width) << 2;
   const keys = job.keys + job.headStride * head;
   const values = job.values + job.headStride * head;
-  const scores = job.scores + 2 * job.scoresStride * head;
   const shared = heads / keyValueHeads;
+  const scores = job.scores + job.scoresStride * head * shared;
   const first = bytes * (head * shared);
   const key = bytes * (heads + head);
   const value = key + bytes * keyValueHeads;
@@ -210,7 +210,7 @@ export function multiply(
  * @param y `[tokens, heads, width]`
  * @param rows queries, keys and values after rotation, `[tokens, heads + 2 keyValueHeads, width]`
  * @param keys `[keyValueHeads, slots, width]`, heads `headStride` bytes apart; values as well
- * @param scores scratch, twice `scoresStride` bytes for each key/value head
+ * @param scores scratch, `scoresStride` bytes for each head
  * @param slots int32 `[tokens]`, and counts
  */
 export function attendAll(

@@ -224,7 +224,7 @@ export class TransformerKernels {
    * @param y `[tokens, heads, width]`
    * @param rows queries, keys and values, `[tokens, heads + 2 keyValueHeads, width]`
    * @param cache keys and values, `[keyValueHeads, size, width]` each
-   * @param scores scratch for `[keyValueHeads, 2, scoresRoom]`, at least three more than there are slots
+   * @param scores scratch for `[heads, scoresRoom]`, at least four more than there are slots
    * @param slots int32 `[tokens]`; counts as well
    * @param most the largest count
    */

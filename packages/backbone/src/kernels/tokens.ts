@@ -194,7 +194,7 @@ export class KernelTokens {
       ...{ stream: rows(d), normal: rows(d), branch: rows(d), read: rows(read) },
       ...{ packed: rows(packed), hidden: rows(2 * mlpWidth), zeros: this.#allocate(zeros) },
       rounded: this.#allocate(this.kernels.roundedRoom(MOST_ROWS, Math.max(d, read, mlpWidth))),
-      ...{ scores: this.#allocate(2 * keyValueHeads * scoresRoom), scoresRoom },
+      ...{ scores: this.#allocate(heads * scoresRoom), scoresRoom },
       ...{ cos: rows(headWidth / 2), sin: rows(headWidth / 2), slots: rows(1), counts: rows(1) },
       logits: this.#allocate(vocabSize + 16),
     };
