@@ -13,7 +13,7 @@ import type { TransformerState } from './cache.js';
 import type { TransformerConfig } from './config.js';
 import { cachePlans, type DecoderTables, layerAngles } from './decoder.js';
 import { type DecoderInput, inputRows } from './input-rows.js';
-import type { TransformerParameters } from './parameters.js';
+import type { BlockParameters, TransformerParameters } from './parameters.js';
 import { embedPositions, placeRows } from './positions.js';
 
 /**
@@ -40,6 +40,8 @@ const roundUp = (count: number): number => {
   const step = Math.max(8, 2 ** Math.floor(Math.log2(count)) / 8);
   return step * Math.ceil(count / step);
 };
+
+type AnyBlock = BlockParameters<tf.Tensor, Matrix>;
 
 /** So many rows of each text are read at most, in steps of this. */
 const READ_STEP = 4;
@@ -120,6 +122,40 @@ export function packTexts(
 }
 
 /**
+ * A block whose gains of RMS norms, and the scale of whose queries, are part of the matrices behind them: frozen matrices are
+ * multiplied once, and there is less to go back through.
+ */
+function folded(
+  block: AnyBlock,
+  config: TransformerConfig,
+): { readonly block: AnyBlock; readonly scale: number } {
+  const { attentionNorm, queryKeyValue, mlpNorm, up, queryNorm } = block;
+  const [first, second] = [queryKeyValue.weight, up.weight];
+  const isPlain = first instanceof tf.Tensor && second instanceof tf.Tensor;
+  const isChanged = queryKeyValue.adapters || up.adapters || attentionNorm.bias || mlpNorm.bias || queryNorm;
+  if (!isPlain || isChanged) return { block, scale: config.attentionScale };
+  const queries = config.heads * config.headWidth;
+  const scales = tf.concat(
+    [tf.fill([queries], config.attentionScale), tf.ones([first.shape[0]! - queries])],
+    0,
+  );
+  const { bias } = queryKeyValue;
+  return {
+    scale: 1,
+    block: {
+      ...block,
+      attentionNorm: { gain: tf.onesLike(attentionNorm.gain) },
+      mlpNorm: { gain: tf.onesLike(mlpNorm.gain) },
+      queryKeyValue: {
+        weight: tf.mul(tf.mul(first, attentionNorm.gain), tf.expandDims(scales, 1)),
+        bias: bias && tf.mul(bias, scales),
+      },
+      up: { ...up, weight: tf.mul(second, mlpNorm.gain) },
+    },
+  };
+}
+
+/**
  * Runs a decoder over texts from their beginning, without their padding.
  * @param state an empty one
  * @returns logits of the rows that are read, `[read, vocabSize]`
@@ -158,18 +194,20 @@ export function runPacked(
     kept: { rows: (x) => pickRows(x, packed.read), queries: (x) => tf.matMul(packed.queries, x) },
   };
   let x = pickRows(tf.reshape(embedded, [batch * time, config.modelWidth]), packed.places);
-  parameters.blocks.forEach((block, layer) => {
-    x = blockForward(block, x, {
-      config,
-      batch,
-      time,
-      cache: state.layers[layer]!,
-      plan: planOf(layer),
-      angles: anglesOf(layer),
-      observedQueries: 0,
-      selection: layer === parameters.blocks.length - 1 ? last : all,
-    }).rows;
-  });
+  parameters.blocks
+    .map((block) => folded(block, config))
+    .forEach(({ block, scale }, layer) => {
+      x = blockForward(block, x, {
+        config: { ...config, attentionScale: scale },
+        batch,
+        time,
+        cache: state.layers[layer]!,
+        plan: planOf(layer),
+        angles: anglesOf(layer),
+        observedQueries: 0,
+        selection: layer === parameters.blocks.length - 1 ? last : all,
+      }).rows;
+    });
   const final = normalise(x, parameters.norm, config);
   return matrixLinear(final, parameters.head?.weight ?? parameters.tokenEmbedding) as tf.Tensor2D;
 }

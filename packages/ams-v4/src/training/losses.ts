@@ -38,15 +38,13 @@ export function batchLosses(
 ): Losses {
   const rows = inputs.hidden.shape[0]!;
   const coordinates = encodeAll(adapters, config, { ...inputs, ...clockOf(rows) });
-  const axis = (raw: tf.Tensor) => normalise(raw, -1, 1e-8);
   const { time, topic, ctx } = coordinates;
   const fibers = { time: time.fiber, topic: topic.fiber, ctx: ctx.fiber };
   const { lengths, means } = fiberStatistics(coordinates);
+  // A correlation is the same however long the axis of time is.
   const r =
     rows > 1
-      ? correlations(
-          tf.concat([means, along(time.base, axis(adapters.bundle_time._axis_raw)), ranks(rows)], 1),
-        )
+      ? correlations(tf.concat([means, along(time.base, adapters.bundle_time._axis_raw), ranks(rows)], 1))
       : undefined;
   const order = r && tf.reshape(tf.slice(r, [3, 4], [1, 1]), []);
   return {
@@ -60,7 +58,7 @@ export function batchLosses(
       : tf.scalar(0),
     bundleAxisAlignment: bundleAxisAlignment(
       coordinates,
-      axis(adapters.bundle_ctx._axis_raw),
+      normalise(adapters.bundle_ctx._axis_raw, -1, 1e-8),
       order,
       triplets,
     ),
