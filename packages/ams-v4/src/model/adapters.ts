@@ -15,6 +15,28 @@ export type AdapterParameters<T = tf.Tensor> = BundleTrees<T> & {
   readonly cross_attn: CrossBundleParameters<T>;
 };
 
+/** What the encoders read of them. */
+export type EncoderTrees<T = tf.Tensor> = {
+  readonly [Name in keyof BundleTrees<T>]: Pick<BundleTrees<T>[Name], 'encoder'>;
+};
+
+/** What a memory reads of them when it writes and when it is asked: not the geometry of the bundles, which is most of them. */
+export type ReadParameters<T = tf.Tensor> = EncoderTrees<T> & Pick<AdapterParameters<T>, 'cross_attn'>;
+
+export function readParameters<T>({
+  bundle_time,
+  bundle_topic,
+  bundle_ctx,
+  cross_attn,
+}: AdapterParameters<T>): ReadParameters<T> {
+  return {
+    bundle_time: { encoder: bundle_time.encoder },
+    bundle_topic: { encoder: bundle_topic.encoder },
+    bundle_ctx: { encoder: bundle_ctx.encoder },
+    cross_attn,
+  };
+}
+
 /** @param embeddingNorm mean length of a token embedding of the language model */
 export function adaptersInit(
   config: MemoryConfig,
@@ -44,11 +66,7 @@ export type EncoderInputs<T = tf.Tensor> = {
 export type Coordinates<T = tf.Tensor> = PerBundle<{ readonly base: T; readonly fiber: T; readonly dirn: T }>;
 
 /** Coordinates of texts in the three bundles. */
-export function encodeAll(
-  adapters: AdapterParameters,
-  config: MemoryConfig,
-  inputs: EncoderInputs,
-): Coordinates {
+export function encodeAll(adapters: EncoderTrees, config: MemoryConfig, inputs: EncoderInputs): Coordinates {
   const { hidden, centroids, timeScalars, surprise, sessionSummary, prevTurns } = inputs;
   return {
     time: encodeTime(adapters.bundle_time.encoder, config, hidden, timeScalars, surprise),

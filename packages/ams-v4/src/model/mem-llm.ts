@@ -23,7 +23,10 @@ import {
   adaptersInit,
   type Coordinates,
   type EncoderInputs,
+  type EncoderTrees,
   encodeAll,
+  type ReadParameters,
+  readParameters,
 } from './adapters.js';
 import {
   type BaseToFieldMaps,
@@ -72,8 +75,8 @@ export interface DecodeContext {
   readonly memories: number;
 }
 
-type Encode = Compiled<[AdapterParameters, EncoderInputs], Coordinates>;
-type Prefix = Compiled<[AdapterParameters, tf.Tensor, PerBundle<tf.Tensor>, tf.Tensor], tf.Tensor>;
+type Encode = Compiled<[EncoderTrees, EncoderInputs], Coordinates>;
+type Prefix = Compiled<[ReadParameters['cross_attn'], tf.Tensor, PerBundle<tf.Tensor>, tf.Tensor], tf.Tensor>;
 
 /**
  * A frozen language model with a memory outside of its context window: texts are written as points in three bundles, and a
@@ -92,7 +95,7 @@ export class MemLLM4 {
   /** Gives the trained parameters when they are first asked for. */
   #source: (() => AdapterParameters<NDArray>) | undefined;
   /** The trained parameters on the engine; none until they are needed there. */
-  #onEngine: AdapterParameters<DeviceArray> | undefined;
+  #onEngine: ReadParameters<DeviceArray> | undefined;
   readonly #maps: BaseToFieldMaps | undefined;
   readonly #encode: Encode;
   readonly #prefix: Prefix;
@@ -112,12 +115,16 @@ export class MemLLM4 {
     this.#maps = options.kakeyaMaps;
     const { config } = this;
     this.#encode = options.engine.compile(
-      (adapters: AdapterParameters, inputs: EncoderInputs) => encodeAll(adapters, config, inputs),
+      (adapters: EncoderTrees, inputs: EncoderInputs) => encodeAll(adapters, config, inputs),
       { name: 'encoders' },
     );
     this.#prefix = options.engine.compile(
-      (adapters: AdapterParameters, hidden: tf.Tensor, fibers: PerBundle<tf.Tensor>, ignore: tf.Tensor) =>
-        crossBundlePrefix(adapters.cross_attn, config, hidden, fibers, ignore),
+      (
+        parameters: ReadParameters['cross_attn'],
+        hidden: tf.Tensor,
+        fibers: PerBundle<tf.Tensor>,
+        ignore: tf.Tensor,
+      ) => crossBundlePrefix(parameters, config, hidden, fibers, ignore),
       { name: 'fiber prefix' },
     );
     this.clear();
@@ -150,8 +157,8 @@ export class MemLLM4 {
     this.#onEngine = undefined;
   }
 
-  #placed(): AdapterParameters<DeviceArray> {
-    this.#onEngine ??= this.text.engine.put(this.adapters);
+  #placed(): ReadParameters<DeviceArray> {
+    this.#onEngine ??= this.text.engine.put(readParameters(this.adapters));
     return this.#onEngine;
   }
 
@@ -248,7 +255,8 @@ export class MemLLM4 {
 
   /** Coordinates of texts whose pooled states are known, on the host. */
   async encode(inputs: EncoderInputs<NDArray>): Promise<Coordinates<NDArray>> {
-    return takeToHost<Coordinates<DeviceArray>>(await this.#encode(this.#placed(), inputs));
+    const { cross_attn: _, ...encoders } = this.#placed();
+    return takeToHost<Coordinates<DeviceArray>>(await this.#encode(encoders, inputs));
   }
 
   /** What prompts find in the memory. @throws InputError for a prompt without tokens. */
@@ -332,7 +340,7 @@ export class MemLLM4 {
     if (memories === 0) return { prefix: zeros([prompts.length, lMem, dLLM]), memories };
     const { fibers, ignore } = this.#rows.padded(prompts.length);
     const pooled = await this.pool(prompts);
-    const prefix = await this.#prefix(this.#placed(), pooled, fibers, ignore);
+    const prefix = await this.#prefix(this.#placed().cross_attn, pooled, fibers, ignore);
     return { prefix: await takeToHost<DeviceArray>(prefix), memories };
   }
 

@@ -34,6 +34,12 @@ interface Stack {
   readonly leaves: { readonly path: string; readonly shape: readonly number[] }[];
 }
 
+/** The leaves of a stack lie on top of each other. */
+const shapeOf = ({ leaves }: Stack): number[] => {
+  const [rows, ...behind] = leaves[0]!.shape as [number, ...number[]];
+  return [leaves.length * rows, ...behind];
+};
+
 interface Place {
   readonly part: Part;
   readonly at: number;
@@ -49,7 +55,8 @@ const sizeOf = (shape: readonly number[]): number => shape.reduce((size, extent)
 export class AdapterLayout {
   readonly #stacks = new Map<string, Stack>();
   readonly #places = new Map<string, Place>();
-  readonly #arrays: FlatAdapters<number[]> = { encoders: [], prefix: [], timeAxis: [] };
+  /** Lengths of the vectors. */
+  readonly sizes: FlatAdapters<number>;
 
   constructor(private readonly template: AdapterParameters<NDArray>) {
     const counts = { encoders: 0, prefix: 0, timeAxis: 0 };
@@ -63,18 +70,12 @@ export class AdapterLayout {
     }
     const ends = { encoders: 0, prefix: 0, timeAxis: 0 };
     for (const { part, leaves } of this.#stacks.values()) {
-      const start = ends[part];
       for (const { path, shape } of leaves) {
         this.#places.set(path, { part, at: ends[part], shape });
         ends[part] += sizeOf(shape);
       }
-      this.#arrays[part].push(ends[part] - start);
     }
-  }
-
-  /** Lengths of the vectors. */
-  get sizes(): FlatAdapters<number> {
-    return eachPart((part) => this.#arrays[part].reduce((a, b) => a + b, 0));
+    this.sizes = ends;
   }
 
   /** Puts adapters into vectors. */
@@ -97,9 +98,15 @@ export class AdapterLayout {
     }) as AdapterParameters<NDArray>;
   }
 
-  /** The arrays of the vectors, each as long as it is. */
-  arrays(vectors: FlatAdapters<tf.Tensor>): FlatAdapters<tf.Tensor[]> {
-    return eachPart((part) => tf.split(vectors[part], this.#arrays[part]));
+  /** The arrays of vectors, without a copy. */
+  arrays(vectors: FlatAdapters<Float32Array>): FlatAdapters<NDArray[]> {
+    const arrays: FlatAdapters<NDArray[]> = { encoders: [], prefix: [], timeAxis: [] };
+    for (const stack of this.#stacks.values()) {
+      const { at } = this.#places.get(stack.leaves[0]!.path)!;
+      const shape = shapeOf(stack);
+      arrays[stack.part].push(ndarray(vectors[stack.part].subarray(at, at + sizeOf(shape)), shape));
+    }
+    return arrays;
   }
 
   /** Adapters of arrays, whose slots are lifted by one map per bundle; what is not trained is zeros, and nobody reads it. */
@@ -118,9 +125,7 @@ export class AdapterLayout {
     };
     return treeMap<NDArray, tf.Tensor>(stacked, (leaf, path) => {
       const stack = this.#stacks.get(path);
-      if (!stack) return tf.zeros([...leaf.shape]);
-      const [rows, ...behind] = leaf.shape as [number, ...number[]];
-      return tf.reshape(arrays[stack.part][stack.index]!, [stack.leaves.length * rows, ...behind]);
+      return stack ? arrays[stack.part][stack.index]! : tf.zeros([...leaf.shape]);
     }) as AdapterParameters;
   }
 
@@ -130,7 +135,10 @@ export class AdapterLayout {
       const reached = arrays[part].filter((gradient) => gradient !== undefined);
       if (reached.length === 0) return undefined;
       if (reached.length < arrays[part].length) throw new Error(`A step reached a part of '${part}' alone.`);
-      return tf.concat(reached, 0);
+      return tf.concat(
+        reached.map((gradient) => tf.reshape(gradient, [gradient.size])),
+        0,
+      );
     });
   }
 }

@@ -4,7 +4,6 @@ import {
   disposeTree,
   InputError,
   type NDArray,
-  ndarray,
   takeToHost,
   tf,
   valueAndGradient,
@@ -39,7 +38,7 @@ interface StepResult {
   readonly values: tf.Tensor;
 }
 
-type Step = Compiled<[TransformerParameters, FlatAdapters<tf.Tensor>, LossBatch<tf.Tensor>], StepResult>;
+type Step = Compiled<[TransformerParameters, FlatAdapters<tf.Tensor[]>, LossBatch<tf.Tensor>], StepResult>;
 
 /**
  * Trains the adapters of a memory by the five published losses; the language model stays as it is. Parameters that no loss reaches -
@@ -50,6 +49,8 @@ export class Trainer4 {
   readonly #step: Step;
   readonly #layout: AdapterLayout;
   readonly #vectors: VectorAdamW<Part>;
+  /** The vectors' arrays as the graph reads them. */
+  readonly #arrays: FlatAdapters<NDArray[]>;
   /** What is not trained. */
   #others: AdapterParameters<NDArray>;
   /** The parameters as they are. */
@@ -65,6 +66,7 @@ export class Trainer4 {
     this.#others = memory.adapters;
     this.#layout = new AdapterLayout(this.#others);
     this.#vectors = new VectorAdamW(this.#layout.sizes, { learningRate, weightDecay, gradClip });
+    this.#arrays = this.#layout.arrays(eachPart((part) => this.#vectors.parameters(part)));
     this.#source = () =>
       this.#layout.adapters(
         eachPart((part) => this.#vectors.parameters(part).slice()),
@@ -89,11 +91,7 @@ export class Trainer4 {
     }
     const recon = reconstruction(memory.registry, batch.inputs.hidden);
     this.#takeAdapters();
-    const vectors = eachPart((part) => {
-      const data = this.#vectors.parameters(part);
-      return ndarray(data, [data.length]);
-    });
-    const { gradients, values } = await this.#step(memory.text.weights, vectors, batch);
+    const { gradients, values } = await this.#step(memory.text.weights, this.#arrays, batch);
     const reached = PARTS.filter((part) => gradients[part]);
     for (const part of reached) await gradients[part]!.copyTo(this.#vectors.gradient(part));
     disposeTree(gradients);
@@ -144,7 +142,7 @@ export class Trainer4 {
 
   readonly #slopes = (
     weights: TransformerParameters,
-    vectors: FlatAdapters<tf.Tensor>,
+    own: FlatAdapters<tf.Tensor[]>,
     batch: LossBatch<tf.Tensor>,
   ): StepResult => {
     const { config, text } = this.memory;
@@ -154,7 +152,7 @@ export class Trainer4 {
         tf.mul(loss, weightOf(this.memory, name)),
       );
       return [tf.addN(weighted), losses] as const;
-    }, this.#layout.arrays(vectors));
+    }, own);
     const { prefixSemanticAnchor, bundleAxisAlignment, crossBundleIndependence, writePolicy } = aux;
     const losses = [prefixSemanticAnchor, bundleAxisAlignment, crossBundleIndependence, writePolicy];
     return { gradients: this.#layout.gradients(gradients), values: tf.stack([...losses, value]) };

@@ -144,8 +144,7 @@ const single = engine.compile(
 const { lMem, dLLM } = published.config;
 
 const alone = new MemLLM4(frozen, { engine, memory: {} });
-const updates = new Trainer4(new MemLLM4(frozen, { engine, memory: {} }));
-const attention = engine.put(alone.adapters.cross_attn);
+const updates = new Trainer4(alone);
 const prefixOf = engine.compile(
   (parameters, query, fibers) => crossBundlePrefix(parameters, alone.config, query, fibers),
   { name: 'prefix of one text' },
@@ -173,6 +172,7 @@ const stacked = (rows, shape) => {
  */
 async function passes(texts) {
   alone.clear();
+  const attention = engine.put(alone.adapters.cross_attn);
   const hidden = [];
   for (const one of texts) await alone.write(one);
   for (const one of texts) hidden.push(await alone.pool([text.encode(one)]));
@@ -212,7 +212,7 @@ async function passes(texts) {
     slopes.push(gradients);
   }
   const back = await prefixBack(attention, stacked(queries, [dLLM]), fibers, stacked(slopes, [lMem, dLLM]));
-  disposeTree(back);
+  disposeTree([back, attention]);
   await updates.step(texts.map(() => 'Yes.'));
 }
 /** Steps of a training follow each other, in either schedule. */
