@@ -1,12 +1,12 @@
 import { StepDecoder } from '@palimpsest/lm';
-import { createEngine, type Engine, type NDArray } from '@palimpsest/tensor-core';
+import { createEngine, type Engine, type NDArray, StoredArray, StoredMatrix } from '@palimpsest/tensor-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TransformerState } from '../../../src/cache.js';
 import { FusedDecoder } from '../../../src/fused-decoder.js';
 import type { TransformerOptions } from '../../../src/index.js';
 import { KernelDecoder } from '../../../src/kernels/decoder.js';
 import { hasKernels } from '../../../src/kernels/kernels.js';
-import { KernelMatrices } from '../../../src/kernels/weights.js';
+import { fitsKernels, KernelMatrices } from '../../../src/kernels/weights.js';
 import { frozenModel } from '../../frozen-model.js';
 import { expectToGoOn } from '../../goes-on.js';
 import { maxDifference, randomTokens } from '../../helpers.js';
@@ -191,4 +191,15 @@ it('other shapes, other engines and evictable caches are left to graphs', async 
   const evictable = await model.withCache({ evictable: true, capacity: 16 }).decoder!(engine, rest);
   expect(evictable).toBeInstanceOf(StepDecoder);
   await evictable.dispose();
+});
+
+it('models beyond the 4 GiB that addresses reach are left to graphs', () => {
+  const fits = (vocabSize: number) => {
+    const { model, matrices } = frozenModel(llama);
+    const options = { ...model.options, vocabSize };
+    const table = new StoredMatrix(new StoredArray('absent', 0, [vocabSize, 64], 'float32'));
+    return fitsKernels(engine, options, new Map(matrices).set('tokenEmbedding', table));
+  };
+  expect(fits(2 ** 23)).toBe(true);
+  expect(fits(2 ** 24)).toBe(false);
 });
