@@ -1,4 +1,13 @@
-import { gelu, layerNorm, linear, stopGradient, stopGradientTree, swiGlu, tf } from '@palimpsest/tensor-core';
+import {
+  dropoutWithMask,
+  gelu,
+  layerNorm,
+  linear,
+  stopGradient,
+  stopGradientTree,
+  swiGlu,
+  tf,
+} from '@palimpsest/tensor-core';
 import type { OsamConfig } from './config.js';
 import type { DropoutSource } from './dropout-source.js';
 import type { MemoryInput, MemoryReader } from './memory/memory.js';
@@ -98,16 +107,22 @@ export function blockForward(
   };
   const reader = context.reader ?? (config.form === 'sequential' ? readSequential : readParallel);
   const memory = reader(memoryInput, config, plan);
-  const readoutContext: ReadoutContext = { config, batch, time, schedule, dropout: context.dropout };
+  const dropout = config.dropout > 0 ? context.dropout : undefined;
+  const readoutContext: ReadoutContext = { config, batch, time, schedule, dropout };
   const feature =
     params.readout && featureReadout(memory.feature, params.readout, state.heldFeature, readoutContext);
   const told = config.enableValuePath
     ? valueReadout(memory.raw, params.valueProjection, state.heldValue, readoutContext)
     : undefined;
-  const output = residual(params, input, [
+  const reads = [
     feature && tf.mul(scalars.gateFeat, feature.read),
     told && tf.mul(scalars.gateVal, told.read),
-  ]);
+  ];
+  const output = residual(params, input, reads, (added) =>
+    context.dropout && config.mlpDropout > 0
+      ? dropoutWithMask(added, context.dropout.keep('mlp', added.shape), config.mlpDropout)
+      : added,
+  );
   const next: BlockState = {
     ...memory.state,
     ...mixed.state,
@@ -227,19 +242,21 @@ function gatedValue(
   return tf.reshape(tf.mul(byHead, tf.expandDims(share, 3)), value.shape);
 }
 
-/** The residual sum with its normalisation, and the MLP if there is one. */
+/** The residual sum with its normalisation, and the MLP if there is one. @param dropped what is left of what the MLP adds */
 function residual(
   params: BlockParams,
   input: tf.Tensor,
   reads: readonly (tf.Tensor | undefined)[],
+  dropped: (added: tf.Tensor) => tf.Tensor,
 ): tf.Tensor {
   const sum = reads.reduce<tf.Tensor>((total, read) => (read ? tf.add(total, read) : total), input);
   const output = params.norm ? layerNorm(sum, params.norm.gain, params.norm.bias) : sum;
   if (!params.mlp) return output;
   // Post-norm blocks normalise the sum with the MLP, pre-norm blocks its input.
-  if (!params.norm)
-    return tf.add(output, mlp(layerNorm(output, params.mlp.norm.gain, params.mlp.norm.bias), params.mlp));
-  return layerNorm(tf.add(output, mlp(output, params.mlp)), params.mlp.norm.gain, params.mlp.norm.bias);
+  const { gain, bias } = params.mlp.norm;
+  const added = dropped(mlp(params.norm ? output : layerNorm(output, gain, bias), params.mlp));
+  const total = tf.add(output, added);
+  return params.norm ? layerNorm(total, gain, bias) : total;
 }
 
 function mlp(x: tf.Tensor, params: MlpParams<tf.Tensor>): tf.Tensor {

@@ -31,6 +31,7 @@ const shape = {
   valueOnlyBlocks: z.array(z.int().min(0)).default([]).describe('blocks without a feature path, by number'),
   keepValueState: z.boolean().describe('keep the value memory up to date although it is never read'),
   dropout: z.number().min(0).lt(1).default(0).describe('drop rate in both read-out networks'),
+  mlpDropout: z.number().min(0).lt(1).default(0).describe('drop rate of what the MLP adds'),
   freqCache: z.boolean().default(false).describe('carry the spectrum of the key sum in the state'),
   kUpdate: raisedToOne.describe('read the memory at every k-th position only; values below 1 mean 1'),
   skipMode: z

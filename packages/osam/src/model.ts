@@ -136,12 +136,14 @@ function asTensors(state: OsamState<NDArray>): OsamState {
 function dropoutOf(
   context: OsamForwardContext,
   block: number,
-  { dropout }: OsamConfig,
+  { dropout, mlpDropout }: OsamConfig,
 ): { dropout?: DropoutSource } {
-  if (!context.training || dropout === 0) return {};
+  if (!context.training || (dropout === 0 && mlpDropout === 0)) return {};
   const given = context.dropout?.[block];
   if (given) return { dropout: given };
-  return context.dropoutKey ? { dropout: keyedMasks(context.dropoutKey, block, dropout) } : {};
+  if (!context.dropoutKey) return {};
+  const rates = { readout: dropout, value: dropout, mlp: mlpDropout };
+  return { dropout: keyedMasks(context.dropoutKey, block, rates) };
 }
 
 /** Logits from the last block's output. A tied head is scaled down to logits of unit variance at the start. */

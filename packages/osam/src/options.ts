@@ -43,6 +43,8 @@ export type OsamOptions = {
   keepValueState?: boolean | undefined;
   /** Drop rate in both read-out networks. A number, at least 0, below 1. @defaultValue `0` */
   dropout?: number | undefined;
+  /** Drop rate of what the MLP adds. A number, at least 0, below 1. @defaultValue `0` */
+  mlpDropout?: number | undefined;
   /** Carry the spectrum of the key sum in the state. @defaultValue `false` */
   freqCache?: boolean | undefined;
   /** Read the memory at every k-th position only; values below 1 mean 1. An integer. */

@@ -1,6 +1,6 @@
 import { dropoutWithMask, gelu, layerNorm, linear, tf } from '@palimpsest/tensor-core';
 import type { OsamConfig } from './config.js';
-import type { DropoutSource } from './dropout-source.js';
+import type { DropoutSite, DropoutSource } from './dropout-source.js';
 import type { ReadSchedule } from './memory/read-schedule.js';
 import type { LinearParams, NormParams } from './parameters.js';
 
@@ -76,7 +76,7 @@ function restingReadout(
 
 function dropped(
   x: tf.Tensor,
-  site: 'readout' | 'value',
+  site: Exclude<DropoutSite, 'mlp'>,
   { batch, time, schedule, dropout, config }: ReadoutContext,
   selected: boolean,
 ): tf.Tensor {

@@ -8,28 +8,37 @@ const small = { vocabSize: 9, dModel: 8, sketchDim: 20, readoutHidden: 6, chunk:
 describe('training', async () => {
   const engine = await createEngine('cpu');
 
-  it('draws dropout from the key: equal keys agree, rate 0 ignores it, evaluation never drops', async () => {
-    const options = { ...small, dropout: 0.5 };
-    const { model, params } = randomModel(options);
-    const forward = engine.compile((p: OsamParams, x: tf.Tensor2D, key: tf.Tensor) => {
-      const state = model.initState(p, 2);
-      const logits = (training: boolean) => model.forward(p, x, state, { training, dropoutKey: key }).logits;
-      return { trained: logits(true) as tf.Tensor, evaluated: logits(false) as tf.Tensor };
-    });
-    const tokens = randomTokens(2, 8, 9);
-    const run = async (key: number) =>
-      toHost<{ trained: NDArray; evaluated: NDArray }>(
-        await forward(params as never, tokens as never, ndarray([key, 1], [2], 'int32')),
-      );
-    const [first, again, other] = [await run(1), await run(1), await run(2)];
-    expect(first.trained.data).toEqual(again.trained.data);
-    expect(maxDifference(first.trained.data, other.trained.data)).toBeGreaterThan(0.01);
-    expect(first.evaluated.data).toEqual(other.evaluated.data);
-    expect(maxDifference(first.trained.data, first.evaluated.data)).toBeGreaterThan(0.01);
-    const plain = randomModel(small);
-    const undropped = await runPieces(engine, plain.model, plain.params, tokens, [8]);
-    expect(maxDifference(undropped.logits, first.evaluated.data)).toBe(0);
-  });
+  it.each([
+    ['read-outs', {}, { dropout: 0.5 }],
+    ['the MLP of post-norm blocks', { mlpRatio: 2 }, { mlpDropout: 0.5 }],
+    ['the MLP of pre-norm blocks', { mlpRatio: 2, norm: 'pre', layers: 2 }, { mlpDropout: 0.5 }],
+  ] as const)(
+    'draws dropout of %s from the key: equal keys agree, evaluation never drops',
+    async (_, shape, rates) => {
+      const undroppedOptions = { ...small, ...shape };
+      const options = { ...undroppedOptions, ...rates };
+      const { model, params } = randomModel(options);
+      const forward = engine.compile((p: OsamParams, x: tf.Tensor2D, key: tf.Tensor) => {
+        const state = model.initState(p, 2);
+        const logits = (training: boolean) =>
+          model.forward(p, x, state, { training, dropoutKey: key }).logits;
+        return { trained: logits(true) as tf.Tensor, evaluated: logits(false) as tf.Tensor };
+      });
+      const tokens = randomTokens(2, 8, 9);
+      const run = async (key: number) =>
+        toHost<{ trained: NDArray; evaluated: NDArray }>(
+          await forward(params as never, tokens as never, ndarray([key, 1], [2], 'int32')),
+        );
+      const [first, again, other] = [await run(1), await run(1), await run(2)];
+      expect(first.trained.data).toEqual(again.trained.data);
+      expect(maxDifference(first.trained.data, other.trained.data)).toBeGreaterThan(0.01);
+      expect(first.evaluated.data).toEqual(other.evaluated.data);
+      expect(maxDifference(first.trained.data, first.evaluated.data)).toBeGreaterThan(0.01);
+      const plain = randomModel(undroppedOptions);
+      const undropped = await runPieces(engine, plain.model, plain.params, tokens, [8]);
+      expect(maxDifference(undropped.logits, first.evaluated.data)).toBe(0);
+    },
+  );
 });
 
 describe('memory', () => {
