@@ -8,7 +8,7 @@ import type { AskedBundle, Directions, FusedWeights } from './fused-search.js';
 import type { StoreConfig } from './store-config.js';
 
 /** Candidates of a search in a graph over all bundles: a longer look than one bundle needs, at less than the cost of three. */
-const JOINT_EF = 512;
+const JOINT_EF = 768;
 
 /** The index of a bundle, or that over all of them. */
 export type GraphName = BundleName | 'joint';
