@@ -2,9 +2,9 @@
  * Retrieval among many memories: the store of AMS v4 with its index over three bundles, filled with directions around those of texts that the
  * session model has read, or with random ones, and asked the model's questions. Processor time of the search alone and of the whole, with
  * the question read by the model; recall is against weighted sums of all cosines. A store is built once and kept, a file for each size, in a
- * folder of temporary files; what was built until it was interrupted is gone on with. A million takes some minutes of one core, 4 GB of
- * memory and 1 GB of disk; to ask it again takes a minute.
- * node --max-old-space-size=12000 bench/memory/index-size.mjs [--random] [--kept FOLDER] [sizes, default 10000 100000 1000000]
+ * folder of temporary files; what was built until it was interrupted is gone on with. Half a million
+ * takes some minutes of one core, 2 GB of memory and 0.4 GB of disk; to ask it again takes a minute.
+ * node --single-threaded-gc --max-old-space-size=12000 bench/memory/index-size.mjs [--random] [--kept FOLDER] [sizes, default 10000 100000 1000000]
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
