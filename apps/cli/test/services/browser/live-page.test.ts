@@ -13,15 +13,15 @@ afterAll(() => browser.close());
 
 describe('the live page of a run in a browser', () => {
   it('shows numbers as they come, at their end too, on a desk and a phone, and has no problem', {
-    timeout: 300_000,
+    timeout: 400_000,
   }, async () => {
     const often = ['--sample-every', '60', '--sample-tokens', '20', '--validate-every', '200'];
     // Long enough that the page is drawn several times behind the first sample: it may wait ten seconds for the next drawing.
-    const run = liveRun(['osam', ...tiny, '--steps', '2500', ...often], 'no-such-program');
+    const run = liveRun(['osam', ...tiny, '--steps', '5000', ...often], 'no-such-program');
     const problems: string[] = [];
     const open = async (width: number, colorScheme: 'light' | 'dark') => {
       const page = await browser.newPage({ viewport: { width, height: 800 }, colorScheme });
-      page.setDefaultTimeout(120_000);
+      page.setDefaultTimeout(200_000);
       page.on('pageerror', ({ message }) => problems.push(message));
       page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
       await page.goto(await run.address);
@@ -38,7 +38,7 @@ describe('the live page of a run in a browser', () => {
 
     await desk.getByText('The run is done').waitFor();
     await phone.getByText('The run is done').waitFor();
-    expect(await step.textContent()).toBe('2500 of 2500');
+    expect(await step.textContent()).toBe('5000 of 5000');
     expect(await desk.title()).toContain('100 %');
     expect(await desk.locator('figure svg:visible').count()).toBeGreaterThanOrEqual(2);
     for (const page of [desk, phone]) {
