@@ -65,8 +65,8 @@ export class AutoIndex implements VectorIndex {
     return true;
   }
 
-  search(query: ArrayLike<number>, k: number): SearchHit[] {
-    return this.#serving().search(query, k);
+  search(query: ArrayLike<number>, k: number, ef?: number): SearchHit[] {
+    return this.#serving().search(query, k, ef);
   }
 
   verify(ids: Iterable<number>): string[] {

@@ -33,9 +33,10 @@ export interface VectorIndex {
   remove(id: number): boolean;
   /**
    * The k entries of largest cosine, sorted by falling cosine and then rising id. The query need not be normalised.
+   * @param ef candidates that a graph looks at, for this search; its own number when absent
    * @throws InputError for a query of wrong dimension, not finite or zero, or a k below 1.
    */
-  search(query: ArrayLike<number>, k: number): SearchHit[];
+  search(query: ArrayLike<number>, k: number, ef?: number): SearchHit[];
   /** Everything inside that is inconsistent, or that disagrees with the given ids; empty when all is well. */
   verify(ids: Iterable<number>): string[];
   /** The graph that now answers searches, if one does. */

@@ -1,7 +1,7 @@
 import { InputError } from '@palimpsest/base';
 import type { BundleName } from '../bundle.js';
 import { modeDefaults } from '../config.js';
-import { createIndex, type IndexOptions } from '../indexes/create-index.js';
+import { createIndex } from '../indexes/create-index.js';
 import type { SavedGraph, SearchHit, VectorIndex } from '../indexes/vector-index.js';
 import { BUNDLES, coordinateSize } from './entry.js';
 import type { AskedBundle, Directions, FusedWeights } from './fused-search.js';
@@ -9,6 +9,9 @@ import type { StoreConfig } from './store-config.js';
 
 /** Candidates of a search in a graph over all bundles: a longer look than one bundle needs, at less than the cost of three. */
 const JOINT_EF = 768;
+/** Entries up to which they suffice: beyond, neighbours lie closer to one another, and the look grows with the root of their number. */
+const JOINT_SIZE = 100_000;
+const jointEf = (size: number): number => Math.round(JOINT_EF * Math.sqrt(Math.max(1, size / JOINT_SIZE)));
 
 /** The index of a bundle, or that over all of them. */
 export type GraphName = BundleName | 'joint';
@@ -39,7 +42,7 @@ export class DirectionIndexes {
     saved: SavedGraphs = {},
   ) {
     if (config.fusedWeights) {
-      this.#joint = this.#empty(BUNDLES, { ef: JOINT_EF });
+      this.#joint = this.#empty(BUNDLES);
       this.#fill('joint', this.#joint, saved.joint);
     } else for (const bundle of BUNDLES) this.#make(bundle, saved[bundle]);
   }
@@ -98,9 +101,10 @@ export class DirectionIndexes {
   /** Ids that are near a fused query, so many of the joint index or of each bundle. */
   candidates(asked: readonly AskedBundle[], count: number): Iterable<number> {
     const ids = (hits: readonly SearchHit[]) => hits.map(({ id }) => id);
+    const joint = this.#joint;
     // Where no bundle counts there is no joint direction to look along.
-    if (this.#joint && asked.some(({ weight }) => weight !== 0)) {
-      return ids(this.#joint.search(this.#joinedQuery(asked), count));
+    if (joint && asked.some(({ weight }) => weight !== 0)) {
+      return ids(joint.search(this.#joinedQuery(asked), count, jointEf(joint.size)));
     }
     return new Set(asked.flatMap(({ bundle, unit }) => ids(this.of(bundle).search(unit, count))));
   }
@@ -155,7 +159,7 @@ export class DirectionIndexes {
     return bundles.reduce((sum, bundle) => sum + this.#size(bundle), 0);
   }
 
-  #empty(bundles: readonly BundleName[], options: IndexOptions = {}): VectorIndex {
+  #empty(bundles: readonly BundleName[]): VectorIndex {
     const { config } = this;
     const defaults = modeDefaults[config.mode];
     return createIndex(config.indexKind ?? defaults.indexKind, this.#width(bundles), {
@@ -163,7 +167,6 @@ export class DirectionIndexes {
       treeMaxLeaf: config.treeMaxLeaf,
       beam: config.retrievalBeam,
       scoring: config.treeScoring ?? defaults.treeScoring,
-      ...options,
     });
   }
 }
