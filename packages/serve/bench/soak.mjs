@@ -1,7 +1,7 @@
 /**
  * 50 clients at one server for two minutes: completions, chats, streams, sessions, and clients that leave in the middle.
  * Fails on any answer that is neither right nor 429, and when the process holds more at the end than after its first
- * quarter. Usage: node bench/soak.mjs [seconds] [clients]
+ * quarter, with what can be collected collected. Usage: node --expose-gc bench/soak.mjs [seconds] [clients]
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
