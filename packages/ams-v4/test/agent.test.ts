@@ -297,6 +297,16 @@ describe("an agent's memory with a language model", () => {
     await expect(loadConversation(folder, wider)).rejects.toThrow('these adapters belong to another model');
   });
 
+  it('refuses adapters whose records were made with a prediction that is not there', async () => {
+    const folder = newFolder();
+    const { prediction, ...rest } = adapters;
+    expect(prediction).toBeDefined();
+    await saveConversation(folder, rest);
+    await expect(loadConversation(folder, text.model.options)).rejects.toThrow(
+      /lacks the prediction of keys and values from \d+ tokens that its records were made with\.$/,
+    );
+  });
+
   it('answers from the namespace that is asked', async () => {
     const memory = await createAgentMemory(model(), { now });
     await memory.add('My dog is called Mochi.', { namespace: 'a' });

@@ -112,6 +112,12 @@ export async function loadConversation(
     );
   }
   const widths = fieldWidths(model.layers, 2 * model.keyValueHeads * model.headWidth);
+  const prediction = predictionIn(tensors);
+  if (json.sets && config.kvContext > 0 && !prediction) {
+    throw new InputError(
+      `${arrays} lacks the prediction of keys and values from ${config.kvContext} tokens that its records were made with.`,
+    );
+  }
   return {
     config,
     heads,
@@ -121,7 +127,7 @@ export async function loadConversation(
     ...(tensors.has('tokenWeights') && { tokenWeights: vector('tokenWeights') }),
     leadIn: leadIn?.data instanceof Float32Array ? ndarray(leadIn.data, leadIn.shape) : undefined,
     ...(json.sets && { rows: await KakeyaRows.load(sets, widths) }),
-    ...predictionIn(tensors),
+    ...(prediction && { prediction }),
   };
 }
 
@@ -143,14 +149,14 @@ function predictionTensors(maps: RowMaps | undefined): Record<string, SafeTensor
   return tensors;
 }
 
-function predictionIn(tensors: ReadonlyMap<string, SafeTensor>): { prediction?: RowMaps } {
+function predictionIn(tensors: ReadonlyMap<string, SafeTensor>): RowMaps | undefined {
   const array = (name: string): NDArray | undefined => {
     const found = tensors.get(`${PREDICTION}.${name}`);
     if (found?.data instanceof Uint16Array) return ndarray(halvesToFloats(found.data), found.shape);
     return found?.data instanceof Float32Array ? ndarray(found.data, found.shape) : undefined;
   };
   const [map, offset, reading] = [array('map'), array('offset'), array('reading')];
-  return map && offset ? { prediction: { map, offset, reading } } : {};
+  return map && offset ? { map, offset, reading } : undefined;
 }
 
 const settingsSchema = z.object({

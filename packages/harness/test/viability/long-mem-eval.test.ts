@@ -166,6 +166,9 @@ describe('a run', () => {
     expect(report.memories.written).toEqual({ min: 2, max: 2, mean: 2 });
     const lines = longMemText(report, 80);
     expect(lines).toContain('Mean over types: keyword F1 0.250, has answer 0.500.');
+    // All that was answered stands under the best already.
+    expect(lines).toContain('\nBest:');
+    expect(lines).not.toContain('Worst');
     for (const line of lines.split('\nBest:')[0]!.split('\n').slice(0, 5))
       expect(line.length).toBeLessThanOrEqual(80);
   });

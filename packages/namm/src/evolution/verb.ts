@@ -207,9 +207,11 @@ const notesSchema = verbSchema
 /** What a resumed evolution was about, but for what is asked for anew. */
 function notedOptions({ notes }: EvolutionState, given: ReadonlySet<string>): Partial<VerbOptions> {
   const noted = notesSchema.safeParse(notes);
-  if (!noted.success) {
+  // A default in place of what is lost would be another evolution.
+  const lost = noted.success && NOTED.find((key) => noted.data[key] !== undefined && !(key in notes));
+  if (!noted.success || lost) {
     throw new InputError(
-      'The evolution to go on with does not say what it is about: it was not started by this command.',
+      `The evolution to go on with does not say ${lost ? `its '${lost}'` : 'what it is about'}: it was not started by this command.`,
     );
   }
   return Object.fromEntries(Object.entries(noted.data).filter(([key]) => !given.has(key)));

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readSafetensors, writeSafetensors } from '@palimpsest/base';
 import { CharacterTokenizer, corpusText, loadCorpus, type MechanismVerbContext } from '@palimpsest/lm';
 import { afterAll, expect, it } from 'vitest';
 import { loadPolicy } from '../../src/evolution/policy-file.js';
@@ -58,6 +59,17 @@ it('evolve namm --warm-start begins with what a descent found, and with its stat
   await evolve({ load: warm, maxIters: 1 });
   expect((await loadPolicy(join(warm, 'latest.safetensors'))).statistics).toEqual(first!.statistics);
 }, 120_000);
+
+it('evolve namm does not go on with defaults in place of what its checkpoint lost', async () => {
+  const out = join(folder, 'lost');
+  await evolve({ out });
+  const path = join(out, 'latest.safetensors');
+  const { tensors, metadata } = await readSafetensors(path);
+  const { rows, ...notes } = JSON.parse(metadata.notes!);
+  expect(rows).toBeGreaterThan(0);
+  await writeSafetensors(path, Object.fromEntries(tensors), { ...metadata, notes: JSON.stringify(notes) });
+  await expect(evolve({ load: out, maxIters: 1 })).rejects.toThrow(/does not say its 'rows'/);
+}, 60_000);
 
 it.each([
   [{ warmStart: 4, load: 'runs/policy' }, /^--warm-start finds .* leave it out with --load\.$/],

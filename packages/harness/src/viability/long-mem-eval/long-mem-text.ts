@@ -64,7 +64,8 @@ function examples({ results }: LongMemReport): string[] {
     .sort((a, b) => b.worth - a.worth);
   if (answered.length === 0) return [];
   const worst = answered.slice(Math.max(BEST, answered.length - WORST)).reverse();
-  return ['', 'Best:', ...answered.slice(0, BEST).map(example), 'Worst:', ...worst.map(example)];
+  const best = ['', 'Best:', ...answered.slice(0, BEST).map(example)];
+  return worst.length === 0 ? best : [...best, 'Worst:', ...worst.map(example)];
 }
 
 const example = ({ one, worth }: { one: LongMemResult; worth: number }): string =>
