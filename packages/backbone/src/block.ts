@@ -1,5 +1,6 @@
 import {
   addMatrixLinear,
+  applyRotary,
   gelu,
   geluTanh,
   layerNorm,
@@ -15,7 +16,6 @@ import type { TransformerConfig } from './config.js';
 import { lowRankUpdate } from './lora/low-rank-update.js';
 import type { Affine, BlockParameters, Norm } from './parameters.js';
 import type { Angles } from './position-angles.js';
-import { rotate } from './rotate.js';
 import type { SlotPlan } from './slot-plan.js';
 
 /** Keys and values that every query of a layer sees before all others, `[batch, keyValueHeads, count, headWidth]`. */
@@ -125,6 +125,12 @@ function addBranch(
   return tf.add(x, dropout ? dropout(added, site) : added);
 }
 
+/** Queries and keys `[batch, heads, time, width]` by their angles, `[time, width / 2]` or `[batch, time, width / 2]` */
+function turnHeads(heads: tf.Tensor, { cos, sin }: Angles): tf.Tensor {
+  const [c, s] = [cos, sin].map((table) => (table.rank === 3 ? tf.expandDims(table, 1) : table));
+  return applyRotary(heads, c!, s!);
+}
+
 interface AttentionForward extends AttentionResult {
   readonly keys: tf.Tensor;
   readonly values: tf.Tensor;
@@ -144,7 +150,7 @@ function attentionForward(parameters: AnyBlock, rows: tf.Tensor, context: BlockC
       : byHead(packed, batch, time, all);
   const [packedHeads, v] = tf.split(split, [turned, keyValueHeads], 1) as [tf.Tensor, tf.Tensor];
   const queryKey = normaliseHeads(parameters, packedHeads, config);
-  const rotated = context.angles ? rotate(queryKey, context.angles) : queryKey;
+  const rotated = context.angles ? turnHeads(queryKey, context.angles) : queryKey;
   const [q, k] = tf.split(rotated, [heads, keyValueHeads], 1) as [tf.Tensor, tf.Tensor];
   const chosen = (x: tf.Tensor) => (selection?.kept ? selection.kept.queries(x) : x);
   const query = tf.mul(chosen(q), config.attentionScale);

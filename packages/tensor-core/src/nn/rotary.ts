@@ -1,5 +1,6 @@
 import { formatShape, InputError } from '@palimpsest/base';
 import { tf } from '../tf.js';
+import { rotateHalves, rotateOp } from './rotate.js';
 
 /** Cosines and sines of rotary position embedding, `[positions, dim / 2]` each. */
 export interface RotaryTable {
@@ -48,9 +49,11 @@ export function rotaryTable(positions: readonly number[], dim: number, base = 10
 }
 
 /**
- * Rotates the two halves of the last axis: [a cos − b sin, b cos + a sin], the layout of Llama and Qwen.
- * @param x `[..., positions, dim]`
- * @param cos broadcasts to `[..., dim / 2]`
+ * Rotates the two halves of the last axis: [a cos − b sin, b cos + a sin], the layout of Llama and Qwen. In a traced graph that is
+ * one node for angles of every row, `[rows, dim / 2]`, or of every text, `[batch, 1, rows, dim / 2]`. Angles are constants: no
+ * gradient goes to them.
+ * @param x `[..., rows, dim]`
+ * @param cos broadcasts to `[..., rows, dim / 2]`
  * @param sin as `cos`
  * @throws InputError when the last axis is not twice as wide as that of the angles.
  */
@@ -60,6 +63,12 @@ export function applyRotary(x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor): tf.Te
       `Rotary angles [..., dim / 2] turn values [..., dim], but got ${formatShape(cos.shape)} and ${formatShape(sin.shape)} for ${formatShape(x.shape)}.`,
     );
   }
-  const [a, b] = tf.split(x, 2, -1) as [tf.Tensor, tf.Tensor];
-  return tf.concat([tf.sub(tf.mul(a, cos), tf.mul(b, sin)), tf.add(tf.mul(b, cos), tf.mul(a, sin))], -1);
+  const [rows, width] = x.shape.slice(-2) as [number, number];
+  const isShared = x.rank > 1 && cos.rank === 2 && cos.shape[0] === rows;
+  const isPerText = x.rank === 4 && cos.shape.join() === [x.shape[0]!, 1, rows, width / 2].join();
+  if (cos.shape.join() !== sin.shape.join() || !(isShared || isPerText)) return rotateHalves(x, cos, sin);
+  const texts = isPerText ? x.shape[0]! : 1;
+  const angles = [cos, sin].map((table) => tf.reshape(table, [texts, rows, width / 2]));
+  const values = tf.reshape(x, [texts, x.size / (texts * rows * width), rows, width]);
+  return tf.reshape(rotateOp([values, ...angles], { backwards: false })[0]!, x.shape);
 }

@@ -213,6 +213,25 @@ export const compositeCases: readonly OpCase[] = [
       return applyRotary(a!, cos, sin);
     },
   },
+  {
+    name: 'applyRotary by angles of every text',
+    inputs: [x([2, 3, 2, 6])],
+    differentiate: [0],
+    run: ([a]) => {
+      const { cos, sin } = rotaryTable([0, 3, 1000, 2], 6);
+      const perText = (table: tf.Tensor) => tf.reshape(table, [2, 1, 2, 3]);
+      return applyRotary(a!, perText(cos), perText(sin));
+    },
+  },
+  {
+    name: 'applyRotary of one row',
+    inputs: [x([2, 3, 1, 6])],
+    differentiate: [0],
+    run: ([a]) => {
+      const { cos, sin } = rotaryTable([5], 6);
+      return applyRotary(a!, cos, sin);
+    },
+  },
   ...[0, 3, 4].flatMap((position) =>
     [2, 8].map(
       (width): OpCase => ({
