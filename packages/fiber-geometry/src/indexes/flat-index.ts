@@ -14,9 +14,12 @@ import { SCANNED_ROWS, VectorSlab } from './vector-slab.js';
 /** Exact search by one pass over all vectors: no build cost, the yardstick of the other indexes. */
 export class FlatIndex implements VectorIndex {
   readonly #slab: VectorSlab;
+  /** A vector that comes in. */
+  readonly #unit: Float64Array;
 
   constructor(readonly dimension: number) {
     this.#slab = new VectorSlab(dimension);
+    this.#unit = new Float64Array(dimension);
   }
 
   get size(): number {
@@ -29,7 +32,7 @@ export class FlatIndex implements VectorIndex {
 
   insert(id: number, vector: ArrayLike<number>): void {
     checkId(id);
-    this.#slab.set(id, checkedVector(vector, this.dimension, `The vector of id ${id}`));
+    this.#slab.set(id, checkedVector(vector, this.dimension, `The vector of id ${id}`, true, this.#unit));
   }
 
   update(id: number, vector: ArrayLike<number>): void {

@@ -46,8 +46,10 @@ export class HnswIndex implements VectorIndex {
   /** Slots by hash of their vector; the rare slots that share a hash are chained. */
   readonly #slotsByHash = new Map<number, number | number[]>();
   #tombstones = 0;
-  /** The query of a search. */
-  readonly #query: Float64Array;
+  /** A vector that comes in, or the query of a search, of length one. */
+  readonly #exact: Float64Array;
+  /** A vector that comes in, rounded. */
+  readonly #rounded: Float32Array;
 
   constructor(
     readonly dimension: number,
@@ -67,7 +69,8 @@ export class HnswIndex implements VectorIndex {
     this.#ef = ef;
     this.#rng = Rng.fromSeed(seed);
     this.#graph = new HnswGraph(dimension, degree);
-    this.#query = new Float64Array(dimension);
+    this.#exact = new Float64Array(dimension);
+    this.#rounded = new Float32Array(dimension);
   }
 
   get size(): number {
@@ -116,7 +119,7 @@ export class HnswIndex implements VectorIndex {
   /** @param ef candidates of this search; the index's own when absent. */
   search(query: ArrayLike<number>, k: number, ef = this.#ef ?? defaultEf(this.#graph.size)): SearchHit[] {
     checkCount(k);
-    const q = checkedVector(query, this.dimension, 'The query', true, this.#query);
+    const q = checkedVector(query, this.dimension, 'The query', true, this.#exact);
     if (this.size === 0) return [];
     const slack = roundingOf(this.dimension);
     for (let width = Math.max(ef, k); ; width *= 2) {
@@ -156,7 +159,7 @@ export class HnswIndex implements VectorIndex {
       const slot = slots[ids.length] ?? NO_ID;
       if (!(slot >= 0 && slot < levels.length))
         throw new InputError(`The graph has no slot for the id ${id}.`);
-      const row = this.#unit(id, vector);
+      const row = this.#unit(id, vector).slice();
       if (rows[slot]?.some((value, i) => value !== row[i])) {
         throw new InputError(`The graph has one slot for the id ${id} and one of another vector.`);
       }
@@ -213,8 +216,11 @@ export class HnswIndex implements VectorIndex {
     return messages;
   }
 
+  /** A vector that comes in, at length one; valid until the next one comes. */
   #unit(id: number, vector: ArrayLike<number>): Float32Array {
-    return new Float32Array(checkedVector(vector, this.dimension, `The vector of id ${id}`));
+    checkedVector(vector, this.dimension, `The vector of id ${id}`, true, this.#exact);
+    this.#rounded.set(this.#exact);
+    return this.#rounded;
   }
 
   /** Offers the ids of a slot with their exact cosine; says how many there are. */

@@ -35,12 +35,15 @@ export interface Indexed {
 export class DirectionIndexes {
   readonly #bundles = new Map<BundleName, VectorIndex>();
   readonly #joint: VectorIndex | undefined;
+  /** The directions of an entry or of a query behind one another; indexes copy what they take. */
+  readonly #joined: Float32Array;
 
   constructor(
     private readonly config: StoreConfig,
     private readonly indexed: Indexed,
     saved: SavedGraphs = {},
   ) {
+    this.#joined = new Float32Array(this.#width(BUNDLES));
     if (config.fusedWeights) {
       this.#joint = this.#empty(BUNDLES);
       this.#fill('joint', this.#joint, saved.joint);
@@ -78,19 +81,19 @@ export class DirectionIndexes {
   /** What the index of a bundle, or the joint one, is over. */
   *#vectors(name: GraphName): IterableIterator<[number, Float32Array]> {
     for (const entry of this.indexed.entries()) {
-      yield [entry.mid, name === 'joint' ? this.#joined(entry) : entry[`${name}Dirn`]];
+      yield [entry.mid, name === 'joint' ? this.#join(entry) : entry[`${name}Dirn`]];
     }
   }
 
   insert(mid: number, directions: Directions): void {
     for (const [bundle, index] of this.#bundles) index.insert(mid, directions[`${bundle}Dirn`]);
-    this.#joint?.insert(mid, this.#joined(directions));
+    this.#joint?.insert(mid, this.#join(directions));
   }
 
   /** @param changed bundles whose direction is another one now */
   update(mid: number, directions: Directions, changed: readonly BundleName[]): void {
     for (const bundle of changed) this.#bundles.get(bundle)?.update(mid, directions[`${bundle}Dirn`]);
-    if (changed.length > 0) this.#joint?.update(mid, this.#joined(directions));
+    if (changed.length > 0) this.#joint?.update(mid, this.#join(directions));
   }
 
   remove(mid: number): void {
@@ -104,7 +107,7 @@ export class DirectionIndexes {
     const joint = this.#joint;
     // Where no bundle counts there is no joint direction to look along.
     if (joint && asked.some(({ weight }) => weight !== 0)) {
-      return ids(joint.search(this.#joinedQuery(asked), count, jointEf(joint.size)));
+      return ids(joint.search(this.#joinQuery(asked), count, jointEf(joint.size)));
     }
     return new Set(asked.flatMap(({ bundle, unit }) => ids(this.of(bundle).search(unit, count))));
   }
@@ -118,7 +121,7 @@ export class DirectionIndexes {
     return problems.concat(joint.map((problem) => `joint index: ${problem}`));
   }
 
-  #joined(directions: Directions): Float32Array {
+  #join(directions: Directions): Float32Array {
     return this.#laidOut((bundle) => ({
       direction: directions[`${bundle}Dirn`],
       factor: Math.sqrt(this.#weights[bundle]),
@@ -126,7 +129,7 @@ export class DirectionIndexes {
   }
 
   /** A query whose weights need not be those of the index: what its bundles count more, its directions are longer. */
-  #joinedQuery(asked: readonly AskedBundle[]): Float32Array {
+  #joinQuery(asked: readonly AskedBundle[]): Float32Array {
     return this.#laidOut((bundle) => {
       const own = asked.find((one) => one.bundle === bundle);
       return own && { direction: own.unit, factor: own.weight / Math.sqrt(this.#weights[bundle]) };
@@ -137,7 +140,7 @@ export class DirectionIndexes {
   #laidOut(
     of: (bundle: BundleName) => { direction: ArrayLike<number>; factor: number } | undefined,
   ): Float32Array {
-    const joined = new Float32Array(this.#width(BUNDLES));
+    const joined = this.#joined.fill(0);
     let at = 0;
     for (const bundle of BUNDLES) {
       const { direction, factor } = of(bundle) ?? { direction: [], factor: 0 };

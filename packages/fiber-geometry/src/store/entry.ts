@@ -97,7 +97,7 @@ export function checkedCoordinate(
   const problem = coordinateProblem(value, name, sizes);
   if (problem && strict) throw new InputError(`A memory entry is not valid: ${problem}.`);
   if (!isNumberList(value)) throw new InputError(`A memory entry is not valid: ${problem}.`);
-  if (name.endsWith('Dirn')) {
+  if (problem && name.endsWith('Dirn')) {
     checkedVector(value, coordinateSize(name, sizes), `'${name}' of a memory entry`, false);
   }
   return new Float32Array(value);
